@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+// An atomic word over the compiler's builtins: <atomic> costs 0.2 s a translation unit.
+#pragma once
+
+#include <leat/base/config.hpp>
+
+namespace leat::inline LEAT_ABI::detail {
+
+enum MemoryOrder : int {
+  relaxed = __ATOMIC_RELAXED,
+  acquire = __ATOMIC_ACQUIRE,
+  release = __ATOMIC_RELEASE,
+  acqRel = __ATOMIC_ACQ_REL,
+  seqCst = __ATOMIC_SEQ_CST,
+};
+
+/// A trivially copyable word of at most 8 bytes that several threads may touch.
+template <class T>
+class Atomic {
+ public:
+  constexpr Atomic() noexcept = default;
+  constexpr explicit Atomic(T value) noexcept : value_(value) {}
+  Atomic(const Atomic&) = delete;
+  Atomic& operator=(const Atomic&) = delete;
+
+  T load(MemoryOrder order = seqCst) const noexcept { return __atomic_load_n(&value_, order); }
+  void store(T value, MemoryOrder order = seqCst) noexcept {
+    __atomic_store_n(&value_, value, order);
+  }
+  T exchange(T value, MemoryOrder order = seqCst) noexcept {
+    return __atomic_exchange_n(&value_, value, order);
+  }
+  /// On failure `expected` holds what was found.
+  bool compareExchange(T& expected, T desired, MemoryOrder order = seqCst) noexcept {
+    const int failure = order == acqRel ? acquire : order == release ? relaxed : order;
+    return __atomic_compare_exchange_n(&value_, &expected, desired, false, order, failure);
+  }
+  T fetchAdd(T delta, MemoryOrder order = seqCst) noexcept {
+    return __atomic_fetch_add(&value_, delta, order);
+  }
+  T fetchSub(T delta, MemoryOrder order = seqCst) noexcept {
+    return __atomic_fetch_sub(&value_, delta, order);
+  }
+  T fetchOr(T bits, MemoryOrder order = seqCst) noexcept {
+    return __atomic_fetch_or(&value_, bits, order);
+  }
+  const T* address() const noexcept { return &value_; }
+
+ private:
+  T value_{};
+};
+
+}  // namespace leat::inline LEAT_ABI::detail

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+// Every switch of the library. Each macro is always defined, to 0 or 1, and tested with `#if`.
+// A switch that changes the layout of a type or the pairing of allocations is part of LEAT_ABI, so
+// that two differently configured objects fail to link instead of misbehaving.
+#pragma once
+
+#include <leat/base/version.hpp>
+
+/// The thread and address sanitizers, as the compiler tells them.
+#if defined(__SANITIZE_ADDRESS__)
+#define LEAT_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define LEAT_ASAN 1
+#endif
+#endif
+#ifndef LEAT_ASAN
+#define LEAT_ASAN 0
+#endif
+
+#if defined(__SANITIZE_THREAD__)
+#define LEAT_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define LEAT_TSAN 1
+#endif
+#endif
+#ifndef LEAT_TSAN
+#define LEAT_TSAN 0
+#endif
+
+/// Checks of use on the wrong thread at every call, not only at the doors. Never changes a layout.
+#ifndef LEAT_DEBUG
+#ifdef NDEBUG
+#define LEAT_DEBUG 0
+#else
+#define LEAT_DEBUG 1
+#endif
+#endif
+
+/// Whether a transfer of control between coroutines checks how deep the stack is. g++ makes the tail
+/// call only at -O2 without sanitizers, which no macro tells; clang always makes it.
+#ifndef LEAT_STACK_CHECK
+#if defined(__clang__)
+#define LEAT_STACK_CHECK 0
+#else
+#define LEAT_STACK_CHECK 1
+#endif
+#endif
+
+/// How many bytes of stack nested transfers may use before they unwind to the innermost `run`.
+#ifndef LEAT_STACK_BUDGET
+#define LEAT_STACK_BUDGET (64 * 1024)
+#endif
+
+/// Whether coroutine frames are recycled per thread. Off under sanitizers, which want real frees.
+#ifndef LEAT_RECYCLE_FRAMES
+#if LEAT_ASAN || LEAT_TSAN
+#define LEAT_RECYCLE_FRAMES 0
+#else
+#define LEAT_RECYCLE_FRAMES 1
+#endif
+#endif
+
+/// g++ 12 destroys the captures of a closure written inside a `co_await` expression twice. With the
+/// guard on, functions that take a callable and give something awaitable refuse such closures.
+#ifndef LEAT_CLOSURE_GUARD
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
+#define LEAT_CLOSURE_GUARD 1
+#else
+#define LEAT_CLOSURE_GUARD 0
+#endif
+#endif
+
+/// Entities with identity: one instance per process, also across shared libraries that hide symbols.
+#define LEAT_API [[gnu::visibility("default")]]
+
+#define LEAT_NOINLINE [[gnu::noinline]]
+
+#if LEAT_RECYCLE_FRAMES && LEAT_STACK_CHECK
+#define LEAT_ABI v0_1
+#elif LEAT_RECYCLE_FRAMES
+#define LEAT_ABI v0_1_tail_calls
+#elif LEAT_STACK_CHECK
+#define LEAT_ABI v0_1_plain_frames
+#else
+#define LEAT_ABI v0_1_tail_calls_plain_frames
+#endif

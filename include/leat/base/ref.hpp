@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+// Intrusive counted pointers. The object decides whether its count is plain (one loop) or atomic
+// (made to travel between threads).
+#pragma once
+
+#include <leat/base/atomic.hpp>
+
+#include <type_traits>
+#include <utility>
+
+namespace leat::inline LEAT_ABI::detail {
+
+/// A handle to an object with `retain()` and `release()`; release of the last one disposes of it.
+template <class T>
+class Ref {
+ public:
+  constexpr Ref() noexcept = default;
+  constexpr Ref(decltype(nullptr)) noexcept {}
+  explicit Ref(T* object) noexcept : object_(object) {
+    if (object_ != nullptr) object_->retain();
+  }
+  Ref(const Ref& other) noexcept : Ref(other.object_) {}
+  Ref(Ref&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
+  template <class U>
+    requires(!std::is_same_v<T, U> && std::is_convertible_v<U*, T*>)
+  Ref(Ref<U> other) noexcept : object_(other.leak()) {}
+  Ref& operator=(Ref other) noexcept {
+    std::swap(object_, other.object_);
+    return *this;
+  }
+  ~Ref() {
+    if (object_ != nullptr) object_->release();
+  }
+
+  /// Takes over a count that the caller already holds.
+  static Ref adopt(T* object) noexcept {
+    Ref ref;
+    ref.object_ = object;
+    return ref;
+  }
+  /// Gives up the count to the caller.
+  [[nodiscard]] T* leak() noexcept { return std::exchange(object_, nullptr); }
+
+  T* get() const noexcept { return object_; }
+  T* operator->() const noexcept { return object_; }
+  T& operator*() const noexcept { return *object_; }
+  explicit operator bool() const noexcept { return object_ != nullptr; }
+  friend bool operator==(const Ref& a, const Ref& b) noexcept { return a.object_ == b.object_; }
+
+ private:
+  T* object_ = nullptr;
+};
+
+/// A plain count, for objects of one loop. Starts at one: `adopt` the new object.
+template <class Derived>
+class Counted {
+ public:
+  void retain() noexcept { ++count_; }
+  void release() noexcept {
+    if (--count_ == 0) delete static_cast<Derived*>(this);
+  }
+  unsigned useCount() const noexcept { return count_; }
+
+ private:
+  unsigned count_ = 1;
+};
+
+/// An atomic count, for objects that travel. Starts at one.
+template <class Derived>
+class SharedCounted {
+ public:
+  void retain() noexcept { count_.fetchAdd(1, relaxed); }
+  void release() noexcept {
+    if (count_.fetchSub(1, acqRel) == 1) delete static_cast<Derived*>(this);
+  }
+  unsigned useCount() const noexcept { return count_.load(relaxed); }
+
+ private:
+  Atomic<unsigned> count_{1};
+};
+
+template <class T, class... Args>
+Ref<T> makeRef(Args&&... args) {
+  return Ref<T>::adopt(new T(std::forward<Args>(args)...));
+}
+
+}  // namespace leat::inline LEAT_ABI::detail

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+// A value or an exception: what a task leaves behind, what a promise settles to, and what
+// `co_await asResult(x)` gives. g++ 12 has no <expected>.
+#pragma once
+
+#include <leat/base/config.hpp>
+
+#include <exception>
+#include <new>
+#include <type_traits>
+#include <utility>
+
+namespace leat::inline LEAT_ABI {
+
+namespace detail {
+
+struct Unit {
+  friend bool operator==(Unit, Unit) noexcept { return true; }
+};
+
+/// How a T is kept: void as a Unit, a reference as a pointer.
+template <class T>
+struct Stored {
+  using Type = T;
+};
+template <>
+struct Stored<void> {
+  using Type = Unit;
+};
+template <class T>
+struct Stored<T&> {
+  using Type = T*;
+};
+template <class T>
+using StoredType = typename Stored<T>::Type;
+
+/// Empty, a value or an error. The owner checks the state; nothing here does.
+template <class T>
+class Slot {
+ public:
+  using Type = StoredType<T>;
+  enum State : unsigned char { Empty, Value, Error };
+
+  Slot() noexcept {}
+  Slot(Slot&& other) noexcept(std::is_nothrow_move_constructible_v<Type>) {
+    if (other.state_ == Value) emplace(std::move(other.value_));
+    if (other.state_ == Error) fail(std::move(other.error_));
+  }
+  Slot& operator=(Slot&&) = delete;
+  ~Slot() {
+    if (state_ == Value) value_.~Type();
+    if (state_ == Error) error_.~exception_ptr();
+  }
+
+  template <class... Args>
+  void emplace(Args&&... args) {
+    if constexpr (std::is_reference_v<T>) {
+      ::new (static_cast<void*>(&value_)) Type(&args...);
+    } else {
+      ::new (static_cast<void*>(&value_)) Type(std::forward<Args>(args)...);
+    }
+    state_ = Value;
+  }
+  void fail(std::exception_ptr error) noexcept {
+    ::new (static_cast<void*>(&error_)) std::exception_ptr(std::move(error));
+    state_ = Error;
+  }
+  State state() const noexcept { return state_; }
+  const std::exception_ptr& error() const noexcept { return error_; }
+  Type& stored() noexcept { return value_; }
+  const Type& stored() const noexcept { return value_; }
+
+  /// The value moved out, or the error thrown.
+  T take() {
+    if (state_ == Error) [[unlikely]]
+      std::rethrow_exception(std::move(error_));
+    if constexpr (std::is_reference_v<T>) {
+      return static_cast<T>(*value_);
+    } else if constexpr (!std::is_void_v<T>) {
+      return std::move(value_);
+    }
+  }
+
+ private:
+  union {
+    Type value_;
+    std::exception_ptr error_;
+  };
+  State state_ = Empty;
+};
+
+}  // namespace detail
+
+/// The outcome of an operation without a throw. `value()` throws what the operation threw.
+template <class T = void>
+class [[nodiscard]] Result {
+ public:
+  template <class... Args>
+  static Result success(Args&&... args) {
+    Result result;
+    result.slot_.emplace(std::forward<Args>(args)...);
+    return result;
+  }
+  static Result failure(std::exception_ptr error) noexcept {
+    Result result;
+    result.slot_.fail(std::move(error));
+    return result;
+  }
+
+  bool ok() const noexcept { return slot_.state() == detail::Slot<T>::Value; }
+  explicit operator bool() const noexcept { return ok(); }
+  /// Null when there is a value.
+  std::exception_ptr error() const noexcept {
+    return ok() ? std::exception_ptr() : slot_.error();
+  }
+  /// Throws: the error, if there is one.
+  decltype(auto) value() & {
+    if (!ok()) std::rethrow_exception(slot_.error());
+    if constexpr (std::is_reference_v<T>) {
+      return static_cast<T>(*slot_.stored());
+    } else if constexpr (!std::is_void_v<T>) {
+      return static_cast<T&>(slot_.stored());
+    }
+  }
+  T value() && { return slot_.take(); }
+  decltype(auto) operator*() & { return value(); }
+  T operator*() && { return slot_.take(); }
+  auto* operator->() { return &value(); }
+
+ private:
+  Result() noexcept = default;
+  detail::Slot<T> slot_;
+};
+
+}  // namespace leat::inline LEAT_ABI

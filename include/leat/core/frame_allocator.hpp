@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+// Memory of coroutine frames and of the small blocks beside them: per-thread magazines of 64-byte
+// classes up to 1 KiB over a global depot, after Bonwick's magazines. A block may be freed on another
+// thread than it was made on; full magazines travel back through the depot.
+#pragma once
+
+#include <leat/base/atomic.hpp>
+#include <leat/core/thread_state.hpp>
+
+#include <sched.h>
+
+#include <new>
+#include <utility>
+
+namespace leat::inline LEAT_ABI::detail {
+
+/// `size` must be the same in allocate and free; that is what sized deletes give.
+void* allocateFrame(std::size_t size);
+void freeFrame(void* block, std::size_t size) noexcept;
+
+/// Base of what lives in recycled memory.
+struct FrameAllocated {
+  static void* operator new(std::size_t size) { return allocateFrame(size); }
+  static void* operator new(std::size_t, void* place) noexcept { return place; }
+  static void operator delete(void* block, std::size_t size) noexcept { freeFrame(block, size); }
+};
+
+#if LEAT_RECYCLE_FRAMES
+
+inline constexpr unsigned magazineSize = 32;
+inline constexpr unsigned depotMagazines = 64;  // per class; more are given back to the heap
+
+/// A free block. `nextMagazine` links full magazines in the depot, through their first block.
+struct FreeFrame {
+  FreeFrame* next;
+  FreeFrame* nextMagazine;
+};
+
+struct FrameDepot {
+  Atomic<unsigned> locked{0};
+  FreeFrame* full[frameClasses]{};
+  unsigned count[frameClasses]{};
+
+  void lock() noexcept {
+    while (locked.exchange(1, acquire) != 0) ::sched_yield();
+  }
+  void unlock() noexcept { locked.store(0, release); }
+};
+// Never destroyed: frames may be freed by the last destructors of the program.
+LEAT_API inline constinit FrameDepot frameDepot{};
+
+inline std::size_t frameClass(std::size_t size) noexcept { return (size - 1) / frameGrain; }
+
+inline void drainMagazine(Magazine& magazine, std::size_t cls) noexcept {
+  if (magazine.count == magazineSize) {
+    frameDepot.lock();
+    if (frameDepot.count[cls] < depotMagazines) {
+      auto* first = static_cast<FreeFrame*>(magazine.head);
+      first->nextMagazine = frameDepot.full[cls];
+      frameDepot.full[cls] = first;
+      ++frameDepot.count[cls];
+      magazine = {};
+    }
+    frameDepot.unlock();
+  }
+  while (magazine.head != nullptr) {
+    void* block = magazine.head;
+    magazine.head = static_cast<FreeFrame*>(block)->next;
+    ::operator delete(block);
+  }
+  magazine = {};
+}
+
+inline void flushFrames() noexcept {
+  for (std::size_t cls = 0; cls < frameClasses; ++cls) {
+    drainMagazine(threadState.loaded[cls], cls);
+    drainMagazine(threadState.spare[cls], cls);
+  }
+}
+
+/// The first use on a thread: from here on it keeps frames, and gives them back when it ends.
+inline void bearFrameCache() {
+  ThreadState& thread = threadState;
+  if (thread.frameCache != FrameCache::Unborn) return;
+  thread.frameCache = FrameCache::Live;
+  thread.frameCapacity = magazineSize;
+  flushFramesAtThreadExit<flushFrames>();
+}
+
+LEAT_NOINLINE inline void* allocateFrameSlow(std::size_t cls) {
+  ThreadState& thread = threadState;
+  bearFrameCache();
+  if (thread.spare[cls].head != nullptr) {
+    std::swap(thread.loaded[cls], thread.spare[cls]);
+  } else if (thread.frameCache == FrameCache::Live &&
+             __atomic_load_n(&frameDepot.full[cls], relaxed) != nullptr) {
+    frameDepot.lock();
+    if (FreeFrame* first = frameDepot.full[cls]) {
+      frameDepot.full[cls] = first->nextMagazine;
+      --frameDepot.count[cls];
+      thread.loaded[cls] = {first, magazineSize};
+    }
+    frameDepot.unlock();
+  }
+  if (void* block = thread.loaded[cls].head) {
+    thread.loaded[cls].head = static_cast<FreeFrame*>(block)->next;
+    --thread.loaded[cls].count;
+    return block;
+  }
+  return ::operator new((cls + 1) * frameGrain);
+}
+
+LEAT_NOINLINE inline void freeFrameSlow(void* block, std::size_t cls) noexcept {
+  ThreadState& thread = threadState;
+  bearFrameCache();
+  if (thread.frameCache == FrameCache::Dead) return ::operator delete(block);
+  drainMagazine(thread.spare[cls], cls);
+  thread.spare[cls] = thread.loaded[cls];
+  static_cast<FreeFrame*>(block)->next = nullptr;
+  thread.loaded[cls] = {block, 1};
+}
+
+inline void* allocateFrame(std::size_t size) {
+  const std::size_t cls = frameClass(size);
+  if (cls >= frameClasses) [[unlikely]]
+    return ::operator new(size);
+  Magazine& magazine = threadState.loaded[cls];
+  void* block = magazine.head;
+  if (block == nullptr) [[unlikely]]
+    return allocateFrameSlow(cls);
+  magazine.head = static_cast<FreeFrame*>(block)->next;
+  --magazine.count;
+  return block;
+}
+
+inline void freeFrame(void* block, std::size_t size) noexcept {
+  const std::size_t cls = frameClass(size);
+  if (cls >= frameClasses) [[unlikely]]
+    return ::operator delete(block);
+  ThreadState& thread = threadState;
+  Magazine& magazine = thread.loaded[cls];
+  if (magazine.count >= thread.frameCapacity) [[unlikely]]
+    return freeFrameSlow(block, cls);
+  static_cast<FreeFrame*>(block)->next = static_cast<FreeFrame*>(magazine.head);
+  magazine.head = block;
+  ++magazine.count;
+}
+
+#else
+
+inline void* allocateFrame(std::size_t size) { return ::operator new(size); }
+inline void freeFrame(void* block, std::size_t) noexcept { ::operator delete(block); }
+
+#endif
+
+}  // namespace leat::inline LEAT_ABI::detail

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+// The nextTick queue and the microtask queue of a loop, the rejections that nobody has handled yet, and
+// what the loop must destroy at its end. Promises need only this of a loop.
+// Node: lib/internal/process/task_queues.js, lib/internal/process/promises.js.
+#pragma once
+
+#include <leat/base/list.hpp>
+#include <leat/core/context.hpp>
+#include <leat/core/error.hpp>
+
+namespace leat::inline LEAT_ABI {
+
+/// Where an exception that nobody caught came from.
+enum class ExceptionOrigin : unsigned char { UncaughtException, UnhandledRejection };
+
+namespace detail {
+
+struct PromiseStateBase;
+
+/// Whether a job is run, or thrown away at the end of the loop. A job in a block of its own frees
+/// itself in both cases; one inside an awaiter ignores Drop, as its coroutine is destroyed by others.
+enum class JobAction : unsigned char { Run, Drop };
+
+/// One entry of a queue. Lives in an awaiter or in a block of its own; destroyed, it leaves the queue.
+struct Job : ListNode {
+  using Function = void (*)(Job&, JobAction) noexcept;
+  explicit Job(Function f) noexcept : function(f) {}
+  void run() noexcept { function(*this, JobAction::Run); }
+  void drop() noexcept { function(*this, JobAction::Drop); }
+  Function function;
+};
+
+/// Something with no owner but the loop, such as the frame of a suspended async function.
+struct LoopOwned : ListNode {
+  explicit LoopOwned(void (*function)(LoopOwned&) noexcept) noexcept : drop(function) {}
+  void (*drop)(LoopOwned&) noexcept;
+};
+
+/// What the owner of the queues does about exceptions; all on the loop's thread.
+class QueueHooks {
+ public:
+  /// Called at once. Afterwards `MicrotaskQueue::stop` may have been called.
+  virtual void uncaughtException(std::exception_ptr error, ExceptionOrigin origin) noexcept = 0;
+  virtual void unhandledRejection(PromiseStateBase& promise) noexcept = 0;
+  virtual void rejectionHandled(PromiseStateBase& promise) noexcept = 0;
+
+ protected:
+  ~QueueHooks() = default;
+};
+
+class MicrotaskQueue {
+ public:
+  explicit MicrotaskQueue(QueueHooks& hooks) noexcept : hooks_(hooks) {}
+
+  void pushTick(Job& job) noexcept { ticks_.pushBack(job); }
+  void pushMicrotask(Job& job) noexcept { microtasks_.pushBack(job); }
+  void pushMicrotasks(List<Job>& jobs) noexcept { microtasks_.append(jobs); }
+  /// Ends with the loop: `drop` is called for what is still linked.
+  void own(LoopOwned& owned) noexcept { owned_.pushBack(owned); }
+
+  /// After each callback of the loop: ticks, then microtasks, then rejections, until all are empty.
+  void drain() noexcept;
+  bool idle() const noexcept { return ticks_.empty() && microtasks_.empty() && rejections_.empty(); }
+  std::size_t queued() const noexcept { return ticks_.size() + microtasks_.size(); }
+
+  /// An exception out of a callback that is no tick or microtask.
+  void report(std::exception_ptr error) noexcept {
+    hooks_.uncaughtException(std::move(error), ExceptionOrigin::UncaughtException);
+  }
+  /// Out of a tick: those behind it wait for the next drain, as in Node.
+  void reportFromTick(std::exception_ptr error) noexcept {
+    interrupted_ = true;
+    report(std::move(error));
+  }
+  /// Nothing runs any more.
+  void stop() noexcept { stopped_ = true; }
+  void restart() noexcept { stopped_ = false; }
+  bool stopped() const noexcept { return stopped_; }
+
+  /// Destroys everything queued and owned; for the end of the loop.
+  void clear() noexcept;
+  bool closing() const noexcept { return closing_; }
+
+ private:
+  friend struct PromiseStateBase;
+  struct Rejection : ListNode, FrameAllocated {
+    explicit Rejection(Ref<PromiseStateBase> p) noexcept;
+    ~Rejection();
+    Ref<PromiseStateBase> promise;
+  };
+  void noteRejection(PromiseStateBase& promise);
+  void noteHandled(PromiseStateBase& promise);
+  void reportRejections() noexcept;
+
+  QueueHooks& hooks_;
+  List<Job> ticks_;
+  List<Job> microtasks_;
+  List<Rejection> rejections_;
+  List<Rejection> handledLate_;
+  List<LoopOwned> owned_;
+  bool interrupted_ = false;
+  bool stopped_ = false;
+  bool closing_ = false;
+};
+
+/// The queues of this thread's loop. Throws: Error ERR_NO_LOOP.
+inline MicrotaskQueue& currentQueue() {
+  MicrotaskQueue* queue = threadState.queue;
+  if (queue == nullptr) [[unlikely]]
+    throwError("there is no event loop on this thread; use leat::run, or an EventLoop on this thread",
+               "ERR_NO_LOOP");
+  return *queue;
+}
+
+inline void MicrotaskQueue::drain() noexcept {
+  do {
+    while (!ticks_.empty()) {
+      if (stopped_) return;
+      ticks_.popFront().run();
+      if (std::exchange(interrupted_, false)) return;
+    }
+    while (!microtasks_.empty()) {
+      if (stopped_) return;
+      microtasks_.popFront().run();
+    }
+    if (ticks_.empty() && !stopped_ && !(rejections_.empty() && handledLate_.empty()))
+      reportRejections();
+  } while (!ticks_.empty() || !microtasks_.empty());
+}
+
+}  // namespace detail
+}  // namespace leat::inline LEAT_ABI

@@ -1,0 +1,509 @@
+// SPDX-License-Identifier: MIT
+// Promise: eager, shared, settled once; as the return type of a coroutine, an async function. The ticks
+// between settling and going on are V8's. The bodies of then, catch_ and finally: promise_then.hpp.
+#pragma once
+
+#include <leat/core/promise_state.hpp>
+#include <leat/core/task.hpp>
+
+namespace leat::inline LEAT_ABI {
+
+template <class T = void>
+class Promise;
+template <class T>
+class Resolver;
+template <class T>
+class Rejecter;
+
+namespace detail {
+
+template <class T>
+inline constexpr bool isPromise = false;
+template <class T>
+inline constexpr bool isPromise<Promise<T>> = true;
+
+/// What a promise made of an X settles with: promises and awaitables are adopted.
+template <class X>
+struct Adopted {
+  using Type = X;
+};
+template <class X>
+  requires(!std::is_void_v<X> && Awaitable<X>)
+struct Adopted<X> {
+  using Type = std::remove_cv_t<std::conditional_t<
+      std::is_lvalue_reference_v<AwaitResult<X>>, AwaitResult<X>,
+      std::remove_cvref_t<AwaitResult<X>>>>;
+};
+template <class T>
+struct Adopted<Promise<T>> {
+  using Type = T;
+};
+template <class X>
+using AdoptedType = typename Adopted<X>::Type;
+
+/// Whether an X stands for a T to come rather than being one.
+template <class T, class X>
+inline constexpr bool adoptable =
+    Awaitable<X> && (std::is_void_v<T> || !std::is_constructible_v<StoredType<T>, X>);
+
+template <class T>
+class PromiseAwaiter;
+template <class T>
+class PromiseValueAwaiter;
+template <class T>
+struct PromiseCoroutine;
+
+}  // namespace detail
+
+/// A value that is there or will be. Copies are handles to the same promise.
+///
+/// Node: `Promise`. A coroutine that returns Promise is an async function: it runs at once to its
+/// first suspension, and is kept alive by the loop.
+/// Lifetime: dropping all handles neither cancels the work nor hides its rejection.
+/// Throws: Error ERR_NO_LOOP where the thread has no loop, ERR_WRONG_THREAD on another loop's thread.
+template <class T>
+class [[nodiscard]] Promise {
+ public:
+  using promise_type = detail::PromiseCoroutine<T>;
+  using ValueType = T;
+  struct Resolvers;
+
+  /// Node: `new Promise(executor)`. `executor(resolve, reject)` or `executor(resolve)`; what it throws
+  /// rejects. Both are copyable; when the last one goes unused the promise rejects with
+  /// ERR_BROKEN_PROMISE.
+  template <class Executor>
+    requires(std::is_invocable_v<Executor&, Resolver<T>, Rejecter<T>> ||
+             std::is_invocable_v<Executor&, Resolver<T>>)
+  explicit Promise(Executor&& executor,
+                   std::source_location where = std::source_location::current());
+  /// Starts a task or an operation now.
+  template <class A>
+    requires(!detail::isPromise<std::remove_cvref_t<A>> && Awaitable<A &&> &&
+             std::is_same_v<detail::AdoptedType<std::remove_cvref_t<A>>, T>)
+  Promise(A&& awaitable, std::source_location where = std::source_location::current());
+
+  /// Node: `Promise.resolve()`. Of a promise: that promise.
+  template <class... X>
+  static Promise resolve(X&&... value);
+  /// Node: `Promise.reject()`. Any exception, or an exception_ptr.
+  template <class E>
+  static Promise reject(E&& reason, std::source_location where = std::source_location::current());
+  /// Node: `Promise.withResolvers()`: {promise, resolve, reject}.
+  static Resolvers withResolvers(std::source_location where = std::source_location::current());
+
+  /// Node: `then(onFulfilled)`. The callback takes the value or nothing; a promise or awaitable that
+  /// it returns is adopted.
+  template <class F>
+  auto then(F&& onFulfilled, std::source_location where = std::source_location::current()) const;
+  /// Node: `then(onFulfilled, onRejected)`.
+  template <class F, class G>
+    requires(!std::is_same_v<std::remove_cvref_t<G>, std::source_location>)
+  auto then(F&& onFulfilled, G&& onRejected,
+            std::source_location where = std::source_location::current()) const;
+  /// Node: `catch(onRejected)`. The callback takes an exception_ptr, a `const std::exception&` or
+  /// nothing; with a given E it is called only for an E, anything else passes on.
+  template <class E = void, class G>
+  Promise catch_(G&& onRejected,
+                 std::source_location where = std::source_location::current()) const;
+  /// Node: `finally(onFinally)`.
+  template <class F>
+  Promise finally(F&& onFinally,
+                  std::source_location where = std::source_location::current()) const;
+
+  PromiseStatus status() const noexcept { return state_->status; }
+  friend bool operator==(const Promise& a, const Promise& b) noexcept {
+    return a.state_ == b.state_;
+  }
+
+  /// Waits one microtask or more. Of an lvalue: a `const T&`, valid while a handle is held.
+  detail::PromiseAwaiter<T> operator co_await() const& { return detail::PromiseAwaiter<T>(state_); }
+  /// Of an rvalue: the T, moved when this is the only handle, else copied.
+  /// Throws: TypeError ERR_PROMISE_SHARED when T is move-only and there are other handles.
+  detail::PromiseValueAwaiter<T> operator co_await() && {
+    return detail::PromiseValueAwaiter<T>(std::move(state_));
+  }
+
+  /// Internal: shares the state.
+  explicit Promise(detail::Ref<detail::PromiseState<T>> state) noexcept
+      : state_(std::move(state)) {}
+  detail::PromiseState<T>& state() const noexcept { return *state_; }
+
+ private:
+  detail::Ref<detail::PromiseState<T>> state_;
+};
+
+/// Settles a promise; copies settle the same one. The first call wins, later ones do nothing.
+/// Thread: the loop's. From elsewhere go through `EventLoop::post`.
+template <class T>
+class Resolver {
+ public:
+  explicit Resolver(detail::Ref<detail::PromiseState<T>> state) noexcept
+      : state_(std::move(state)) {
+    state_->addResolver();
+  }
+  Resolver(const Resolver& other) noexcept : state_(other.state_) {
+    if (state_) state_->addResolver();
+  }
+  Resolver(Resolver&&) noexcept = default;
+  Resolver& operator=(Resolver other) noexcept {
+    std::swap(state_, other.state_);
+    return *this;
+  }
+  ~Resolver() {
+    if (state_) state_->dropResolver();
+  }
+
+  /// With a value, nothing (void), a promise or an awaitable, which are adopted.
+  template <class... X>
+  void resolve(X&&... value) const;
+  /// With an exception or an exception_ptr.
+  template <class E>
+  void reject(E&& reason) const;
+  /// As the executor's argument: `resolve(value)`; an `std::exception_ptr` rejects.
+  template <class... X>
+  void operator()(X&&... value) const {
+    resolve(std::forward<X>(value)...);
+  }
+
+ private:
+  detail::Ref<detail::PromiseState<T>> state_;
+};
+
+/// The rejecting half of `withResolvers` and of an executor's arguments.
+template <class T>
+class Rejecter {
+ public:
+  explicit Rejecter(Resolver<T> resolver) noexcept : resolver_(std::move(resolver)) {}
+  template <class E>
+  void operator()(E&& reason) const {
+    resolver_.reject(std::forward<E>(reason));
+  }
+
+ private:
+  Resolver<T> resolver_;
+};
+
+template <class T>
+struct Promise<T>::Resolvers {
+  Promise promise;
+  Resolver<T> resolve;
+  Rejecter<T> reject;
+};
+
+namespace detail {
+
+/// The awaiter is the entry of the queue: awaiting a promise allocates nothing.
+template <class T>
+class PromiseAwaiterBase : private Job {
+ public:
+  explicit PromiseAwaiterBase(Ref<PromiseState<T>> state) noexcept
+      : Job(onJob), state_(std::move(state)) {}
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> handle) {
+    continuation_.capture(handle);
+    state_->react(*this);
+  }
+
+ protected:
+  static void onJob(Job& job, JobAction action) noexcept {
+    if (action == JobAction::Run) static_cast<PromiseAwaiterBase&>(job).continuation_.resume();
+  }
+  Ref<PromiseState<T>> state_;
+  Continuation continuation_;
+};
+
+template <class T>
+class PromiseAwaiter : public PromiseAwaiterBase<T> {
+ public:
+  using PromiseAwaiterBase<T>::PromiseAwaiterBase;
+  decltype(auto) await_resume() const { return this->state_->peek(); }
+};
+
+template <class T>
+class PromiseValueAwaiter : public PromiseAwaiterBase<T> {
+ public:
+  using PromiseAwaiterBase<T>::PromiseAwaiterBase;
+  T await_resume() { return this->state_->take(1); }
+};
+
+/// A task that runs for a promise. Owned by the loop until it ends.
+template <class T>
+class TaskIntoState : private LoopOwned, public FrameAllocated {
+ public:
+  static void start(Task<T>&& task, Ref<PromiseState<T>> outer) {
+    auto* self = new TaskIntoState(std::move(task), std::move(outer));
+    self->outer_->home->own(*self);
+    ContextScope scope(currentContext());
+    self->runner_.start();
+  }
+
+ private:
+  TaskIntoState(Task<T>&& task, Ref<PromiseState<T>> outer) noexcept
+      : LoopOwned(onDrop), outer_(std::move(outer)), runner_(std::move(task), *this) {
+    outer_->addResolver();
+  }
+  ~TaskIntoState() { outer_->dropResolver(); }
+  static void onDrop(LoopOwned& owned) noexcept { delete &static_cast<TaskIntoState&>(owned); }
+  static void onDone(CallbackFrame* frame) noexcept {
+    TaskIntoState& self = static_cast<Runner*>(frame)->self;
+    try {
+      self.outer_->settleFrom(self.runner_.result());
+    } catch (...) {
+      self.outer_->reject(std::current_exception());
+    }
+    delete &self;
+  }
+  struct Runner : CallbackFrame {
+    Runner(Task<T>&& t, TaskIntoState& s) noexcept
+        : CallbackFrame(onDone), self(s), task(std::move(t)) {}
+    void start() noexcept { startTask(task, *this); }
+    Slot<T>& result() noexcept { return taskResult(task); }
+    TaskIntoState& self;
+    Task<T> task;
+  };
+
+  Ref<PromiseState<T>> outer_;
+  Runner runner_;
+};
+
+template <class T, class A>
+Task<T> awaitAsTask(A awaitable) {
+  co_return static_cast<T>(co_await std::move(awaitable));
+}
+
+/// Starts what an awaitable does, for `outer`.
+template <class T, class A>
+void startInto(A&& awaitable, Ref<PromiseState<T>> outer) {
+  if constexpr (std::is_same_v<std::remove_cvref_t<A>, Task<T>>) {
+    TaskIntoState<T>::start(std::forward<A>(awaitable), std::move(outer));
+  } else {
+    TaskIntoState<T>::start(awaitAsTask<T, std::remove_cvref_t<A>>(std::forward<A>(awaitable)),
+                            std::move(outer));
+  }
+}
+
+/// resolve(promise): one tick to subscribe, one for the reaction; the outer's reactions then wait
+/// the third. Node: NewPromiseResolveThenableJob.
+template <class T, class U>
+class AdoptJob : private Job, public FrameAllocated {
+ public:
+  static void start(Ref<PromiseState<T>> outer, Ref<PromiseState<U>> inner) {
+    auto* self = new AdoptJob(std::move(outer), std::move(inner));
+    self->outer_->home->pushMicrotask(*self);
+  }
+
+ private:
+  AdoptJob(Ref<PromiseState<T>> outer, Ref<PromiseState<U>> inner) noexcept
+      : Job(onJob), outer_(std::move(outer)), inner_(std::move(inner)) {
+    outer_->addResolver();
+  }
+  ~AdoptJob() { outer_->dropResolver(); }
+  static void onJob(Job& job, JobAction action) noexcept {
+    auto& self = static_cast<AdoptJob&>(job);
+    if (action == JobAction::Drop) return delete &self;
+    if (!std::exchange(self.subscribed_, true)) return self.inner_->react(self);
+    self.transfer();
+    delete &self;
+  }
+  void transfer() noexcept {
+    try {
+      if (inner_->status == PromiseStatus::Rejected) {
+        outer_->reject(inner_->error);
+      } else if constexpr (std::is_void_v<T>) {
+        outer_->fulfill();
+      } else {
+        outer_->fulfill(inner_->take(1));
+      }
+    } catch (...) {
+      outer_->reject(std::current_exception());
+    }
+  }
+
+  Ref<PromiseState<T>> outer_;
+  Ref<PromiseState<U>> inner_;
+  bool subscribed_ = false;
+};
+
+/// resolve(thenable): the awaitable is driven in a job of its own.
+template <class T, class A>
+class DriveJob : private Job, public FrameAllocated {
+ public:
+  template <class X>
+  static void start(X&& awaitable, Ref<PromiseState<T>> outer) {
+    auto* self = new DriveJob(std::forward<X>(awaitable), std::move(outer));
+    self->outer_->home->pushMicrotask(*self);
+  }
+
+ private:
+  template <class X>
+  DriveJob(X&& awaitable, Ref<PromiseState<T>> outer)
+      : Job(onJob),
+        awaitable_(std::forward<X>(awaitable)),
+        outer_(std::move(outer)),
+        context_(currentContext()) {
+    outer_->addResolver();
+  }
+  ~DriveJob() { outer_->dropResolver(); }
+  static void onJob(Job& job, JobAction action) noexcept {
+    auto& self = static_cast<DriveJob&>(job);
+    if (action == JobAction::Run) {
+      ContextScope scope(std::move(self.context_));
+      startInto<T>(std::move(self.awaitable_), self.outer_);
+    }
+    delete &self;
+  }
+
+  A awaitable_;
+  Ref<PromiseState<T>> outer_;
+  ContextRef context_;
+};
+
+template <class T, class U>
+void adoptPromise(PromiseState<T>& state, const Promise<U>& inner) {
+  if (static_cast<PromiseStateBase*>(&inner.state()) == &state)
+    return state.reject(
+        std::make_exception_ptr(TypeError("Chaining cycle detected for promise #<Promise>", "")));
+  state.locked = 1;
+  AdoptJob<T, U>::start(Ref<PromiseState<T>>(&state), Ref<PromiseState<U>>(&inner.state()));
+}
+
+/// Resolves with a value, or adopts a promise or an awaitable. First call wins.
+template <class T, class X>
+void resolveInto(PromiseState<T>& state, X&& value) {
+  state.checkThread();
+  if (state.locked) return;
+  if constexpr (isPromise<std::remove_cvref_t<X>>) {
+    adoptPromise(state, value);
+  } else if constexpr (adoptable<T, X>) {
+    state.locked = 1;
+    DriveJob<T, std::remove_cvref_t<X>>::start(std::forward<X>(value),
+                                               Ref<PromiseState<T>>(&state));
+  } else {
+    state.fulfill(std::forward<X>(value));
+  }
+}
+template <class T>
+void resolveInto(PromiseState<T>& state) {
+  state.checkThread();
+  if (!state.locked) state.fulfill();
+}
+
+template <class E>
+std::exception_ptr asReason(E&& reason) {
+  if constexpr (std::is_convertible_v<E, std::exception_ptr>) {
+    return std::forward<E>(reason);
+  } else {
+    return std::make_exception_ptr(std::forward<E>(reason));
+  }
+}
+
+/// The part of an async function's promise that does not depend on how it returns.
+template <class T>
+struct PromiseCoroutineBase : LoopOwned, FrameAllocated {
+  using Handle = std::coroutine_handle<PromiseCoroutine<T>>;
+
+  PromiseCoroutineBase() noexcept : LoopOwned(onDrop) {}
+  ~PromiseCoroutineBase() {
+    if (state) state->dropResolver();
+  }
+  Promise<T> get_return_object(std::source_location where = std::source_location::current()) {
+    state = PromiseState<T>::make(where);
+    state->addResolver();
+    state->home->own(*this);
+    return Promise<T>(state);
+  }
+  std::suspend_never initial_suspend() const noexcept { return {}; }
+  // The frame ends itself; who waits is in the queue already.
+  std::suspend_never final_suspend() const noexcept { return {}; }
+  void unhandled_exception() noexcept { state->reject(std::current_exception()); }
+  static void onDrop(LoopOwned& owned) noexcept {
+    Handle::from_promise(static_cast<PromiseCoroutine<T>&>(owned)).destroy();
+  }
+
+  Ref<PromiseState<T>> state;
+};
+
+template <class T>
+struct PromiseCoroutine : PromiseCoroutineBase<T> {
+  template <class X = T>
+  void return_value(X&& value) {
+    resolveInto(*this->state, std::forward<X>(value));
+  }
+};
+template <>
+struct PromiseCoroutine<void> : PromiseCoroutineBase<void> {
+  void return_void() noexcept { state->fulfill(); }
+};
+
+}  // namespace detail
+
+template <class T>
+template <class Executor>
+  requires(std::is_invocable_v<Executor&, Resolver<T>, Rejecter<T>> ||
+           std::is_invocable_v<Executor&, Resolver<T>>)
+Promise<T>::Promise(Executor&& executor, std::source_location where)
+    : state_(detail::PromiseState<T>::make(where)) {
+  LEAT_GUARD_CLOSURE(Executor);
+  const Resolver<T> resolver(state_);
+  try {
+    if constexpr (std::is_invocable_v<Executor&, Resolver<T>, Rejecter<T>>) {
+      executor(resolver, Rejecter<T>(resolver));
+    } else {
+      executor(resolver);
+    }
+  } catch (...) {
+    resolver.reject(std::current_exception());
+  }
+}
+
+template <class T>
+template <class A>
+  requires(!detail::isPromise<std::remove_cvref_t<A>> && Awaitable<A &&> &&
+           std::is_same_v<detail::AdoptedType<std::remove_cvref_t<A>>, T>)
+Promise<T>::Promise(A&& awaitable, std::source_location where)
+    : state_(detail::PromiseState<T>::make(where)) {
+  state_->locked = 1;
+  detail::startInto<T>(std::forward<A>(awaitable), state_);
+}
+
+template <class T>
+template <class... X>
+Promise<T> Promise<T>::resolve(X&&... value) {
+  if constexpr (sizeof...(X) == 1 && (std::is_same_v<std::remove_cvref_t<X>, Promise> && ...)) {
+    return (static_cast<X&&>(value), ...);
+  } else {
+    Promise promise(detail::PromiseState<T>::make(std::source_location::current()));
+    detail::resolveInto(*promise.state_, std::forward<X>(value)...);
+    return promise;
+  }
+}
+
+template <class T>
+template <class E>
+Promise<T> Promise<T>::reject(E&& reason, std::source_location where) {
+  Promise promise(detail::PromiseState<T>::make(where));
+  promise.state_->reject(detail::asReason(std::forward<E>(reason)));
+  return promise;
+}
+
+template <class T>
+typename Promise<T>::Resolvers Promise<T>::withResolvers(std::source_location where) {
+  Promise promise(detail::PromiseState<T>::make(where));
+  Resolver<T> resolver(promise.state_);
+  return Resolvers{std::move(promise), resolver, Rejecter<T>(resolver)};
+}
+
+template <class T>
+template <class... X>
+void Resolver<T>::resolve(X&&... value) const {
+  detail::resolveInto(*state_, std::forward<X>(value)...);
+}
+
+template <class T>
+template <class E>
+void Resolver<T>::reject(E&& reason) const {
+  state_->checkThread();
+  if (!state_->locked) state_->reject(detail::asReason(std::forward<E>(reason)));
+}
+
+}  // namespace leat::inline LEAT_ABI

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+// What the handles of a promise share: status, value, reactions. Counted plainly; it belongs to the
+// loop on whose thread it was made.
+#pragma once
+
+#include <leat/base/result.hpp>
+#include <leat/core/microtask_queue.hpp>
+
+#include <source_location>
+
+namespace leat::inline LEAT_ABI {
+
+enum class PromiseStatus : unsigned char { Pending, Fulfilled, Rejected };
+
+namespace detail {
+
+struct PromiseStateBase {
+  using Dispose = void (*)(PromiseStateBase&) noexcept;
+
+  PromiseStateBase(Dispose d, std::source_location place) noexcept
+      : home(threadState.queue), dispose(d), where(place) {}
+  PromiseStateBase(const PromiseStateBase&) = delete;
+  PromiseStateBase& operator=(const PromiseStateBase&) = delete;
+
+  void retain() noexcept { ++refs; }
+  void release() noexcept {
+    if (--refs == 0) dispose(*this);
+  }
+
+  bool pending() const noexcept { return status == PromiseStatus::Pending; }
+  bool onHomeThread() const noexcept { return threadState.queue == home; }
+  /// Throws: Error ERR_WRONG_THREAD, ERR_NO_LOOP.
+  void checkThread() const {
+    if (!onHomeThread()) [[unlikely]]
+      throwWrongThread();
+  }
+  /// Calls `reaction` in a microtask once this is settled; the rejection counts as handled.
+  void react(Job& reaction) {
+    checkThread();
+    if (!handled) markHandled();
+    if (pending()) {
+      reactions.pushBack(reaction);
+    } else {
+      home->pushMicrotask(reaction);
+    }
+  }
+  void markHandled() {
+    handled = true;
+    if (reported) home->noteHandled(*this);
+  }
+  /// The value is in place already.
+  void fulfilled() noexcept { settle(PromiseStatus::Fulfilled); }
+  void reject(std::exception_ptr reason) {
+    error = std::move(reason);
+    settle(PromiseStatus::Rejected);
+    if (!handled) home->noteRejection(*this);
+  }
+  void addResolver() noexcept { ++resolvers; }
+  void dropResolver() noexcept {
+    if (--resolvers == 0 && pending() && !locked) abandoned();
+  }
+
+  unsigned refs = 1;
+  unsigned resolvers : 24 = 0;
+  // resolve() was called; what it was given may still be pending.
+  unsigned locked : 1 = 0;
+  unsigned handled : 1 = 0;
+  // unhandledRejection was emitted for it.
+  unsigned reported : 1 = 0;
+  PromiseStatus status = PromiseStatus::Pending;
+  MicrotaskQueue* const home;
+  List<Job> reactions;
+  const Dispose dispose;
+  const std::source_location where;
+  std::exception_ptr error;
+
+ protected:
+  ~PromiseStateBase() { dropReactions(); }
+
+ private:
+  void settle(PromiseStatus to) noexcept {
+    status = to;
+    locked = 1;
+    home->pushMicrotasks(reactions);
+  }
+  void dropReactions() noexcept {
+    while (!reactions.empty()) reactions.popFront().drop();
+  }
+  inline void abandoned() noexcept;
+  [[noreturn]] void throwWrongThread() const {
+    if (threadState.queue == nullptr) (void)currentQueue();
+    throw Error(
+        "a promise was used on the thread of another event loop than the one it was made on; use "
+        "EventLoop::post to go there",
+        "ERR_WRONG_THREAD");
+  }
+};
+
+/// Nobody is left who could settle it: it rejects, or, when its loop is gone, lets go of who waits.
+inline void PromiseStateBase::abandoned() noexcept {
+  if (!onHomeThread() || home->closing()) {
+    if (onHomeThread() || threadState.queue == nullptr) dropReactions();
+    return;
+  }
+  reject(std::make_exception_ptr(
+      Error("the last resolver of a pending promise was dropped", "ERR_BROKEN_PROMISE")));
+}
+
+template <class T>
+struct PromiseState : PromiseStateBase {
+  using Type = StoredType<T>;
+
+  explicit PromiseState(std::source_location place, Dispose d = destroySelf) noexcept
+      : PromiseStateBase(d, place) {}
+  ~PromiseState() {
+    if (status == PromiseStatus::Fulfilled) value.~Type();
+  }
+  static Ref<PromiseState> make(std::source_location place) {
+    (void)currentQueue();
+    return Ref<PromiseState>::adopt(::new (allocateFrame(sizeof(PromiseState)))
+                                        PromiseState(place));
+  }
+  static void destroySelf(PromiseStateBase& base) noexcept {
+    auto& self = static_cast<PromiseState&>(base);
+    self.~PromiseState();
+    freeFrame(&self, sizeof(PromiseState));
+  }
+
+  template <class... Args>
+  void fulfill(Args&&... args) {
+    if constexpr (std::is_reference_v<T>) {
+      ::new (static_cast<void*>(&value)) Type(&args...);
+    } else {
+      ::new (static_cast<void*>(&value)) Type(std::forward<Args>(args)...);
+    }
+    fulfilled();
+  }
+  /// Takes over what a task left.
+  void settleFrom(Slot<T>& slot) {
+    if (slot.state() == Slot<T>::Error) {
+      reject(slot.error());
+    } else if constexpr (std::is_reference_v<T>) {
+      fulfill(*slot.stored());
+    } else {
+      fulfill(std::move(slot.stored()));
+    }
+  }
+  /// The value as `co_await` of an lvalue gives it. Throws: the reason.
+  decltype(auto) peek() const {
+    if (status == PromiseStatus::Rejected) [[unlikely]]
+      std::rethrow_exception(error);
+    if constexpr (std::is_reference_v<T>) {
+      return static_cast<T>(*value);
+    } else if constexpr (!std::is_void_v<T>) {
+      return static_cast<const T&>(value);
+    }
+  }
+  /// The value for the caller who holds `mine` handles: moved when nobody else has one.
+  T take(unsigned mine) {
+    if constexpr (std::is_object_v<T>) {
+      if (status == PromiseStatus::Rejected) [[unlikely]]
+        std::rethrow_exception(error);
+      if (refs == mine) return std::move(value);
+      if constexpr (std::is_copy_constructible_v<T>) {
+        return std::as_const(value);
+      } else {
+        throwTypeError("a promise with a move-only value was consumed while other handles to it exist",
+                       "ERR_PROMISE_SHARED");
+      }
+    } else {
+      return peek();
+    }
+  }
+
+  union {
+    Type value;
+  };
+};
+
+inline MicrotaskQueue::Rejection::Rejection(Ref<PromiseStateBase> p) noexcept
+    : promise(std::move(p)) {}
+inline MicrotaskQueue::Rejection::~Rejection() = default;
+
+inline void MicrotaskQueue::noteRejection(PromiseStateBase& promise) {
+  rejections_.pushBack(*new Rejection(Ref<PromiseStateBase>(&promise)));
+}
+
+inline void MicrotaskQueue::noteHandled(PromiseStateBase& promise) {
+  handledLate_.pushBack(*new Rejection(Ref<PromiseStateBase>(&promise)));
+}
+
+inline void MicrotaskQueue::reportRejections() noexcept {
+  while (!handledLate_.empty() && !stopped_) {
+    Rejection& late = handledLate_.popFront();
+    hooks_.rejectionHandled(*late.promise);
+    delete &late;
+  }
+  // Those added by the hooks wait for the next round.
+  for (unsigned long left = rejections_.size(); left > 0 && !stopped_; --left) {
+    Rejection& entry = rejections_.popFront();
+    if (!entry.promise->handled) {
+      entry.promise->reported = 1;
+      hooks_.unhandledRejection(*entry.promise);
+    }
+    delete &entry;
+  }
+}
+
+inline void MicrotaskQueue::clear() noexcept {
+  closing_ = true;
+  while (!owned_.empty()) {
+    LoopOwned& owned = owned_.popFront();
+    owned.drop(owned);
+  }
+  while (!ticks_.empty()) ticks_.popFront().drop();
+  while (!microtasks_.empty()) microtasks_.popFront().drop();
+  while (!rejections_.empty()) delete &rejections_.popFront();
+  while (!handledLate_.empty()) delete &handledLate_.popFront();
+}
+
+}  // namespace detail
+}  // namespace leat::inline LEAT_ABI

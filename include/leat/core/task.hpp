@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+// Task: a lazy coroutine with one owner and one awaiter. Awaiting it is a call: control goes straight
+// in and straight back, no tick passes and nothing is allocated but the recycled frame.
+#pragma once
+
+#include <leat/base/result.hpp>
+#include <leat/core/awaitable.hpp>
+#include <leat/core/error.hpp>
+#include <leat/core/resume.hpp>
+
+namespace leat::inline LEAT_ABI {
+
+template <class T = void>
+class Task;
+
+namespace detail {
+
+struct TaskPromiseBase;
+template <class T>
+void startTask(Task<T>& task, CallbackFrame& onDone) noexcept;
+template <class T>
+Slot<T>& taskResult(Task<T>& task) noexcept;
+
+/// Where a coroutine keeps a child: the frame and the part of its promise that chains are made of.
+struct TaskOwner {
+  std::coroutine_handle<> frame{};
+  TaskPromiseBase* promise = nullptr;
+};
+
+/// The part of a task's promise that does not depend on its result.
+struct TaskPromiseBase : FrameAllocated {
+  struct FinalAwaiter {
+    bool await_ready() const noexcept { return false; }
+    template <class P>
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<P> self) const noexcept {
+      return transfer(self.promise().continuation);
+    }
+    void await_resume() const noexcept {}
+  };
+  std::suspend_always initial_suspend() const noexcept { return {}; }
+  FinalAwaiter final_suspend() const noexcept { return {}; }
+
+  std::coroutine_handle<> continuation;
+  // The task that this one awaits now. Destruction walks these to the leaf.
+  TaskOwner* awaiting = nullptr;
+};
+
+template <class T>
+struct TaskPromise : TaskPromiseBase {
+  Task<T> get_return_object() noexcept;
+  void unhandled_exception() noexcept { result.fail(std::current_exception()); }
+  template <class U = T>
+    requires(std::is_constructible_v<StoredType<T>, U &&> || std::is_reference_v<T>)
+  void return_value(U&& value) {
+    result.emplace(std::forward<U>(value));
+  }
+  Slot<T> result;
+};
+
+template <>
+struct TaskPromise<void> : TaskPromiseBase {
+  Task<void> get_return_object() noexcept;
+  void unhandled_exception() noexcept { result.fail(std::current_exception()); }
+  void return_void() noexcept { result.emplace(); }
+  Slot<void> result;
+};
+
+/// Destroys a suspended chain of tasks leaf first, without recursion.
+LEAT_NOINLINE inline void destroyChain(TaskOwner& root) noexcept {
+  // Down: each promise's `awaiting` is turned round to point at its own owner's parent.
+  TaskOwner* owner = &root;
+  TaskOwner* parent = nullptr;
+  while (TaskOwner* child = owner->promise->awaiting) {
+    owner->promise->awaiting = parent;
+    parent = owner;
+    owner = child;
+  }
+  // Up again: `parent` is the owner of the frame that holds `owner`.
+  for (;;) {
+    std::exchange(owner->frame, {}).destroy();
+    if (parent == nullptr) return;
+    owner = parent;
+    parent = owner->promise->awaiting;
+    owner->promise->awaiting = nullptr;
+  }
+}
+
+}  // namespace detail
+
+/// A lazy asynchronous computation. It starts when awaited, spawned, given to a combinator or
+/// converted to a Promise; destroyed before, it never runs; destroyed while suspended, it and all it
+/// awaits are torn down leaf first.
+///
+/// Node: no counterpart; an async function is a coroutine that returns Promise.
+/// Resumes: in place, without a tick, on the thread that finished the last thing it awaited.
+/// Throws: what the body threw, at the `co_await`.
+template <class T>
+class [[nodiscard("a Task does nothing until it is awaited or spawned")]] Task
+    : private detail::TaskOwner {
+ public:
+  using promise_type = detail::TaskPromise<T>;
+  class Awaiter;
+
+  Task() noexcept = default;
+  Task(Task&& other) noexcept
+      : TaskOwner{std::exchange(other.frame, {}), std::exchange(other.promise, nullptr)} {}
+  Task& operator=(Task&& other) noexcept {
+    Task old(std::move(*this));
+    frame = std::exchange(other.frame, {});
+    promise = std::exchange(other.promise, nullptr);
+    return *this;
+  }
+  ~Task() {
+    if (!frame) return;
+    if (promise->awaiting != nullptr) {
+      detail::destroyChain(*this);
+    } else {
+      frame.destroy();
+    }
+  }
+
+  /// False when moved from or awaited to the end.
+  bool valid() const noexcept { return static_cast<bool>(frame); }
+  /// Throws: TypeError ERR_TASK_CONSUMED when there is nothing left to await.
+  Awaiter operator co_await() &&;
+
+ private:
+  friend promise_type;
+  template <class U>
+  friend void detail::startTask(Task<U>& task, detail::CallbackFrame& onDone) noexcept;
+  template <class U>
+  friend detail::Slot<U>& detail::taskResult(Task<U>& task) noexcept;
+  explicit Task(promise_type& own) noexcept
+      : TaskOwner{std::coroutine_handle<promise_type>::from_promise(own), &own} {}
+  promise_type& typed() noexcept { return static_cast<promise_type&>(*promise); }
+};
+
+template <class T>
+class Task<T>::Awaiter {
+ public:
+  explicit Awaiter(Task& task) noexcept : task_(&task) {}
+  bool await_ready() const noexcept { return false; }
+  template <class P>
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<P> parent) noexcept {
+    task_->promise->continuation = parent;
+    if constexpr (std::is_base_of_v<detail::TaskPromiseBase, P>) {
+      link_ = &parent.promise().awaiting;
+      *link_ = task_;
+    }
+    return detail::transfer(task_->frame);
+  }
+  T await_resume() {
+    if (link_ != nullptr) *link_ = nullptr;
+    return task_->typed().result.take();
+  }
+
+ private:
+  Task* task_;
+  detail::TaskOwner** link_ = nullptr;
+};
+
+template <class T>
+typename Task<T>::Awaiter Task<T>::operator co_await() && {
+  if (!frame) [[unlikely]]
+    detail::throwTypeError("co_await of a Task that was moved from or already awaited",
+                           "ERR_TASK_CONSUMED");
+  return Awaiter(*this);
+}
+
+namespace detail {
+
+template <class T>
+Task<T> TaskPromise<T>::get_return_object() noexcept {
+  return Task<T>(*this);
+}
+inline Task<void> TaskPromise<void>::get_return_object() noexcept { return Task<void>(*this); }
+
+/// Starts a task from outside of a coroutine: `onDone` is resumed in the place of a parent, perhaps
+/// before this returns.
+template <class T>
+void startTask(Task<T>& task, CallbackFrame& onDone) noexcept {
+  task.promise->continuation = onDone.handle();
+  run(task.frame);
+}
+/// What a task that has ended left.
+template <class T>
+Slot<T>& taskResult(Task<T>& task) noexcept {
+  return task.typed().result;
+}
+
+}  // namespace detail
+
+}  // namespace leat::inline LEAT_ABI
