@@ -31,6 +31,20 @@ constexpr CallSet calls(Calls... call) noexcept {
   return set;
 }
 
+/// What the hook looks at. Process-wide, as the hook is.
+struct FuseState {
+  detail::Atomic<const CallSet*> which{nullptr};
+  detail::Atomic<int> error{0};
+  detail::Atomic<long> from{0};
+  detail::Atomic<long> to{0};
+  detail::Atomic<long> seen{0};
+  detail::Atomic<long> blown{0};
+  detail::Atomic<int> last{static_cast<int>(sys::Call::count)};
+  detail::Atomic<long> counts[static_cast<int>(sys::Call::count)]{};
+  CallSet set;
+};
+LEAT_API inline constinit FuseState fuseState{};
+
 /// While it lives, calls of this process pass it: it counts them and fails those it was told to.
 /// One at a time; the hook that was there before is put back.
 class FaultInjector {
@@ -48,28 +62,19 @@ class FaultInjector {
   }
   /// How many calls were failed since the last `fail`, and which was the last.
   long blown() const noexcept { return state.blown.load(detail::acquire); }
-  sys::Call lastBlown() const noexcept { return state.last.load(detail::acquire); }
+  sys::Call lastBlown() const noexcept { return static_cast<sys::Call>(state.last.load(detail::acquire)); }
   /// How often `call` was made (failed or not) since the injector was made or `resetCounts`.
   long count(sys::Call call) const noexcept {
     return state.counts[static_cast<int>(call)].load(detail::relaxed);
   }
   long total() const noexcept;
+  /// How many calls of the set of the last `fail` were made since.
+  long seen() const noexcept { return state.seen.load(detail::acquire); }
   void resetCounts() noexcept;
 
  private:
-  struct State {
-    detail::Atomic<const CallSet*> which{nullptr};
-    detail::Atomic<int> error{0};
-    detail::Atomic<long> first{0};
-    detail::Atomic<long> last_{0};
-    detail::Atomic<long> seen{0};
-    detail::Atomic<long> blown{0};
-    detail::Atomic<sys::Call> last{sys::Call::count};
-    detail::Atomic<long> counts[static_cast<int>(sys::Call::count)]{};
-    CallSet set;
-  };
   static int hook(sys::Call call) noexcept;
-  LEAT_API static inline constinit State state{};
+  static constexpr FuseState& state = fuseState;
 
   sys::FaultHook before_;
 };
@@ -95,7 +100,7 @@ FuseReport fuse(Body&& body, int error = EIO, CallSet which = CallSet::all(), lo
     } else {
       body();
     }
-    report.calls = injector.total();
+    report.calls = injector.seen();
     if (injector.blown() == 0) return report;
     ++report.runs;
   }
@@ -112,8 +117,8 @@ inline void FaultInjector::fail(CallSet which, int error, long nth, long times) 
   state.which.store(nullptr, detail::seqCst);
   state.set = which;
   state.error.store(error, detail::relaxed);
-  state.first.store(nth, detail::relaxed);
-  state.last_.store(nth + times - 1, detail::relaxed);
+  state.from.store(nth, detail::relaxed);
+  state.to.store(nth + times - 1, detail::relaxed);
   state.seen.store(0, detail::relaxed);
   state.blown.store(0, detail::relaxed);
   state.which.store(&state.set, detail::seqCst);
@@ -124,8 +129,8 @@ inline int FaultInjector::hook(sys::Call call) noexcept {
   const CallSet* which = state.which.load(detail::acquire);
   if (which == nullptr || !which->has(call)) return 0;
   const long nth = state.seen.fetchAdd(1, detail::relaxed) + 1;
-  if (nth < state.first.load(detail::relaxed) || nth > state.last_.load(detail::relaxed)) return 0;
-  state.last.store(call, detail::release);
+  if (nth < state.from.load(detail::relaxed) || nth > state.to.load(detail::relaxed)) return 0;
+  state.last.store(static_cast<int>(call), detail::release);
   state.blown.fetchAdd(1, detail::acqRel);
   return state.error.load(detail::relaxed);
 }

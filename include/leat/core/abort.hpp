@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: MIT
+// AbortController and AbortSignal. A signal that came down with the context cancels every operation
+// under it; a signal given in the options cancels that one.
+#pragma once
+
+#include <leat/core/microtask_queue.hpp>
+
+#include <type_traits>
+
+namespace leat::inline LEAT_ABI {
+
+class AbortSignal;
+
+namespace detail {
+
+/// Aborts once: the listeners in order, then the signals that follow this one.
+inline void abortNow(AbortState& state, std::exception_ptr reason) noexcept {
+  if (state.aborted.load(relaxed) != 0) return;
+  Ref<AbortState> alive(&state);
+  state.reason = std::move(reason);
+  state.aborted.store(1, release);
+  List<AbortListener> told;
+  told.append(state.listeners);
+  List<AbortListener> followers;
+  followers.append(state.followers);
+  while (!told.empty()) {
+    AbortListener& listener = told.popFront();
+    listener.notify(listener);
+  }
+  while (!followers.empty()) {
+    AbortListener& follower = followers.popFront();
+    follower.notify(follower);
+  }
+}
+
+inline bool isAborted(const AbortState& state) noexcept { return state.aborted.load(acquire) != 0; }
+
+/// A callback of `onAbort`, owned by the registration and, while it runs, by the dispatch.
+struct AbortCallbackBase : AbortListener, Counted<AbortCallbackBase> {
+  explicit AbortCallbackBase(Ref<AbortState> s) noexcept
+      : AbortListener(dispatch), state(std::move(s)), context(currentContext()) {}
+  virtual ~AbortCallbackBase() = default;
+  virtual void call() = 0;
+  static inline void dispatch(AbortListener& listener) noexcept;
+
+  Ref<AbortState> state;
+  ContextRef context;
+};
+
+/// An exception of a listener stops no other; it is reported as uncaught in the next tick.
+class LateReport : private Job, public FrameAllocated {
+ public:
+  static void start(std::exception_ptr error) noexcept {
+    if (threadState.queue != nullptr) threadState.queue->pushTick(*new LateReport(std::move(error)));
+  }
+
+ private:
+  explicit LateReport(std::exception_ptr error) noexcept : Job(onJob), error_(std::move(error)) {}
+  static void onJob(Job& job, JobAction action) noexcept {
+    auto& self = static_cast<LateReport&>(job);
+    std::exception_ptr error = std::move(self.error_);
+    delete &self;
+    if (action == JobAction::Run) threadState.queue->reportFromTick(std::move(error));
+  }
+  std::exception_ptr error_;
+};
+
+inline void AbortCallbackBase::dispatch(AbortListener& listener) noexcept {
+  auto& self = static_cast<AbortCallbackBase&>(listener);
+  Ref<AbortCallbackBase> alive(&self);
+  ContextScope scope(self.context);
+  try {
+    self.call();
+  } catch (...) {
+    LateReport::start(std::current_exception());
+  }
+}
+
+template <class F>
+struct AbortCallback final : AbortCallbackBase {
+  template <class X>
+  AbortCallback(Ref<AbortState> s, X&& f) : AbortCallbackBase(std::move(s)), callable(std::forward<X>(f)) {}
+  void call() override { callable(); }
+  F callable;
+};
+
+/// A signal that was aborted before the listener came: the listener is told in a microtask.
+class LateAbort : private Job, public FrameAllocated {
+ public:
+  static void start(Ref<AbortCallbackBase> callback) {
+    currentQueue().pushMicrotask(*new LateAbort(std::move(callback)));
+  }
+
+ private:
+  explicit LateAbort(Ref<AbortCallbackBase> c) noexcept : Job(onJob), callback_(std::move(c)) {}
+  static void onJob(Job& job, JobAction action) noexcept {
+    auto& self = static_cast<LateAbort&>(job);
+    // Only the queue holds a callback whose registration is gone.
+    if (action == JobAction::Run && self.callback_->useCount() > 1)
+      AbortCallbackBase::dispatch(*self.callback_);
+    delete &self;
+  }
+  Ref<AbortCallbackBase> callback_;
+};
+
+}  // namespace detail
+
+/// Keeps a listener of a signal; destroyed or `off()`, the listener is gone.
+class [[nodiscard("the listener is removed when the registration is destroyed")]] AbortRegistration {
+ public:
+  AbortRegistration() noexcept = default;
+  explicit AbortRegistration(detail::Ref<detail::AbortCallbackBase> callback) noexcept
+      : callback_(std::move(callback)) {}
+  AbortRegistration(AbortRegistration&&) noexcept = default;
+  AbortRegistration& operator=(AbortRegistration&& other) noexcept {
+    off();
+    callback_ = std::move(other.callback_);
+    return *this;
+  }
+  ~AbortRegistration() { off(); }
+  void off() noexcept {
+    if (callback_) callback_->unlink();
+    callback_ = nullptr;
+  }
+
+ private:
+  detail::Ref<detail::AbortCallbackBase> callback_;
+};
+
+/// Tells operations to stop. Copies are handles to the same signal.
+///
+/// Node: `AbortSignal`. Thread: `aborted()` anywhere, the rest on the controller's thread.
+class AbortSignal {
+ public:
+  /// Node: `AbortSignal.abort(reason)`: aborted already, by default with an AbortError.
+  static AbortSignal abort(std::exception_ptr reason = nullptr);
+  /// Node: `AbortSignal.timeout(ms)`: aborts with a TimeoutError; does not hold the loop.
+  /// Defined in loop/abort_timeout.hpp.
+  static AbortSignal timeout(long long milliseconds);
+  /// Node: `AbortSignal.any(signals)`: follows the first to abort, with its reason. Its listeners
+  /// are called after those of the source.
+  template <class... Signals>
+    requires(std::is_same_v<std::remove_cvref_t<Signals>, AbortSignal> && ...)
+  static AbortSignal any(const Signals&... signals);
+  /// The same for a range of signals.
+  template <class Range>
+    requires requires(const Range& r) { static_cast<const AbortSignal&>(*r.begin()); }
+  static AbortSignal any(const Range& signals);
+
+  bool aborted() const noexcept { return detail::isAborted(*state_); }
+  /// Null until aborted.
+  std::exception_ptr reason() const noexcept {
+    return aborted() ? state_->reason : std::exception_ptr();
+  }
+  /// Throws: the reason itself.
+  void throwIfAborted() const {
+    if (aborted()) std::rethrow_exception(state_->reason);
+  }
+  /// Calls `listener()` inside `abort()`, in order of registration; when aborted already, in a
+  /// microtask. What it throws is reported as an uncaught exception in the next tick.
+  template <class F>
+  AbortRegistration onAbort(F&& listener) const;
+
+  friend bool operator==(const AbortSignal& a, const AbortSignal& b) noexcept {
+    return a.state_ == b.state_;
+  }
+
+  /// Internal: shares the state.
+  explicit AbortSignal(detail::Ref<detail::AbortState> state) noexcept : state_(std::move(state)) {}
+  detail::AbortState* state() const noexcept { return state_.get(); }
+
+ private:
+  detail::Ref<detail::AbortState> state_;
+};
+
+/// Node: `AbortController`.
+class AbortController {
+ public:
+  AbortController() : signal_(detail::makeRef<detail::AbortState>()) {}
+  const AbortSignal& signal() const noexcept { return signal_; }
+  /// Tells the listeners, then aborts the operations; none goes on inside of this call. Later calls
+  /// do nothing. By default the reason is an AbortError.
+  void abort(std::exception_ptr reason = nullptr) const noexcept;
+  template <class E>
+    requires std::is_base_of_v<std::exception, std::remove_cvref_t<E>>
+  void abort(E&& reason) const noexcept {
+    abort(std::make_exception_ptr(std::forward<E>(reason)));
+  }
+
+ private:
+  AbortSignal signal_;
+};
+
+/// A signal in an options aggregate: refers to an AbortSignal, which must live until the call that
+/// takes the options has returned; the operation then holds the signal itself.
+class SignalRef {
+ public:
+  constexpr SignalRef() noexcept = default;
+  SignalRef(const AbortSignal& signal) noexcept : state_(signal.state()) {}
+  SignalRef(const AbortController& controller) noexcept : state_(controller.signal().state()) {}
+  detail::AbortState* state() const noexcept { return state_; }
+
+ private:
+  detail::AbortState* state_ = nullptr;
+};
+
+namespace detail {
+
+inline std::exception_ptr abortReason(std::exception_ptr reason) noexcept {
+  return reason ? std::move(reason)
+                : std::make_exception_ptr(AbortError(std::string_view("This operation was aborted")));
+}
+
+/// What a combined signal keeps: a link in each source, and the sources alive.
+struct FollowedSignal : AbortListener {
+  FollowedSignal(AbortState& s, AbortState& f) noexcept
+      : AbortListener(follow), source(&s), follower(&f) {
+    s.followers.pushBack(*this);
+  }
+  static void follow(AbortListener& listener) noexcept {
+    auto& self = static_cast<FollowedSignal&>(listener);
+    abortNow(*self.follower, self.source->reason);
+  }
+  static void disposeAll(AbortState& follower) noexcept {
+    auto* first = static_cast<FollowedSignal*>(follower.source);
+    while (first != nullptr) delete std::exchange(first, first->nextSource);
+  }
+  /// False when `source` is aborted already, and with it `follower`.
+  static bool add(AbortState& source, AbortState& follower) {
+    if (isAborted(source)) {
+      abortNow(follower, source.reason);
+      return false;
+    }
+    auto* link = new FollowedSignal(source, follower);
+    link->nextSource = static_cast<FollowedSignal*>(follower.source);
+    follower.source = link;
+    follower.dispose = disposeAll;
+    return true;
+  }
+
+  Ref<AbortState> source;
+  AbortState* follower;
+  FollowedSignal* nextSource = nullptr;
+};
+
+}  // namespace detail
+
+inline AbortSignal AbortSignal::abort(std::exception_ptr reason) {
+  AbortController controller;
+  controller.abort(std::move(reason));
+  return controller.signal();
+}
+
+template <class... Signals>
+  requires(std::is_same_v<std::remove_cvref_t<Signals>, AbortSignal> && ...)
+AbortSignal AbortSignal::any(const Signals&... signals) {
+  auto state = detail::makeRef<detail::AbortState>();
+  (void)(detail::FollowedSignal::add(*signals.state_, *state) && ...);
+  return AbortSignal(std::move(state));
+}
+
+template <class Range>
+  requires requires(const Range& r) { static_cast<const AbortSignal&>(*r.begin()); }
+AbortSignal AbortSignal::any(const Range& signals) {
+  auto state = detail::makeRef<detail::AbortState>();
+  for (const AbortSignal& signal : signals)
+    if (!detail::FollowedSignal::add(*signal.state_, *state)) break;
+  return AbortSignal(std::move(state));
+}
+
+template <class F>
+AbortRegistration AbortSignal::onAbort(F&& listener) const {
+  using Callback = detail::AbortCallback<std::decay_t<F>>;
+  auto callback = detail::Ref<detail::AbortCallbackBase>::adopt(
+      new Callback(state_, std::forward<F>(listener)));
+  if (aborted()) {
+    detail::LateAbort::start(callback);
+  } else {
+    state_->listeners.pushBack(*callback);
+  }
+  return AbortRegistration(std::move(callback));
+}
+
+inline void AbortController::abort(std::exception_ptr reason) const noexcept {
+  detail::abortNow(*signal_.state(), detail::abortReason(std::move(reason)));
+}
+
+}  // namespace leat::inline LEAT_ABI
