@@ -34,6 +34,17 @@ struct Stored<T&> {
 template <class T>
 using StoredType = typename Stored<T>::Type;
 
+/// Whether a T can be copied. A container says yes whatever it holds; this asks what it holds.
+template <class T>
+inline constexpr bool isCopyable = std::is_copy_constructible_v<T>;
+template <class T>
+  requires requires {
+    typename T::allocator_type;
+    typename T::value_type;
+  }
+inline constexpr bool isCopyable<T> =
+    std::is_copy_constructible_v<T> && isCopyable<typename T::value_type>;
+
 /// Empty, a value or an error. The owner checks the state; nothing here does.
 template <class T>
 class Slot {
@@ -43,13 +54,29 @@ class Slot {
 
   Slot() noexcept {}
   Slot(Slot&& other) noexcept(std::is_nothrow_move_constructible_v<Type>) {
-    if (other.state_ == Value) emplace(std::move(other.value_));
+    if (other.state_ == Value) ::new (static_cast<void*>(&value_)) Type(std::move(other.value_));
     if (other.state_ == Error) fail(std::move(other.error_));
+    state_ = other.state_;
   }
-  Slot& operator=(Slot&&) = delete;
-  ~Slot() {
+  Slot(const Slot& other)
+    requires isCopyable<Type>
+  {
+    if (other.state_ == Value) ::new (static_cast<void*>(&value_)) Type(other.value_);
+    if (other.state_ == Error) fail(other.error_);
+    state_ = other.state_;
+  }
+  Slot& operator=(Slot&& other) noexcept(std::is_nothrow_move_constructible_v<Type>) {
+    if (this != &other) {
+      clear();
+      ::new (static_cast<void*>(this)) Slot(std::move(other));
+    }
+    return *this;
+  }
+  ~Slot() { clear(); }
+  void clear() noexcept {
     if (state_ == Value) value_.~Type();
     if (state_ == Error) error_.~exception_ptr();
+    state_ = Empty;
   }
 
   template <class... Args>

@@ -60,7 +60,7 @@ class LateReport : private Job, public FrameAllocated {
     auto& self = static_cast<LateReport&>(job);
     std::exception_ptr error = std::move(self.error_);
     delete &self;
-    if (action == JobAction::Run) threadState.queue->reportFromTick(std::move(error));
+    if (action == JobAction::Run) threadState.queue->report(std::move(error));
   }
   std::exception_ptr error_;
 };

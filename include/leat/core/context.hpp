@@ -47,7 +47,7 @@ struct StoreKey : SharedCounted<StoreKey> {};
 
 class ContextNode {
  public:
-  /// A copy of `base` (which may be null) with another signal.
+  /// A copy of `base` (which may be null) with another signal or none. Null when nothing is left.
   static Ref<ContextNode> withSignal(const ContextNode* base, Ref<AbortState> signal);
   /// A copy of `base` in which `key` has `value`; a null value removes it. Null when nothing is left.
   static Ref<ContextNode> withStore(const ContextNode* base, StoreKey* key, Ref<StoreBase> value);
@@ -139,6 +139,7 @@ inline void ContextNode::dispose() noexcept {
 
 inline ContextRef ContextNode::withSignal(const ContextNode* base, Ref<AbortState> signal) {
   const unsigned size = base == nullptr ? 0 : base->size_;
+  if (size == 0 && !signal) return nullptr;
   ContextNode* node = allocate(size);
   node->signal_ = std::move(signal);
   for (unsigned i = 0; i < size; ++i) node->add(base->entries()[i].key, base->entries()[i].value);

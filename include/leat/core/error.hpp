@@ -147,7 +147,7 @@ inline SharedText::SharedText(std::initializer_list<std::string_view> parts) {
   block_ = ::new (::operator new(sizeof(Block) + size + 1)) Block;
   char* out = block_->text();
   for (std::string_view part : parts) {
-    std::memcpy(out, part.data(), part.size());
+    if (!part.empty()) std::memcpy(out, part.data(), part.size());
     out += part.size();
   }
   *out = '\0';

@@ -63,15 +63,18 @@ class MicrotaskQueue {
   bool idle() const noexcept { return ticks_.empty() && microtasks_.empty() && rejections_.empty(); }
   std::size_t queued() const noexcept { return ticks_.size() + microtasks_.size(); }
 
-  /// An exception out of a callback that is no tick or microtask.
+  /// An exception out of a callback or a tick, at once. The queues then wait for the next callback's
+  /// drain, as in Node.
   void report(std::exception_ptr error) noexcept {
+    interrupted_ = true;
     hooks_.uncaughtException(std::move(error), ExceptionOrigin::UncaughtException);
   }
-  /// Out of a tick: those behind it wait for the next drain, as in Node.
-  void reportFromTick(std::exception_ptr error) noexcept {
-    interrupted_ = true;
-    report(std::move(error));
+  /// Out of a microtask: those behind it go on.
+  void reportFromMicrotask(std::exception_ptr error) noexcept {
+    hooks_.uncaughtException(std::move(error), ExceptionOrigin::UncaughtException);
   }
+  /// Whether the callback that has just returned was reported.
+  bool takeInterrupted() noexcept { return std::exchange(interrupted_, false); }
   /// Nothing runs any more.
   void stop() noexcept { stopped_ = true; }
   void restart() noexcept { stopped_ = false; }
@@ -117,7 +120,7 @@ inline void MicrotaskQueue::drain() noexcept {
     while (!ticks_.empty()) {
       if (stopped_) return;
       ticks_.popFront().run();
-      if (std::exchange(interrupted_, false)) return;
+      if (interrupted_) return;
     }
     while (!microtasks_.empty()) {
       if (stopped_) return;

@@ -155,13 +155,14 @@ struct PromiseState : PromiseStateBase {
       return static_cast<const T&>(value);
     }
   }
-  /// The value for the caller who holds `mine` handles: moved when nobody else has one.
+  /// The value for the caller who holds `mine` handles: moved when nobody else has one. Those who
+  /// can only settle the promise count as handles too, but never read it.
   T take(unsigned mine) {
     if constexpr (std::is_object_v<T>) {
       if (status == PromiseStatus::Rejected) [[unlikely]]
         std::rethrow_exception(error);
-      if (refs == mine) return std::move(value);
-      if constexpr (std::is_copy_constructible_v<T>) {
+      if (refs - resolvers == mine) return std::move(value);
+      if constexpr (isCopyable<T>) {
         return std::as_const(value);
       } else {
         throwTypeError("a promise with a move-only value was consumed while other handles to it exist",

@@ -20,6 +20,9 @@ template <class T>
 void startTask(Task<T>& task, CallbackFrame& onDone) noexcept;
 template <class T>
 Slot<T>& taskResult(Task<T>& task) noexcept;
+struct TaskOwner;
+template <class T>
+TaskOwner& taskOwner(Task<T>& task) noexcept;
 
 /// Where a coroutine keeps a child: the frame and the part of its promise that chains are made of.
 struct TaskOwner {
@@ -130,6 +133,8 @@ class [[nodiscard("a Task does nothing until it is awaited or spawned")]] Task
   friend void detail::startTask(Task<U>& task, detail::CallbackFrame& onDone) noexcept;
   template <class U>
   friend detail::Slot<U>& detail::taskResult(Task<U>& task) noexcept;
+  template <class U>
+  friend detail::TaskOwner& detail::taskOwner(Task<U>& task) noexcept;
   explicit Task(promise_type& own) noexcept
       : TaskOwner{std::coroutine_handle<promise_type>::from_promise(own), &own} {}
   promise_type& typed() noexcept { return static_cast<promise_type&>(*promise); }
@@ -186,6 +191,11 @@ void startTask(Task<T>& task, CallbackFrame& onDone) noexcept {
 template <class T>
 Slot<T>& taskResult(Task<T>& task) noexcept {
   return task.typed().result;
+}
+/// What a coroutine that awaits `task` by other means than `co_await` puts into its `awaiting`.
+template <class T>
+TaskOwner& taskOwner(Task<T>& task) noexcept {
+  return task;
 }
 
 }  // namespace detail

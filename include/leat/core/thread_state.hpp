@@ -9,6 +9,10 @@
 #include <coroutine>
 #include <cstddef>
 
+namespace leat::inline LEAT_ABI {
+class EventLoop;
+}
+
 namespace leat::inline LEAT_ABI::detail {
 
 class ContextNode;
@@ -34,6 +38,7 @@ struct ThreadState {
   ContextNode* context = nullptr;
   // The queues of the loop that runs on this thread, or null.
   MicrotaskQueue* queue = nullptr;
+  EventLoop* loop = nullptr;
   FrameCache frameCache = FrameCache::Unborn;
   // How many free frames a magazine may hold: none before the first use and after the last.
   unsigned frameCapacity = 0;

@@ -33,6 +33,12 @@ class CancelHooks {
     }
     return true;
   }
+  /// Whether `arm` would find a signal aborted.
+  bool aborted() const noexcept {
+    if (option_.state && isAborted(*option_.state)) return true;
+    const AbortState* around = ambientSignal();
+    return around != nullptr && isAborted(*around);
+  }
   void disarm() noexcept {
     option_.unlink();
     ambient_.unlink();
@@ -83,6 +89,8 @@ class Waiter : public Job {
       queue_->pushMicrotask(*this);
     }
   }
+  /// Whether `wait` would only throw AbortError: for `await_ready`, before it takes anything.
+  bool aborted() const noexcept { return hooks_.aborted(); }
   /// Goes on in a microtask; a later abort comes too late. Called on the loop's thread.
   void wake() noexcept {
     hooks_.disarm();

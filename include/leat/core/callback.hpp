@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+// Callbacks of users. One that returns an awaitable is driven: its closure and its arguments are kept
+// until it has ended, and what it throws is an unhandled rejection.
+#pragma once
+
+#include <leat/base/function.hpp>
+#include <leat/core/promise.hpp>
+
+namespace leat::inline LEAT_ABI::detail {
+
+template <class F>
+struct CallbackBlock : Counted<CallbackBlock<F>> {
+  template <class X>
+  explicit CallbackBlock(X&& f) : callable(std::forward<X>(f)) {}
+  F callable;
+};
+
+/// Lives until the callback's coroutine has ended, and with it the closure and the arguments.
+template <class F, class... Args>
+Promise<> driveCallback(Ref<CallbackBlock<F>> block, Args... args) {
+  (void)co_await block->callable(std::move(args)...);
+}
+
+/// Whether a callback, called with these, gives something to drive.
+template <class F, class... Args>
+concept AsyncCallback = !std::is_void_v<std::invoke_result_t<F&, Args...>> &&
+                        Awaitable<std::invoke_result_t<F&, Args...>>;
+
+/// `f` in the form in which the library keeps it: plain, or driven.
+template <class... Args, class F>
+auto keepCallback(F&& f) {
+  using Callable = std::decay_t<F>;
+  if constexpr (AsyncCallback<Callable, Args...>) {
+    auto block = makeRef<CallbackBlock<Callable>>(std::forward<F>(f));
+    return [block = std::move(block)](Args... args) {
+      (void)driveCallback<Callable, std::decay_t<Args>...>(block, std::forward<Args>(args)...);
+    };
+  } else {
+    return Callable(std::forward<F>(f));
+  }
+}
+
+/// A callback in a queue: one block.
+template <class F, bool isTick>
+class CallbackJob : private Job, public FrameAllocated {
+ public:
+  template <class X>
+  static void start(MicrotaskQueue& queue, X&& f) {
+    auto* self = new CallbackJob(std::forward<X>(f));
+    if constexpr (isTick) {
+      queue.pushTick(*self);
+    } else {
+      queue.pushMicrotask(*self);
+    }
+  }
+
+ private:
+  template <class X>
+  explicit CallbackJob(X&& f)
+      : Job(onJob), context_(currentContext()), callable_(std::forward<X>(f)) {}
+  static void onJob(Job& job, JobAction action) noexcept {
+    auto* self = static_cast<CallbackJob*>(&job);
+    if (action == JobAction::Run) self->call();
+    delete self;
+  }
+  void call() noexcept {
+    ContextScope scope(std::move(context_));
+    try {
+      (void)callable_();
+    } catch (...) {
+      MicrotaskQueue& queue = *threadState.queue;
+      if constexpr (isTick) {
+        queue.report(std::current_exception());
+      } else {
+        queue.reportFromMicrotask(std::current_exception());
+      }
+    }
+  }
+
+  ContextRef context_;
+  F callable_;
+};
+
+/// A call with its arguments, as `setTimeout(f, ms, args...)` and `nextTick(f, args...)` keep it.
+template <class F, class... Args>
+auto bindCallback(F&& f, Args&&... args) {
+  if constexpr (sizeof...(Args) == 0) {
+    return keepCallback<>(std::forward<F>(f));
+  } else {
+    return [callable = keepCallback<std::decay_t<Args>...>(std::forward<F>(f)),
+            ... bound = std::decay_t<Args>(std::forward<Args>(args))]() mutable {
+      (void)callable(bound...);
+    };
+  }
+}
+
+}  // namespace leat::inline LEAT_ABI::detail

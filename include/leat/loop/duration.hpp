@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+// Times given by users: a number of milliseconds, as in Node, or a duration of <chrono>, which is
+// recognised by its shape since its header costs 0.3 s a translation unit.
+#pragma once
+
+#include <leat/base/config.hpp>
+
+#include <concepts>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+namespace leat::inline LEAT_ABI {
+
+template <class D>
+concept ChronoDuration = requires(const D& d) {
+  d.count();
+  D::period::num;
+  D::period::den;
+};
+
+template <class D>
+concept Duration = std::is_arithmetic_v<D> || ChronoDuration<D>;
+
+namespace detail {
+
+/// Milliseconds as a double, so that neither NaN nor infinity is undefined.
+template <Duration D>
+double milliseconds(const D& d) noexcept {
+  if constexpr (ChronoDuration<D>) {
+    return static_cast<double>(d.count()) * 1000.0 * static_cast<double>(D::period::num) /
+           static_cast<double>(D::period::den);
+  } else {
+    return static_cast<double>(d);
+  }
+}
+
+/// Node's rule: less than 1, more than 2^31-1 or no number at all is 1; fractions are cut off.
+template <Duration D>
+std::int32_t timerMs(const D& d) noexcept {
+  if constexpr (std::integral<D>) {
+    return std::cmp_less(d, 1) || std::cmp_greater(d, 2147483647) ? 1 : static_cast<std::int32_t>(d);
+  } else {
+    const double ms = milliseconds(d);
+    return ms >= 1 && ms <= 2147483647.0 ? static_cast<std::int32_t>(ms) : 1;
+  }
+}
+
+/// For waits: a fraction of a millisecond is rounded up, so that none ends early.
+template <Duration D>
+std::int32_t waitMs(const D& d) noexcept {
+  if constexpr (std::integral<D>) {
+    return timerMs(d);
+  } else {
+    const double ms = milliseconds(d);
+    const std::int32_t whole = timerMs(d);
+    return ms > static_cast<double>(whole) && whole < 2147483647 && ms < 2147483647.0 ? whole + 1
+                                                                                      : whole;
+  }
+}
+
+}  // namespace detail
+}  // namespace leat::inline LEAT_ABI

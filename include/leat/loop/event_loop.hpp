@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: MIT
+// The event loop: Node's phases over a reactor. `run` and `turn` read as the list of phases.
+#pragma once
+
+#include <leat/core/callback.hpp>
+#include <leat/loop/backend.hpp>
+#include <leat/loop/clock.hpp>
+#include <leat/loop/loop_ref.hpp>
+#include <leat/loop/process_hooks.hpp>
+#include <leat/loop/report.hpp>
+#include <leat/loop/timer_lists.hpp>
+
+namespace leat::inline LEAT_ABI {
+
+struct LoopOptions {
+  /// "epoll", or empty for the environment's LEAT_BACKEND, else the best that works.
+  std::string_view backend;
+  /// How many microseconds a turn asks the kernel again and again before it sleeps: a third of the
+  /// latency at few connections, for a core that never rests. 0 is off.
+  long busyPoll = 0;
+};
+
+/// Counters since the loop was made. Node: `perf_hooks`, `uv_metrics_info`.
+struct LoopMetrics {
+  std::uint64_t turns;
+  std::uint64_t events;       ///< that the kernel reported
+  std::uint64_t completions;  ///< operations that completed
+  std::uint64_t timersFired;
+  std::int64_t blockedNs;  ///< nanoseconds inside of the kernel's wait
+  std::size_t timers;      ///< armed now
+  std::size_t immediates;  ///< queued now
+  std::size_t queued;      ///< ticks and microtasks queued now
+  long references;         ///< what holds the loop now
+};
+
+namespace detail {
+
+/// A timer of the loop. Called with Run when it is due, with Drop at the end of the loop; it is not
+/// armed any more then.
+struct LoopTimer : TimerNode {
+  using Function = void (*)(LoopTimer&, JobAction) noexcept;
+  explicit LoopTimer(Function f) noexcept : fire(f) {}
+  Function fire;
+};
+
+}  // namespace detail
+
+/// A loop belongs to the thread that made it; a thread has at most one.
+///
+/// Node: the event loop; libuv's `uv_loop_t`.
+/// Throws: Error ERR_LOOP_EXISTS where the thread has one, SystemError when the back end cannot start.
+class EventLoop : private detail::QueueHooks {
+ public:
+  explicit EventLoop(LoopOptions options = {});
+  /// Ends everything in flight: operations are abandoned, suspended coroutines destroyed, queues
+  /// dropped. What still refers to the loop does nothing from then on.
+  ~EventLoop();
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+
+  /// The loop of this thread. Throws: Error ERR_NO_LOOP.
+  static EventLoop& current();
+  static EventLoop* currentOrNull() noexcept { return detail::threadState.loop; }
+
+  /// Runs until nothing referenced is left, or `stop()`. May be called again.
+  void run();
+  /// One turn that waits at most `timeoutMs` (negative: until something happens). True while something
+  /// referenced is left. For embedding in another loop.
+  bool runOnce(long timeoutMs);
+  /// Makes `run` return after the turn in progress. Thread: the loop's; elsewhere use `post`.
+  void stop() noexcept { stopping_ = true; }
+  bool stopped() const noexcept { return stopping_; }
+  bool alive() const noexcept;
+
+  /// A handle for other threads.
+  LoopRef ref() const noexcept { return LoopRef(shared_); }
+  template <class F>
+  bool post(F&& f) const {
+    return ref().post(std::forward<F>(f));
+  }
+
+  /// "epoll", and why when it is not the first choice: see `backendReason`.
+  std::string_view backend() const noexcept { return reactor_->name(); }
+  std::string_view backendReason() const noexcept { return backendReason_; }
+  /// Readable when `runOnce(0)` has something to do besides timers; for foreign loops.
+  int backendFd() noexcept { return reactor_->backendFd(); }
+  /// Milliseconds until the next timer, 0 when something waits already, -1 when nothing does.
+  long backendTimeout() noexcept;
+  LoopMetrics metrics() noexcept;
+
+  /// The code that `leat::run` and `process::exit()` end with. Node: `process.exitCode`.
+  int exitCode() const noexcept { return exitCode_; }
+  void setExitCode(int code) noexcept { exitCode_ = code; }
+
+  // What the parts of the library use.
+  detail::MicrotaskQueue& queue() noexcept { return queue_; }
+  detail::Reactor& reactor() noexcept { return *reactor_; }
+  detail::ProcessHooks* hooks() noexcept { return hooks_; }
+  void setHooks(detail::ProcessHooks* owned) noexcept { delete std::exchange(hooks_, owned); }
+  void hold() noexcept { ++references_; }
+  void letGo() noexcept { --references_; }
+  void arm(detail::LoopTimer& timer, std::int32_t milliseconds);
+  void armAt(detail::LoopTimer& timer, std::int32_t milliseconds, std::int64_t startMs);
+  /// Also for a timer that fires now: Node gives up its list in both cases.
+  void disarm(detail::LoopTimer& timer, bool referenced = true) noexcept;
+  void pushImmediate(detail::Job& job) noexcept { immediates_.pushBack(job); }
+  void pushPending(detail::Job& job) noexcept { pending_.pushBack(job); }
+  void pushClosing(detail::Job& job) noexcept { closing_.pushBack(job); }
+  void noteImmediates(long change) noexcept { referencedImmediates_ += change; }
+  /// Milliseconds, rounded up: when a timer armed now starts.
+  std::int64_t startTime() noexcept { return clock_.startMs(); }
+  /// A callback of a phase: its exception is reported, the queues are drained.
+  template <class F>
+  void callback(F&& f) noexcept;
+  /// After main: ticks, microtasks, rejections.
+  void drain() noexcept { afterCallback(); }
+  bool dead() const noexcept { return queue_.stopped(); }
+  /// Prints an exception and makes the loop end with `code`.
+  void fatal(const std::exception_ptr& error, ExceptionOrigin origin, const char* place, int code) noexcept;
+
+ private:
+  void turn(std::int64_t maxWaitNs) noexcept;
+  void runTimers() noexcept;
+  void runPending() noexcept { runJobs(pending_); }
+  void pollIo(std::int64_t maxWaitNs) noexcept;
+  void runPosted() noexcept;
+  void runImmediates() noexcept;
+  void runClosing() noexcept { runJobs(closing_); }
+  void runJobs(detail::List<detail::Job>& jobs) noexcept;
+  void afterCallback() noexcept;
+  bool deferDrain() noexcept {
+    drainInCheck_ = true;
+    return false;
+  }
+  std::int64_t waitNs(std::int64_t maxWaitNs) noexcept;
+  void dropQueues() noexcept;
+
+  void uncaughtException(std::exception_ptr error, ExceptionOrigin origin) noexcept override;
+  void unhandledRejection(detail::PromiseStateBase& promise) noexcept override;
+  void rejectionHandled(detail::PromiseStateBase& promise) noexcept override;
+  static void dispatch(void* self, detail::Op& op, int result, unsigned flags) noexcept;
+  static void wake(void* self) noexcept {
+    static_cast<EventLoop*>(self)->reactor_->wake();
+  }
+
+  detail::MicrotaskQueue queue_;
+  detail::Reactor* reactor_ = nullptr;
+  detail::TimerLists timers_;
+  detail::LoopClock clock_;
+  detail::List<detail::Job> pending_;
+  detail::List<detail::Job> immediates_;
+  detail::List<detail::Job> closing_;
+  detail::Ref<detail::LoopShared> shared_;
+  detail::ProcessHooks* hooks_ = nullptr;
+  std::string_view backendReason_;
+  std::uint64_t timersFired_ = 0;
+  std::size_t timersArmed_ = 0;
+  long references_ = 0;
+  long referencedImmediates_ = 0;
+  int exitCode_ = 0;
+  // After an exception the queues wait for the check phase, as for Node's no-op immediate.
+  bool drainInCheck_ = false;
+  bool stopping_ = false;
+  bool running_ = false;
+};
+
+inline EventLoop::EventLoop(LoopOptions options)
+    : queue_(static_cast<detail::QueueHooks&>(*this)),
+      shared_(detail::makeRef<detail::LoopShared>(this, wake)) {
+  if (detail::threadState.loop != nullptr)
+    detail::throwError("this thread has an event loop already", "ERR_LOOP_EXISTS");
+  reactor_ = detail::makeReactor(options.backend, backendReason_);
+  reactor_->setDispatch(dispatch, this);
+  reactor_->setBusyPoll(static_cast<std::int64_t>(options.busyPoll) * 1000);
+  detail::threadState.loop = this;
+  detail::threadState.queue = &queue_;
+}
+
+inline EventLoop::~EventLoop() {
+  shared_->close();
+  queue_.stop();
+  queue_.clear();
+  dropQueues();
+  // What was destroyed may have queued more, which has no owner any more.
+  queue_.clear();
+  reactor_->abandonAll();
+  delete std::exchange(hooks_, nullptr);
+  detail::threadState.queue = nullptr;
+  detail::threadState.loop = nullptr;
+  delete reactor_;
+}
+
+inline EventLoop& EventLoop::current() {
+  (void)detail::currentQueue();
+  return *detail::threadState.loop;
+}
+
+inline void EventLoop::run() {
+  if (running_) detail::throwError("the event loop is running already", "ERR_LOOP_RUNNING");
+  if (detail::threadState.loop != this)
+    detail::throwError("an event loop runs only on the thread that made it", "ERR_WRONG_THREAD");
+  running_ = true;
+  stopping_ = false;
+  afterCallback();
+  runTimers();
+  while (alive() && !stopping_) turn(-1);
+  running_ = false;
+}
+
+inline bool EventLoop::runOnce(long timeoutMs) {
+  if (detail::threadState.loop != this)
+    detail::throwError("an event loop runs only on the thread that made it", "ERR_WRONG_THREAD");
+  afterCallback();
+  runTimers();
+  turn(timeoutMs < 0 ? -1 : std::int64_t{timeoutMs} * 1'000'000);
+  return alive();
+}
+
+inline void EventLoop::turn(std::int64_t maxWaitNs) noexcept {
+  runPending();
+  pollIo(waitNs(maxWaitNs));
+  runPosted();
+  runImmediates();
+  runClosing();
+  runTimers();
+}
+
+inline bool EventLoop::alive() const noexcept {
+  if (dead()) return false;
+  return references_ > 0 || referencedImmediates_ > 0 || !pending_.empty() || !closing_.empty() ||
+         drainInCheck_ || !queue_.idle() || !shared_->queue.empty();
+}
+
+inline std::int64_t EventLoop::waitNs(std::int64_t maxWaitNs) noexcept {
+  if (stopping_ || dead() || drainInCheck_ || !immediates_.empty() || !pending_.empty() ||
+      !closing_.empty() || !shared_->queue.empty() || !(maxWaitNs >= 0 || alive()))
+    return 0;
+  const std::int64_t next = timers_.nextExpiry();
+  if (next == detail::TimerLists::never) return maxWaitNs;
+  std::int64_t wait = next * 1'000'000 - clock_.freshNs();
+  if (wait < 0) wait = 0;
+  return maxWaitNs >= 0 && maxWaitNs < wait ? maxWaitNs : wait;
+}
+
+inline void EventLoop::pollIo(std::int64_t maxWaitNs) noexcept {
+  const int result = reactor_->turn(maxWaitNs);
+  if (result < 0)
+    queue_.report(std::make_exception_ptr(SystemError(-result, "epoll_wait")));
+}
+
+inline void EventLoop::runTimers() noexcept {
+  if (timers_.nextExpiry() == detail::TimerLists::never || dead()) return;
+  const auto fire = [this](detail::TimerNode& node) {
+    if (dead()) return true;
+    auto& timer = static_cast<detail::LoopTimer&>(node);
+    --timersArmed_;
+    ++timersFired_;
+    timer.fire(timer, detail::JobAction::Run);
+    // After an exception the next timer fires before the queues are drained, as in Node.
+    return !queue_.takeInterrupted() || deferDrain();
+  };
+  timers_.process(clock_.dueMs(), fire, [this] { afterCallback(); });
+  if (!drainInCheck_) afterCallback();
+}
+
+inline void EventLoop::runJobs(detail::List<detail::Job>& jobs) noexcept {
+  detail::List<detail::Job> batch;
+  batch.append(jobs);
+  while (!batch.empty() && !dead()) {
+    batch.popFront().run();
+    afterCallback();
+  }
+  jobs.append(batch);
+}
+
+inline void EventLoop::runImmediates() noexcept {
+  runJobs(immediates_);
+  if (std::exchange(drainInCheck_, false)) afterCallback();
+}
+
+inline void EventLoop::runPosted() noexcept {
+  detail::MpscNode* node = shared_->queue.takeAll();
+  while (node != nullptr) {
+    auto& job = static_cast<detail::PostedJob&>(*node);
+    node = node->mpscNext;
+    job.act(job, !dead());
+    afterCallback();
+  }
+}
+
+inline void EventLoop::afterCallback() noexcept {
+  if (!queue_.takeInterrupted()) queue_.drain();
+  if (queue_.takeInterrupted() || !queue_.idle()) (void)deferDrain();
+}
+
+template <class F>
+void EventLoop::callback(F&& f) noexcept {
+  try {
+    f();
+  } catch (...) {
+    queue_.report(std::current_exception());
+  }
+}
+
+inline void EventLoop::dispatch(void* context, detail::Op& op, int result, unsigned flags) noexcept {
+  auto& self = *static_cast<EventLoop*>(context);
+  if (self.dead()) return;
+  op.done(op, result, flags);
+  self.afterCallback();
+}
+
+inline void EventLoop::arm(detail::LoopTimer& timer, std::int32_t milliseconds) {
+  armAt(timer, milliseconds, clock_.startMs());
+}
+inline void EventLoop::armAt(detail::LoopTimer& timer, std::int32_t milliseconds,
+                             std::int64_t startMs) {
+  if (!timer.linked()) ++timersArmed_;
+  timers_.insert(timer, milliseconds, startMs);
+}
+inline void EventLoop::disarm(detail::LoopTimer& timer, bool referenced) noexcept {
+  if (!timer.linked()) return timers_.removeFiring(timer, referenced);
+  --timersArmed_;
+  timers_.remove(timer, referenced);
+}
+
+inline long EventLoop::backendTimeout() noexcept {
+  const std::int64_t wait = waitNs(-1);
+  if (wait < 0) return -1;
+  return static_cast<long>((wait + 999'999) / 1'000'000);
+}
+
+inline LoopMetrics EventLoop::metrics() noexcept {
+  const detail::ReactorStats& stats = reactor_->stats();
+  return {stats.turns,       stats.events,     stats.completions,  timersFired_,     stats.blockedNs,
+          timersArmed_,    immediates_.size(), queue_.queued(), references_};
+}
+
+inline void EventLoop::dropQueues() noexcept {
+  for (detail::List<detail::Job>* jobs : {&pending_, &immediates_, &closing_})
+    while (!jobs->empty()) jobs->popFront().drop();
+  const auto drop = [](detail::TimerNode& node) {
+    auto& timer = static_cast<detail::LoopTimer&>(node);
+    timer.fire(timer, detail::JobAction::Drop);
+    return true;
+  };
+  timers_.process(detail::TimerLists::never - 1, drop, [] {});
+  detail::MpscNode* node = shared_->queue.takeAll();
+  while (node != nullptr) {
+    auto& job = static_cast<detail::PostedJob&>(*node);
+    node = node->mpscNext;
+    job.act(job, false);
+  }
+}
+
+inline void EventLoop::fatal(const std::exception_ptr& error, ExceptionOrigin origin,
+                             const char* place, int code) noexcept {
+  detail::printUncaught(error, origin, place);
+  exitCode_ = code;
+  queue_.stop();
+  stopping_ = true;
+}
+
+inline void EventLoop::uncaughtException(std::exception_ptr error, ExceptionOrigin origin) noexcept {
+  detail::HookAnswer answer = detail::HookAnswer::Unhandled;
+  if (hooks_ != nullptr) answer = hooks_->uncaughtException(error, origin);
+  if (answer == detail::HookAnswer::Unhandled) fatal(error, origin, nullptr, 1);
+}
+
+inline void EventLoop::unhandledRejection(detail::PromiseStateBase& promise) noexcept {
+  detail::HookAnswer answer = detail::HookAnswer::Unhandled;
+  constexpr auto origin = ExceptionOrigin::UnhandledRejection;
+  if (hooks_ != nullptr) answer = hooks_->unhandledRejection(promise);
+  if (answer == detail::HookAnswer::Unhandled && hooks_ != nullptr)
+    answer = hooks_->uncaughtException(promise.error, origin);
+  if (answer != detail::HookAnswer::Unhandled) return;
+  const std::string place = detail::describePlace(promise.where);
+  fatal(promise.error, origin, place.c_str(), 1);
+}
+
+inline void EventLoop::rejectionHandled(detail::PromiseStateBase& promise) noexcept {
+  const bool told = hooks_ != nullptr && hooks_->rejectionHandled(promise);
+  if (!told)
+    detail::printWarning("PromiseRejectionHandledWarning",
+                         "Promise rejection was handled asynchronously");
+}
+
+template <class F>
+bool LoopRef::post(F&& f) const {
+  using Callable = decltype(detail::bindCallback(std::forward<F>(f)));
+  auto* job = new detail::PostedCallback<Callable>(detail::bindCallback(std::forward<F>(f)));
+  if (postJob(*job)) return true;
+  delete job;
+  return false;
+}
+
+template <class F>
+template <class X>
+detail::PostedCallback<F>::PostedCallback(X&& f)
+    : PostedJob([](PostedJob& job, bool run) noexcept {
+        auto* self = static_cast<PostedCallback*>(&job);
+        if (run) EventLoop::current().callback(self->callable);
+        delete self;
+      }),
+      callable(std::forward<X>(f)) {}
+
+}  // namespace leat::inline LEAT_ABI

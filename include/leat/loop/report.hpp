@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// What the loop prints to stderr: exceptions that nobody caught, and warnings.
+#pragma once
+
+#include <leat/core/describe.hpp>
+#include <leat/core/microtask_queue.hpp>
+#include <leat/sys/calls.hpp>
+
+#include <source_location>
+
+namespace leat::inline LEAT_ABI::detail {
+
+inline void printToStderr(const std::string& text) noexcept {
+  std::size_t done = 0;
+  while (done < text.size()) {
+    const ssize_t n = sys::write(2, text.data() + done, text.size() - done);
+    if (n <= 0) return;
+    done += static_cast<std::size_t>(n);
+  }
+}
+
+inline std::string describePlace(const std::source_location& where) {
+  return std::string(where.file_name()) + ":" + std::to_string(where.line()) + " (" +
+         where.function_name() + ")";
+}
+
+inline void printUncaught(const std::exception_ptr& error, ExceptionOrigin origin,
+                          const char* place) noexcept {
+  std::string text = origin == ExceptionOrigin::UnhandledRejection ? "Unhandled rejection: "
+                                                                   : "Uncaught exception: ";
+  text += describe(error);
+  if (place != nullptr) text.append("\n    of the promise made at ").append(place);
+  text += "\n";
+  printToStderr(text);
+}
+
+/// Node: "(node:PID) NAME: TEXT".
+inline void printWarning(std::string_view name, std::string_view text) noexcept {
+  std::string line = "(leat:" + std::to_string(::getpid()) + ") ";
+  line.append(name).append(": ").append(text).append("\n");
+  printToStderr(line);
+}
+
+}  // namespace leat::inline LEAT_ABI::detail

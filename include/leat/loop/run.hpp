@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+// run: a program's main on a loop of this thread.
+#pragma once
+
+#include <leat/loop/event_loop.hpp>
+#include <leat/loop/spawn.hpp>
+
+namespace leat::inline LEAT_ABI {
+
+namespace detail {
+
+/// The codes of Node that the loop itself ends with.
+enum : int { exitUncaught = 1, exitHandlerThrew = 7, exitUnsettledMain = 13 };
+
+/// Calls main as a script: an exception is an uncaught one, ticks come before microtasks.
+template <class F>
+class MainCall {
+ public:
+  explicit MainCall(F& main) noexcept : main_(main) {}
+  void start(EventLoop& loop) {
+    using R = std::invoke_result_t<F&>;
+    loop.callback([&] {
+      if constexpr (std::is_void_v<R>) {
+        main_();
+      } else if constexpr (Awaitable<R>) {
+        watch(loop);
+      } else {
+        loop.setExitCode(static_cast<int>(main_()));
+      }
+    });
+    loop.drain();
+  }
+  /// Main gave a promise that can never settle.
+  bool unsettled() const noexcept { return state_ && state_->pending(); }
+
+ private:
+  void watch(EventLoop& loop) {
+    using T = std::remove_cvref_t<AwaitResult<std::invoke_result_t<F&>>>;
+    Promise<T> promise = spawn(main_());
+    state_ = Ref<PromiseStateBase>(&promise.state());
+    if constexpr (std::is_convertible_v<T, int>) {
+      (void)promise.then([&loop](const T& code) { loop.setExitCode(static_cast<int>(code)); });
+    }
+  }
+  F& main_;
+  Ref<PromiseStateBase> state_;
+};
+
+/// Runs until nothing is left, asks `beforeExit`, which may arrange for more.
+inline void runUntilDry(EventLoop& loop) {
+  for (;;) {
+    loop.run();
+    ProcessHooks* hooks = loop.hooks();
+    if (loop.stopped() || loop.dead() || hooks == nullptr) return;
+    loop.callback([&] { hooks->beforeExit(loop.exitCode()); });
+    loop.drain();
+    if (!loop.alive()) return;
+  }
+}
+
+}  // namespace detail
+
+/// Makes a loop for this thread, calls `main` (plain, or a coroutine that returns Promise or Task) as
+/// Node runs a script, and runs until nothing referenced is left. Gives the exit code: what main
+/// returned if that is a number, else `EventLoop::exitCode()`, 1 after an exception or rejection that
+/// nobody handled, 7 when a handler of those threw, 13 when main never settled.
+///
+/// Throws: Error ERR_LOOP_EXISTS, SystemError when the back end cannot start.
+template <class F>
+int run(F&& main, LoopOptions options = {}) {
+  EventLoop loop(options);
+  detail::MainCall<std::remove_reference_t<F>> call(main);
+  call.start(loop);
+  detail::runUntilDry(loop);
+  if (call.unsettled() && !loop.dead() && !loop.stopped() && loop.exitCode() == 0) {
+    detail::printWarning("Warning", "main is a coroutine that can never settle");
+    loop.setExitCode(detail::exitUnsettledMain);
+  }
+  if (detail::ProcessHooks* hooks = loop.hooks()) {
+    try {
+      hooks->exit(loop.exitCode());
+    } catch (...) {
+      loop.fatal(std::current_exception(), ExceptionOrigin::UncaughtException, nullptr,
+                 detail::exitHandlerThrew);
+    }
+  }
+  return loop.exitCode();
+}
+
+}  // namespace leat::inline LEAT_ABI
