@@ -198,6 +198,8 @@ class SignalRef {
   constexpr SignalRef() noexcept = default;
   SignalRef(const AbortSignal& signal) noexcept : state_(signal.state()) {}
   SignalRef(const AbortController& controller) noexcept : state_(controller.signal().state()) {}
+  /// Internal: of a state that somebody holds.
+  explicit SignalRef(detail::AbortState* state) noexcept : state_(state) {}
   detail::AbortState* state() const noexcept { return state_; }
 
  private:

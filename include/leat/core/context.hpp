@@ -118,6 +118,11 @@ class Continuation {
     ContextScope scope(std::move(context_));
     run(handle_);
   }
+  /// The same from a job of the queues, whose drain is a RunScope.
+  void resumeFromQueue() noexcept {
+    ContextScope scope(std::move(context_));
+    runInScope(handle_);
+  }
   std::coroutine_handle<> handle() const noexcept { return handle_; }
 
  private:

@@ -42,12 +42,13 @@ class SharedText {
 class Decimal {
  public:
   explicit Decimal(long long number) noexcept;
-  operator std::string_view() const noexcept { return {begin_, sizeof digits_ - first_}; }
+  operator std::string_view() const noexcept {
+    return {digits_ + first_, sizeof digits_ - first_};
+  }
 
  private:
   char digits_[24];
   std::size_t first_ = sizeof digits_;
-  const char* begin_ = nullptr;
 };
 
 }  // namespace detail
@@ -170,7 +171,6 @@ inline Decimal::Decimal(long long number) noexcept {
     rest /= 10;
   } while (rest != 0);
   if (negative) digits_[--first_] = '-';
-  begin_ = digits_ + first_;
 }
 
 /// Out of line and cold, so that the checks in front of them stay small.

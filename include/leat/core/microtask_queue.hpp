@@ -116,6 +116,7 @@ inline MicrotaskQueue& currentQueue() {
 }
 
 inline void MicrotaskQueue::drain() noexcept {
+  [[maybe_unused]] const RunScope scope;
   do {
     while (!ticks_.empty()) {
       if (stopped_) return;

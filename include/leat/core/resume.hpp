@@ -10,23 +10,53 @@
 
 namespace leat::inline LEAT_ABI::detail {
 
-/// Resumes `handle`, and what it parked, until control comes back.
+/// Sets the depth below which transfers are parked for who resumes in this scope. One for a whole
+/// drain of a queue is enough.
 #if LEAT_STACK_CHECK
-LEAT_NOINLINE inline void run(std::coroutine_handle<> handle) noexcept {
-  ThreadState& thread = threadState;
-  char* const limit = thread.stackLimit;
-  const std::coroutine_handle<> next = std::exchange(thread.next, {});
-  thread.stackLimit = static_cast<char*>(__builtin_frame_address(0)) - LEAT_STACK_BUDGET;
+class RunScope {
+ public:
+  [[gnu::always_inline]] RunScope() noexcept
+      : limit_(threadState.stackLimit), next_(std::exchange(threadState.next, {})) {
+    threadState.stackLimit =
+        static_cast<char*>(__builtin_frame_address(0)) - LEAT_STACK_BUDGET;
+  }
+  RunScope(const RunScope&) = delete;
+  RunScope& operator=(const RunScope&) = delete;
+  ~RunScope() {
+    threadState.stackLimit = limit_;
+    threadState.next = next_;
+  }
+
+ private:
+  char* limit_;
+  std::coroutine_handle<> next_;
+};
+
+/// Resumes `handle`, and what was parked meanwhile, inside of a RunScope.
+inline void runInScope(std::coroutine_handle<> handle) noexcept {
   do {
     handle.resume();
-    handle = std::exchange(thread.next, {});
-  } while (handle);
-  thread.stackLimit = limit;
-  thread.next = next;
+    handle = threadState.next;
+    if (!handle) [[likely]]
+      return;
+    threadState.next = {};
+  } while (true);
 }
 #else
-inline void run(std::coroutine_handle<> handle) noexcept { handle.resume(); }
+class RunScope {
+ public:
+  RunScope() noexcept = default;
+  RunScope(const RunScope&) = delete;
+  RunScope& operator=(const RunScope&) = delete;
+};
+inline void runInScope(std::coroutine_handle<> handle) noexcept { handle.resume(); }
 #endif
+
+/// Resumes `handle`, and what it parked, until control comes back.
+LEAT_NOINLINE inline void run(std::coroutine_handle<> handle) noexcept {
+  [[maybe_unused]] const RunScope scope;
+  runInScope(handle);
+}
 
 /// What `await_suspend` returns to go on with `handle`.
 inline std::coroutine_handle<> transfer(std::coroutine_handle<> handle) noexcept {

@@ -18,10 +18,10 @@ class LEAT_API SystemError : public Error {
     path_ = path;
     dest_ = dest;
   }
-  /// "connect ECONNREFUSED 127.0.0.1:80"; of a Unix socket, port -1: "connect ENOENT /path"; `detail`
-  /// is appended.
+  /// "connect ECONNREFUSED 127.0.0.1:80"; of a Unix socket, port -1: "connect ENOENT /path". With
+  /// `text`: "listen EADDRINUSE: address already in use 127.0.0.1:80".
   static SystemError ofAddress(int number, std::string_view syscall, std::string_view address,
-                               int port, std::string_view detail = {});
+                               int port, bool text = false);
   /// With a code that is no errno: "getaddrinfo ENOTFOUND host".
   static SystemError ofHost(std::string_view code, std::string_view syscall, std::string_view host);
 
@@ -59,13 +59,13 @@ inline detail::SharedText SystemError::fileText(int number, std::string_view sys
 }
 
 inline SystemError SystemError::ofAddress(int number, std::string_view syscall,
-                                          std::string_view address, int port,
-                                          std::string_view detail) {
+                                          std::string_view address, int port, bool text) {
   const detail::Decimal digits(port);
   const std::string_view shownPort = port < 0 ? std::string_view() : digits;
-  const detail::SharedText text{syscall, " ", sys::errorName(number), address.empty() ? "" : " ",
-                                address, port < 0 ? "" : ":", shownPort, detail};
-  SystemError error(number, syscall, text);
+  const detail::SharedText message{
+      syscall, " ", sys::errorName(number), text ? ": " : "", text ? sys::errorText(number) : "",
+      address.empty() ? "" : " ", address, port < 0 ? "" : ":", shownPort};
+  SystemError error(number, syscall, message);
   error.address_ = address;
   error.port_ = port;
   return error;

@@ -22,15 +22,20 @@ class CancelHooks {
   /// Links to the signals; `ambient` = false ignores the context's. False when one is aborted
   /// already: then nothing is linked, and `throwAborted` tells.
   bool arm(bool ambient = true) noexcept {
+    if (!check(ambient)) return false;
     AbortState* around = ambient ? ambientSignal() : nullptr;
-    if (around == option_.state.get()) around = nullptr;
-    if (option_.state && isAborted(*option_.state)) return fire(*option_.state);
-    if (around != nullptr && isAborted(*around)) return fire(*around);
     if (option_.state) option_.state->listeners.pushBack(option_);
-    if (around != nullptr) {
+    if (around != nullptr && around != option_.state.get()) {
       ambient_.state = Ref<AbortState>(around);
       around->listeners.pushBack(ambient_);
     }
+    return true;
+  }
+  /// The same, but links nothing: for `await_ready`.
+  bool check(bool ambient = true) noexcept {
+    AbortState* around = ambient ? ambientSignal() : nullptr;
+    if (option_.state && isAborted(*option_.state)) return fire(*option_.state);
+    if (around != nullptr && isAborted(*around)) return fire(*around);
     return true;
   }
   /// Whether `arm` would find a signal aborted.
@@ -91,6 +96,8 @@ class Waiter : public Job {
   }
   /// Whether `wait` would only throw AbortError: for `await_ready`, before it takes anything.
   bool aborted() const noexcept { return hooks_.aborted(); }
+  /// A signal ended the wait.
+  bool cancelled() const noexcept { return hooks_.fired(); }
   /// Goes on in a microtask; a later abort comes too late. Called on the loop's thread.
   void wake() noexcept {
     hooks_.disarm();
@@ -117,7 +124,7 @@ class Waiter : public Job {
     Waiter& waiter;
   };
   static void onJob(Job& job, JobAction action) noexcept {
-    if (action == JobAction::Run) static_cast<Waiter&>(job).continuation_.resume();
+    if (action == JobAction::Run) static_cast<Waiter&>(job).continuation_.resumeFromQueue();
   }
 
   MicrotaskQueue* queue_ = nullptr;

@@ -10,6 +10,8 @@
 #include <leat/loop/report.hpp>
 #include <leat/loop/timer_lists.hpp>
 
+#include <span>
+
 namespace leat::inline LEAT_ABI {
 
 struct LoopOptions {
@@ -114,6 +116,8 @@ class EventLoop : private detail::QueueHooks {
   void callback(F&& f) noexcept;
   /// After main: ticks, microtasks, rejections.
   void drain() noexcept { afterCallback(); }
+  /// Memory for receives without a buffer of their own; used before control returns to the loop.
+  std::span<std::byte> scratch();
   bool dead() const noexcept { return queue_.stopped(); }
   /// Prints an exception and makes the loop end with `code`.
   void fatal(const std::exception_ptr& error, ExceptionOrigin origin, const char* place, int code) noexcept;
@@ -157,6 +161,7 @@ class EventLoop : private detail::QueueHooks {
   std::size_t timersArmed_ = 0;
   long references_ = 0;
   long referencedImmediates_ = 0;
+  std::byte* scratch_ = nullptr;
   int exitCode_ = 0;
   // After an exception the queues wait for the check phase, as for Node's no-op immediate.
   bool drainInCheck_ = false;
@@ -188,6 +193,13 @@ inline EventLoop::~EventLoop() {
   detail::threadState.queue = nullptr;
   detail::threadState.loop = nullptr;
   delete reactor_;
+  delete[] scratch_;
+}
+
+inline std::span<std::byte> EventLoop::scratch() {
+  constexpr std::size_t size = 65536;
+  if (scratch_ == nullptr) scratch_ = new std::byte[size];
+  return {scratch_, size};
 }
 
 inline EventLoop& EventLoop::current() {

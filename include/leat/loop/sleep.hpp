@@ -87,7 +87,7 @@ class YieldAwaiter : private Job {
 
  private:
   static void onJob(Job& job, JobAction action) noexcept {
-    if (action == JobAction::Run) static_cast<YieldAwaiter&>(job).continuation_.resume();
+    if (action == JobAction::Run) static_cast<YieldAwaiter&>(job).continuation_.resumeFromQueue();
   }
   Continuation continuation_;
 };

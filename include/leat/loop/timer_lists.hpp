@@ -254,8 +254,7 @@ bool TimerLists::processList(TimerList& list, std::int64_t nowMs, Fire& fire, Be
       between();
       // What ran may have given up this list, and another of the duration may be in its place.
       if (!list.live || list.id != id) return true;
-      timer = list.timers.first();
-      if (timer == nullptr || !isDue(*timer)) continue;
+      if (list.timers.first() != timer || !isDue(*timer)) continue;
     }
     ran = true;
     list.timers.popFront();

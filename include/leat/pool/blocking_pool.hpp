@@ -37,6 +37,7 @@ class BlockingJob : public MpscNode, public ListNode {
   void release() noexcept {
     if (count_.fetchSub(1, acqRel) == 1) operations_->dispose(*this);
   }
+  unsigned useCount() const noexcept { return count_.load(acquire); }
 
  private:
   friend class BlockingPool;

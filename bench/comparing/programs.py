@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: MIT
+"""Which programs there are, and how they are compiled."""
+
+import os
+import re
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from .machine import Failure, compiler_name
+
+BENCH = Path(__file__).resolve().parent.parent
+ROOT = BENCH.parent
+INCLUDE = ROOT / "include"
+
+
+@dataclass(frozen=True)
+class Program:
+    """One column or row of a table. A source that does not exist makes the program absent."""
+
+    name: str
+    source: Path
+    arguments: tuple = ()
+
+    @property
+    def is_node(self):
+        return self.source.suffix == ".js"
+
+    @property
+    def exists(self):
+        return self.source.exists() and (not self.is_node or shutil.which("node") is not None)
+
+
+def leat(name, *arguments, program="leat"):
+    return Program(program, BENCH / "leat" / name, arguments)
+
+
+def rival(program, name, *arguments):
+    return Program(program, BENCH / "rivals" / name, arguments)
+
+
+MICRO = {
+    "coro": [leat("coro.cpp"), rival("asio", "coro/asio.cpp"), rival("mini", "coro/mini.cpp")],
+    "promise": [leat("promise.cpp"), rival("node", "promise/node.js")],
+    "timers": [leat("timers.cpp"), rival("libuv", "timers/uv.c"), rival("asio", "timers/asio.cpp"),
+               rival("node", "timers/node.js")],
+}
+
+TCP = [
+    leat("echo.cpp"),
+    rival("epoll", "tcp/epoll.c"),
+    rival("libuv", "tcp/uv.c"),
+    rival("asio callbacks", "tcp/asio_callbacks.cpp"),
+    rival("asio awaitable", "tcp/asio_awaitable.cpp"),
+    rival("node data", "tcp/node.js"),
+    rival("node pipe", "tcp/node.js", "--pipe"),
+]
+
+# These spin instead of sleeping; they are measured with one connection only.
+TCP_SPINNING = [
+    leat("echo.cpp", "--busy-poll", program="leat busyPoll"),
+    rival("epoll spinning", "tcp/epoll.c", "--busy-poll"),
+]
+
+LOAD = Program("load", BENCH / "tools" / "load.c")
+MINI_REDIS = Program("leat", ROOT / "examples" / "mini_redis.cpp")
+
+
+class Builder:
+    """Compiles programs with one C++ compiler and its C sibling, all with the same flags."""
+
+    FLAGS = ["-O2", "-DNDEBUG", "-Wall", "-Wextra"]
+    # Debian's Asio looks for coroutines in clang only under their experimental name.
+    DEFINES = ["-DASIO_STANDALONE", "-DASIO_HAS_CO_AWAIT", "-DASIO_HAS_STD_COROUTINE"]
+
+    def __init__(self, cxx, folder, build_tree=None):
+        self.cxx = cxx
+        self.cc = re.sub(r"(clang|g)\+\+", lambda m: {"g": "gcc"}.get(m[1], m[1]), cxx)
+        self.name = compiler_name(cxx)
+        self.folder = Path(folder) / re.sub(r"\W+", "-", self.name)
+        self.build_tree = build_tree
+        self.failed = {}
+
+    def cxx_command(self, *arguments, level="-O2"):
+        flags = [level if f == "-O2" else f for f in self.FLAGS]
+        return [self.cxx, "-std=c++20", *flags, *self.DEFINES, "-pthread", f"-I{INCLUDE}",
+                f"-I{BENCH / 'tools'}", *map(str, arguments)]
+
+    def _compile_command(self, source, target):
+        if source.suffix == ".c":
+            return [self.cc, "-std=gnu17", *self.FLAGS, f"-I{BENCH / 'tools'}", str(source), "-o",
+                    str(target), *(["-luv"] if source.stem == "uv" else [])]
+        return self.cxx_command(source, "-o", target)
+
+    def _target(self, source):
+        return self.folder / "-".join(source.relative_to(ROOT).with_suffix("").parts)
+
+    def build(self, programs):
+        """Compiles what is missing or older than its sources, two at a time."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        sources = {p.source for p in programs if p.exists and not p.is_node}
+        with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
+            list(pool.map(self._build, sorted(sources)))
+
+    def _build(self, source):
+        target = self._target(source)
+        if target.exists() and target.stat().st_mtime > _newest_input(source):
+            return
+        # One write: two threads compile.
+        print(f"  compiling {source.relative_to(ROOT)} with {self.name}\n", end="", flush=True)
+        done = subprocess.run(self._compile_command(source, target), capture_output=True,
+                              text=True, check=False)
+        if done.returncode != 0:
+            self.failed[source] = done.stderr.strip()[:2000]
+
+    def command(self, program):
+        """The command line of a program, or None when it is absent or did not compile."""
+        if not program.exists or program.source in self.failed:
+            return None
+        if program.is_node:
+            return ["node", str(program.source), *program.arguments]
+        return [str(self._target(program.source)), *program.arguments]
+
+    def ready_mini_redis(self):
+        """The example server out of an optimised CMake tree of this compiler, or None."""
+        if not self.build_tree:
+            return None
+        cache = self.build_tree / "CMakeCache.txt"
+        text = cache.read_text(encoding="utf-8") if cache.exists() else ""
+        kind = re.search(r"^CMAKE_BUILD_TYPE:\w+=Rel", text, re.MULTILINE)
+        used = re.search(r"^CMAKE_CXX_COMPILER:\w+=(.*)$", text, re.MULTILINE)
+        if not kind or not used or compiler_name(used.group(1)) != self.name:
+            return None
+        places = [self.build_tree / "mini_redis", self.build_tree / "examples" / "mini_redis"]
+        return next((str(place) for place in places if place.is_file()), None)
+
+
+def _newest_input(source):
+    inputs = [source, *(BENCH / "tools").iterdir(), Path(__file__)]
+    if BENCH / "rivals" not in source.parents and BENCH / "tools" not in source.parents:
+        inputs += INCLUDE.rglob("*.hpp")
+        inputs += (BENCH / "leat").glob("*.hpp")
+    return max(path.stat().st_mtime for path in inputs)
+
+
+def require(command, program):
+    if command is None:
+        raise Failure(f"{program} is needed and could not be built")
+    return command

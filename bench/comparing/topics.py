@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: MIT
+"""How each topic is measured: prepare once, then run every program once in each round."""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from functools import partial
+
+from . import machine, programs, targets
+from .machine import LOAD_CORE, SERVER_CORE, Failure
+
+
+class Topic:
+    """`samples[case][program][metric]` holds one value per round in which the program ran."""
+
+    name = ""
+    about = ""
+
+    def __init__(self, builder):
+        self.builder = builder
+        self.samples = {}
+        self.failures = []
+        self.columns = []
+        self.rounds = 0
+        self.prepare()
+
+    def prepare(self):
+        """Builds what the topic needs and sets `columns`, the names of its programs."""
+
+    def runs(self):
+        """Yields (program name, function that runs it and returns (case, metric, value)s)."""
+        return ()
+
+    def round(self):
+        for name, measure in self.runs():
+            try:
+                for case, metric, value in measure():
+                    programs_of_case = self.samples.setdefault(case, {})
+                    values = programs_of_case.setdefault(name, {}).setdefault(metric, {})
+                    values[self.rounds] = value
+            except (Failure, OSError) as error:
+                self._note(f"{name}: {error}")
+        self.rounds += 1
+
+    def _build(self, wanted):
+        self.builder.build(wanted)
+        for source in dict.fromkeys(program.source for program in wanted):
+            if source in self.builder.failed:
+                self._note(f"{source.relative_to(programs.ROOT)} does not compile\n"
+                           f"{self.builder.failed[source]}")
+
+    def _note(self, failure):
+        print(f"  FAILED: {failure}", flush=True)
+        first_line = failure.splitlines()[0].replace(f"{programs.ROOT}/", "")
+        if first_line not in self.failures:
+            self.failures.append(first_line)
+
+
+class Micro(Topic):
+    """Programs that print `name value_ns` lines: pinned to one core, Node free on all."""
+
+    def prepare(self):
+        self.programs = programs.MICRO[self.name]
+        self.columns = [program.name for program in self.programs]
+        self._build(self.programs)
+
+    def runs(self):
+        for program in self.programs:
+            command = self.builder.command(program)
+            if command:
+                prepare = machine.unpinned if program.is_node else machine.pinned(LOAD_CORE)
+                yield program.name, partial(self._measure, command, prepare)
+
+    @staticmethod
+    def _measure(command, prepare):
+        for line in machine.run(command, prepare).splitlines():
+            case, value = line.split()
+            yield case, "ns", float(value)
+
+
+class Coro(Micro):
+    name = "coro"
+    about = "ns per operation on one thread; `mini` is a hand-written limit, not a library."
+
+
+class Promises(Micro):
+    name = "promise"
+    about = "ns per operation on one thread."
+
+
+class Timers(Micro):
+    name = "timers"
+    about = "ns per timer, 1e6 timers."
+
+
+class Tcp(Topic):
+    name = "tcp"
+    about = (
+        "Ping-pong echo on loopback, server on the first core, load generator on the second. "
+        "The server's CPU time per message is the figure; messages per second are the load "
+        "generator's limit for all fast servers."
+    )
+    METRICS = ("messages/s", "p50 us", "p99 us", targets.CPU, "server CPU %", "load CPU %")
+    SHAPES = {targets.SMALL: (50, 64), targets.LARGE: (50, 16384), targets.SINGLE: (1, 64)}
+    SECONDS = 0.7
+
+    def prepare(self):
+        self.programs = programs.TCP + programs.TCP_SPINNING
+        self.columns = [program.name for program in self.programs]
+        self._build([*self.programs, programs.LOAD])
+        self.load = programs.require(self.builder.command(programs.LOAD), "the load generator")
+
+    def runs(self):
+        for case in self.SHAPES:
+            for program in self.programs:
+                command = self.builder.command(program)
+                spins = program in programs.TCP_SPINNING
+                if command and (not spins or case == targets.SINGLE):
+                    yield program.name, partial(self._measure, program, command, case)
+
+    def _measure(self, program, command, case):
+        count, size = self.SHAPES[case]
+        command = [command[0], *self._with_port(program, command[1:])]
+        prepare = machine.unpinned if program.is_node else machine.pinned(SERVER_CORE)
+        with machine.server(command, prepare) as process:
+            port = machine.first_line(process, 5)
+            if program.is_node:
+                # The main thread only: V8's compiler threads, already running, keep all cores.
+                os.sched_setaffinity(process.pid, {SERVER_CORE})
+            warmup = 1.0 if program.is_node else 0.2
+            numbers = machine.run([*self.load, port, str(count), str(size), str(self.SECONDS),
+                                   str(warmup), str(process.pid)],
+                                  machine.pinned(LOAD_CORE), timeout=15).split()
+        return [(case, metric, float(value)) for metric, value in zip(self.METRICS, numbers)]
+
+    @staticmethod
+    def _with_port(program, arguments):
+        """PORT 0 stands behind the script, or first, and before the options of the program."""
+        head = len(arguments) - len(program.arguments)
+        return [*arguments[:head], "0", *program.arguments]
+
+
+class Redis(Topic):
+    name = "redis"
+    about = (
+        "`redis-benchmark -c 50` on the second core, server on the first. The server's CPU time "
+        "per request is the figure; requests per second are the client's limit."
+    )
+    CASES = [("SET", 1, 150000), ("GET", 1, 150000), ("SET", 16, 400000), ("GET", 16, 400000)]
+
+    def prepare(self):
+        self.columns = ["leat", "redis-server"]
+        self.servers = {}
+        if not shutil.which("redis-benchmark"):
+            return
+        mini_redis = self.builder.ready_mini_redis()
+        if not mini_redis:
+            self._build([programs.MINI_REDIS])
+            mini_redis = (self.builder.command(programs.MINI_REDIS) or [None])[0]
+        if mini_redis:
+            self.servers["leat"] = lambda port: [mini_redis, "--port", port]
+        redis = shutil.which("redis-server")
+        if redis:
+            self.servers["redis-server"] = lambda port: [
+                redis, "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+
+    def runs(self):
+        for command, pipeline, requests in self.CASES:
+            for name, server_command in self.servers.items():
+                yield name, partial(self._measure, server_command, command, pipeline, requests)
+
+    def _measure(self, server_command, command, pipeline, requests):
+        port = _free_port()
+        with machine.server(server_command(str(port)), machine.pinned(SERVER_CORE),
+                            quiet_stdout=True) as process:
+            _wait_for(port, process)
+            self._benchmark(port, command, pipeline, requests // 10)
+            begin = machine.cpu_ns(process.pid)
+            rate = self._benchmark(port, command, pipeline, requests)
+            spent = machine.cpu_ns(process.pid) - begin
+        case = f"{command} -P {pipeline}"
+        return [(case, "requests/s", rate), (case, targets.REDIS_CPU, spent / requests)]
+
+    @staticmethod
+    def _benchmark(port, command, pipeline, requests):
+        out = machine.run(["redis-benchmark", "-h", "127.0.0.1", "-p", str(port), "-t",
+                           command.lower(), "-c", "50", "-P", str(pipeline), "-n", str(requests),
+                           "--csv"], machine.pinned(LOAD_CORE))
+        for line in out.splitlines():
+            fields = line.replace('"', "").split(",")
+            if fields[0] == command:
+                return float(fields[1])
+        raise Failure(f"redis-benchmark reported no figure for {command}")
+
+
+def _free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _wait_for(port, process):
+    """Waits until the server answers PING."""
+    end = time.monotonic() + 5
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            with socket.create_connection(("127.0.0.1", port), 1) as client:
+                client.sendall(b"PING\r\n")
+                if client.recv(64).startswith(b"+PONG"):
+                    return
+        except OSError:
+            time.sleep(0.01)
+    raise Failure("the server does not answer PING")
+
+
+class Include(Topic):
+    name = "include"
+    about = "What compiling costs: user seconds and peak memory of one translation unit."
+    HEADERS = {
+        "task": ["leat/core/task.hpp"],
+        "core": ["leat/core/task.hpp", "leat/core/promise.hpp", "leat/loop/event_loop.hpp"],
+        "leat.hpp": ["leat.hpp"],
+    }
+
+    def prepare(self):
+        self.columns = ["leat", "asio"]
+        self.units = []
+        echoes = {"leat": programs.leat("echo_small.cpp"),
+                  "asio": programs.rival("asio", "include/asio_echo.cpp")}
+        for name, program in echoes.items():
+            if program.exists:
+                self._add(name, targets.ECHO_COST, program.source, "-O2")
+        for title, headers in self.HEADERS.items():
+            if all((programs.INCLUDE / header).exists() for header in headers):
+                self._add_headers("leat", title, headers)
+        self._add_headers("asio", "asio.hpp", ["asio.hpp"])
+
+    def _add(self, name, case, source, level):
+        self.units.append((name, case, self.builder.cxx_command(
+            "-c", source, "-o", self.builder.folder / "unit.o", level=level)))
+
+    def _add_headers(self, name, title, headers):
+        self.builder.folder.mkdir(parents=True, exist_ok=True)
+        source = self.builder.folder / f"only-{title}.cpp"
+        source.write_text("".join(f"#include <{header}>\n" for header in headers))
+        self._add(name, targets.header_cost(title), source, "-O0")
+
+    def runs(self):
+        for name, case, command in self.units:
+            yield name, partial(self._measure, case, command)
+
+    @staticmethod
+    def _measure(case, command):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        errors = process.stderr.read().decode(errors="replace")
+        process.stderr.close()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != 0:
+            raise Failure(f"{case} does not compile: {errors[:1000]}")
+        return [(case, "user s", usage.ru_utime), (case, "peak MiB", usage.ru_maxrss / 1024)]
+
+
+TOPICS = {topic.name: topic for topic in (Tcp, Coro, Promises, Timers, Redis, Include)}

@@ -1,0 +1,46 @@
+# What developing leat needs and using it does not: tests, examples, benchmarks and how they are compiled.
+
+option(LEAT_WERROR "Warnings are errors" OFF)
+option(LEAT_HOUSE_TESTS "Tests of the tree itself: floors, lint, documents, packaging, each header alone" ON)
+set(LEAT_SANITIZE "" CACHE STRING "Sanitizers for tests and examples, e.g. address,undefined or thread")
+
+include(CTest)
+include(cmake/warnings.cmake)
+include(cmake/sanitizers.cmake)
+
+# The flags of everything built here; a user of leat::leat gets none of them.
+add_library(leat_dev INTERFACE)
+target_link_libraries(leat_dev INTERFACE leat::leat leat_warnings leat_sanitizers)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+find_program(LEAT_CCACHE ccache)
+if(LEAT_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  # The sloppiness is what ccache asks for before it caches a compilation that uses a precompiled header.
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+      ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+      ${LEAT_CCACHE})
+endif()
+
+# leat_test(NAME name LABEL label [TIMEOUT seconds] [ENVIRONMENT VAR=value...] COMMAND command...)
+# A ctest with a time limit, and with what the sanitizers of this build need in its environment.
+function(leat_test)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;LABEL;TIMEOUT" "ENVIRONMENT;COMMAND")
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  add_test(NAME ${arg_NAME} COMMAND ${arg_COMMAND} COMMAND_EXPAND_LISTS)
+  set_tests_properties(
+    ${arg_NAME} PROPERTIES LABELS "${arg_LABEL}" TIMEOUT ${arg_TIMEOUT}
+    ENVIRONMENT "${LEAT_SANITIZER_ENVIRONMENT};${arg_ENVIRONMENT}")
+endfunction()
+
+if(LEAT_BUILD_EXAMPLES)
+  add_subdirectory(examples)
+endif()
+if(LEAT_BUILD_BENCH)
+  add_subdirectory(bench)
+endif()
+if(LEAT_BUILD_TESTS)
+  add_subdirectory(tests)
+endif()

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: MIT
+// Channel: values from some coroutines of a loop to others, bounded, in order, none lost.
+#pragma once
+
+#include <leat/base/result.hpp>
+#include <leat/core/wait_options.hpp>
+
+#include <deque>
+#include <optional>
+
+namespace leat::inline LEAT_ABI {
+
+template <class T>
+class Channel;
+
+namespace detail {
+
+template <class T>
+class ReceiveAwaiter;
+template <class T>
+class SendAwaiter;
+
+/// What the handles of a channel share. A sender waits only when the buffer is full, a receiver only when
+/// it is empty and no sender waits. Values are numbered when they are accepted, so that one that comes
+/// back from an abandoned receiver finds its place.
+template <class T>
+struct ChannelState : Counted<ChannelState<T>> {
+  struct Item {
+    template <class X>
+    Item(unsigned long long n, X&& x) : number(n), value(std::forward<X>(x)) {}
+    unsigned long long number;
+    T value;
+  };
+
+  explicit ChannelState(std::size_t c) noexcept : capacity(c) {}
+
+  /// Accepts a value if there is room for it or somebody waits for it.
+  bool offer(T& value) {
+    if (!receivers.empty()) {
+      grant(Item(nextNumber++, std::move(value)));
+      return true;
+    }
+    if (items.size() >= capacity) return false;
+    items.emplace_back(nextNumber++, std::move(value));
+    return true;
+  }
+  /// The next value; makes room for the sender who waits longest.
+  std::optional<Item> poll() {
+    std::optional<Item> next;
+    if (!items.empty()) {
+      next.emplace(std::move(items.front()));
+      items.pop_front();
+      if (!senders.empty() && items.size() < capacity) items.push_back(acceptFirst());
+    } else if (!senders.empty()) {
+      next.emplace(acceptFirst());
+    }
+    return next;
+  }
+  /// From a receiver that was given it and is gone.
+  void putBack(Item&& item) {
+    if (!receivers.empty()) return grant(std::move(item));
+    auto place = items.begin();
+    while (place != items.end() && place->number < item.number) ++place;
+    if (place == items.begin()) {
+      items.push_front(std::move(item));
+    } else {
+      insert(static_cast<std::size_t>(place - items.begin()), std::move(item));
+    }
+  }
+  void close() noexcept {
+    closed = true;
+    while (!receivers.empty()) receivers.front().wake();
+  }
+
+  const std::size_t capacity;
+  bool closed = false;
+  unsigned long long nextNumber = 0;
+  std::deque<Item> items;
+  List<Waiter> senders;
+  List<Waiter> receivers;
+
+ private:
+  void grant(Item&& item);
+  Item acceptFirst();
+  // Without assignment, which a T need not have.
+  void insert(std::size_t index, Item&& item) {
+    std::deque<Item> kept;
+    for (std::size_t i = 0; i < index; ++i) {
+      kept.push_back(std::move(items.front()));
+      items.pop_front();
+    }
+    items.push_front(std::move(item));
+    for (; !kept.empty(); kept.pop_back()) items.push_front(std::move(kept.back()));
+  }
+};
+
+template <class T>
+class SendAwaiter : private Waiter {
+ public:
+  SendAwaiter(Ref<ChannelState<T>> state, T&& value, SignalRef signal)
+      : Waiter(signal), state_(std::move(state)), value_(std::move(value)) {}
+  bool await_ready() {
+    if (state_->closed)
+      throwError("Channel::send: the channel is closed", "ERR_CHANNEL_CLOSED");
+    return !aborted() && state_->offer(value_);
+  }
+  void await_suspend(std::coroutine_handle<> handle) { wait(handle, state_->senders); }
+  void await_resume() { finish(); }
+
+ private:
+  friend struct ChannelState<T>;
+  Ref<ChannelState<T>> state_;
+  T value_;
+};
+
+template <class T>
+class ReceiveAwaiter : private Waiter {
+ public:
+  ReceiveAwaiter(Ref<ChannelState<T>> state, SignalRef signal) noexcept
+      : Waiter(signal), state_(std::move(state)) {}
+  ~ReceiveAwaiter() {
+    if (granted() && item_) state_->putBack(std::move(*item_));
+  }
+  bool await_ready() { return !aborted() && (poll() || state_->closed); }
+  void await_suspend(std::coroutine_handle<> handle) { wait(handle, state_->receivers); }
+  std::optional<T> await_resume() {
+    finish();
+    // Woken by the close, there may be a value again that came back.
+    if (!item_ && !poll()) return std::nullopt;
+    return std::optional<T>(std::move(item_->value));
+  }
+
+ private:
+  friend struct ChannelState<T>;
+  using Item = typename ChannelState<T>::Item;
+  bool poll() {
+    if (std::optional<Item> next = state_->poll()) item_.emplace(std::move(*next));
+    return item_.has_value();
+  }
+
+  Ref<ChannelState<T>> state_;
+  std::optional<Item> item_;
+};
+
+template <class T>
+void ChannelState<T>::grant(Item&& item) {
+  auto& receiver = static_cast<ReceiveAwaiter<T>&>(receivers.front());
+  receiver.item_.emplace(std::move(item));
+  receiver.wake();
+}
+
+template <class T>
+typename ChannelState<T>::Item ChannelState<T>::acceptFirst() {
+  auto& sender = static_cast<SendAwaiter<T>&>(senders.front());
+  Item item(nextNumber++, std::move(sender.value_));
+  sender.wake();
+  return item;
+}
+
+template <class T>
+class [[nodiscard("nothing is sent until this is awaited")]] PendingSend {
+ public:
+  PendingSend(Ref<ChannelState<T>> state, T&& value, WaitOptions options)
+      : state_(std::move(state)), value_(std::move(value)), signal_(options.signal.state()) {}
+  SendAwaiter<T> operator co_await() && {
+    return SendAwaiter<T>(std::move(state_), std::move(value_), SignalRef(signal_.get()));
+  }
+
+ private:
+  Ref<ChannelState<T>> state_;
+  T value_;
+  Ref<AbortState> signal_;
+};
+
+template <class T>
+class [[nodiscard("nothing is received until this is awaited")]] PendingReceive {
+ public:
+  PendingReceive(Ref<ChannelState<T>> state, WaitOptions options)
+      : state_(std::move(state)), signal_(options.signal.state()) {}
+  ReceiveAwaiter<T> operator co_await() && {
+    return ReceiveAwaiter<T>(std::move(state_), SignalRef(signal_.get()));
+  }
+
+ private:
+  Ref<ChannelState<T>> state_;
+  Ref<AbortState> signal_;
+};
+
+}  // namespace detail
+
+/// A bounded queue between coroutines of one loop. Copies are handles to the same channel.
+///
+/// Node: no counterpart; a stream in object mode is the nearest. Thread: one loop's.
+template <class T>
+class Channel {
+ public:
+  /// With room for `capacity` values; with none each send waits for a receiver.
+  explicit Channel(std::size_t capacity = 0)
+      : state_(detail::makeRef<detail::ChannelState<T>>(capacity)) {}
+
+  /// `co_await channel.send(value);` Without a tick when there is room.
+  ///
+  /// Completes: when the value is accepted; from then on it is received or waits to be.
+  /// Cancel: the value was not accepted. Throws: AbortError, Error ERR_CHANNEL_CLOSED.
+  detail::PendingSend<T> send(T value, WaitOptions options = {}) const {
+    return detail::PendingSend<T>(state_, std::move(value), options);
+  }
+  /// False when there is no room or the channel is closed; then `value` is left alone.
+  bool trySend(T&& value) const { return !state_->closed && state_->offer(value); }
+  bool trySend(const T& value) const {
+    T copy(value);
+    return trySend(std::move(copy));
+  }
+
+  /// `while (auto value = co_await channel.receive()) ...`: nothing when the channel is closed and all
+  /// values are out. Without a tick when there is a value.
+  ///
+  /// Cancel: no value is lost. Throws: AbortError.
+  detail::PendingReceive<T> receive(WaitOptions options = {}) const {
+    return detail::PendingReceive<T>(state_, options);
+  }
+  /// As `receive`, under the name that streams and generators have.
+  detail::PendingReceive<T> next(WaitOptions options = {}) const { return receive(options); }
+  /// Nothing when there is no value now.
+  std::optional<T> tryReceive() const {
+    auto item = state_->poll();
+    return item ? std::optional<T>(std::move(item->value)) : std::nullopt;
+  }
+
+  /// No more sends begin. What is buffered and what senders wait with is still received.
+  void close() const noexcept { state_->close(); }
+  bool closed() const noexcept { return state_->closed; }
+  /// How many values are buffered.
+  std::size_t size() const noexcept { return state_->items.size(); }
+  std::size_t capacity() const noexcept { return state_->capacity; }
+  friend bool operator==(const Channel& a, const Channel& b) noexcept {
+    return a.state_ == b.state_;
+  }
+
+ private:
+  detail::Ref<detail::ChannelState<T>> state_;
+};
+
+}  // namespace leat::inline LEAT_ABI

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: MIT
+// Structured concurrency: children end before the scope that started them does, and the first failure
+// aborts the rest.
+#pragma once
+
+#include <leat/core/combinators.hpp>
+#include <leat/core/with_context.hpp>
+
+namespace leat::inline LEAT_ABI {
+
+class TaskScope;
+
+namespace detail {
+
+inline bool isAbortError(const std::exception_ptr& error) noexcept {
+  try {
+    std::rethrow_exception(error);
+  } catch (const AbortError&) {
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
+struct ScopeChildBase : ListNode {
+  explicit ScopeChildBase(void (*function)(ScopeChildBase&) noexcept) noexcept : drop(function) {}
+  void (*drop)(ScopeChildBase&) noexcept;
+};
+
+template <class F>
+using ScopeBodyType = WithoutRvalue<AwaitResult<std::invoke_result_t<F&, TaskScope&>>>;
+
+}  // namespace detail
+
+/// The children of a scope. Made by `scoped`.
+class TaskScope {
+ public:
+  TaskScope();
+  TaskScope(const TaskScope&) = delete;
+  TaskScope& operator=(const TaskScope&) = delete;
+  /// Destroys the children that have not ended, which happens only when the scope is abandoned.
+  ~TaskScope();
+
+  /// Starts a task or another awaitable now, under the scope's signal. The promise is for the result;
+  /// the scope waits for the child and takes care of its failure with or without it.
+  template <class A>
+  auto spawn(A&& awaitable);
+  /// Aborts the children and the body. The AbortErrors of children that follow from it are no failures.
+  void cancel(std::exception_ptr reason = nullptr) noexcept;
+  /// Ambient inside of the scope; follows the ambient signal around it.
+  AbortSignal signal() const noexcept { return AbortSignal(signal_); }
+  bool empty() const noexcept { return children_.empty(); }
+
+  // Internal.
+
+  /// Waits for all children. Not to be aborted.
+  class Join;
+  Join join() noexcept;
+  /// Starts a child whose failure is its promise's business alone.
+  template <class A>
+  auto spawnQuietly(A&& awaitable);
+  void fail(std::exception_ptr error) noexcept;
+  const std::exception_ptr& failure() const noexcept { return failure_; }
+  detail::AbortState* state() const noexcept { return signal_.get(); }
+
+ private:
+  template <class T>
+  class Child;
+  template <class T, class A>
+  Promise<T> start(A&& awaitable, bool quiet);
+  void ended() noexcept;
+
+  detail::Ref<detail::AbortState> signal_;
+  detail::List<detail::ScopeChildBase> children_;
+  std::exception_ptr failure_;
+  detail::Continuation joiner_;
+  bool joining_ = false;
+  bool cancelled_ = false;
+};
+
+class TaskScope::Join {
+ public:
+  explicit Join(TaskScope& scope) noexcept : scope_(scope) {}
+  bool await_ready() const noexcept { return scope_.children_.empty(); }
+  void await_suspend(std::coroutine_handle<> handle) noexcept {
+    scope_.joiner_.capture(handle);
+    scope_.joining_ = true;
+  }
+  void await_resume() const noexcept {}
+
+ private:
+  TaskScope& scope_;
+};
+
+/// A child and the promise of its result. Owned by the scope until the child ends.
+template <class T>
+class TaskScope::Child : public detail::ScopeChildBase,
+                         private detail::CallbackFrame,
+                         public detail::FrameAllocated {
+ public:
+  Child(TaskScope& scope, Task<T>&& task, detail::Ref<detail::PromiseState<T>> outcome,
+        bool quiet) noexcept
+      : ScopeChildBase(onDrop),
+        CallbackFrame(onDone),
+        scope_(scope),
+        task_(std::move(task)),
+        outcome_(std::move(outcome)),
+        quiet_(quiet) {
+    outcome_->addResolver();
+  }
+  ~Child() { outcome_->dropResolver(); }
+  void start() noexcept { detail::startTask(task_, *this); }
+
+ private:
+  static void onDrop(ScopeChildBase& base) noexcept { delete &static_cast<Child&>(base); }
+  static void onDone(CallbackFrame* frame) noexcept {
+    auto& self = *static_cast<Child*>(frame);
+    TaskScope& scope = self.scope_;
+    detail::Slot<T>& slot = detail::taskResult(self.task_);
+    std::exception_ptr error;
+    if (slot.state() == detail::Slot<T>::Error) error = slot.error();
+    try {
+      self.outcome_->settleFrom(slot);
+    } catch (...) {
+      self.outcome_->reject(error = std::current_exception());
+    }
+    const bool failed = error && !self.quiet_;
+    delete &self;
+    if (failed && !(scope.cancelled_ && detail::isAbortError(error))) scope.fail(std::move(error));
+    scope.ended();
+  }
+
+  TaskScope& scope_;
+  Task<T> task_;
+  detail::Ref<detail::PromiseState<T>> outcome_;
+  bool quiet_;
+};
+
+inline TaskScope::TaskScope() : signal_(detail::makeRef<detail::AbortState>()) {
+  if (detail::AbortState* around = detail::ambientSignal())
+    (void)detail::FollowedSignal::add(*around, *signal_);
+}
+
+inline TaskScope::~TaskScope() {
+  while (!children_.empty()) {
+    detail::ScopeChildBase& child = children_.popFront();
+    child.drop(child);
+  }
+}
+
+inline void TaskScope::cancel(std::exception_ptr reason) noexcept {
+  cancelled_ = true;
+  detail::abortNow(*signal_, detail::abortReason(std::move(reason)));
+}
+
+inline void TaskScope::fail(std::exception_ptr error) noexcept {
+  if (failure_) return;
+  failure_ = error;
+  detail::abortNow(*signal_, std::move(error));
+}
+
+inline TaskScope::Join TaskScope::join() noexcept { return Join(*this); }
+
+inline void TaskScope::ended() noexcept {
+  if (joining_ && children_.empty()) {
+    joining_ = false;
+    joiner_.resume();
+  }
+}
+
+template <class T, class A>
+Promise<T> TaskScope::start(A&& awaitable, bool quiet) {
+  auto outcome = detail::PromiseState<T>::make(std::source_location());
+  outcome->markHandled();
+  detail::ContextScope context(detail::WithAmbient(signal_.get())());
+  Task<T> task;
+  if constexpr (std::is_same_v<std::remove_cvref_t<A>, Task<T>>) {
+    task = std::forward<A>(awaitable);
+  } else {
+    task = detail::awaitAsTask<T, std::remove_cvref_t<A>>(std::forward<A>(awaitable));
+  }
+  auto* child = new Child<T>(*this, std::move(task), outcome, quiet);
+  children_.pushBack(*child);
+  child->start();
+  return Promise<T>(std::move(outcome));
+}
+
+template <class A>
+auto TaskScope::spawn(A&& awaitable) {
+  return start<detail::InputType<A>>(std::forward<A>(awaitable), false);
+}
+
+template <class A>
+auto TaskScope::spawnQuietly(A&& awaitable) {
+  return start<detail::InputType<A>>(std::forward<A>(awaitable), true);
+}
+
+namespace detail {
+
+template <class T, class F>
+Task<T> scopedTask(F body) {
+  TaskScope scope;
+  auto work = [&] { return body(scope); };
+  auto outcome = co_await asResult(
+      InContext<decltype(work)&, WithAmbient>(WithAmbient(scope.state()), work));
+  if (!outcome) scope.fail(outcome.error());
+  co_await scope.join();
+  if (scope.failure()) std::rethrow_exception(scope.failure());
+  co_return std::move(outcome).value();
+}
+
+/// Starts all, takes the outcome of `first` over their promises, stops the others and waits for them.
+template <class T, class First, class... A>
+Task<T> firstScoped(First first, A... inputs) {
+  TaskScope scope;
+  Result<T> outcome = co_await asResult(first(scope.spawnQuietly(std::move(inputs))...));
+  scope.cancel();
+  co_await scope.join();
+  co_return std::move(outcome).value();
+}
+
+struct RaceOf {
+  template <class... P>
+  auto operator()(P... promises) const {
+    return race(std::move(promises)...);
+  }
+};
+struct AnyOf {
+  template <class... P>
+  auto operator()(P... promises) const {
+    return any(std::move(promises)...);
+  }
+};
+
+}  // namespace detail
+
+/// `co_await scoped([](TaskScope& scope) -> Task<T> {...})` runs the body and what it spawns, and gives
+/// the body's result when all of them have ended. The first failure aborts the rest and is thrown.
+///
+/// Completes: when the body and all children have ended, always.
+/// Cancel: aborts the body and the children.
+template <class F>
+  requires std::is_invocable_v<std::decay_t<F>&, TaskScope&>
+auto scoped(F&& body) {
+  LEAT_GUARD_CLOSURE(F);
+  using Body = std::decay_t<F>;
+  return detail::scopedTask<detail::ScopeBodyType<Body>, Body>(std::forward<F>(body));
+}
+
+/// As `race`, but the losers are aborted and have ended when it goes on.
+template <class... A>
+  requires(sizeof...(A) > 0)
+auto raceScoped(A&&... inputs) {
+  using T = detail::OneOf<detail::InputType<A>...>;
+  return detail::firstScoped<T>(detail::RaceOf(), std::forward<A>(inputs)...);
+}
+
+/// As `any`, but the losers are aborted and have ended when it goes on.
+template <class... A>
+  requires(sizeof...(A) > 0)
+auto anyScoped(A&&... inputs) {
+  using T = detail::OneOf<detail::InputType<A>...>;
+  return detail::firstScoped<T>(detail::AnyOf(), std::forward<A>(inputs)...);
+}
+
+}  // namespace leat::inline LEAT_ABI

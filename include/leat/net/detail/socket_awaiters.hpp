@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+// What a coroutine waits in for a socket: bytes, room to send, the end.
+#pragma once
+
+#include <leat/net/detail/connection.hpp>
+
+namespace leat::inline LEAT_ABI::net::detail {
+
+using leat::detail::AbortState;
+using leat::detail::CancelHooks;
+using leat::detail::Continuation;
+
+using ConnectionRef = Ref<Connection>;
+
+/// Waits for a receive. Completes without suspending when there are bytes.
+class ReadAwaiter : private Receiver, private Job {
+ public:
+  ReadAwaiter(ConnectionRef connection, void* data, std::size_t size, AbortState* signal) noexcept
+      : Receiver{onReceived},
+        Job(onAborted),
+        connection_(std::move(connection)),
+        hooks_(*this, signal),
+        data_(data),
+        size_(size) {}
+  ~ReadAwaiter() {
+    if (waiting_) connection_->abandonReceive();
+  }
+
+  bool await_ready();
+  void await_suspend(std::coroutine_handle<> handle);
+  /// How many bytes came.
+  std::size_t await_resume();
+
+ private:
+  struct Hooks : CancelHooks {
+    Hooks(ReadAwaiter& o, AbortState* signal) noexcept : CancelHooks(onCancel, signal), owner(o) {}
+    static void onCancel(CancelHooks& hooks) noexcept {
+      static_cast<Hooks&>(hooks).owner.connection_->cancelReceive();
+    }
+    ReadAwaiter& owner;
+  };
+  static void onReceived(Receiver& receiver, int result) noexcept {
+    auto& self = static_cast<ReadAwaiter&>(receiver);
+    self.waiting_ = false;
+    self.hooks_.disarm();
+    self.result_ = result;
+    self.continuation_.resume();
+  }
+  static void onAborted(Job& job, JobAction action) noexcept {
+    if (action == JobAction::Run) static_cast<ReadAwaiter&>(job).continuation_.resume();
+  }
+  std::size_t takeUnread() noexcept;
+
+  ConnectionRef connection_;
+  Continuation continuation_;
+  Hooks hooks_;
+  void* data_;
+  std::size_t size_;
+  int result_ = -EAGAIN;
+  bool waiting_ = false;
+};
+
+enum class SocketEvent : unsigned char { Drain, Finish, Close };
+
+/// Waits for something other than bytes.
+class EventAwaiter : private Waiter {
+ public:
+  EventAwaiter(ConnectionRef connection, SocketEvent event, bool refused = false) noexcept
+      : connection_(std::move(connection)), event_(event), refused_(refused) {}
+
+  bool await_ready() const noexcept;
+  void await_suspend(std::coroutine_handle<> handle) { wait(handle, list()); }
+  void await_resume();
+
+ private:
+  List<Waiter>& list() noexcept;
+
+  ConnectionRef connection_;
+  SocketEvent event_;
+  bool refused_;
+};
+
+inline bool ReadAwaiter::await_ready() {
+  Connection& connection = *connection_;
+  if (connection.receiving())
+    throw Error("a read of this socket is in progress already", "ERR_READ_IN_PROGRESS");
+  if (!hooks_.check()) return true;
+  if (connection.unread.size() > 0) {
+    result_ = static_cast<int>(takeUnread());
+    return true;
+  }
+  if (connection.readableEnded() || !connection.usable()) return true;
+  if (size_ == 0) {
+    result_ = 0;
+    return true;
+  }
+  result_ = connection.receiveNow(data_, size_);
+  return result_ != -EAGAIN;
+}
+
+inline void ReadAwaiter::await_suspend(std::coroutine_handle<> handle) {
+  continuation_.capture(handle);
+  if (!hooks_.arm()) return connection_->loop().queue().pushMicrotask(*this);
+  waiting_ = true;
+  connection_->receive(*this, data_, size_);
+}
+
+inline std::size_t ReadAwaiter::await_resume() {
+  Connection& connection = *connection_;
+  if (result_ > 0) return static_cast<std::size_t>(result_);
+  if (hooks_.fired()) hooks_.throwAborted();
+  if (result_ == 0) {
+    if (size_ > 0) connection.endReading();
+    return 0;
+  }
+  if (connection.readableEnded() && !connection.error()) return 0;
+  if (connection.closed()) {
+    connection.throwGone(result_ == -ECANCELED ? "Premature close"
+                                               : "Cannot call read after a stream was destroyed",
+                         result_ == -ECANCELED ? "ERR_STREAM_PREMATURE_CLOSE"
+                                               : "ERR_STREAM_DESTROYED");
+  }
+  if (!connection.usable())
+    throw Error("a socket was used on another thread than its event loop's, or after its end",
+                "ERR_WRONG_THREAD");
+  const auto error = std::make_exception_ptr(SystemError(-result_, "read"));
+  connection.destroy(error);
+  std::rethrow_exception(error);
+}
+
+inline std::size_t ReadAwaiter::takeUnread() noexcept {
+  Buffer& unread = connection_->unread;
+  const std::size_t count = unread.size() < size_ ? unread.size() : size_;
+  if (count > 0) std::memcpy(data_, unread.data(), count);
+  unread = unread.subarray(count);
+  return count;
+}
+
+inline bool EventAwaiter::await_ready() const noexcept {
+  const Connection& connection = *connection_;
+  switch (event_) {
+    case SocketEvent::Drain: return refused_ || connection.closed() || !connection.needDrain();
+    case SocketEvent::Finish: return connection.closed() || connection.writableFinished();
+    case SocketEvent::Close: break;
+  }
+  return connection.closeEmitted();
+}
+
+inline void EventAwaiter::await_resume() {
+  Connection& connection = *connection_;
+  if (event_ == SocketEvent::Drain && cancelled() && connection.unsent() > 0) {
+    connection.destroy(std::make_exception_ptr(
+        AbortError("The operation was aborted; the socket was destroyed, as part of a write was sent")));
+    connection.throwGone({}, {});
+  }
+  finish();
+  if (event_ == SocketEvent::Close) return;
+  if (refused_ || (connection.closed() && !connection.writableFinished()))
+    connection.throwGone("Cannot call write after a stream was destroyed", "ERR_STREAM_DESTROYED");
+}
+
+inline List<Waiter>& EventAwaiter::list() noexcept {
+  switch (event_) {
+    case SocketEvent::Drain: return connection_->drainWaiters();
+    case SocketEvent::Finish: return connection_->finishWaiters();
+    case SocketEvent::Close: break;
+  }
+  return connection_->closeWaiters();
+}
+
+}  // namespace leat::inline LEAT_ABI::net::detail

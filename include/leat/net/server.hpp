@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: MIT
+// net.Server: accepts connections on TCP and Unix sockets.
+#pragma once
+
+#include <leat/net/detail/bind.hpp>
+#include <leat/net/detail/listener.hpp>
+#include <leat/net/socket.hpp>
+
+#include <optional>
+
+namespace leat::inline LEAT_ABI::net {
+
+/// Where a server listens. Node: the options of `server.listen`.
+struct ListenOptions {
+  /// 0 lets the system choose: see `Server::address`.
+  int port = 0;
+  /// An address or a name. Empty is every address, IPv6 and IPv4 at once where the system has both.
+  std::string_view host{};
+  /// A Unix socket instead; a leading '\0' (give the length) makes it abstract. The file is removed when
+  /// the server closes.
+  std::string_view path{};
+  int backlog = 511;
+  bool reusePort = false;
+  bool ipv6Only = false;
+  SignalRef signal{};
+};
+
+/// How a server treats its connections. Node: the options of `net.createServer`.
+struct ServerOptions {
+  bool allowHalfOpen = false;
+  bool noDelay = false;
+  bool keepAlive = false;
+  /// More connections than these are closed at once. 0: no limit.
+  std::size_t maxConnections = 0;
+  /// Of each socket: how many unsent bytes make `write` false.
+  std::size_t highWaterMark = 16 * 1024;
+};
+
+/// Copies are handles to the same server. One with a handler is kept by the loop while it listens.
+///
+/// Node: `net.Server`.
+class Server {
+ public:
+  explicit Server(leat::detail::Ref<detail::Listener> listener) noexcept
+      : listener_(std::move(listener)) {}
+
+  /// Binds and listens. A Task: names are looked up.
+  /// Throws: SystemError ("listen EADDRINUSE: address already in use 127.0.0.1:80", ENOTFOUND, EACCES),
+  /// Error ERR_SERVER_ALREADY_LISTEN.
+  Task<> listen(ListenOptions options) const;
+
+  /// The next connection; nothing when the server is closed. For servers without a handler.
+  /// Cancel: AbortError; a connection that came meanwhile is given to the next `accept`.
+  class Accept;
+  Accept accept(SignalRef signal = {}) const noexcept;
+
+  /// Stops accepting; connections that are there go on. Awaited: goes on when the last one is gone.
+  /// Node: `server.close(callback)`.
+  class Closing;
+  Closing close() const noexcept;
+  Closing closed() const noexcept;
+
+  /// Where it listens; empty when it does not. Node: `server.address()`.
+  SocketAddress address() const noexcept {
+    return listening() ? SocketAddress::local(listener_->fd()) : SocketAddress();
+  }
+  bool listening() const noexcept { return listener_->listening(); }
+  std::size_t connections() const noexcept { return listener_->connections(); }
+  const Server& setMaxConnections(std::size_t count) const noexcept {
+    listener_->maxConnections = count;
+    return *this;
+  }
+  /// Calls `f(SocketAddress local, SocketAddress remote)` for each connection that was closed because of
+  /// `maxConnections`. Node: event `drop`.
+  template <class F>
+  const Server& onDrop(F&& f) const {
+    listener_->onDrop =
+        leat::detail::keepCallback<SocketAddress, SocketAddress>(std::forward<F>(f));
+    return *this;
+  }
+  const Server& ref() const noexcept { return setReferenced(true); }
+  const Server& unref() const noexcept { return setReferenced(false); }
+
+  const leat::detail::Ref<detail::Listener>& state() const noexcept { return listener_; }
+
+ private:
+  const Server& setReferenced(bool to) const noexcept {
+    listener_->setReferenced(to);
+    return *this;
+  }
+  leat::detail::Ref<detail::Listener> listener_;
+};
+
+class [[nodiscard("an accept does nothing until it is awaited")]] Server::Accept {
+ public:
+  class Awaiter : private detail::AcceptWaiter {
+   public:
+    Awaiter(leat::detail::Ref<detail::Listener> listener, SignalRef signal) noexcept
+        : AcceptWaiter(signal), listener_(std::move(listener)) {}
+    ~Awaiter() { listener_->giveBack(*this); }
+    bool await_ready() const noexcept { return listener_->closed() && !aborted(); }
+    void await_suspend(std::coroutine_handle<> handle) {
+      wait(handle, listener_->acceptWaiters());
+      if (cancelled()) return;
+      listener_->promise();
+      listener_->want();
+    }
+    std::optional<Socket> await_resume() {
+      finish();
+      if (!promised) return std::nullopt;
+      return Socket(listener_->takePromised(*this));
+    }
+
+   private:
+    leat::detail::Ref<detail::Listener> listener_;
+  };
+  Accept(leat::detail::Ref<detail::Listener> listener, SignalRef signal) noexcept
+      : listener_(std::move(listener)), signal_(signal.state()) {}
+  Awaiter operator co_await() && noexcept {
+    return Awaiter(std::move(listener_), SignalRef(signal_.get()));
+  }
+
+ private:
+  leat::detail::Ref<detail::Listener> listener_;
+  leat::detail::Ref<leat::detail::AbortState> signal_;
+};
+
+/// A wait that may be left out.
+class Server::Closing {
+ public:
+  class Awaiter : private leat::detail::Waiter {
+   public:
+    explicit Awaiter(leat::detail::Ref<detail::Listener> listener) noexcept
+        : listener_(std::move(listener)) {}
+    bool await_ready() const noexcept { return listener_->finished(); }
+    void await_suspend(std::coroutine_handle<> handle) { wait(handle, listener_->closeWaiters()); }
+    void await_resume() { finish(); }
+
+   private:
+    leat::detail::Ref<detail::Listener> listener_;
+  };
+  explicit Closing(leat::detail::Ref<detail::Listener> listener) noexcept
+      : listener_(std::move(listener)) {}
+  Awaiter operator co_await() const noexcept { return Awaiter(listener_); }
+
+ private:
+  leat::detail::Ref<detail::Listener> listener_;
+};
+
+/// A server whose connections go to `handler(Socket)`, plain or a coroutine; without one, use `accept`.
+/// The handler's exception is an uncaught one or an unhandled rejection, as for every callback.
+///
+/// Node: `net.createServer(options, connectionListener)`.
+template <class F>
+  requires std::is_invocable_v<std::decay_t<F>&, Socket>
+Server createServer(F&& handler, ServerOptions options = {});
+Server createServer(ServerOptions options = {});
+
+/// `createServer` and `listen` in one: `auto server = co_await net::listen({.port = 8080})`.
+Task<Server> listen(ListenOptions options, ServerOptions serverOptions = {});
+template <class F>
+  requires std::is_invocable_v<std::decay_t<F>&, Socket>
+Task<Server> listen(F&& handler, ListenOptions options, ServerOptions serverOptions = {});
+
+namespace detail {
+
+inline Ref<Listener> makeListener(const ServerOptions& options) {
+  auto listener = leat::detail::makeRef<Listener>(EventLoop::current());
+  listener->allowHalfOpen = options.allowHalfOpen;
+  listener->noDelay = options.noDelay;
+  listener->keepAlive = options.keepAlive;
+  listener->maxConnections = options.maxConnections;
+  listener->highWaterMark = options.highWaterMark;
+  return listener;
+}
+
+inline Task<> startListening(Ref<Listener> listener, BindTarget target) {
+  if (listener->listening() || listener->closed())
+    throw Error("Listen method has been called more than once or the server was closed",
+                "ERR_SERVER_ALREADY_LISTEN");
+  const bool tcp = target.path.empty();
+  const std::string file = target.file();
+  sys::UniqueFd fd = co_await bindAndListen(std::move(target));
+  listener->start(std::move(fd), tcp, file);
+}
+
+inline Task<Server> listenTask(Ref<Listener> listener, BindTarget target) {
+  co_await startListening(listener, std::move(target));
+  co_return Server(listener);
+}
+
+inline BindTarget bindTarget(const ListenOptions& options) {
+  return BindTarget(options.host, options.path, options.port, options.backlog, options.reusePort,
+                    options.ipv6Only, options.signal);
+}
+
+}  // namespace detail
+
+inline Server::Accept Server::accept(SignalRef signal) const noexcept {
+  return Accept(listener_, signal);
+}
+inline Server::Closing Server::close() const noexcept {
+  listener_->close();
+  return Closing(listener_);
+}
+inline Server::Closing Server::closed() const noexcept { return Closing(listener_); }
+
+inline Task<> Server::listen(ListenOptions options) const {
+  return detail::startListening(listener_, detail::bindTarget(options));
+}
+
+template <class F>
+  requires std::is_invocable_v<std::decay_t<F>&, Socket>
+Server createServer(F&& handler, ServerOptions options) {
+  auto listener = detail::makeListener(options);
+  listener->handler = [call = leat::detail::keepCallback<Socket>(std::forward<F>(handler))](
+                          leat::detail::Ref<detail::Connection> connection) mutable {
+    (void)call(Socket(std::move(connection)));
+  };
+  return Server(std::move(listener));
+}
+inline Server createServer(ServerOptions options) { return Server(detail::makeListener(options)); }
+
+inline Task<Server> listen(ListenOptions options, ServerOptions serverOptions) {
+  return detail::listenTask(detail::makeListener(serverOptions), detail::bindTarget(options));
+}
+template <class F>
+  requires std::is_invocable_v<std::decay_t<F>&, Socket>
+Task<Server> listen(F&& handler, ListenOptions options, ServerOptions serverOptions) {
+  LEAT_GUARD_CLOSURE(F);
+  const Server server = createServer(std::forward<F>(handler), serverOptions);
+  return detail::listenTask(server.state(), detail::bindTarget(options));
+}
+
+}  // namespace leat::inline LEAT_ABI::net

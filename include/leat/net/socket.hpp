@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: MIT
+// net.Socket: a connected TCP or Unix socket, as a handle.
+#pragma once
+
+#include <leat/core/task.hpp>
+#include <leat/loop/duration.hpp>
+#include <leat/net/address.hpp>
+#include <leat/net/detail/socket_awaiters.hpp>
+
+#include <netinet/tcp.h>
+
+#include <algorithm>
+#include <string>
+
+namespace leat::inline LEAT_ABI::net {
+
+/// A read that starts when it is awaited.
+class [[nodiscard("a read does nothing until it is awaited")]] ReadOperation {
+ public:
+  ReadOperation(detail::ConnectionRef connection, void* data, std::size_t size,
+                SignalRef signal) noexcept
+      : connection_(std::move(connection)), signal_(signal.state()), data_(data), size_(size) {}
+  detail::ReadAwaiter operator co_await() && noexcept {
+    return detail::ReadAwaiter(std::move(connection_), data_, size_, signal_.get());
+  }
+
+ private:
+  detail::ConnectionRef connection_;
+  leat::detail::Ref<leat::detail::AbortState> signal_;
+  void* data_;
+  std::size_t size_;
+};
+
+/// A read into memory of the loop, of which the reader gets a copy of the right size.
+class [[nodiscard("a read does nothing until it is awaited")]] ReadBufferOperation {
+ public:
+  class Awaiter : public detail::ReadAwaiter {
+   public:
+    Awaiter(detail::ConnectionRef connection, std::span<std::byte> scratch,
+            leat::detail::AbortState* signal) noexcept
+        : ReadAwaiter(std::move(connection), scratch.data(), scratch.size(), signal),
+          scratch_(scratch) {}
+    Buffer await_resume() {
+      const std::size_t count = ReadAwaiter::await_resume();
+      return Buffer::from(std::span<const std::byte>(scratch_.first(count)));
+    }
+
+   private:
+    std::span<std::byte> scratch_;
+  };
+  ReadBufferOperation(detail::ConnectionRef connection, std::size_t size, SignalRef signal) noexcept
+      : connection_(std::move(connection)), signal_(signal.state()), size_(size) {}
+  Awaiter operator co_await() && {
+    const std::span<std::byte> scratch = connection_->loop().scratch();
+    return Awaiter(std::move(connection_), scratch.first(std::min(size_, scratch.size())),
+                   signal_.get());
+  }
+
+ private:
+  detail::ConnectionRef connection_;
+  leat::detail::Ref<leat::detail::AbortState> signal_;
+  std::size_t size_;
+};
+
+/// What `write` gives: Node's answer as a bool, and a wait for room.
+class WriteResult {
+ public:
+  WriteResult(detail::ConnectionRef connection, bool room, bool refused) noexcept
+      : connection_(std::move(connection)), room_(room), refused_(refused) {}
+  operator bool() const noexcept { return room_; }
+  detail::EventAwaiter operator co_await() const noexcept {
+    return detail::EventAwaiter(connection_, detail::SocketEvent::Drain, refused_);
+  }
+
+ private:
+  detail::ConnectionRef connection_;
+  bool room_;
+  bool refused_;
+};
+
+/// What `end` and `closed` give: a wait that may be left out.
+class SocketEnd {
+ public:
+  SocketEnd(detail::ConnectionRef connection, detail::SocketEvent event) noexcept
+      : connection_(std::move(connection)), event_(event) {}
+  detail::EventAwaiter operator co_await() const noexcept {
+    return detail::EventAwaiter(connection_, event_);
+  }
+
+ private:
+  detail::ConnectionRef connection_;
+  detail::SocketEvent event_;
+};
+
+/// A connection. Copies are handles to the same socket; when the last one goes, what was written is
+/// sent and the socket closed.
+///
+/// Node: `net.Socket`. Reads and writes take effect at once, without passing the loop, where they can.
+/// An error of the socket destroys it and is thrown by whoever waits and by every later operation.
+/// Thread: the loop's.
+class Socket {
+ public:
+  explicit Socket(leat::detail::Ref<detail::Connection> connection) noexcept
+      : connection_(std::move(connection)) {}
+
+  /// Receives at least one byte into `buffer`: gives how many, 0 at the end of the stream.
+  ///
+  /// Lifetime: borrows `buffer` until it has completed. Overlap: one read at a time.
+  /// Cancel: AbortError; nothing that was received is lost. Throws: SystemError (ECONNRESET, ...), Error
+  /// ERR_STREAM_DESTROYED, ERR_READ_IN_PROGRESS.
+  ReadOperation read(std::span<std::byte> buffer, SignalRef signal = {}) const noexcept;
+  ReadOperation read(std::span<char> buffer, SignalRef signal = {}) const noexcept;
+  /// Receives what is there, at most `size` bytes: an empty Buffer is the end of the stream.
+  ReadBufferOperation read(std::size_t size = 65536, SignalRef signal = {}) const noexcept;
+  /// Fills `buffer`. Throws: also Error ERR_STREAM_PREMATURE_CLOSE when the stream ends before.
+  /// Cancel: what was received so far is in `buffer` and lost to later reads.
+  Task<> readExactly(std::span<std::byte> buffer, SignalRef signal = {}) const;
+  /// Receives up to and including `delimiter`, at most `limit` bytes; the empty string at the end of the
+  /// stream, and what came before it when the last piece has no delimiter. What lies behind the
+  /// delimiter stays for the next read.
+  /// Throws: also RangeError ERR_OUT_OF_RANGE when `limit` bytes have none; they stay readable.
+  Task<std::string> readUntil(std::string_view delimiter, std::size_t limit = 65536,
+                              SignalRef signal = {}) const;
+  /// Puts bytes back in front of what the next read gives. Node: `readable.unshift`.
+  void unshift(Buffer bytes) const;
+
+  /// Takes the bytes: sends what the kernel has room for, keeps the rest (copied, unless they come as a
+  /// Buffer). As a bool: false when `highWaterMark` bytes wait, as Node's `write`. Awaited: goes on
+  /// when there is room again, and throws the socket's error.
+  ///
+  /// Cancel: an abort while part of the bytes is unsent destroys the socket, since the peer would see
+  /// half a message. Throws, when awaited: SystemError (EPIPE, ECONNRESET), Error
+  /// ERR_STREAM_WRITE_AFTER_END, ERR_STREAM_DESTROYED.
+  WriteResult write(std::string_view bytes) const;
+  WriteResult write(std::span<const std::byte> bytes) const;
+  WriteResult write(const Buffer& bytes) const;
+  /// The same for several pieces, in one system call where possible.
+  WriteResult writev(std::span<const Buffer> pieces) const;
+  /// Ends the writing side once all is sent. Awaited: goes on when it is. Node: `socket.end()`.
+  SocketEnd end() const;
+  SocketEnd end(std::string_view bytes) const;
+  /// Closes at once; what was not sent is dropped. Node: `socket.destroy(error)`.
+  void destroy(std::exception_ptr error = nullptr) const noexcept { connection_->destroy(std::move(error)); }
+  /// Closes with a reset. Node: `socket.resetAndDestroy()`.
+  void resetAndDestroy() const noexcept { connection_->reset(); }
+  /// Waits for the close phase in which the socket is closed, however that came about.
+  SocketEnd closed() const;
+
+  /// Node: `setNoDelay`, `setKeepAlive(enable, initialDelay)`. Throws: SystemError.
+  const Socket& setNoDelay(bool enable = true) const;
+  template <Duration D = int>
+  const Socket& setKeepAlive(bool enable = true, D initialDelay = 0) const;
+  /// Calls `onTimeout` when nothing was sent or received for so long; it only tells, as in Node. 0 turns
+  /// it off.
+  template <Duration D, class F>
+  const Socket& setTimeout(D timeout, F&& onTimeout) const;
+  template <Duration D>
+  const Socket& setTimeout(D timeout) const;
+  /// How many unsent bytes make `write` false. Default 16 KiB.
+  const Socket& setHighWaterMark(std::size_t bytes) const noexcept;
+  const Socket& ref() const noexcept { return setReferenced(true); }
+  const Socket& unref() const noexcept { return setReferenced(false); }
+
+  /// Node: `address()`, and `remoteAddress`, `remotePort`, `remoteFamily` in one. Empty when closed.
+  SocketAddress localAddress() const noexcept;
+  SocketAddress remoteAddress() const noexcept;
+  std::uint64_t bytesRead() const noexcept { return connection_->bytesRead; }
+  /// Counts what was accepted, sent or not.
+  std::uint64_t bytesWritten() const noexcept { return connection_->bytesWritten; }
+  /// Bytes accepted and not sent. Node: `writableLength`.
+  std::size_t writableLength() const noexcept { return connection_->unsent(); }
+  bool writableNeedDrain() const noexcept { return connection_->needDrain(); }
+  bool destroyed() const noexcept { return connection_->closed(); }
+  bool writableEnded() const noexcept { return connection_->writableEnded(); }
+  bool readableEnded() const noexcept { return connection_->readableEnded(); }
+  /// What the socket was destroyed with, or null. Node: `errored`.
+  std::exception_ptr errored() const noexcept { return connection_->error(); }
+  /// The descriptor, -1 when closed; stays the socket's.
+  int fd() const noexcept { return connection_->fd(); }
+  friend bool operator==(const Socket& a, const Socket& b) noexcept {
+    return a.connection_ == b.connection_;
+  }
+
+  detail::Connection& connection() const noexcept { return *connection_; }
+
+ private:
+  const Socket& setReferenced(bool to) const noexcept {
+    connection_->setReferenced(to);
+    return *this;
+  }
+  leat::detail::Ref<detail::Connection> connection_;
+};
+
+// ---- reading ----
+
+inline ReadOperation Socket::read(std::span<std::byte> buffer, SignalRef signal) const noexcept {
+  return ReadOperation(connection_, buffer.data(), buffer.size(), signal);
+}
+inline ReadOperation Socket::read(std::span<char> buffer, SignalRef signal) const noexcept {
+  return ReadOperation(connection_, buffer.data(), buffer.size(), signal);
+}
+inline ReadBufferOperation Socket::read(std::size_t size, SignalRef signal) const noexcept {
+  return ReadBufferOperation(connection_, size, signal);
+}
+
+inline void Socket::unshift(Buffer bytes) const {
+  Buffer& unread = connection_->unread;
+  if (unread.size() == 0) {
+    unread = std::move(bytes);
+  } else {
+    std::string joined(bytes.view());
+    joined.append(unread.view());
+    unread = Buffer::adopt(std::move(joined));
+  }
+}
+
+namespace detail {
+
+using SignalHold = Ref<AbortState>;
+
+inline Task<> readExactly(Socket socket, std::byte* data, std::size_t size, SignalHold signal) {
+  std::size_t done = 0;
+  while (done < size) {
+    const std::span<std::byte> rest(data + done, size - done);
+    const std::size_t count = co_await socket.read(rest, SignalRef(signal.get()));
+    if (count == 0) throw Error("Premature close", "ERR_STREAM_PREMATURE_CLOSE");
+    done += count;
+  }
+}
+
+/// Where `delimiter` ends in `text`, searched for from `from`; npos when it is not there.
+inline std::size_t endOf(std::string_view text, std::string_view delimiter, std::size_t from) {
+  const std::size_t at = text.find(delimiter, from);
+  return at == text.npos ? at : at + delimiter.size();
+}
+
+inline Task<std::string> readUntil(Socket socket, std::string delimiter, std::size_t limit,
+                                   SignalHold signal) {
+  std::string got;
+  for (;;) {
+    std::exception_ptr failure;
+    Buffer chunk;
+    try {
+      chunk = co_await socket.read(std::size_t{65536}, SignalRef(signal.get()));
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    if (failure) {
+      // Nothing that was received is lost to a later read.
+      if (!got.empty()) socket.unshift(Buffer::adopt(std::move(got)));
+      std::rethrow_exception(failure);
+    }
+    if (chunk.size() == 0) co_return got;
+    const std::size_t overlap = std::min(got.size(), delimiter.size() - 1);
+    const std::size_t from = got.size() - overlap;
+    got.append(chunk.view());
+    const std::size_t end = endOf(got, delimiter, from);
+    if (end == got.npos ? got.size() >= limit : end > limit) {
+      socket.unshift(Buffer::adopt(std::move(got)));
+      throw RangeError("readUntil: no delimiter within the limit of " + std::to_string(limit) +
+                       " bytes");
+    }
+    if (end == got.npos) continue;
+    if (end < got.size()) socket.unshift(Buffer::from(std::string_view(got).substr(end)));
+    got.resize(end);
+    co_return got;
+  }
+}
+
+}  // namespace detail
+
+inline Task<> Socket::readExactly(std::span<std::byte> buffer, SignalRef signal) const {
+  return detail::readExactly(*this, buffer.data(), buffer.size(), detail::SignalHold(signal.state()));
+}
+
+inline Task<std::string> Socket::readUntil(std::string_view delimiter, std::size_t limit,
+                                           SignalRef signal) const {
+  if (delimiter.empty()) throw TypeError("readUntil: the delimiter is empty");
+  return detail::readUntil(*this, std::string(delimiter), limit, detail::SignalHold(signal.state()));
+}
+
+// ---- writing ----
+
+inline WriteResult Socket::write(std::span<const std::byte> bytes) const {
+  const bool refused = connection_->refusesWrites();
+  return WriteResult(connection_, connection_->send(bytes), refused);
+}
+inline WriteResult Socket::write(std::string_view bytes) const {
+  return write(std::as_bytes(std::span(bytes)));
+}
+inline WriteResult Socket::write(const Buffer& bytes) const {
+  const bool refused = connection_->refusesWrites();
+  return WriteResult(connection_, connection_->send(bytes.span(), &bytes), refused);
+}
+inline WriteResult Socket::writev(std::span<const Buffer> pieces) const {
+  const bool refused = connection_->refusesWrites();
+  return WriteResult(connection_, connection_->sendAll(pieces), refused);
+}
+
+inline SocketEnd Socket::end() const {
+  connection_->end();
+  return SocketEnd(connection_, detail::SocketEvent::Finish);
+}
+inline SocketEnd Socket::end(std::string_view bytes) const {
+  (void)write(bytes);
+  return end();
+}
+inline SocketEnd Socket::closed() const {
+  return SocketEnd(connection_, detail::SocketEvent::Close);
+}
+
+// ---- options ----
+
+inline const Socket& Socket::setNoDelay(bool enable) const {
+  connection_->setOption(IPPROTO_TCP, TCP_NODELAY, enable ? 1 : 0);
+  return *this;
+}
+
+template <Duration D>
+const Socket& Socket::setKeepAlive(bool enable, D initialDelay) const {
+  connection_->setOption(SOL_SOCKET, SO_KEEPALIVE, enable ? 1 : 0);
+  const int seconds = static_cast<int>(leat::detail::milliseconds(initialDelay) / 1000);
+  if (enable && seconds > 0) connection_->setOption(IPPROTO_TCP, TCP_KEEPIDLE, seconds);
+  return *this;
+}
+
+template <Duration D, class F>
+const Socket& Socket::setTimeout(D timeout, F&& onTimeout) const {
+  const std::int32_t ms = leat::detail::milliseconds(timeout) <= 0 ? 0 : leat::detail::timerMs(timeout);
+  connection_->setIdleTimeout(ms, leat::detail::bindCallback(std::forward<F>(onTimeout)));
+  return *this;
+}
+template <Duration D>
+const Socket& Socket::setTimeout(D timeout) const {
+  const std::int32_t ms = leat::detail::milliseconds(timeout) <= 0 ? 0 : leat::detail::timerMs(timeout);
+  connection_->setIdleTimeout(ms, nullptr);
+  return *this;
+}
+
+inline const Socket& Socket::setHighWaterMark(std::size_t bytes) const noexcept {
+  connection_->highWaterMark = bytes;
+  return *this;
+}
+
+inline SocketAddress Socket::localAddress() const noexcept {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  if (fd() < 0 || sys::getsockname(fd(), reinterpret_cast<sockaddr*>(&storage), &size) < 0) return {};
+  return SocketAddress::from(reinterpret_cast<const sockaddr&>(storage), size);
+}
+inline SocketAddress Socket::remoteAddress() const noexcept {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  if (fd() < 0 || sys::getpeername(fd(), reinterpret_cast<sockaddr*>(&storage), &size) < 0) return {};
+  return SocketAddress::from(reinterpret_cast<const sockaddr&>(storage), size);
+}
+
+}  // namespace leat::inline LEAT_ABI::net

@@ -1,0 +1,28 @@
+# Two proofs about the headers, from generated sources: all of them together in every test program (leat_odr: a missing
+# `inline` is a duplicate symbol), and each of them alone, twice (leat_each_header: nothing leans on what was included before).
+
+file(GLOB_RECURSE headers RELATIVE "${PROJECT_SOURCE_DIR}/include" CONFIGURE_DEPENDS
+     "${PROJECT_SOURCE_DIR}/include/*.hpp")
+list(SORT headers)
+
+set(odr_text "// Generated: every public header in one object, linked into every test program.\n")
+set(alone_sources "")
+foreach(header IN LISTS headers)
+  if(NOT header MATCHES "/detail/")
+    string(APPEND odr_text "#include <${header}>\n")
+  endif()
+  string(REPLACE "/" "." name "${header}")
+  string(REGEX REPLACE "[.]hpp$" ".cpp" name "${name}")
+  set(source "${CMAKE_CURRENT_BINARY_DIR}/each_header/${name}")
+  file(CONFIGURE OUTPUT "${source}" CONTENT "#include <${header}>\n#include <${header}>\n" @ONLY)
+  list(APPEND alone_sources "${source}")
+endforeach()
+
+file(CONFIGURE OUTPUT "${CMAKE_CURRENT_BINARY_DIR}/odr/odr.cpp" CONTENT "${odr_text}" @ONLY)
+add_library(leat_odr OBJECT "${CMAKE_CURRENT_BINARY_DIR}/odr/odr.cpp")
+target_link_libraries(leat_odr PRIVATE leat_dev)
+
+if(LEAT_HOUSE_TESTS)
+  add_library(leat_each_header OBJECT ${alone_sources})
+  target_link_libraries(leat_each_header PRIVATE leat_dev)
+endif()

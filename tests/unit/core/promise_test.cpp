@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: MIT
+#include <leat/core/promise_then.hpp>
+
+#include <memory>
+#include <queue_fixture.hpp>
+#include <thread>
+
+using leat::Promise;
+using leat::PromiseStatus;
+using leat::Task;
+using leat_test::codeOf;
+using leat_test::QueueFixture;
+using leat_test::Running;
+using leat_test::Tracked;
+
+namespace {
+
+/// The code or text of a rejected promise's reason.
+template <class T>
+std::string reasonOf(const Promise<T>& promise) {
+  REQUIRE(promise.status() == PromiseStatus::Rejected);
+  return codeOf(promise.state().error);
+}
+Task<int> taskOf(int x) { co_return x; }
+
+}  // namespace
+
+TEST_CASE("a promise settles once") {
+  QueueFixture queues;
+  auto [promise, resolve, reject] = Promise<int>::withResolvers();
+  REQUIRE(promise.status() == PromiseStatus::Pending);
+  resolve(1);
+  resolve(2);
+  reject(std::runtime_error("late"));
+  REQUIRE(promise.status() == PromiseStatus::Fulfilled);
+  int seen = 0;
+  (void)promise.then([&](int value) { seen = value; });
+  REQUIRE(seen == 0);
+  queues.drain();
+  REQUIRE(seen == 1);
+  REQUIRE(queues.unhandled.empty());
+}
+
+TEST_CASE("copies are the same promise, and Promise::resolve of a promise is that promise") {
+  QueueFixture queues;
+  auto promise = Promise<int>::resolve(1);
+  auto copy = promise;
+  REQUIRE(copy == promise);
+  REQUIRE(Promise<int>::resolve(promise) == promise);
+  REQUIRE_FALSE(Promise<int>::resolve(1) == promise);
+}
+
+TEST_CASE("an executor that throws rejects") {
+  QueueFixture queues;
+  Promise<int> promise([](auto) { throw 42; });
+  REQUIRE(reasonOf(promise) == "int 42");
+  queues.drain();
+  REQUIRE(queues.unhandled == std::vector<std::string>{"int 42"});
+}
+
+TEST_CASE("a promise whose last resolver is dropped rejects") {
+  QueueFixture queues;
+  Promise<int> promise([](auto, auto) {});
+  REQUIRE(reasonOf(promise) == "ERR_BROKEN_PROMISE");
+  (void)promise.catch_([] { return 0; });
+  queues.drain();
+  REQUIRE(queues.unhandled.empty());
+}
+
+TEST_CASE("await of an lvalue gives a reference, of the only handle the value itself") {
+  QueueFixture queues;
+  auto body = []() -> Promise<> {
+    auto shared = Promise<std::string>::resolve("shared");
+    const std::string& a = co_await shared;
+    const std::string& b = co_await shared;
+    REQUIRE(&a == &b);
+    auto p = co_await Promise<std::unique_ptr<int>>::resolve(std::make_unique<int>(3));
+    REQUIRE(*p == 3);
+    auto copy = co_await Promise<std::string>(shared);
+    REQUIRE(copy == a);
+  };
+  auto done = body();
+  queues.drain();
+  REQUIRE(done.status() == PromiseStatus::Fulfilled);
+}
+
+TEST_CASE("a move-only value with another handle to it is a TypeError") {
+  QueueFixture queues;
+  auto body = []() -> Promise<> {
+    auto shared = Promise<std::unique_ptr<int>>::resolve(std::make_unique<int>(3));
+    const auto& seen = co_await shared;
+    REQUIRE(*seen == 3);
+    (void)co_await Promise<std::unique_ptr<int>>(shared);
+  };
+  auto done = body();
+  (void)done.catch_([] {});
+  queues.drain();
+  REQUIRE(reasonOf(done) == "ERR_PROMISE_SHARED");
+}
+
+TEST_CASE("a resolver that is kept does not count as a handle to the value") {
+  QueueFixture queues;
+  auto resolvers = Promise<std::unique_ptr<int>>::withResolvers();
+  auto body = [](Promise<std::unique_ptr<int>> mine) -> Promise<int> {
+    auto p = co_await std::move(mine);
+    co_return *p;
+  };
+  auto done = body(std::move(resolvers.promise));
+  resolvers.resolve(std::make_unique<int>(8));
+  queues.drain();
+  REQUIRE(done.status() == PromiseStatus::Fulfilled);
+}
+
+TEST_CASE("a value that only pretends to be copyable is moved") {
+  QueueFixture queues;
+  auto body = []() -> Promise<> {
+    std::vector<std::unique_ptr<int>> made;
+    made.push_back(std::make_unique<int>(1));
+    auto got = co_await Promise<std::vector<std::unique_ptr<int>>>::resolve(std::move(made));
+    REQUIRE(got.size() == 1);
+  };
+  auto done = body();
+  queues.drain();
+  REQUIRE(done.status() == PromiseStatus::Fulfilled);
+}
+
+TEST_CASE("references and void") {
+  QueueFixture queues;
+  int x = 1;
+  auto body = [&]() -> Promise<> {
+    int& r = co_await Promise<int&>::resolve(x);
+    r = 2;
+    co_await Promise<>::resolve();
+  };
+  auto done = body();
+  int calls = 0;
+  (void)done.then([&] { ++calls; });
+  queues.drain();
+  REQUIRE(x == 2);
+  REQUIRE(calls == 1);
+}
+
+TEST_CASE("then passes values and errors along a chain") {
+  QueueFixture queues;
+  std::vector<std::string> trace;
+  (void)Promise<int>::resolve(1)
+      .then([](int x) { return std::to_string(x + 1); })
+      .then([&](const std::string& s) -> int {
+        trace.push_back(s);
+        throw std::runtime_error("broken");
+      })
+      .then([&](int) {
+        trace.push_back("skipped");
+        return 0;
+      })
+      .catch_([&](const std::exception& e) {
+        trace.push_back(e.what());
+        return 5;
+      })
+      .then([&](int x) { trace.push_back(std::to_string(x)); });
+  queues.drain();
+  REQUIRE(trace == std::vector<std::string>{"2", "broken", "5"});
+  REQUIRE(queues.unhandled.empty());
+}
+
+TEST_CASE("then with two callbacks calls one of them") {
+  QueueFixture queues;
+  std::string trace;
+  auto yes = [&](int) { trace += 'y'; };
+  auto no = [&](std::exception_ptr) { trace += 'n'; };
+  (void)Promise<int>::resolve(1).then(yes, no);
+  (void)Promise<int>::reject(42).then(yes, no);
+  queues.drain();
+  REQUIRE(trace == "yn");
+}
+
+TEST_CASE("catch_ of a type lets other exceptions pass") {
+  QueueFixture queues;
+  std::string trace;
+  (void)Promise<>::reject(std::runtime_error("r"))
+      .catch_<std::logic_error>([&] { trace += 'l'; })
+      .catch_<std::runtime_error>([&](const std::runtime_error& e) { trace += e.what(); });
+  (void)Promise<>::reject(42)
+      .catch_<std::exception>([&] { trace += 'e'; })
+      .catch_([&](std::exception_ptr) { trace += 'p'; });
+  queues.drain();
+  REQUIRE(trace == "rp");
+}
+
+TEST_CASE("finally sees both outcomes and changes neither, unless it fails") {
+  QueueFixture queues;
+  int calls = 0;
+  auto value = Promise<int>::resolve(7).finally([&] { ++calls; });
+  auto error = Promise<int>::reject(42).finally([&] { ++calls; });
+  auto failed = Promise<int>::resolve(7).finally([&] { throw std::runtime_error("f"); });
+  (void)error.catch_([] { return 0; });
+  (void)failed.catch_([] { return 0; });
+  queues.drain();
+  REQUIRE(calls == 2);
+  REQUIRE(value.status() == PromiseStatus::Fulfilled);
+  REQUIRE(reasonOf(error) == "int 42");
+  REQUIRE(reasonOf(failed) == "f");
+}
+
+TEST_CASE("a task converts to a promise and starts at once") {
+  QueueFixture queues;
+  Promise<int> promise = taskOf(4);
+  REQUIRE(promise.status() == PromiseStatus::Fulfilled);
+}
+
+TEST_CASE("a promise cannot be resolved with itself") {
+  QueueFixture queues;
+  auto resolvers = Promise<int>::withResolvers();
+  resolvers.resolve(resolvers.promise);
+  REQUIRE(reasonOf(resolvers.promise).find("Chaining cycle") != std::string::npos);
+  (void)resolvers.promise.catch_([] { return 0; });
+  queues.drain();
+}
+
+TEST_CASE("a rejection that nobody handles is reported once, after the drain") {
+  QueueFixture queues;
+  auto promise = Promise<int>::reject(std::runtime_error("lost"));
+  REQUIRE(queues.unhandled.empty());
+  queues.drain();
+  queues.drain();
+  REQUIRE(queues.unhandled == std::vector<std::string>{"lost"});
+  REQUIRE(queues.handledLate == 0);
+  (void)promise.catch_([] { return 1; });
+  queues.drain();
+  REQUIRE(queues.handledLate == 1);
+}
+
+TEST_CASE("a handler that is added in a microtask comes in time") {
+  QueueFixture queues;
+  auto promise = Promise<int>::reject(42);
+  (void)Promise<>::resolve().then([&] { (void)promise.catch_([] { return 1; }); });
+  queues.drain();
+  REQUIRE(queues.unhandled.empty());
+}
+
+TEST_CASE("a derived promise without a handler is reported in its own right") {
+  QueueFixture queues;
+  (void)Promise<int>::reject(42).then([](int) { return 1; });
+  queues.drain();
+  REQUIRE(queues.unhandled == std::vector<std::string>{"int 42"});
+}
+
+TEST_CASE("an async function runs at once and outlives its handles") {
+  QueueFixture queues;
+  std::string trace;
+  auto gate = Promise<>::withResolvers();
+  auto body = [](std::string& out, Promise<> wait) -> Promise<> {
+    out += 'a';
+    co_await wait;
+    out += 'b';
+  };
+  (void)body(trace, gate.promise);
+  trace += '-';
+  queues.drain();
+  REQUIRE(trace == "a-");
+  gate.resolve();
+  REQUIRE(trace == "a-");
+  queues.drain();
+  REQUIRE(trace == "a-b");
+}
+
+TEST_CASE("the end of the loop destroys async functions that wait") {
+  int live = 0;
+  {
+    QueueFixture queues;
+    auto gate = Promise<>::withResolvers();
+    auto body = [](Promise<> wait, Tracked) -> Promise<> { co_await wait; };
+    (void)body(gate.promise, Tracked(live));
+    auto callback = [tracked = Tracked(live)] {};
+    auto late = gate.promise.then(callback);
+    queues.drain();
+    REQUIRE(live == 3);
+  }
+  REQUIRE(live == 0);
+}
+
+TEST_CASE("an awaiter that is destroyed leaves the promise, pending or queued") {
+  QueueFixture queues;
+  auto gate = Promise<int>::withResolvers();
+  auto body = [](Promise<int> wait) -> Task<int> { co_return co_await wait; };
+  Running<int> pending(body(gate.promise));
+  Running<int> queued(body(gate.promise));
+  pending.destroy();
+  gate.resolve(1);
+  queued.destroy();
+  queues.drain();
+  REQUIRE_FALSE(pending.done());
+  REQUIRE_FALSE(queued.done());
+}
+
+TEST_CASE("where there is no loop a promise cannot be made") {
+  REQUIRE_THROWS_WITH(Promise<int>::resolve(1), leat_test::containsText("no event loop"));
+}
+
+TEST_CASE("a promise cannot be used on another thread") {
+  QueueFixture queues;
+  auto promise = Promise<int>::resolve(1);
+  std::string code;
+  std::thread([&] {
+    QueueFixture other;
+    try {
+      (void)promise.then([] { return 1; });
+    } catch (const leat::Error& e) {
+      code = e.code();
+    }
+  }).join();
+  REQUIRE(code == "ERR_WRONG_THREAD");
+}

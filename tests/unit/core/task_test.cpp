@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+#include <leat/core/task.hpp>
+
+#include <memory>
+#include <queue_fixture.hpp>
+
+using leat::Task;
+using leat_test::Running;
+using leat_test::Tracked;
+
+namespace {
+
+/// Suspends until `go()`.
+struct Gate {
+  struct Awaiter {
+    explicit Awaiter(Gate& g) : gate(g) {}
+    bool await_ready() const { return false; }
+    void await_suspend(std::coroutine_handle<> handle) { gate.waiting = handle; }
+    void await_resume() const {}
+    Gate& gate;
+  };
+  Awaiter operator co_await() { return Awaiter(*this); }
+  void go() { leat::detail::run(std::exchange(waiting, {})); }
+  std::coroutine_handle<> waiting;
+};
+
+Task<int> value(int x) { co_return x; }
+Task<> fail42() {
+  throw 42;
+  co_return;
+}
+Task<int> add(Task<int> a, Task<int> b) {
+  const int x = co_await std::move(a);
+  const int y = co_await std::move(b);
+  co_return x + y;
+}
+Task<std::unique_ptr<int>> unique(int x) { co_return std::make_unique<int>(x); }
+Task<int&> reference(int& x) { co_return x; }
+
+}  // namespace
+
+TEST_CASE("a task does nothing until it is awaited") {
+  bool ran = false;
+  auto body = [&]() -> Task<> {
+    ran = true;
+    co_return;
+  };
+  auto task = body();
+  REQUIRE_FALSE(ran);
+  REQUIRE(task.valid());
+  Running<> running(std::move(task));
+  REQUIRE(ran);
+  REQUIRE(running.done());
+  REQUIRE_FALSE(task.valid());
+}
+
+TEST_CASE("a task that was never awaited lets go of its parameters") {
+  int live = 0;
+  auto body = [](Tracked) -> Task<> { co_return; };
+  {
+    auto task = body(Tracked(live));
+    REQUIRE(live == 1);
+  }
+  REQUIRE(live == 0);
+}
+
+TEST_CASE("results pass through awaits: values, move-only, references, void") {
+  Running<int> sum(add(value(2), add(value(3), value(4))));
+  REQUIRE(sum.get() == 9);
+
+  auto body = []() -> Task<int> {
+    auto p = co_await unique(5);
+    int x = 1;
+    int& r = co_await reference(x);
+    r = 7;
+    co_return *p + x;
+  };
+  Running<int> mixed(body());
+  REQUIRE(mixed.get() == 12);
+}
+
+TEST_CASE("exceptions of any type pass through awaits") {
+  auto body = []() -> Task<int> {
+    int caught = 0;
+    try {
+      co_await fail42();
+    } catch (int number) {
+      caught = number;
+    }
+    co_return caught;
+  };
+  Running<int> running(body());
+  REQUIRE(running.get() == 42);
+  Running<> failed(fail42());
+  REQUIRE_THROWS_AS(failed.get(), int);
+}
+
+TEST_CASE("awaiting a task that is used up is a TypeError") {
+  auto body = []() -> Task<> {
+    Task<int> gone = value(1);
+    Task<int> kept = std::move(gone);
+    (void)co_await std::move(gone);
+  };
+  Running<> running(body());
+  REQUIRE_THROWS_AS(running.get(), leat::TypeError);
+}
+
+TEST_CASE("a chain that is suspended goes on to its end when the leaf is resumed") {
+  Gate gate;
+  auto leaf = [&]() -> Task<int> {
+    co_await gate;
+    co_return 1;
+  };
+  auto middle = [&]() -> Task<int> { co_return 1 + co_await leaf(); };
+  auto root = [&]() -> Task<int> { co_return 1 + co_await middle(); };
+  Running<int> running(root());
+  REQUIRE_FALSE(running.done());
+  gate.go();
+  REQUIRE(running.get() == 3);
+}
+
+TEST_CASE("a suspended chain that is destroyed is torn down leaf first") {
+  Gate gate;
+  std::vector<int> order;
+  struct Note {
+    Note(std::vector<int>& o, int n) : list(o), number(n) {}
+    ~Note() { list.push_back(number); }
+    std::vector<int>& list;
+    int number;
+  };
+  auto leaf = [&]() -> Task<> {
+    Note note(order, 3);
+    co_await gate;
+  };
+  auto middle = [&]() -> Task<> {
+    Note note(order, 2);
+    co_await leaf();
+  };
+  auto root = [&]() -> Task<> {
+    Note note(order, 1);
+    co_await middle();
+  };
+  Running<> running(root());
+  running.destroy();
+  REQUIRE(order == std::vector<int>{3, 2, 1});
+}
+
+TEST_CASE("a task may be dropped while a sibling goes on") {
+  Gate one, two;
+  int live = 0;
+  auto child = [&](Gate& gate) -> Task<> {
+    Tracked tracked(live);
+    co_await gate;
+  };
+  auto a = std::make_unique<Running<>>(child(one));
+  Running<> b(child(two));
+  REQUIRE(live == 2);
+  a.reset();
+  REQUIRE(live == 1);
+  two.go();
+  REQUIRE(b.done());
+}
+
+TEST_CASE("assignment to a task destroys what it held") {
+  int live = 0;
+  auto body = [](Tracked) -> Task<> { co_return; };
+  Task<> task = body(Tracked(live));
+  task = body(Tracked(live));
+  REQUIRE(live == 1);
+  task = Task<>();
+  REQUIRE(live == 0);
+}
