@@ -3,8 +3,13 @@
 #pragma once
 
 #include <leat/abort.hpp>
-#include <leat/net.hpp>
-#include <leat/process.hpp>
+#include <leat/async_hooks.hpp>
+#include <leat/buffer.hpp>
+#include <leat/generator.hpp>
+#include <leat/loop.hpp>
 #include <leat/promise.hpp>
+#include <leat/scope.hpp>
+#include <leat/sync.hpp>
 #include <leat/task.hpp>
 #include <leat/timers.hpp>
+#include <leat/util.hpp>

@@ -41,6 +41,7 @@ Cases ordinaryCases() {
   Cases cases;
   abortCases(cases);
   combinatorCases(cases);
+  generatorCases(cases);
   phaseCases(cases);
   promiseCases(cases);
   rejectionCases(cases);

@@ -2,6 +2,7 @@
 // The C++ side of the comparison with Node: what a case is written with. order.js is its counterpart.
 #pragma once
 
+#include <leat/core/async_generator.hpp>
 #include <leat/core/async_local_storage.hpp>
 #include <leat/core/combinators.hpp>
 #include <leat/core/promise_then.hpp>
@@ -117,6 +118,7 @@ inline std::string message(const std::exception_ptr& reason) {
 
 void abortCases(Cases& add);
 void combinatorCases(Cases& add);
+void generatorCases(Cases& add);
 void phaseCases(Cases& add);
 void promiseCases(Cases& add);
 void rejectionCases(Cases& add);

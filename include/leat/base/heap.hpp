@@ -89,7 +89,8 @@ class Heap {
   void grow() {
     const std::size_t capacity = capacity_ == 0 ? 16 : capacity_ * 2;
     auto* entries = static_cast<Entry*>(::operator new(capacity * sizeof(Entry)));
-    for (std::size_t i = 0; i < size_; ++i) ::new (static_cast<void*>(entries + i)) Entry(entries_[i]);
+    for (std::size_t i = 0; i < size_; ++i)
+      ::new (static_cast<void*>(entries + i)) Entry(entries_[i]);
     ::operator delete(entries_);
     entries_ = entries;
     capacity_ = capacity;

@@ -27,16 +27,18 @@ struct GeneratorPromise : TaskPromiseBase {
     bool await_ready() const noexcept { return false; }
     std::coroutine_handle<> await_suspend(
         std::coroutine_handle<GeneratorPromise> self) const noexcept {
-      GeneratorPromise& promise = self.promise();
-      promise.value = value;
-      promise.running = false;
-      return promise.toConsumer();
+      return self.promise().rest(value);
     }
     void await_resume() const noexcept {}
     Value* value;
   };
-  struct YieldCopy : Yield {
-    explicit YieldCopy(const Value& v) : Yield(nullptr), copy(v) { this->value = &copy; }
+  struct YieldCopy {
+    explicit YieldCopy(const Value& v) : copy(v) {}
+    bool await_ready() const noexcept { return false; }
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<GeneratorPromise> self) noexcept {
+      return self.promise().rest(&copy);
+    }
+    void await_resume() const noexcept {}
     std::remove_const_t<Value> copy;
   };
 
@@ -63,7 +65,9 @@ struct GeneratorPromise : TaskPromiseBase {
   void unhandled_exception() noexcept { error = std::current_exception(); }
   void return_void() const noexcept {}
 
-  std::coroutine_handle<> toConsumer() noexcept {
+  std::coroutine_handle<> rest(Value* at) noexcept {
+    value = at;
+    running = false;
     auto consumer = std::exchange(continuation, {});
     return consumer ? transfer(consumer) : std::noop_coroutine();
   }

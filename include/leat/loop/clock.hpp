@@ -7,10 +7,6 @@
 
 #include <cstdint>
 
-#if defined(__x86_64__)
-#include <x86intrin.h>
-#endif
-
 namespace leat::inline LEAT_ABI::detail {
 
 inline std::int64_t monotonicNs() noexcept {
@@ -42,7 +38,7 @@ class LoopClock {
 #if defined(__x86_64__)
   // 2^16 cycles: 13 to 66 microseconds between 5 and 1 GHz.
   static constexpr std::uint64_t window = 1 << 16;
-  static std::uint64_t counter() noexcept { return __rdtsc(); }
+  static std::uint64_t counter() noexcept { return __builtin_ia32_rdtsc(); }
 #else
   static constexpr std::uint64_t window = 0;
   static std::uint64_t counter() noexcept { return 0; }

@@ -5,6 +5,8 @@
 #include <leat/core/callback.hpp>
 #include <leat/loop/backend.hpp>
 #include <leat/loop/clock.hpp>
+#include <leat/loop/ignore_sigpipe.hpp>
+#include <leat/loop/loop_part.hpp>
 #include <leat/loop/loop_ref.hpp>
 #include <leat/loop/process_hooks.hpp>
 #include <leat/loop/report.hpp>
@@ -99,6 +101,7 @@ class EventLoop : private detail::QueueHooks {
   detail::Reactor& reactor() noexcept { return *reactor_; }
   detail::ProcessHooks* hooks() noexcept { return hooks_; }
   void setHooks(detail::ProcessHooks* owned) noexcept { delete std::exchange(hooks_, owned); }
+  detail::LoopParts& parts() noexcept { return parts_; }
   void hold() noexcept { ++references_; }
   void letGo() noexcept { --references_; }
   void arm(detail::LoopTimer& timer, std::int32_t milliseconds);
@@ -156,6 +159,7 @@ class EventLoop : private detail::QueueHooks {
   detail::List<detail::Job> closing_;
   detail::Ref<detail::LoopShared> shared_;
   detail::ProcessHooks* hooks_ = nullptr;
+  detail::LoopParts parts_;
   std::string_view backendReason_;
   std::uint64_t timersFired_ = 0;
   std::size_t timersArmed_ = 0;
@@ -174,6 +178,7 @@ inline EventLoop::EventLoop(LoopOptions options)
       shared_(detail::makeRef<detail::LoopShared>(this, wake)) {
   if (detail::threadState.loop != nullptr)
     detail::throwError("this thread has an event loop already", "ERR_LOOP_EXISTS");
+  detail::ignoreSigpipe();
   reactor_ = detail::makeReactor(options.backend, backendReason_);
   reactor_->setDispatch(dispatch, this);
   reactor_->setBusyPoll(static_cast<std::int64_t>(options.busyPoll) * 1000);
@@ -186,10 +191,12 @@ inline EventLoop::~EventLoop() {
   queue_.stop();
   queue_.clear();
   dropQueues();
+  delete std::exchange(hooks_, nullptr);
+  parts_.clear();
   // What was destroyed may have queued more, which has no owner any more.
   queue_.clear();
+  dropQueues();
   reactor_->abandonAll();
-  delete std::exchange(hooks_, nullptr);
   detail::threadState.queue = nullptr;
   detail::threadState.loop = nullptr;
   delete reactor_;

@@ -107,8 +107,9 @@ struct IoHandle : ListNode {
   // The rest belongs to the back end.
   bool readable = true;  // the next receive may find something
   bool writable = true;
-  bool changed = true;   // an event came since the watchers were last asked
-  bool lasting = false;  // end, hang-up or urgent data seen: a short receive is no proof of emptiness
+  bool changed = true;  // an event came since the watchers were last asked
+  bool lasting =
+      false;  // end, hang-up or urgent data seen: a short receive is no proof of emptiness
   Reactor* reactor = nullptr;
   List<Op> readers;   // recv, read, accept
   List<Op> writers;   // send, write, connect

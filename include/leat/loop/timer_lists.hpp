@@ -25,7 +25,7 @@ struct TimerNode : ListNode {
 struct TimerList {
   List<TimerNode> timers;
   std::int64_t expiry = 0;
-  std::uint64_t id = 0;  // the younger of two lists with one expiry comes second
+  std::uint64_t id = 0;  // never used twice; of two lists with one expiry the younger is second
   std::size_t position = 0;
   std::int32_t durationMs = 0;
   bool live = false;  // Node has such a list. A dead one is only kept for the next timer to use.
@@ -101,7 +101,6 @@ class TimerLists {
   void addBlock();
   void putInTable(TimerList& list) noexcept;
   void forget(TimerList& list) noexcept;
-  void leave() noexcept;
   std::size_t slotOf(std::int32_t durationMs) const noexcept {
     return (static_cast<std::uint32_t>(durationMs) * 0x9e3779b1U) >> shift_;
   }
@@ -113,10 +112,8 @@ class TimerLists {
   TimerList** table_ = nullptr;  // open addressing, at most half full
   std::size_t mask_ = 0;
   int shift_ = 32;
-  int depth_ = 0;               // of `process`: nobody reuses a list that an outer one may hold
   TimerList* free_ = nullptr;
-  TimerList* limbo_ = nullptr;  // free as soon as depth_ is 0
-  Block* blocks_ = nullptr;
+  Block* blocks_ = nullptr;  // freed only at the end: a stale list is safe to look at
 };
 
 inline TimerLists::~TimerLists() {
@@ -219,11 +216,6 @@ inline void TimerLists::rearm(TimerList& list, std::int64_t expiry) noexcept {
 
 template <class Fire, class Between>
 void TimerLists::process(std::int64_t nowMs, Fire&& fire, Between&& between) {
-  struct Depth {
-    explicit Depth(TimerLists& owner) noexcept : lists(owner) { ++lists.depth_; }
-    ~Depth() { lists.leave(); }
-    TimerLists& lists;
-  } depth(*this);
   bool ran = false;
   while (TimerList* list = due(nowMs)) {
     if (ran) {
@@ -246,13 +238,12 @@ bool TimerLists::processList(TimerList& list, std::int64_t nowMs, Fire& fire, Be
   bool ran = false;
   while (TimerNode* timer = list.timers.first()) {
     if (!isDue(*timer)) {
-      const std::int64_t expiry = timer->startMs + list.durationMs;
-      rearm(list, expiry > nowMs ? expiry : nowMs + 1);
+      rearm(list, timer->startMs + list.durationMs);
       return true;
     }
     if (ran) {
       between();
-      // What ran may have given up this list, and another of the duration may be in its place.
+      // What ran may have given up this list, and its memory may hold another one now.
       if (!list.live || list.id != id) return true;
       if (list.timers.first() != timer || !isDue(*timer)) continue;
     }
@@ -331,19 +322,8 @@ inline void TimerLists::forget(TimerList& list) noexcept {
     table_[slot] = nullptr;
     hole = slot;
   }
-  TimerList*& chain = depth_ > 0 ? limbo_ : free_;
-  list.nextFree = chain;
-  chain = &list;
-}
-
-inline void TimerLists::leave() noexcept {
-  if (--depth_ > 0) return;
-  while (limbo_ != nullptr) {
-    TimerList* list = limbo_;
-    limbo_ = list->nextFree;
-    list->nextFree = free_;
-    free_ = list;
-  }
+  list.nextFree = free_;
+  free_ = &list;
 }
 
 }  // namespace leat::inline LEAT_ABI::detail

@@ -62,7 +62,7 @@ class Server {
 
   /// Where it listens; empty when it does not. Node: `server.address()`.
   SocketAddress address() const noexcept {
-    return listening() ? SocketAddress::local(listener_->fd()) : SocketAddress();
+    return detail::localAddressOf(listener_->fd());
   }
   bool listening() const noexcept { return listener_->listening(); }
   std::size_t connections() const noexcept { return listener_->connections(); }

@@ -4,7 +4,7 @@
 
 #include <leat/core/task.hpp>
 #include <leat/loop/duration.hpp>
-#include <leat/net/address.hpp>
+#include <leat/net/detail/names.hpp>
 #include <leat/net/detail/socket_awaiters.hpp>
 
 #include <netinet/tcp.h>
@@ -290,7 +290,7 @@ inline WriteResult Socket::write(std::string_view bytes) const {
 }
 inline WriteResult Socket::write(const Buffer& bytes) const {
   const bool refused = connection_->refusesWrites();
-  return WriteResult(connection_, connection_->send(bytes.span(), &bytes), refused);
+  return WriteResult(connection_, connection_->send(bytes.bytes(), &bytes), refused);
 }
 inline WriteResult Socket::writev(std::span<const Buffer> pieces) const {
   const bool refused = connection_->refusesWrites();
@@ -343,16 +343,10 @@ inline const Socket& Socket::setHighWaterMark(std::size_t bytes) const noexcept 
 }
 
 inline SocketAddress Socket::localAddress() const noexcept {
-  sockaddr_storage storage{};
-  socklen_t size = sizeof storage;
-  if (fd() < 0 || sys::getsockname(fd(), reinterpret_cast<sockaddr*>(&storage), &size) < 0) return {};
-  return SocketAddress::from(reinterpret_cast<const sockaddr&>(storage), size);
+  return detail::localAddressOf(fd());
 }
 inline SocketAddress Socket::remoteAddress() const noexcept {
-  sockaddr_storage storage{};
-  socklen_t size = sizeof storage;
-  if (fd() < 0 || sys::getpeername(fd(), reinterpret_cast<sockaddr*>(&storage), &size) < 0) return {};
-  return SocketAddress::from(reinterpret_cast<const sockaddr&>(storage), size);
+  return detail::remoteAddressOf(fd());
 }
 
 }  // namespace leat::inline LEAT_ABI::net

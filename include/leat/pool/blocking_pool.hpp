@@ -84,7 +84,7 @@ class BlockingPool {
   unsigned long queued() noexcept;
 
  private:
-  struct Worker {
+  struct Worker : ListNode {
     explicit Worker(BlockingPool& owner) noexcept : pool(owner) {}
     BlockingPool& pool;
     sys::Thread thread;
@@ -106,6 +106,7 @@ class BlockingPool {
   const unsigned maxThreads_;
   const std::int64_t idleNs_;
   const unsigned generation_;
+  BlockingPool* ofParent_ = nullptr;  // before the fork: out of use, but no leak to leak checkers
 
   // All below is guarded by `mutex_`. `idle_` counts sleeping workers that nobody has called yet:
   // who queues a job takes one off and leaves a `calls_` for it, so no two jobs count on one worker.
@@ -121,6 +122,7 @@ class BlockingPool {
   unsigned calls_ = 0;
   unsigned runningSlow_ = 0;
   bool stopped_ = false;
+  List<Worker> workers_;
   Worker* lastEnded_ = nullptr;  // joined by the next to end, or by `stop`
 };
 
@@ -159,6 +161,7 @@ inline BlockingPool& BlockingPool::shared() {
   BlockingPool* pool = shared_.load(acquire);
   while (pool == nullptr || pool->generation_ != sys::forkGeneration()) {
     auto* fresh = new BlockingPool;
+    fresh->ofParent_ = pool;
     if (shared_.compareExchange(pool, fresh, seqCst)) return *fresh;
     delete fresh;
   }
@@ -251,12 +254,14 @@ inline int BlockingPool::addThread() noexcept {
   if (worker == nullptr) return -ENOMEM;
   ++threads_;
   ++alive_;
+  workers_.pushBack(*worker);
   // Under the lock, so that the new thread does not look for its job before this one is done.
-  const int error = worker->thread.start(
-      [](void* argument) -> void* { return workerMain(argument); }, worker);
+  const int error =
+      worker->thread.start([](void* argument) -> void* { return workerMain(argument); }, worker);
   if (error == 0) return 0;
   --threads_;
   --alive_;
+  worker->unlink();
   delete worker;
   return error;
 }
@@ -318,6 +323,7 @@ inline BlockingJob* BlockingPool::take() noexcept {
 /// `stop` has but one to wait for.
 inline void BlockingPool::endThread(Worker& worker) noexcept {
   Worker* previous = lastEnded_;
+  worker.unlink();
   lastEnded_ = &worker;
   --threads_;  // now, so that who submits while this one is leaving does not count on it
   mutex_.unlock();

@@ -10,7 +10,9 @@ namespace leat::inline LEAT_ABI::testing {
 class CallSet {
  public:
   constexpr CallSet() noexcept = default;
-  constexpr bool has(sys::Call call) const noexcept { return (bits_ >> static_cast<int>(call)) & 1; }
+  constexpr bool has(sys::Call call) const noexcept {
+    return (bits_ >> static_cast<int>(call)) & 1;
+  }
   constexpr CallSet with(sys::Call call) const noexcept { return CallSet(bits_ | bit(call)); }
   constexpr CallSet without(sys::Call call) const noexcept { return CallSet(bits_ & ~bit(call)); }
   static constexpr CallSet all() noexcept { return CallSet(~std::uint64_t{0}); }
@@ -62,7 +64,9 @@ class FaultInjector {
   }
   /// How many calls were failed since the last `fail`, and which was the last.
   long blown() const noexcept { return state.blown.load(detail::acquire); }
-  sys::Call lastBlown() const noexcept { return static_cast<sys::Call>(state.last.load(detail::acquire)); }
+  sys::Call lastBlown() const noexcept {
+    return static_cast<sys::Call>(state.last.load(detail::acquire));
+  }
   /// How often `call` was made (failed or not) since the injector was made or `resetCounts`.
   long count(sys::Call call) const noexcept {
     return state.counts[static_cast<int>(call)].load(detail::relaxed);

@@ -3,7 +3,7 @@
 
 #include "../order.hpp"
 
-#include "process_events.hpp"
+#include "../process_events.hpp"
 
 namespace order {
 namespace {
@@ -38,7 +38,7 @@ Task<int> lazyTask(Log log, const char* name, int value) {
 std::string show(int value) { return std::to_string(value); }
 std::string show(const std::string& value) { return value; }
 template <class T>
-std::string show(const Result<T>& result) {
+std::string show(Result<T> result) {
   return result ? show(result.value()) : "!" + message(result.error());
 }
 void join(std::string& out, const std::string& part) {

@@ -419,7 +419,8 @@ TEST_CASE("an echo costs one receive, one send and at most one wait") {
   CHECK(injector.count(Call::epoll_ctl) == 0);
 }
 
-TEST_CASE("tryNow performs what needs no waiting and otherwise answers EAGAIN without a system call") {
+TEST_CASE(
+    "tryNow performs what needs no waiting and otherwise answers EAGAIN without a system call") {
   Rig rig;
   Pair pair = tcpPair();
   IoHandle handle(pair.a.get());
@@ -531,7 +532,8 @@ TEST_CASE("an accept waits for a connection; a multishot accept gives them all")
   CHECK_FALSE(accept.busy());
 }
 
-TEST_CASE("an accept passes over connections that were given up and reports a lack of descriptors") {
+TEST_CASE(
+    "an accept passes over connections that were given up and reports a lack of descriptors") {
   Rig rig;
   Listener listener;
   IoHandle handle(listener.fd.get());
@@ -596,6 +598,8 @@ TEST_CASE("a connect completes with 0 or with the reason") {
     UniqueFd fd(::socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     IoHandle handle(fd.get());
     REQUIRE(rig.reactor.attach(handle) == 0);
+    rig.reactor.turn(0);
+    CHECK(handle.lasting);  // a socket without a peer is reported as hung up
     Probe connect;
     connect.prepareConnect(handle, address, length);
     rig.reactor.submit(connect);
@@ -625,7 +629,8 @@ TEST_CASE("a connect completes with 0 or with the reason") {
   CHECK(attempt(reinterpret_cast<const sockaddr*>(&path), sizeof path) == -ENOENT);
 }
 
-TEST_CASE("a connect that is interrupted goes on, and one in flight can be cancelled or abandoned") {
+TEST_CASE(
+    "a connect that is interrupted goes on, and one in flight can be cancelled or abandoned") {
   Rig rig;
   // A full backlog that nobody empties keeps a further connect in flight.
   Listener listener;
@@ -738,9 +743,7 @@ TEST_CASE("an operation that is cancelled completes with ECANCELED in the next t
   char buffer[8];
   Probe recv;
   recv.prepareRecv(handle, buffer, sizeof buffer);
-  SECTION("before the turn that would have tried it") {
-    rig.reactor.submit(recv);
-  }
+  SECTION("before the turn that would have tried it") { rig.reactor.submit(recv); }
   SECTION("while it waits") {
     rig.reactor.submit(recv);
     rig.reactor.turn(0);
@@ -816,9 +819,7 @@ TEST_CASE("an abandoned operation may be freed at once, with its buffer, and is 
   auto buffer = std::make_unique<char[]>(16);
   recv->prepareRecv(handle, buffer.get(), 16);
   SECTION("idle") {}
-  SECTION("not tried yet") {
-    rig.reactor.submit(*recv);
-  }
+  SECTION("not tried yet") { rig.reactor.submit(*recv); }
   SECTION("waiting") {
     rig.reactor.submit(*recv);
     rig.reactor.turn(0);

@@ -186,6 +186,60 @@ TEST_CASE("timers may be destroyed while they wait, in callbacks, and after thei
   CHECK_FALSE(survivor->linked());
 }
 
+TEST_CASE("a list made again while the old one is being processed keeps its place") {
+  TimerLists lists;
+  Named a("a"), b("b"), c("c");
+  lists.insert(a, 5, 0);
+  lists.process(
+      5,
+      [&](TimerNode& timer) {
+        lists.removeFiring(timer);
+        lists.insert(b, 5, 5);
+        lists.insert(c, 3, 7);
+        return true;
+      },
+      [] {});
+  CHECK(fired(lists, 10) == "b|c");
+}
+
+TEST_CASE("a list made again with an earlier start is due earlier") {
+  TimerLists lists;
+  Named a("a"), b("b"), c("c");
+  lists.insert(c, 20, 0);
+  lists.insert(a, 5, 30);
+  lists.remove(a);
+  lists.insert(b, 5, 3);
+  CHECK(lists.nextExpiry() == 8);
+  CHECK(fired(lists, 8) == "b");
+  CHECK(fired(lists, 20) == "c");
+}
+
+TEST_CASE(
+    "a pass may give up the list it works on, with so many others that their memory is reused") {
+  TimerLists lists;
+  std::vector<std::unique_ptr<Named>> others;
+  for (int i = 0; i < 400; ++i) others.push_back(std::make_unique<Named>("o"));
+  Named a("a"), b("b");
+  lists.insert(a, 5, 0);
+  lists.insert(b, 6, 0);
+  std::string order;
+  lists.process(
+      10,
+      [&](TimerNode& timer) {
+        order += static_cast<Named&>(timer).name;
+        lists.removeFiring(timer);
+        for (std::size_t i = 0; i < 400; ++i)
+          lists.insert(*others[i], 100 + static_cast<int>(i), 10);
+        for (std::size_t i = 0; i < 400; ++i) lists.remove(*others[i]);
+        for (std::size_t i = 0; i < 400; ++i)
+          lists.insert(*others[i], 1000 + static_cast<int>(i), 10);
+        return true;
+      },
+      [&] { order += '|'; });
+  CHECK(order == "a|b");
+  CHECK(lists.nextExpiry() == 1010);
+}
+
 TEST_CASE("many durations come and go without the structure growing for ever or losing one") {
   TimerLists lists;
   std::vector<std::unique_ptr<Named>> timers;
@@ -251,9 +305,7 @@ class Model {
   void removeFiring(Timer& timer, bool refed) {
     if (timer.list == nullptr && refed) giveUp(timer.msecs);
   }
-  std::int64_t nextExpiry() const {
-    return queue_.empty() ? TimerLists::never : peek()->expiry;
-  }
+  std::int64_t nextExpiry() const { return queue_.empty() ? TimerLists::never : peek()->expiry; }
   template <class Fire, class Between>
   void process(std::int64_t now, Fire fire, Between between) {
     while (!pass(now, fire, between)) {
@@ -419,7 +471,8 @@ TEST_CASE("random programs of timers see what they would see in Node") {
     CAPTURE(seed);
     REQUIRE(expected.size() > 500);
     REQUIRE(expected.find("fire") != std::string::npos);
-    const auto differ = std::mismatch(expected.begin(), expected.end(), actual.begin(), actual.end());
+    const auto differ =
+        std::mismatch(expected.begin(), expected.end(), actual.begin(), actual.end());
     const auto at = static_cast<std::size_t>(differ.first - expected.begin());
     const std::size_t from = at > 200 ? at - 200 : 0;
     REQUIRE(actual.substr(from, 260) == expected.substr(from, 260));

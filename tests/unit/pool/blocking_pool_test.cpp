@@ -45,6 +45,12 @@ struct Board {
   Atomic<bool> gateOpen{false};
 };
 
+/// Opens the gate, also when a test fails, so that the end of the pool need not wait for ever.
+struct GateKeeper {
+  Board& board;
+  ~GateKeeper() { board.gateOpen.store(true); }
+};
+
 /// Waits at the gate, unless told not to.
 struct Job : BlockingJob {
   Job(Board& where, Class kind, bool waits)
@@ -112,6 +118,7 @@ TEST_CASE("a job runs on a thread of the pool, tells that it is done, and is dis
 TEST_CASE("the pool grows while jobs block, to its limit; the rest waits in order") {
   Board board;
   BlockingPool pool({3, 5'000 * ms});
+  const GateKeeper keeper{board};
   for (int i = 0; i < 10; ++i) launch(pool, board, true);
   REQUIRE(eventually([&] { return board.running.load() == 3; }));
   CHECK(pool.threads() == 3);
@@ -136,6 +143,7 @@ TEST_CASE("a thread that is idle takes the next job, and no thread is made") {
 TEST_CASE("idle threads end after their time, and come again when there is work") {
   Board board;
   BlockingPool pool({4, 20 * ms});
+  const GateKeeper keeper{board};
   for (int round = 0; round < 3; ++round) {
     board.gateOpen.store(false);
     for (int i = 0; i < 4; ++i) launch(pool, board, true);
@@ -161,6 +169,7 @@ TEST_CASE("a job that comes while the only thread is leaving is not forgotten") 
 TEST_CASE("slow jobs never hold more than half of the threads, and quick ones pass them") {
   Board board, quick;
   BlockingPool pool({5, 5'000 * ms});
+  const GateKeeper keeper{board};
   CHECK(pool.maxSlow() == 3);
   for (int i = 0; i < 8; ++i) launch(pool, board, true, BlockingJob::Class::slow);
   REQUIRE(eventually([&] { return board.running.load() == 3; }));
@@ -176,6 +185,7 @@ TEST_CASE("slow jobs never hold more than half of the threads, and quick ones pa
 TEST_CASE("a job that waits can be cancelled and leaves nothing behind; one that runs cannot") {
   Board board;
   BlockingPool pool({1, 5'000 * ms});
+  const GateKeeper keeper{board};
   Job* running = makeJob(board, true);
   Job* waiting = makeJob(board, true);
   REQUIRE(pool.submit(*running) == 0);
@@ -240,6 +250,7 @@ TEST_CASE("many threads may submit and cancel at once") {
 TEST_CASE("the end of a pool drops what waits, waits for what runs, and takes nothing more") {
   Board board;
   auto pool = std::make_unique<BlockingPool>(BlockingPool::Limits{1, 5'000 * ms});
+  const GateKeeper keeper{board};
   launch(*pool, board, true);
   REQUIRE(eventually([&] { return board.running.load() == 1; }));
   for (int i = 0; i < 3; ++i) launch(*pool, board, true);
@@ -261,6 +272,7 @@ TEST_CASE("the end of a pool drops what waits, waits for what runs, and takes no
 TEST_CASE("without a thread a job is refused with the reason; with one it waits for it") {
   Board board;
   BlockingPool pool({2, 5'000 * ms});
+  const GateKeeper keeper{board};
   FaultInjector injector;
   for (const Call call : {Call::pthread_create, Call::pthread_sigmask}) {
     injector.fail(call, EAGAIN);

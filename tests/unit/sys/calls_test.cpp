@@ -100,12 +100,9 @@ TEST_CASE("an interrupted call is made again, but close and connect are not, nor
   CHECK(attempts(Call::sendmsg, [&] { sys::sendmsg(-1, &message, 0); }) == 4);
   CHECK(attempts(Call::accept4, [&] { sys::accept4(-1, nullptr, nullptr, 0); }) == 4);
   CHECK(attempts(Call::open, [&] { UniqueFd(sys::open("/dev/null", O_RDONLY)); }) == 4);
-  CHECK(attempts(Call::connect, [&] {
-          CHECK(sys::connect(-1, nullptr, 0) == -EINPROGRESS);
-        }) == 1);
-  CHECK(attempts(Call::epoll_wait, [&] {
-          CHECK(sys::epoll_wait(-1, &event, 1, 0) == -EINTR);
-        }) == 1);
+  CHECK(attempts(Call::connect, [&] { CHECK(sys::connect(-1, nullptr, 0) == -EINPROGRESS); }) == 1);
+  CHECK(attempts(Call::epoll_wait, [&] { CHECK(sys::epoll_wait(-1, &event, 1, 0) == -EINTR); }) ==
+        1);
   const int fd = pipe.reading.release();
   CHECK(attempts(Call::close, [&] { CHECK(sys::close(fd) == -EINTR); }) == 1);
   CHECK_FALSE(isOpen(fd));

@@ -100,7 +100,8 @@ inline int EpollReactor::attach(IoHandle& handle) noexcept {
   epoll_event event{};
   event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
   event.data.ptr = &handle;
-  if (const int error = sys::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, handle.fd, &event)) return error;
+  if (const int error = sys::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, handle.fd, &event))
+    return error;
   handle.reactor = this;
   handle.readable = handle.writable = handle.changed = true;
   handle.lasting = false;
@@ -135,11 +136,14 @@ inline List<Op>& EpollReactor::waitersOf(Op& op) noexcept {
   switch (op.kind) {
     case OpKind::connect:
     case OpKind::send:
-    case OpKind::write: return op.handle->writers;
-    case OpKind::poll: return op.handle->watchers;
+    case OpKind::write:
+      return op.handle->writers;
+    case OpKind::poll:
+      return op.handle->watchers;
     case OpKind::accept:
     case OpKind::recv:
-    case OpKind::read: break;
+    case OpKind::read:
+      break;
   }
   return op.handle->readers;
 }
@@ -150,7 +154,7 @@ inline void EpollReactor::submit(Op& op) noexcept {
   IoHandle& handle = *op.handle;
   op.state = Op::State::inflight;
   waitersOf(op).pushBack(op);
-  if (op.kind == OpKind::poll) handle.changed = true;     // the level counts, not only the next edge
+  if (op.kind == OpKind::poll) handle.changed = true;  // the level counts, not only the next edge
   if (op.kind == OpKind::connect) handle.writable = true;  // must be started
   if (!handle.linked() && handle.runnable()) ready_.pushBack(handle);
 }
@@ -163,8 +167,8 @@ inline int EpollReactor::tryNow(Op& op) noexcept {
   bool& ready = &waiting == &op.handle->writers ? op.handle->writable : op.handle->readable;
   if (!ready || !waiting.empty()) return -EAGAIN;
   const int result = perform(op);
-  if (result != wouldBlock) return result == -ECONNABORTED && op.kind == OpKind::accept ? -EAGAIN
-                                                                                        : result;
+  if (result != wouldBlock)
+    return result == -ECONNABORTED && op.kind == OpKind::accept ? -EAGAIN : result;
   ready = false;
   return -EAGAIN;
 }
@@ -326,13 +330,18 @@ inline Op* EpollReactor::tryWatchers(IoHandle& handle, int& result) noexcept {
 
 inline int EpollReactor::perform(Op& op) noexcept {
   switch (op.kind) {
-    case OpKind::accept: return accept(op);
-    case OpKind::connect: return connect(op);
+    case OpKind::accept:
+      return accept(op);
+    case OpKind::connect:
+      return connect(op);
     case OpKind::send:
-    case OpKind::write: return send(op);
-    case OpKind::poll: break;
+    case OpKind::write:
+      return send(op);
+    case OpKind::poll:
+      break;
     case OpKind::recv:
-    case OpKind::read: return receive(op);
+    case OpKind::read:
+      return receive(op);
   }
   return -EINVAL;
 }

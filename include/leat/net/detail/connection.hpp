@@ -269,7 +269,7 @@ inline bool Connection::send(std::span<const std::byte> bytes, const Buffer* own
     bytes = bytes.subspan(static_cast<std::size_t>(sent));
   }
   if (!bytes.empty()) {
-    queue_.push(owner != nullptr ? owner->subarray(owner->size() - bytes.size())
+    queue_.push(owner != nullptr ? owner->subarray(-static_cast<std::ptrdiff_t>(bytes.size()))
                                  : Buffer::from(bytes));
     submitSend();
   }

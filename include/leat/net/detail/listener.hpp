@@ -4,8 +4,8 @@
 #pragma once
 
 #include <leat/core/callback.hpp>
-#include <leat/net/address.hpp>
 #include <leat/net/detail/connection.hpp>
+#include <leat/net/detail/names.hpp>
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -186,8 +186,8 @@ inline void Listener::onPauseEnd(LoopTimer& timer, JobAction action) noexcept {
 inline void Listener::arrived(sys::UniqueFd fd) noexcept {
   if (maxConnections > 0 && connections_ >= maxConnections) {
     if (!onDrop) return;
-    const SocketAddress local = SocketAddress::local(fd.get());
-    const SocketAddress remote = SocketAddress::remote(fd.get());
+    const SocketAddress local = localAddressOf(fd.get());
+    const SocketAddress remote = remoteAddressOf(fd.get());
     return loop_->callback([&] { onDrop(local, remote); });
   }
   if (handler) {

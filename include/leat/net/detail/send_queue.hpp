@@ -24,7 +24,7 @@ class SendQueue {
   std::span<const iovec> gather() {
     vectors_.clear();
     for (std::size_t i = head_; i < buffers_.size() && vectors_.size() < maxVectors; ++i)
-      vectors_.push_back({const_cast<std::byte*>(buffers_[i].data()), buffers_[i].size()});
+      vectors_.push_back({buffers_[i].data(), buffers_[i].size()});
     return vectors_;
   }
   /// So many bytes have gone.
@@ -48,7 +48,7 @@ inline void SendQueue::consume(std::size_t count) noexcept {
   while (count > 0) {
     Buffer& front = buffers_[head_];
     if (count < front.size()) {
-      front = front.subarray(count);
+      front = front.subarray(static_cast<std::ptrdiff_t>(count));
       break;
     }
     count -= front.size();

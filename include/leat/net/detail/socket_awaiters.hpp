@@ -132,7 +132,7 @@ inline std::size_t ReadAwaiter::takeUnread() noexcept {
   Buffer& unread = connection_->unread;
   const std::size_t count = unread.size() < size_ ? unread.size() : size_;
   if (count > 0) std::memcpy(data_, unread.data(), count);
-  unread = unread.subarray(count);
+  unread = unread.subarray(static_cast<std::ptrdiff_t>(count));
   return count;
 }
 

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+// Listeners of the process and of its signals, with Node's rules of adding and removing during an emit.
+#pragma once
+
+#include <leat/core/callback.hpp>
+#include <leat/loop/event_loop.hpp>
+
+#include <vector>
+
+namespace leat::inline LEAT_ABI {
+
+namespace detail {
+
+/// `f` in the form in which a list keeps it: it may take fewer arguments than the event has.
+template <class... Args, class F>
+auto keepListener(F&& f) {
+  using Callable = std::decay_t<F>;
+  if constexpr (std::is_invocable_v<Callable&, Args...>) {
+    return keepCallback<Args...>(std::forward<F>(f));
+  } else if constexpr (sizeof...(Args) > 1) {
+    return [kept = keepFirst<Args...>(std::forward<F>(f))](Args... args) mutable {
+      kept(static_cast<Args>(args)...);
+    };
+  } else {
+    static_assert(std::is_invocable_v<Callable&>,
+                  "a listener takes the arguments of its event, or fewer of them from the left");
+    return [kept = keepCallback<>(std::forward<F>(f))](Args...) mutable { (void)kept(); };
+  }
+}
+
+/// The part of a listener that does not depend on the arguments. Held by its list and by handles.
+struct ListenerBase : ListNode {
+  using Removed = void (*)(void* owner, int tag) noexcept;
+
+  explicit ListenerBase(bool once) : home(EventLoop::current().ref()), onlyOnce(once) {}
+  virtual ~ListenerBase() = default;
+  void retain() noexcept { ++count; }
+  void release() noexcept {
+    if (--count == 0) delete this;
+  }
+  /// Leaves its list, and tells the list's owner.
+  void remove() noexcept {
+    if (!linked()) return;
+    unlink();
+    if (removed != nullptr) removed(owner, tag);
+    release();
+  }
+
+  const LoopRef home;
+  ContextRef context = currentContext();
+  Removed removed = nullptr;
+  void* owner = nullptr;
+  int tag = 0;
+  unsigned count = 1;
+  const bool onlyOnce;
+  bool called = false;
+};
+
+}  // namespace detail
+
+/// What `on` and `once` of the process and of its signals give. Copies are handles to the same
+/// listener; dropping them does not remove it, as in Node. See ScopedListener for one that does.
+///
+/// Thread: the loop's. After the end of its loop a handle does nothing.
+class Listener {
+ public:
+  Listener() noexcept = default;
+  explicit Listener(detail::Ref<detail::ListenerBase> base) noexcept : base_(std::move(base)) {}
+
+  /// Removes the listener; again, it does nothing. One that is being called, or is about to be in an
+  /// emit in progress, still is, as in Node. Throws: Error ERR_WRONG_THREAD.
+  void off() const;
+  /// Whether it is still there.
+  bool active() const noexcept { return base_ && base_->linked(); }
+
+ private:
+  detail::Ref<detail::ListenerBase> base_;
+};
+
+namespace detail {
+
+/// The listeners of one event. Lives as long as the loop, or shorter.
+template <class... Args>
+class ListenerList {
+ public:
+  ListenerList() noexcept = default;
+  ~ListenerList() {
+    while (!listeners_.empty()) listeners_.popFront().release();
+  }
+
+  bool empty() const noexcept { return listeners_.empty(); }
+  std::size_t size() const noexcept { return listeners_.size(); }
+
+  /// The list holds a count of its own.
+  template <class F>
+  Ref<ListenerBase> add(F&& f, bool once) {
+    auto kept = keepListener<Args...>(std::forward<F>(f));
+    auto* node = new NodeWith<decltype(kept)>(std::move(kept), once);
+    listeners_.pushBack(*node);
+    return Ref<ListenerBase>(node);
+  }
+  /// Calls those that were there at the start, in order. False when there was none.
+  /// Throws: what a listener throws, and then those behind it are not called.
+  bool emit(const std::remove_cvref_t<Args>&... args) {
+    if (listeners_.empty()) return false;
+    std::vector<Ref<Node>> present;
+    for (Node* node = listeners_.first(); node != nullptr; node = listeners_.after(*node))
+      present.emplace_back(node);
+    for (const Ref<Node>& node : present) {
+      if (node->onlyOnce) {
+        if (std::exchange(node->called, true)) continue;
+        node->remove();
+      }
+      ContextScope scope(node->context);
+      node->call(args...);
+    }
+    return true;
+  }
+  void removeAll() noexcept {
+    while (!listeners_.empty()) listeners_.back().remove();
+  }
+
+ private:
+  struct Node : ListenerBase {
+    using ListenerBase::ListenerBase;
+    virtual void call(const std::remove_cvref_t<Args>&... args) = 0;
+  };
+  template <class F>
+  struct NodeWith final : Node {
+    NodeWith(F&& f, bool once) : Node(once), callable(std::move(f)) {}
+    void call(const std::remove_cvref_t<Args>&... args) override { (void)callable(args...); }
+    F callable;
+  };
+
+  List<Node> listeners_;
+};
+
+}  // namespace detail
+
+inline void Listener::off() const {
+  if (!base_ || !base_->home.alive()) return;
+  if (!base_->home.isCurrent())
+    detail::throwError(
+        "a listener was removed on a thread that does not run its event loop; use LoopRef::post to "
+        "go there",
+        "ERR_WRONG_THREAD");
+  base_->remove();
+}
+
+}  // namespace leat::inline LEAT_ABI

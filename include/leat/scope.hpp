@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: MIT
+// Structured concurrency: scoped, TaskScope, raceScoped, anyScoped.
+#pragma once
+
+#include <leat/core/scope.hpp>

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: MIT
+// promisify and callbackify. Node: util.
+#pragma once
+
+#include <leat/core/promisify.hpp>

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+#include <leat/core/abort.hpp>
+
+#include <leat/core/waiter.hpp>
+#include <memory>
+#include <queue_fixture.hpp>
+
+using leat::AbortController;
+using leat::AbortSignal;
+using leat_test::codeOf;
+using leat_test::QueueFixture;
+using leat_test::textOf;
+
+TEST_CASE("a signal is aborted once, with a reason") {
+  AbortController controller;
+  auto signal = controller.signal();
+  REQUIRE_FALSE(signal.aborted());
+  REQUIRE(signal.reason() == nullptr);
+  signal.throwIfAborted();
+  controller.abort(std::runtime_error("first"));
+  controller.abort(std::runtime_error("second"));
+  REQUIRE(signal.aborted());
+  REQUIRE(textOf(signal.reason()) == "first");
+  REQUIRE_THROWS_AS(signal.throwIfAborted(), std::runtime_error);
+  REQUIRE(codeOf(AbortSignal::abort().reason()) == "ABORT_ERR");
+}
+
+TEST_CASE("listeners are called inside abort, in order, while they are registered") {
+  AbortController controller;
+  std::string trace;
+  auto a = controller.signal().onAbort([&] { trace += 'a'; });
+  auto b = controller.signal().onAbort([&] { trace += 'b'; });
+  { auto gone = controller.signal().onAbort([&] { trace += 'x'; }); }
+  auto off = controller.signal().onAbort([&] { trace += 'y'; });
+  off.off();
+  auto c = controller.signal().onAbort([&] { trace += 'c'; });
+  controller.abort();
+  REQUIRE(trace == "abc");
+  controller.abort();
+  REQUIRE(trace == "abc");
+}
+
+TEST_CASE("a listener may remove itself and others while it is called") {
+  AbortController controller;
+  std::string trace;
+  leat::AbortRegistration first, second, third;
+  first = controller.signal().onAbort([&] {
+    trace += '1';
+    first.off();
+    second.off();
+  });
+  second = controller.signal().onAbort([&] { trace += '2'; });
+  third = controller.signal().onAbort([&] { trace += '3'; });
+  controller.abort();
+  REQUIRE(trace == "13");
+}
+
+TEST_CASE("what a listener throws stops no other and is reported in a tick") {
+  QueueFixture queues;
+  AbortController controller;
+  bool called = false;
+  auto a = controller.signal().onAbort([] { throw std::runtime_error("listener"); });
+  auto b = controller.signal().onAbort([&] { called = true; });
+  controller.abort();
+  REQUIRE(called);
+  REQUIRE(queues.uncaught.empty());
+  queues.drain();
+  REQUIRE(queues.uncaught == std::vector<std::string>{"listener"});
+}
+
+TEST_CASE("a listener that comes after the abort is called in a microtask, unless removed") {
+  QueueFixture queues;
+  auto signal = AbortSignal::abort();
+  int calls = 0;
+  auto kept = signal.onAbort([&] { ++calls; });
+  { auto dropped = signal.onAbort([&] { calls += 10; }); }
+  REQUIRE(calls == 0);
+  queues.drain();
+  REQUIRE(calls == 1);
+}
+
+TEST_CASE("a combined signal follows the first of its sources, after their listeners") {
+  AbortController one, two;
+  std::string trace;
+  auto any = AbortSignal::any(one.signal(), two.signal());
+  auto nested = AbortSignal::any(std::vector<AbortSignal>{any});
+  auto c = nested.onAbort([&] { trace += 'n'; });
+  auto b = any.onAbort([&] { trace += 'a'; });
+  auto a = two.signal().onAbort([&] { trace += 's'; });
+  two.abort(std::runtime_error("two"));
+  one.abort(std::runtime_error("one"));
+  REQUIRE(trace == "san");
+  REQUIRE(textOf(nested.reason()) == "two");
+  REQUIRE(AbortSignal::any(one.signal(), AbortSignal::abort()).aborted());
+  REQUIRE_FALSE(AbortSignal::any().aborted());
+}
+
+TEST_CASE("a combined signal that goes leaves its sources") {
+  AbortController source;
+  { auto any = AbortSignal::any(source.signal(), source.signal()); }
+  REQUIRE(source.signal().state()->followers.empty());
+  source.abort();
+  REQUIRE(source.signal().aborted());
+}
+
+TEST_CASE("the last handle of a signal may go inside of a listener") {
+  auto controller = std::make_unique<AbortController>();
+  bool called = false;
+  auto registration = controller->signal().onAbort([&] {
+    called = true;
+    controller.reset();
+  });
+  auto signal = controller->signal();
+  controller->abort();
+  REQUIRE(called);
+  REQUIRE(signal.aborted());
+}
