@@ -38,10 +38,10 @@ Task<std::string> query(int ms) {
 // [handler]
 Promise<> handle() {
   log("begins");
-  setTimeout([] { log("a timer that it set"); }, 60);
-  co_await query(10 * requests().getStore()->id);
+  setTimeout([] { log("a timer that it set"); }, 300);
+  co_await query(20 * requests().getStore()->id);
   co_await Promise<int>::resolve(1).then([](int) { log("a then of it"); });
-  auto both = co_await all(query(20), query(20));
+  auto both = co_await all(query(100), query(100));
   std::string text = "ends after " + std::to_string(requests().getStore()->queries) + " queries";
   log(text.c_str());
 }

@@ -54,8 +54,13 @@ struct Tick {
 struct Then {
   long* left;
   const Promise<int>* resolved;
+  const leat::Resolver<void>* done;
   void operator()(int) const {
-    if (--*left > 0) (void)resolved->then(*this);
+    if (--*left > 0) {
+      (void)resolved->then(*this);
+    } else {
+      done->resolve();
+    }
   }
 };
 
@@ -83,8 +88,9 @@ int main() {
     long left = n;
     run([&left]() -> Promise<> {
       const Promise<int> resolved = Promise<int>::resolve(1);
-      (void)resolved.then(Then{&left, &resolved});
-      while (left > 0) co_await resolved;
+      const auto ended = Promise<>::withResolvers();
+      (void)resolved.then(Then{&left, &resolved, &ended.resolve});
+      co_await ended.promise;
     });
   });
   bench("all_1000_per_item", n, [] { run([] { return allOfFinished(n); }); });

@@ -3,6 +3,8 @@
 
 #include "order.hpp"
 
+#include "process_events.hpp"
+
 #include <unistd.h>
 
 #include <algorithm>
@@ -59,6 +61,19 @@ int runExit(const Cases& cases, const std::string& name) {
   return 2;
 }
 
+/// Beside unsettled.mjs: a main that waits for something that never happens.
+int runUnsettled() {
+  const Log log(printWord, nullptr);
+  const auto never = [](const Log say) -> Promise<> {
+    onExit([say](int code) { say("exit", code); });
+    setTimeout(say.say("timer"), 1);
+    say("main");
+    auto made = Promise<>::withResolvers();
+    co_await made.promise;
+  };
+  return leat::run([&] { return never(log); });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -74,8 +89,10 @@ int main(int argc, char** argv) {
     for (const Case& each : exits.all()) std::puts(each.name.c_str());
   } else if (mode == "exit") {
     return runExit(exits, argument);
+  } else if (mode == "unsettled") {
+    return runUnsettled();
   } else {
-    std::fputs("usage: leat_order cases [PART] | programs FILE | list | exit NAME\n", stderr);
+    std::fputs("usage: leat_order cases [PART] | programs FILE | list | exit NAME | unsettled\n", stderr);
     return 2;
   }
   return 0;

@@ -44,6 +44,9 @@ class Atomic {
   T fetchOr(T bits, MemoryOrder order = seqCst) noexcept {
     return __atomic_fetch_or(&value_, bits, order);
   }
+  T fetchAnd(T bits, MemoryOrder order = seqCst) noexcept {
+    return __atomic_fetch_and(&value_, bits, order);
+  }
   const T* address() const noexcept { return &value_; }
 
  private:

@@ -74,6 +74,13 @@ class SharedCounted {
     if (count_.fetchSub(1, acqRel) == 1) delete static_cast<Derived*>(this);
   }
   unsigned useCount() const noexcept { return count_.load(relaxed); }
+  /// False when the last count is gone and the object is being disposed of.
+  bool tryRetain() noexcept {
+    unsigned count = count_.load(relaxed);
+    while (count != 0)
+      if (count_.compareExchange(count, count + 1, acqRel)) return true;
+    return false;
+  }
 
  private:
   Atomic<unsigned> count_{1};

@@ -149,10 +149,10 @@ class Buffer {
   /// The same bytes from `start` to before `end`. Negative positions count from the end; what lies
   /// outside is cut off.
   Buffer subarray(std::ptrdiff_t start = 0, std::ptrdiff_t end = PTRDIFF_MAX) const& {
-    return Buffer(*this).cut(start, end);
+    return cut(*this, start, end);
   }
   Buffer subarray(std::ptrdiff_t start = 0, std::ptrdiff_t end = PTRDIFF_MAX) && {
-    return std::move(*this).cut(start, end);
+    return cut(std::move(*this), start, end);
   }
   bool equals(std::string_view other) const noexcept { return view() == other; }
   bool equals(const Buffer& other) const noexcept { return view() == other.view(); }
@@ -188,7 +188,7 @@ class Buffer {
   static constexpr std::size_t maxSize = PTRDIFF_MAX - 1024;
   static void checkSize(std::size_t size);
   static Buffer copyOf(const void* bytes, std::size_t size);
-  Buffer cut(std::ptrdiff_t start, std::ptrdiff_t end) && noexcept;
+  static Buffer cut(Buffer whole, std::ptrdiff_t start, std::ptrdiff_t end) noexcept;
   /// `offset`, counted from the end when negative, between 0 and the size.
   std::size_t position(std::ptrdiff_t offset) const noexcept;
 
@@ -313,11 +313,11 @@ inline std::size_t Buffer::position(std::ptrdiff_t offset) const noexcept {
   return static_cast<std::size_t>(offset < size ? offset : size);
 }
 
-inline Buffer Buffer::cut(std::ptrdiff_t start, std::ptrdiff_t end) && noexcept {
-  const std::size_t first = position(start);
-  const std::size_t last = position(end);
+inline Buffer Buffer::cut(Buffer whole, std::ptrdiff_t start, std::ptrdiff_t end) noexcept {
+  const std::size_t first = whole.position(start);
+  const std::size_t last = whole.position(end);
   if (first >= last) return {};
-  return Buffer(std::move(storage_), data_ + first, last - first);
+  return Buffer(std::move(whole.storage_), whole.data_ + first, last - first);
 }
 
 inline std::ptrdiff_t Buffer::indexOf(int value, std::ptrdiff_t offset) const noexcept {

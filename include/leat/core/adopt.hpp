@@ -179,7 +179,7 @@ void adoptPromise(PromiseState<T>& state, const Promise<U>& inner) {
   if (static_cast<PromiseStateBase*>(&inner.state()) == &state)
     return state.reject(
         std::make_exception_ptr(TypeError("Chaining cycle detected for promise #<Promise>", "")));
-  state.locked = 1;
+  state.locked = true;
   AdoptJob<T, U>::start(Ref<PromiseState<T>>(&state), Ref<PromiseState<U>>(&inner.state()));
 }
 
@@ -191,7 +191,7 @@ void resolveInto(PromiseState<T>& state, X&& value) {
   if constexpr (isPromise<std::remove_cvref_t<X>>) {
     adoptPromise(state, value);
   } else if constexpr (adoptable<T, X>) {
-    state.locked = 1;
+    state.locked = true;
     DriveJob<T, std::remove_cvref_t<X>>::start(std::forward<X>(value),
                                                Ref<PromiseState<T>>(&state));
   } else {

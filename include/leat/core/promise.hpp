@@ -176,8 +176,9 @@ class PromiseAwaiterBase : private Job {
   static void onJob(Job& job, JobAction action) noexcept {
     if (action == JobAction::Run) static_cast<PromiseAwaiterBase&>(job).continuation_.resumeFromQueue();
   }
-  Ref<PromiseState<T>> state_;
+  // In this order: g++ would otherwise move `state_` by a vector load over the word stored just before.
   Continuation continuation_;
+  Ref<PromiseState<T>> state_;
 };
 
 template <class T>
@@ -268,7 +269,7 @@ template <class A>
            std::is_same_v<detail::AdoptedType<std::remove_cvref_t<A>>, T>)
 Promise<T>::Promise(A&& awaitable, std::source_location where)
     : state_(detail::PromiseState<T>::make(where)) {
-  state_->locked = 1;
+  state_->locked = true;
   detail::startInto<T>(std::forward<A>(awaitable), state_);
 }
 

@@ -61,12 +61,12 @@ struct PromiseStateBase {
   }
 
   unsigned refs = 1;
-  unsigned resolvers : 24 = 0;
+  unsigned resolvers = 0;
   // resolve() was called; what it was given may still be pending.
-  unsigned locked : 1 = 0;
-  unsigned handled : 1 = 0;
+  bool locked = false;
+  bool handled = false;
   // unhandledRejection was emitted for it.
-  unsigned reported : 1 = 0;
+  bool reported = false;
   PromiseStatus status = PromiseStatus::Pending;
   MicrotaskQueue* const home;
   List<Job> reactions;
@@ -80,7 +80,7 @@ struct PromiseStateBase {
  private:
   void settle(PromiseStatus to) noexcept {
     status = to;
-    locked = 1;
+    locked = true;
     home->pushMicrotasks(reactions);
   }
   void dropReactions() noexcept {
@@ -200,7 +200,7 @@ inline void MicrotaskQueue::reportRejections() noexcept {
   for (unsigned long left = rejections_.size(); left > 0 && !stopped_; --left) {
     Rejection& entry = rejections_.popFront();
     if (!entry.promise->handled) {
-      entry.promise->reported = 1;
+      entry.promise->reported = true;
       hooks_.unhandledRejection(*entry.promise);
     }
     delete &entry;

@@ -174,8 +174,9 @@ auto awaiterInContext(ContextRef context, A&& awaitable) {
 template <class Work, class Derive>
 class [[nodiscard("the work does not start until it is awaited")]] InContext {
  public:
-  InContext(Derive derive, Work&& work)
-      : derive_(std::move(derive)), work_(std::forward<Work>(work)) {}
+  template <class W>
+  InContext(Derive derive, W&& work)
+      : derive_(std::move(derive)), work_(std::forward<W>(work)) {}
   auto operator co_await() && {
     ContextRef context = derive_();
     if constexpr (Awaitable<Work>) {

@@ -11,20 +11,32 @@ namespace leat::inline LEAT_ABI {
 
 namespace detail {
 
+template <class F, class... All>
+auto keepWithout(F&& f) {
+  static_assert(std::is_invocable_v<std::decay_t<F>&>,
+                "a listener takes the arguments of its event, or fewer of them from the left");
+  return [kept = keepCallback<>(std::forward<F>(f))](const All&...) mutable { (void)kept(); };
+}
+
 /// `f` in the form in which a list keeps it: it may take fewer arguments than the event has.
-template <class... Args, class F>
-auto keepListener(F&& f) {
-  using Callable = std::decay_t<F>;
-  if constexpr (std::is_invocable_v<Callable&, Args...>) {
-    return keepCallback<Args...>(std::forward<F>(f));
-  } else if constexpr (sizeof...(Args) > 1) {
-    return [kept = keepFirst<Args...>(std::forward<F>(f))](Args... args) mutable {
-      kept(static_cast<Args>(args)...);
+template <class A, class F>
+auto keepListener(std::type_identity<void(A)>, F&& f) {
+  if constexpr (std::is_invocable_v<std::decay_t<F>&, const A&>) {
+    return keepCallback<const A&>(std::forward<F>(f));
+  } else {
+    return keepWithout<F, A>(std::forward<F>(f));
+  }
+}
+template <class A, class B, class F>
+auto keepListener(std::type_identity<void(A, B)>, F&& f) {
+  if constexpr (std::is_invocable_v<std::decay_t<F>&, const A&, const B&>) {
+    return keepCallback<const A&, const B&>(std::forward<F>(f));
+  } else if constexpr (std::is_invocable_v<std::decay_t<F>&, const A&>) {
+    return [kept = keepCallback<const A&>(std::forward<F>(f))](const A& a, const B&) mutable {
+      (void)kept(a);
     };
   } else {
-    static_assert(std::is_invocable_v<Callable&>,
-                  "a listener takes the arguments of its event, or fewer of them from the left");
-    return [kept = keepCallback<>(std::forward<F>(f))](Args...) mutable { (void)kept(); };
+    return keepWithout<F, A, B>(std::forward<F>(f));
   }
 }
 
@@ -94,14 +106,14 @@ class ListenerList {
   /// The list holds a count of its own.
   template <class F>
   Ref<ListenerBase> add(F&& f, bool once) {
-    auto kept = keepListener<Args...>(std::forward<F>(f));
+    auto kept = keepListener(std::type_identity<void(Args...)>(), std::forward<F>(f));
     auto* node = new NodeWith<decltype(kept)>(std::move(kept), once);
     listeners_.pushBack(*node);
     return Ref<ListenerBase>(node);
   }
   /// Calls those that were there at the start, in order. False when there was none.
   /// Throws: what a listener throws, and then those behind it are not called.
-  bool emit(const std::remove_cvref_t<Args>&... args) {
+  bool emit(const Args&... args) {
     if (listeners_.empty()) return false;
     std::vector<Ref<Node>> present;
     for (Node* node = listeners_.first(); node != nullptr; node = listeners_.after(*node))
@@ -123,12 +135,12 @@ class ListenerList {
  private:
   struct Node : ListenerBase {
     using ListenerBase::ListenerBase;
-    virtual void call(const std::remove_cvref_t<Args>&... args) = 0;
+    virtual void call(const Args&... args) = 0;
   };
   template <class F>
   struct NodeWith final : Node {
     NodeWith(F&& f, bool once) : Node(once), callable(std::move(f)) {}
-    void call(const std::remove_cvref_t<Args>&... args) override { (void)callable(args...); }
+    void call(const Args&... args) override { (void)callable(args...); }
     F callable;
   };
 

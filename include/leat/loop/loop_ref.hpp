@@ -5,6 +5,7 @@
 #include <leat/base/function.hpp>
 #include <leat/base/mpsc_queue.hpp>
 #include <leat/base/ref.hpp>
+#include <leat/core/thread_state.hpp>
 
 #include <sched.h>
 
@@ -64,12 +65,16 @@ class LoopRef {
   template <class F>
   bool post(F&& f) const;
   bool alive() const noexcept { return shared_->closed.load() == 0; }
+  /// Whether it is the loop of this thread.
+  bool isCurrent() const noexcept { return alive() && shared_->loop == detail::threadState.loop; }
   friend bool operator==(const LoopRef& a, const LoopRef& b) noexcept {
     return a.shared_ == b.shared_;
   }
 
   /// Internal: `job` is untouched when the loop has ended.
   bool postJob(detail::PostedJob& job) const noexcept { return shared_->post(job); }
+  /// Internal.
+  detail::LoopShared& shared() const noexcept { return *shared_; }
 
  private:
   detail::Ref<detail::LoopShared> shared_;

@@ -19,9 +19,9 @@
 namespace leat::inline LEAT_ABI::net {
 
 /// 4, 6, or 0 for what is no IP address. Node: `net.isIP`.
-constexpr int isIP(std::string_view text) noexcept { return detail::ipVersion(text); }
-constexpr bool isIPv4(std::string_view text) noexcept { return detail::isIPv4Text(text); }
-constexpr bool isIPv6(std::string_view text) noexcept { return detail::isIPv6Text(text); }
+constexpr int isIP(std::string_view text) noexcept { return leat::detail::ipVersion(text); }
+constexpr bool isIPv4(std::string_view text) noexcept { return leat::detail::isIPv4Text(text); }
+constexpr bool isIPv6(std::string_view text) noexcept { return leat::detail::isIPv6Text(text); }
 
 enum class Family : unsigned char { Unspecified = 0, Unix = 1, IPv4 = 4, IPv6 = 6 };
 
@@ -89,8 +89,8 @@ class SocketAddress {
 
 inline void SocketAddress::checkPort(long port) {
   if (port >= 0 && port <= 65535) return;
-  const detail::Decimal digits(port);
-  throw RangeError(detail::SharedText{
+  const leat::detail::Decimal digits(port);
+  throw RangeError(leat::detail::SharedText{
                        "Port should be >= 0 and < 65536. Received type number (", digits, ")."}
                        .view(),
                    "ERR_SOCKET_BAD_PORT");
@@ -110,7 +110,7 @@ inline SocketAddress::SocketAddress(std::string_view address, long port) : stora
   checkPort(port);
   if (setIP(address, static_cast<int>(port))) return;
   throw TypeError(
-      detail::SharedText{"Invalid socket address: '", address, "' is no IP address"}.view(),
+      leat::detail::SharedText{"Invalid socket address: '", address, "' is no IP address"}.view(),
       "ERR_INVALID_ADDRESS");
 }
 
@@ -144,7 +144,7 @@ inline bool SocketAddress::setScope(std::string_view text, std::string_view zone
   std::uint64_t number = 0;
   bool isNumber = zone.size() <= 10;
   for (const char c : zone) {
-    isNumber = isNumber && detail::isDigit(c);
+    isNumber = isNumber && leat::detail::isDigit(c);
     number = isNumber ? number * 10 + static_cast<unsigned>(c - '0') : 0;
   }
   if (!isNumber) {
@@ -175,7 +175,7 @@ inline SocketAddress SocketAddress::ofPath(std::string_view path) {
     wrong = "must be a string without null bytes";
   }
   if (wrong != nullptr)
-    throw TypeError(detail::SharedText{"The argument 'path' ", wrong, ". Received '",
+    throw TypeError(leat::detail::SharedText{"The argument 'path' ", wrong, ". Received '",
                                              path.substr(0, path.find('\0', 1)), "'"}
                         .view());
   SocketAddress address;
@@ -230,7 +230,7 @@ inline std::optional<SocketAddress> SocketAddress::parse(std::string_view text) 
   if (!rest.empty()) {
     if (rest.size() < 2 || rest.size() > 6 || rest[0] != ':') return std::nullopt;
     for (const char c : rest.substr(1)) {
-      if (!detail::isDigit(c)) return std::nullopt;
+      if (!leat::detail::isDigit(c)) return std::nullopt;
       port = port * 10 + (c - '0');
     }
   }

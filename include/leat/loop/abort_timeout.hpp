@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+// AbortSignal::timeout: a signal that aborts by itself.
+#pragma once
+
+#include <leat/core/abort.hpp>
+#include <leat/loop/event_loop.hpp>
+
+namespace leat::inline LEAT_ABI {
+
+namespace detail {
+
+/// The timer of a signal. It belongs to the loop while it is armed and to the signal while there is one;
+/// the last handle of the signal may go on any thread, even while the timer fires.
+class TimeoutSource : private LoopTimer {
+ public:
+  static AbortSignal make(std::int32_t milliseconds) {
+    EventLoop& loop = EventLoop::current();
+    auto state = makeRef<AbortState>();
+    auto* self = new TimeoutSource(loop, *state);
+    state->source = self;
+    state->dispose = [](AbortState& signal) noexcept {
+      static_cast<TimeoutSource*>(signal.source)->signalGone();
+    };
+    loop.arm(*self, milliseconds);
+    return AbortSignal(std::move(state));
+  }
+
+ private:
+  TimeoutSource(EventLoop& loop, AbortState& state) noexcept
+      : LoopTimer(onTimer), home_(loop.ref()), state_(&state) {}
+
+  void release() noexcept {
+    if (count_.fetchSub(1, acqRel) == 1) delete this;
+  }
+  /// From the destructor of the signal: it is gone when this returns.
+  void signalGone() noexcept {
+    lock();
+    state_ = nullptr;
+    unlock();
+    if (home_.isCurrent()) {
+      disarm();
+      return release();
+    }
+    // The count of the signal goes with the message.
+    if (!home_.post([self = Message(this)] { self.source->disarm(); })) {
+    }
+  }
+  void disarm() noexcept {
+    if (!linked()) return;
+    EventLoop::current().disarm(*this, false);
+    release();
+  }
+  static void onTimer(LoopTimer& timer, JobAction action) noexcept {
+    auto& self = static_cast<TimeoutSource&>(timer);
+    self.lock();
+    Ref<AbortState> state = action == JobAction::Run ? self.lockState() : nullptr;
+    self.unlock();
+    if (state) abortNow(*state, std::make_exception_ptr(TimeoutError()));
+    self.release();
+  }
+  /// The signal, unless its last handle is on its way out.
+  Ref<AbortState> lockState() noexcept {
+    return state_ != nullptr && state_->tryRetain() ? Ref<AbortState>::adopt(state_) : nullptr;
+  }
+  void lock() noexcept {
+    while (locked_.exchange(1, acquire) != 0) ::sched_yield();
+  }
+  void unlock() noexcept { locked_.store(0, detail::release); }
+
+  /// Owns a count.
+  struct Message {
+    explicit Message(TimeoutSource* s) noexcept : source(s) {}
+    Message(Message&& other) noexcept : source(std::exchange(other.source, nullptr)) {}
+    ~Message() {
+      if (source != nullptr) source->release();
+    }
+    TimeoutSource* source;
+  };
+
+  const LoopRef home_;
+  // Guarded by `locked_`: null when the signal is gone.
+  AbortState* state_;
+  Atomic<unsigned char> locked_{0};
+  Atomic<unsigned> count_{2};  // the loop's, until it fires or is disarmed, and the signal's
+};
+
+}  // namespace detail
+
+/// Throws: RangeError ERR_OUT_OF_RANGE when `milliseconds` is negative or more than 2^31-1 (Node takes
+/// more and fires at once); Error ERR_NO_LOOP.
+inline AbortSignal AbortSignal::timeout(long long milliseconds) {
+  if (milliseconds < 0 || milliseconds > 2147483647)
+    throw RangeError(
+        detail::SharedText({"The value of \"milliseconds\" is out of range. It must be >= 0 && <= "
+                            "2147483647. Received ",
+                            detail::Decimal(milliseconds)})
+            .view());
+  return detail::TimeoutSource::make(milliseconds < 1 ? 1 : static_cast<std::int32_t>(milliseconds));
+}
+
+}  // namespace leat::inline LEAT_ABI

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: MIT
+// blocking: a call that blocks, on a thread of the blocking pool.
+#pragma once
+
+#include <leat/core/waiter.hpp>
+#include <leat/loop/event_loop.hpp>
+#include <leat/pool/blocking_pool.hpp>
+
+#include <tuple>
+
+namespace leat::inline LEAT_ABI {
+
+namespace detail {
+
+/// The part of a blocking call that does not depend on its types. Counted by its operation, by the pool
+/// and on its way back by the loop's queue; whoever waits can leave at any time.
+class BlockingCallBase : public BlockingJob, private PostedJob {
+ public:
+  /// Told on the loop's thread, once.
+  using OnDone = void (*)(void* waiter) noexcept;
+
+  /// 0 or -errno. The loop's thread.
+  int start(EventLoop& loop, OnDone onDone, void* waiter) noexcept {
+    home_ = loop.ref();
+    context_ = currentContext();
+    const int error = BlockingPool::shared().submit(*this);
+    if (error == 0) {
+      onDone_ = onDone;
+      waiter_ = waiter;
+    }
+    return error;
+  }
+  /// Nobody waits any more. The loop's thread.
+  void leave() noexcept {
+    waiter_ = nullptr;
+    (void)BlockingPool::shared().cancel(*this);
+  }
+
+ protected:
+  BlockingCallBase(const Operations& operations, Class kind) noexcept
+      : BlockingJob(operations, kind), PostedJob(act), home_(EventLoop::current().ref()) {}
+  virtual ~BlockingCallBase() = default;
+  /// On a worker. Then, on the loop's thread if there still is one: inputs and outputs that nobody
+  /// asked for go.
+  virtual void call() noexcept = 0;
+  virtual void clear() noexcept = 0;
+
+  static void run(BlockingJob& job) noexcept {
+    auto& self = static_cast<BlockingCallBase&>(job);
+    ContextScope scope(self.context_);
+    self.call();
+  }
+  static void done(BlockingJob& job) noexcept {
+    auto& self = static_cast<BlockingCallBase&>(job);
+    self.retain();
+    if (!self.home_.postJob(self)) self.release();
+  }
+  static void dispose(BlockingJob& job) noexcept { delete &static_cast<BlockingCallBase&>(job); }
+  static constexpr Operations operations{run, done, dispose};
+
+ private:
+  static void act(PostedJob& job, bool run) noexcept {
+    auto self = Ref<BlockingCallBase>::adopt(&static_cast<BlockingCallBase&>(job));
+    void* const waiter = std::exchange(self->waiter_, nullptr);
+    if (!run || waiter == nullptr) return self->clear();
+    self->onDone_(waiter);
+  }
+
+  LoopRef home_;
+  ContextRef context_;
+  OnDone onDone_ = nullptr;
+  void* waiter_ = nullptr;
+};
+
+template <class F, class... Args>
+class BlockingCall final : public BlockingCallBase {
+ public:
+  using Result = std::decay_t<std::invoke_result_t<F&, Args&&...>>;
+
+  template <class X, class... Y>
+  explicit BlockingCall(Class kind, X&& f, Y&&... args)
+      : BlockingCallBase(operations, kind),
+        input_(std::in_place, std::forward<X>(f), std::forward<Y>(args)...) {}
+  /// Throws: what the call threw.
+  Result take() {
+    input_.reset();
+    Slot<Result> result = std::move(result_);
+    result_.clear();
+    return result.take();
+  }
+
+ private:
+  struct Input {
+    template <class X, class... Y>
+    explicit Input(X&& f, Y&&... a)
+        : callable(std::forward<X>(f)), args(std::forward<Y>(a)...) {}
+    F callable;
+    std::tuple<Args...> args;
+  };
+  void call() noexcept override {
+    try {
+      const auto apply = [this](Args&... args) -> decltype(auto) {
+        return input_->callable(std::move(args)...);
+      };
+      if constexpr (std::is_void_v<Result>) {
+        std::apply(apply, input_->args);
+        result_.emplace();
+      } else {
+        result_.emplace(std::apply(apply, input_->args));
+      }
+    } catch (...) {
+      result_.fail(std::current_exception());
+    }
+  }
+  void clear() noexcept override {
+    input_.reset();
+    result_.clear();
+  }
+
+  std::optional<Input> input_;
+  Slot<Result> result_;
+};
+
+template <class Call>
+class BlockingAwaiter : private Job {
+ public:
+  explicit BlockingAwaiter(Ref<Call> call) noexcept
+      : Job(onAborted), call_(std::move(call)), hooks_(*this) {}
+  ~BlockingAwaiter() { stop(); }
+
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> handle) {
+    loop_ = &EventLoop::current();
+    if (!hooks_.check()) {
+      continuation_.capture(handle);
+      return loop_->queue().pushMicrotask(*this);
+    }
+    if (const int error = call_->start(*loop_, onDone, this))
+      throw SystemError(-error, "pthread_create");
+    continuation_.capture(handle);
+    (void)hooks_.arm();
+    home_.emplace(loop_->ref());
+    loop_->hold();
+  }
+  typename Call::Result await_resume() {
+    if (hooks_.fired()) hooks_.throwAborted();
+    const Ref<Call> call = std::move(call_);
+    return call->take();
+  }
+
+ private:
+  struct Hooks : CancelHooks {
+    explicit Hooks(BlockingAwaiter& o) noexcept : CancelHooks(onCancel), owner(o) {}
+    static void onCancel(CancelHooks& hooks) noexcept {
+      BlockingAwaiter& self = static_cast<Hooks&>(hooks).owner;
+      self.stop();
+      self.loop_->queue().pushMicrotask(self);
+    }
+    BlockingAwaiter& owner;
+  };
+  void stop() noexcept {
+    if (!home_) return;
+    call_->leave();
+    ended();
+  }
+  void ended() noexcept {
+    if (home_->isCurrent()) loop_->letGo();
+    home_.reset();
+  }
+  static void onDone(void* waiter) noexcept {
+    auto& self = *static_cast<BlockingAwaiter*>(waiter);
+    self.ended();
+    self.hooks_.disarm();
+    self.continuation_.resume();
+  }
+  static void onAborted(Job& job, JobAction action) noexcept {
+    if (action == JobAction::Run) static_cast<BlockingAwaiter&>(job).continuation_.resume();
+  }
+
+  EventLoop* loop_ = nullptr;
+  std::optional<LoopRef> home_;
+  Ref<Call> call_;
+  Continuation continuation_;
+  Hooks hooks_;
+};
+
+/// A blocking call that has not begun.
+template <class Call>
+class [[nodiscard("the call is not made until this is awaited")]] BlockingOperation {
+ public:
+  explicit BlockingOperation(Ref<Call> call) noexcept : call_(std::move(call)) {}
+  BlockingOperation(BlockingOperation&&) noexcept = default;
+  BlockingOperation& operator=(BlockingOperation&&) noexcept = default;
+  BlockingAwaiter<Call> operator co_await() && {
+    if (!call_)
+      throwTypeError("co_await of a blocking call that was moved from or already awaited",
+                     "ERR_TASK_CONSUMED");
+    return BlockingAwaiter<Call>(std::move(call_));
+  }
+
+ private:
+  Ref<Call> call_;
+};
+
+/// `blocking` with a class of its own, for the modules.
+template <class F, class... Args>
+auto blockingCall(BlockingJob::Class kind, F&& f, Args&&... args) {
+  using Call = BlockingCall<std::decay_t<F>, std::decay_t<Args>...>;
+  return BlockingOperation<Call>(
+      Ref<Call>::adopt(new Call(kind, std::forward<F>(f), std::forward<Args>(args)...)));
+}
+
+}  // namespace detail
+
+/// Calls `f(args...)`, which may block, on a thread of the blocking pool and gives what it gives. The
+/// callable and the arguments are kept (decayed) with the call, and moved into it.
+///
+/// Node: the thread pool of libuv. Completes: in the poll phase. Holds the loop meanwhile.
+/// Cancel: AbortError at once. A call that has not begun never will; one that has goes on, and what it
+/// gives or throws is discarded.
+/// Lifetime: `f` runs on another thread and may outlive the coroutine and the loop: it must own or
+/// share all that it uses. It sees the AsyncLocalStorage of the caller, but has no event loop.
+/// Throws: what `f` throws; Error ERR_NO_LOOP; SystemError when no thread can be made.
+template <class F, class... Args>
+auto blocking(F&& f, Args&&... args) {
+  LEAT_GUARD_CLOSURE(F);
+  using Callable = std::decay_t<F>;
+  static_assert(std::is_invocable_v<Callable&, std::decay_t<Args>...>,
+                "blocking(f, args...): f cannot be called with these arguments");
+  using Given = std::invoke_result_t<Callable&, std::decay_t<Args>...>;
+  static_assert(std::is_void_v<Given> || !Awaitable<Given>,
+                "blocking(f): f must block, not return something to await");
+  // User code is of unknown length: it shares the threads that the disk can do without.
+  return detail::blockingCall(detail::BlockingJob::Class::slow, std::forward<F>(f),
+                              std::forward<Args>(args)...);
+}
+
+}  // namespace leat::inline LEAT_ABI

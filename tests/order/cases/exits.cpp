@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: MIT
+// Beside exits.js: programs of their own, whose exit codes are compared too.
+
+#include "../order.hpp"
+
+#include "../process_events.hpp"
+
+namespace order {
+namespace {
+
+Promise<> P() { return Promise<>::resolve(); }
+void fail(const char* text) { throw error(text); }
+void reject(const char* text) { (void)Promise<>::reject(error(text)); }
+void sayExit(Log log) {
+  onExit([log](int code) { log("exit", code); });
+}
+void sayUncaught(Log log) {
+  onUncaughtException([log](std::exception_ptr e, ExceptionOrigin) { log("uncaught-", message(e)); });
+}
+const char* name(ExceptionOrigin origin) {
+  return origin == ExceptionOrigin::UnhandledRejection ? "unhandledRejection" : "uncaughtException";
+}
+
+void exceptions(Cases& add) {
+  add("an exception of main", [](Log log) {
+    sayExit(log);
+    nextTick(log.say("never-tick"));
+    (void)P().then(log.say("never-micro"));
+    setTimeout(log.say("never-timeout"), 1);
+    fail("x");
+  });
+  add("an exception of main that is handled", [](Log log) {
+    sayExit(log);
+    sayUncaught(log);
+    nextTick(log.say("tick"));
+    (void)P().then(log.say("micro"));
+    setImmediate(log.say("immediate"));
+    fail("x");
+  });
+  add("an exception of a timer", [](Log log) {
+    sayExit(log);
+    const auto timer = [log] {
+      nextTick(log.say("never-tick"));
+      setImmediate(log.say("never"));
+      fail("x");
+    };
+    setTimeout(timer, 1);
+    setTimeout(log.say("never-timer"), 1);
+  });
+  add("an exception of a tick", [](Log log) {
+    nextTick([] { fail("x"); });
+    nextTick(log.say("never"));
+    (void)P().then(log.say("never-micro"));
+  });
+  add("an exception of a microtask", [](Log log) {
+    sayExit(log);
+    queueMicrotask([log] {
+      log("micro");
+      fail("x");
+    });
+    nextTick(log.say("tick"));
+    setImmediate(log.say("never"));
+  });
+  add("an exception of an immediate", [](Log log) {
+    sayExit(log);
+    setImmediate([] { fail("x"); });
+    setImmediate(log.say("never"));
+  });
+}
+
+void rejections(Cases& add) {
+  add("an unhandled rejection", [](Log log) {
+    sayExit(log);
+    reject("x");
+    nextTick(log.say("tick"));
+    (void)P().then(log.say("micro"));
+    setImmediate(log.say("never"));
+  });
+  add("a rejection of an async main", [](Log log) -> Promise<> {
+    sayExit(log);
+    co_await yield();
+    log("awake");
+    fail("x");
+  });
+  add("a rejection handled in a later turn is fatal before", [](Log log) {
+    const Promise<> p = Promise<>::reject(error("x"));
+    setImmediate([p, log] { (void)p.catch_(log.say("never")); });
+  });
+  add("handled rejections end well", [](Log log) {
+    sayExit(log);
+    onUnhandledRejection([log](std::exception_ptr e) { log("unhandled-", message(e)); });
+    reject("x");
+    setImmediate(log.say("immediate"));
+  });
+}
+
+void handlersThatThrow(Cases& add) {
+  const auto throwingUnhandled = [](Log log) {
+    onUnhandledRejection([log](std::exception_ptr e) {
+      log("unhandled-", message(e));
+      fail("y");
+    });
+  };
+  add("the handler of exceptions throws", [](Log log) {
+    sayExit(log);
+    onUncaughtException([log](std::exception_ptr e, ExceptionOrigin) {
+      log("uncaught-", message(e));
+      fail("y");
+    });
+    setImmediate([] { fail("x"); });
+    setImmediate(log.say("never"));
+  });
+  add("the handler of rejections throws", [throwingUnhandled](Log log) {
+    sayExit(log);
+    throwingUnhandled(log);
+    reject("x");
+    setImmediate(log.say("never"));
+  });
+  add("the handler of rejections throws, and that is handled", [throwingUnhandled](Log log) {
+    sayExit(log);
+    onUncaughtException([log](std::exception_ptr e, ExceptionOrigin origin) {
+      log("uncaught-", message(e), "-", name(origin));
+    });
+    throwingUnhandled(log);
+    reject("x");
+    setImmediate(log.say("immediate"));
+  });
+  add("the monitor does not handle", [](Log log) {
+    sayExit(log);
+    onUncaughtExceptionMonitor([log](std::exception_ptr e, ExceptionOrigin origin) {
+      log("monitor-", message(e), "-", name(origin));
+    });
+    setImmediate([] { fail("x"); });
+  });
+}
+
+void ends(Cases& add) {
+  add("beforeExit may arrange for more", [](Log log) {
+    static int n;
+    n = 0;
+    onBeforeExit([log](int code) {
+      log("beforeExit", code);
+      if (++n < 3) setTimeout([log] { log("timer", n); }, 1);
+    });
+    sayExit(log);
+    setImmediate(log.say("immediate"));
+  });
+  add("beforeExit with a promise and a tick only", [](Log log) {
+    onBeforeExit([log, n = 0](int) mutable {
+      log("beforeExit");
+      if (++n > 1) return;
+      (void)P().then(log.say("micro"));
+      nextTick(log.say("tick"));
+    });
+    onExit([log](int) { log("exit"); });
+  });
+  add("exit is synchronous", [](Log log) {
+    onExit([log](int) {
+      log("exit");
+      setTimeout(log.say("never"), 1);
+      setImmediate(log.say("never"));
+      (void)P().then(log.say("never"));
+      nextTick(log.say("never"));
+    });
+    (void)P().then(log.say("micro"));
+  });
+  add("process.exitCode", [](Log log) {
+    onBeforeExit([log](int code) { log("beforeExit", code); });
+    sayExit(log);
+    EventLoop::current().setExitCode(3);
+  });
+  add("process.exitCode set by exit", [](Log log) {
+    onExit([log](int code) {
+      log("exit", code);
+      EventLoop::current().setExitCode(5);
+    });
+  });
+  add("an exception beats process.exitCode", [](Log log) {
+    sayExit(log);
+    EventLoop::current().setExitCode(3);
+    setImmediate([] { fail("x"); });
+  });
+  add("exit throws", [](Log log) {
+    onExit([log](int) {
+      log("exit");
+      fail("x");
+    });
+  });
+  add("beforeExit throws", [](Log log) {
+    onBeforeExit([log](int) {
+      log("beforeExit");
+      fail("x");
+    });
+    sayExit(log);
+  });
+}
+
+void holding(Cases& add) {
+  const auto sayEnd = [](Log log) {
+    onExit([log](int) { log("exit"); });
+  };
+  add("an unreferenced timer, interval and immediate do not hold", [sayEnd](Log log) {
+    setTimeout(log.say("never"), 60000).unref();
+    setInterval(log.say("never"), 60000).unref();
+    sayEnd(log);
+  });
+  add("a timer referenced again holds", [sayEnd](Log log) {
+    setTimeout(log.say("timer"), 3).unref().ref();
+    sayEnd(log);
+  });
+  add("a pending promise does not hold", [](Log log) {
+    static auto never = Promise<>::withResolvers();
+    never = Promise<>::withResolvers();
+    const auto waiting = [](Log l, Promise<> p) -> Promise<> {
+      l("waiting");
+      co_await p;
+      l("never");
+    };
+    (void)waiting(log, never.promise);
+    sayExit(log);
+  });
+  add("a cleared timer does not hold", [sayEnd](Log log) {
+    clearTimeout(setTimeout(log.say("never"), 60000));
+    clearInterval(setInterval(log.say("never"), 60000));
+    clearImmediate(setImmediate(log.say("never")));
+    sayEnd(log);
+  });
+  add("an aborted sleep does not hold", [](Log log) -> Promise<> {
+    AbortController c;
+    setImmediate([c] { c.abort(); });
+    try {
+      co_await sleep(60000, {.signal = c.signal()});
+    } catch (const AbortError& e) {
+      log(e.name());
+    }
+  });
+  add("an unreferenced immediate runs while something else holds", [](Log log) {
+    setImmediate(log.say("unref")).unref();
+    setTimeout(log.say("timer"), 1);
+  });
+}
+
+/// Says `spinning` once, when everything else has long been due.
+class Spinner {
+ public:
+  explicit Spinner(Log log) noexcept : log_(log), start_(std::chrono::steady_clock::now()) {}
+  bool due() {
+    if (told_ || std::chrono::steady_clock::now() < start_ + std::chrono::milliseconds(30))
+      return false;
+    return told_ = true;
+  }
+  void say() {
+    if (due()) log_("spinning");
+  }
+  Log log() const noexcept { return log_; }
+
+ private:
+  Log log_;
+  std::chrono::steady_clock::time_point start_;
+  bool told_ = false;
+};
+
+void starvation(Cases& add) {
+  add("starved: ticks let nothing through", [](Log log) {
+    setTimeout(log.say("timer"), 1);
+    setImmediate(log.say("immediate"));
+    (void)P().then(log.say("micro"));
+    struct Again {
+      Spinner spinner;
+      void operator()() {
+        spinner.say();
+        nextTick(*this);
+      }
+    };
+    nextTick(Again{Spinner(log)});
+  });
+  add("starved: microtasks let nothing through", [](Log log) {
+    setTimeout(log.say("timer"), 1);
+    setImmediate(log.say("immediate"));
+    struct Again {
+      Spinner spinner;
+      void operator()() {
+        if (spinner.due()) {
+          nextTick(spinner.log().say("tick"));
+          spinner.log()("spinning");
+        }
+        queueMicrotask(*this);
+      }
+    };
+    queueMicrotask(Again{Spinner(log)});
+  });
+  add("starved: an async loop lets nothing through", [](Log log) -> Promise<> {
+    Spinner spinner(log);
+    setTimeout(log.say("timer"), 1);
+    for (;;) {
+      co_await yield();
+      spinner.say();
+    }
+  });
+}
+
+Promise<> steps(Log log) {
+  log("async");
+  co_await yield();
+  log("async2");
+}
+
+}  // namespace
+
+void exitCases(Cases& add) {
+  add("a main script: ticks, microtasks, timers", [](Log log) {
+    setTimeout(log.say("timeout"), 1);
+    (void)P().then(log.say("micro"));
+    nextTick(log.say("tick"));
+    (void)steps(log);
+    log("main");
+  });
+  exceptions(add);
+  rejections(add);
+  handlersThatThrow(add);
+  ends(add);
+  holding(add);
+  starvation(add);
+}
+
+}  // namespace order

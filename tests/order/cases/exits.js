@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MIT
+// Programs of their own: the body is the main script, and the exit code is part of the comparison.
+'use strict';
+module.exports = (order, {busy}) => {
+  const P = () => Promise.resolve();
+  const fail = (text) => { throw new Error(text); };
+  const pending = () => new Promise(() => {});
+
+  order('a main script: ticks, microtasks, timers', (log) => {
+    setTimeout(log.say('timeout'), 1);
+    P().then(log.say('micro'));
+    process.nextTick(log.say('tick'));
+    (async () => { log('async'); await null; log('async2'); })();
+    log('main');
+  });
+  order('an exception of main', (log) => {
+    process.on('exit', (code) => log('exit', code));
+    process.nextTick(log.say('never-tick'));
+    P().then(log.say('never-micro'));
+    setTimeout(log.say('never-timeout'), 1);
+    fail('x');
+  });
+  order('an exception of main that is handled', (log) => {
+    process.on('exit', (code) => log('exit', code));
+    process.on('uncaughtException', (e) => log('uncaught-', e.message));
+    process.nextTick(log.say('tick'));
+    P().then(log.say('micro'));
+    setImmediate(log.say('immediate'));
+    fail('x');
+  });
+  order('an exception of a timer', (log) => {
+    process.on('exit', (code) => log('exit', code));
+    setTimeout(() => { process.nextTick(log.say('never-tick')); setImmediate(log.say('never')); fail('x'); }, 1);
+    setTimeout(log.say('never-timer'), 1);
+  });
+  order('an exception of a tick', (log) => {
+    process.nextTick(() => fail('x'));
+    process.nextTick(log.say('never'));
+    P().then(log.say('never-micro'));
+  });
+  order('an exception of a microtask', (log) => {
+    process.on('exit', (code) => log('exit', code));
+    queueMicrotask(() => { log('micro'); fail('x'); });
+    process.nextTick(log.say('tick'));
+    setImmediate(log.say('never'));
+  });
+  order('an exception of an immediate', (log) => {
+    process.on('exit', (code) => log('exit', code));
+    setImmediate(() => fail('x'));
+    setImmediate(log.say('never'));
+  });
+  order('an unhandled rejection', (log) => {
+    process.on('exit', (code) => log('exit', code));
+    Promise.reject(new Error('x'));
+    process.nextTick(log.say('tick'));
+    P().then(log.say('micro'));
+    setImmediate(log.say('never'));
+  });
+  order('a rejection of an async main', async (log) => {
+    process.on('exit', (code) => log('exit', code));
+    await null;
+    log('awake');
+    fail('x');
+  });
+  order('the handler of exceptions throws', (log) => {
+    process.on('exit', (code) => log('exit', code));
+    process.on('uncaughtException', (e) => { log('uncaught-', e.message); fail('y'); });
+    setImmediate(() => fail('x'));
+    setImmediate(log.say('never'));
+  });
+  order('the handler of rejections throws', (log) => {
+    process.on('exit', (code) => log('exit', code));
+    process.on('unhandledRejection', (e) => { log('unhandled-', e.message); fail('y'); });
+    Promise.reject(new Error('x'));
+    setImmediate(log.say('never'));
+  });
+  order('the handler of rejections throws, and that is handled', (log) => {
+    process.on('exit', (code) => log('exit', code));
+    process.on('uncaughtException', (e, origin) => log('uncaught-', e.message, '-', origin));
+    process.on('unhandledRejection', (e) => { log('unhandled-', e.message); fail('y'); });
+    Promise.reject(new Error('x'));
+    setImmediate(log.say('immediate'));
+  });
+  order('the monitor does not handle', (log) => {
+    process.on('exit', (code) => log('exit', code));
+    process.on('uncaughtExceptionMonitor', (e, origin) => log('monitor-', e.message, '-', origin));
+    setImmediate(() => fail('x'));
+  });
+  order('a rejection handled in a later turn is fatal before', (log) => {
+    const p = Promise.reject(new Error('x'));
+    setImmediate(() => p.catch(log.say('never')));
+  });
+  order('handled rejections end well', (log) => {
+    process.on('exit', (code) => log('exit', code));
+    process.on('unhandledRejection', (e) => log('unhandled-', e.message));
+    Promise.reject(new Error('x'));
+    setImmediate(log.say('immediate'));
+  });
+
+  // ---- beforeExit and exit
+  order('beforeExit may arrange for more', (log) => {
+    let n = 0;
+    process.on('beforeExit', (code) => { log('beforeExit', code); if (++n < 3) setTimeout(() => log('timer', n), 1); });
+    process.on('exit', (code) => log('exit', code));
+    setImmediate(log.say('immediate'));
+  });
+  order('beforeExit with a promise and a tick only', (log) => {
+    let n = 0;
+    process.on('beforeExit', () => {
+      log('beforeExit');
+      if (++n > 1) return;
+      P().then(log.say('micro'));
+      process.nextTick(log.say('tick'));
+    });
+    process.on('exit', log.say('exit'));
+  });
+  order('exit is synchronous', (log) => {
+    process.on('exit', () => {
+      log('exit');
+      setTimeout(log.say('never'), 1);
+      setImmediate(log.say('never'));
+      P().then(log.say('never'));
+      process.nextTick(log.say('never'));
+    });
+    P().then(log.say('micro'));
+  });
+  order('process.exitCode', (log) => {
+    process.on('beforeExit', (code) => log('beforeExit', code));
+    process.on('exit', (code) => log('exit', code));
+    process.exitCode = 3;
+  });
+  order('process.exitCode set by exit', (log) => {
+    process.on('exit', (code) => { log('exit', code); process.exitCode = 5; });
+  });
+  order('an exception beats process.exitCode', (log) => {
+    process.on('exit', (code) => log('exit', code));
+    process.exitCode = 3;
+    setImmediate(() => fail('x'));
+  });
+  order('exit throws', (log) => {
+    process.on('exit', () => { log('exit'); fail('x'); });
+  });
+  order('beforeExit throws', (log) => {
+    process.on('beforeExit', () => { log('beforeExit'); fail('x'); });
+    process.on('exit', (code) => log('exit', code));
+  });
+
+  // ---- what holds the loop
+  order('an unreferenced timer, interval and immediate do not hold', (log) => {
+    setTimeout(log.say('never'), 60000).unref();
+    setInterval(log.say('never'), 60000).unref();
+    process.on('exit', log.say('exit'));
+  });
+  order('a timer referenced again holds', (log) => {
+    setTimeout(log.say('timer'), 3).unref().ref();
+    process.on('exit', log.say('exit'));
+  });
+  order('a pending promise does not hold', (log) => {
+    (async () => { log('waiting'); await pending(); log('never'); })();
+    process.on('exit', (code) => log('exit', code));
+  });
+  order('a cleared timer does not hold', (log) => {
+    clearTimeout(setTimeout(log.say('never'), 60000));
+    clearInterval(setInterval(log.say('never'), 60000));
+    clearImmediate(setImmediate(log.say('never')));
+    process.on('exit', log.say('exit'));
+  });
+  order('an aborted sleep does not hold', async (log) => {
+    const {setTimeout: sleep} = require('timers/promises');
+    const c = new AbortController();
+    setImmediate(() => c.abort());
+    try { await sleep(60000, null, {signal: c.signal}); } catch (e) { log(e.name); }
+  });
+  order('an unreferenced immediate runs while something else holds', (log) => {
+    setImmediate(log.say('unref')).unref();
+    setTimeout(log.say('timer'), 1);
+  });
+
+  // ---- starvation: these never end, and are killed when they have said `spinning`
+  order('starved: ticks let nothing through', (log) => {
+    const start = performance.now();
+    let told = false;
+    setTimeout(log.say('timer'), 1);
+    setImmediate(log.say('immediate'));
+    P().then(log.say('micro'));
+    const again = () => {
+      if (!told && performance.now() > start + 30) { told = true; log('spinning'); }
+      process.nextTick(again);
+    };
+    process.nextTick(again);
+  });
+  order('starved: microtasks let nothing through', (log) => {
+    const start = performance.now();
+    let told = false;
+    setTimeout(log.say('timer'), 1);
+    setImmediate(log.say('immediate'));
+    const again = () => {
+      if (told === false && performance.now() > start + 30) { told = true; process.nextTick(log.say('tick')); log('spinning'); }
+      queueMicrotask(again);
+    };
+    queueMicrotask(again);
+  });
+  order('starved: an async loop lets nothing through', async (log) => {
+    const start = performance.now();
+    let told = false;
+    setTimeout(log.say('timer'), 1);
+    for (;;) {
+      await null;
+      if (!told && performance.now() > start + 30) { told = true; log('spinning'); }
+    }
+  });
+};

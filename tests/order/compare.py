@@ -1,0 +1,198 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Runs the JavaScript under node and the C++ beside it, and compares what they did, case by case.
+
+  compare.py --node NODE --program PROGRAM cases [PART]      the cases whose name holds PART
+  compare.py --node NODE --program PROGRAM exits [PART]      those that are a process of their own
+  compare.py --node NODE --program PROGRAM programs [-n 300] [--seed 1]
+"""
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+
+import generate
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TIMEOUT = 240  # seconds, for all cases of one side; a case takes a few milliseconds
+
+
+class Failed(Exception):
+    pass
+
+
+class Sides:
+    """The two commands, which take the same arguments."""
+
+    def __init__(self, node, program):
+        self.commands = {'node': [node, os.path.join(HERE, 'order.js')], 'leat': [program]}
+
+    def run(self, *arguments):
+        """The output of both, as {side: {name: trace}}. They run side by side."""
+        results = {}
+        threads = [threading.Thread(target=self._run, args=(side, arguments, results)) for side in self.commands]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for side, result in results.items():
+            if isinstance(result, Exception):
+                raise result
+        return results
+
+    def names(self):
+        """Those of the cases that are a process of their own."""
+        lists = {}
+        for side, command in self.commands.items():
+            done = subprocess.run(command + ['list'], capture_output=True, text=True, timeout=60, check=True)
+            lists[side] = done.stdout.splitlines()
+        if sorted(lists['node']) != sorted(lists['leat']):
+            raise Failed(f'only one side has the cases {sorted(set(lists["node"]) ^ set(lists["leat"]))}')
+        return lists['node']
+
+    def _run(self, side, arguments, results):
+        try:
+            done = subprocess.run(self.commands[side] + list(arguments), capture_output=True, text=True, timeout=TIMEOUT)
+            if done.returncode != 0:
+                raise Failed(f'{side} ended with {done.returncode} after:\n{done.stdout[-2000:]}\n{done.stderr[-8000:]}')
+            results[side] = dict(line.split('\t', 1) for line in done.stdout.splitlines())
+        except subprocess.TimeoutExpired as late:
+            results[side] = Failed(f'{side} did not end in {TIMEOUT} s; its output so far:\n{(late.stdout or b"")[-2000:]!r}')
+        except Exception as problem:
+            results[side] = problem
+
+
+def differences(results, show=None):
+    """Prints each case that is not the same on both sides; how many there were."""
+    node, leat = results['node'], results['leat']
+    different = 0
+    for name in list(node) + [name for name in leat if name not in node]:
+        if node.get(name) == leat.get(name):
+            continue
+        different += 1
+        print(f'DIFFERENT  {name}\n  node: {node.get(name, "(has no such case)")}\n  leat: {leat.get(name, "(has no such case)")}')
+        if show:
+            show(name)
+    return different
+
+
+def compare_cases(sides, part):
+    results = sides.run('cases', part)
+    if not results['node']:
+        raise Failed(f'no case holds {part!r}')
+    return len(results['node']), differences(results)
+
+
+# ---- programs that end their process
+
+def outcome(command, name):
+    """What a program wrote and how it ended. One that starves its loop is killed when it says that it spins."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if name.startswith('starved'):
+        words = []
+        for line in process.stdout:
+            words.append(line.strip())
+            if words[-1] == 'spinning':
+                process.kill()
+        process.communicate()
+        return ' '.join(words + [f'[{process.returncode}]'])
+    try:
+        output, complaint = process.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        return '[did not end]'
+    told = ' and says why' if complaint else ''
+    if process.returncode not in (0, 1, 3, 5, 7, 13):
+        told += '\n' + complaint
+    return ' '.join(output.split() + [f'[exit code {process.returncode}{told}]'])
+
+
+def compare_exits(sides, part):
+    names = sides.names()
+    pairs = {name: [command + ['exit', name] for command in sides.commands.values()] for name in names}
+    node, program = sides.commands['node'], sides.commands['leat']
+    pairs['main never settles'] = [[node[0], os.path.join(HERE, 'unsettled.mjs')], program + ['unsettled']]
+    chosen = {name: commands for name, commands in pairs.items() if part in name}
+    if not chosen:
+        raise Failed(f'no case holds {part!r}')
+    results = {'node': {}, 'leat': {}}
+    for name, (js, cpp) in chosen.items():
+        worker = threading.Thread(target=lambda: results['node'].update({name: outcome(js, name)}))
+        worker.start()
+        results['leat'][name] = outcome(cpp, name)
+        worker.join()
+    return len(chosen), differences(results)
+
+
+# ---- random programs
+
+def compare_programs(sides, count, seed):
+    programs = {f'program {n}': generate.program(n) for n in range(seed, seed + count)}
+    results = run_programs(sides, programs)
+    different = [name for name in programs if results['node'].get(name) != results['leat'].get(name)]
+    differences(results)
+    if different:
+        name = different[0]
+        print(f'\nThe smallest part of {name} that still differs:')
+        small = shrink(sides, programs[name])
+        print(generate.text({name: small}))
+        differences(run_programs(sides, {name: small}))
+    return len(programs), len(different)
+
+
+def run_programs(sides, programs):
+    with tempfile.NamedTemporaryFile('w', suffix='.txt') as file:
+        file.write(generate.text(programs))
+        file.flush()
+        return sides.run('programs', file.name)
+
+
+def shrink(sides, program):
+    """Takes statements away, all candidates of a round in one run, while a difference remains."""
+    while True:
+        smaller = {f'{n}': candidate for n, candidate in enumerate(generate.smaller(program))}
+        if not smaller:
+            return program
+        results = run_programs(sides, smaller)
+        wrong = [name for name in smaller if results['node'].get(name) != results['leat'].get(name)]
+        if not wrong:
+            return program
+        program = min((smaller[name] for name in wrong), key=generate.size)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--node', default='node')
+    parser.add_argument('--program', required=True)
+    kinds = parser.add_subparsers(dest='kind', required=True)
+    for kind in ('cases', 'exits'):
+        kinds.add_parser(kind).add_argument('part', nargs='?', default='')
+    programs = kinds.add_parser('programs')
+    programs.add_argument('-n', type=int, default=int(os.environ.get('LEAT_ORDER_PROGRAMS', 300)))
+    programs.add_argument('--seed', type=int, default=int(os.environ.get('LEAT_ORDER_SEED', 1)))
+    options = parser.parse_args()
+    sides = Sides(options.node, options.program)
+    try:
+        version = subprocess.run([options.node, '--version'], capture_output=True, text=True).stdout.strip()
+    except OSError as problem:
+        print(f'This test needs Node.js (Debian: apt install nodejs): {problem}')
+        return 1
+    try:
+        if options.kind == 'cases':
+            count, different = compare_cases(sides, options.part)
+        elif options.kind == 'exits':
+            count, different = compare_exits(sides, options.part)
+        else:
+            count, different = compare_programs(sides, options.n, options.seed)
+    except Failed as problem:
+        print(problem)
+        return 1
+    print(f'{count} {options.kind} compared with node {version}: {different} different')
+    return 1 if different else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

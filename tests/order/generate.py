@@ -1,0 +1,2 @@
+def program(n): return []
+def text(p): return ""

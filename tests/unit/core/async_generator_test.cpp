@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: MIT
+#include <leat/core/async_generator.hpp>
+#include <leat/core/as_result.hpp>
+#include <leat/core/event.hpp>
+#include <leat/core/with_context.hpp>
+
+#include <memory>
+#include <queue_fixture.hpp>
+
+using leat::AsyncGenerator;
+using leat::ManualResetEvent;
+using leat::Promise;
+using leat::Task;
+using leat_test::codeOf;
+using leat_test::QueueFixture;
+using leat_test::Running;
+using leat_test::textOf;
+using leat_test::Tracked;
+
+namespace {
+
+AsyncGenerator<int> count(int to) {
+  for (int i = 0; i < to; ++i) {
+    co_yield i;
+    if (i % 2 == 0) co_await Promise<>::resolve();
+  }
+}
+AsyncGenerator<std::string> words() {
+  std::string kept = "kept";
+  co_yield kept;
+  co_yield std::string("temporary");
+  co_yield std::move(kept);
+}
+AsyncGenerator<std::unique_ptr<int>> pointers() {
+  for (int i = 1; i <= 2; ++i) co_yield std::make_unique<int>(i);
+}
+AsyncGenerator<int&> references(int& x) {
+  co_yield x;
+  ++x;
+  co_yield x;
+}
+AsyncGenerator<int> failing() {
+  co_yield 1;
+  throw 42;
+}
+AsyncGenerator<int> waiting(ManualResetEvent& event, int& live) {
+  Tracked tracked(live);
+  co_yield 1;
+  co_await event.wait();
+  co_yield 2;
+}
+
+}  // namespace
+
+TEST_CASE("a generator gives its values and then nothing, for ever") {
+  QueueFixture queues;
+  auto body = []() -> Task<int> {
+    int sum = 0;
+    auto generator = count(5);
+    while (auto value = co_await generator.next()) sum += *value;
+    auto end = co_await generator.next();
+    REQUIRE_FALSE(end);
+    co_return sum;
+  };
+  Running<int> running(body());
+  queues.drain();
+  REQUIRE(running.get() == 10);
+}
+
+TEST_CASE("values are copied from variables and moved from temporaries") {
+  auto body = []() -> Task<std::string> {
+    std::string all;
+    auto generator = words();
+    while (auto word = co_await generator.next()) all += *word + " ";
+    auto unique = pointers();
+    while (auto pointer = co_await unique.next()) all += std::to_string(**pointer);
+    int x = 5;
+    auto refs = references(x);
+    while (int* ref = co_await refs.next()) all += std::to_string(*ref += 10);
+    co_return all;
+  };
+  Running<std::string> running(body());
+  REQUIRE(running.get() == "kept temporary kept 121526");
+}
+
+TEST_CASE("an exception comes out of next once, then the generator has ended") {
+  auto body = []() -> Task<> {
+    auto generator = failing();
+    auto first = co_await generator.next();
+    REQUIRE(first == 1);
+    auto second = co_await leat::asResult(generator.next());
+    REQUIRE(textOf(second.error()) == "int 42");
+    auto third = co_await generator.next();
+    REQUIRE_FALSE(third);
+  };
+  Running<> running(body());
+  running.get();
+}
+
+TEST_CASE("a generator does not start before the first next, and may be dropped anywhere") {
+  QueueFixture queues;
+  int live = 0;
+  ManualResetEvent gate;
+  { auto unused = waiting(gate, live); }
+  auto body = [&](int steps) -> Task<> {
+    auto generator = waiting(gate, live);
+    REQUIRE(live == 0);
+    for (int i = 0; i < steps; ++i) (void)co_await generator.next();
+  };
+  for (int steps = 0; steps < 3; ++steps) {
+    Running<> running(body(steps));
+    REQUIRE(running.done() == (steps < 2));
+    running.destroy();
+    REQUIRE(live == 0);
+  }
+  gate.set();
+  queues.drain();
+}
+
+TEST_CASE("return_ runs the destructors of the body") {
+  QueueFixture queues;
+  int live = 0;
+  ManualResetEvent gate;
+  auto body = [&]() -> Task<> {
+    auto generator = waiting(gate, live);
+    (void)co_await generator.next();
+    REQUIRE(live == 1);
+    generator.return_();
+    REQUIRE(live == 0);
+    auto end = co_await generator.next();
+    REQUIRE_FALSE(end);
+    generator.return_();
+  };
+  Running<> running(body());
+  running.get();
+}
+
+TEST_CASE("a generator outlives a consumer that is destroyed, and keeps the value for the next") {
+  QueueFixture queues;
+  int live = 0;
+  ManualResetEvent gate;
+  auto generator = waiting(gate, live);
+  auto take = [&]() -> Task<int> {
+    auto value = co_await generator.next();
+    co_return value.value_or(-1);
+  };
+  Running<int> first(take());
+  REQUIRE(first.get() == 1);
+  {
+    Running<int> abandoned(take());
+    REQUIRE_FALSE(abandoned.done());
+  }
+  Running<int> waits(take());
+  Running<int> second(take());
+  REQUIRE(codeOf(second.error()) == "ERR_INVALID_STATE");
+  REQUIRE_THROWS_AS(generator.return_(), leat::Error);
+  waits.destroy();
+  gate.set();
+  queues.drain();
+  Running<int> third(take());
+  REQUIRE(third.get() == 2);
+  Running<int> last(take());
+  REQUIRE(last.get() == -1);
+}
+
+TEST_CASE("a generator that goes while somebody waits for it leaves no trace") {
+  QueueFixture queues;
+  int live = 0;
+  ManualResetEvent gate;
+  auto generator = std::make_unique<AsyncGenerator<int>>(waiting(gate, live));
+  auto take = [&]() -> Task<> {
+    (void)co_await generator->next();
+    (void)co_await generator->next();
+  };
+  auto consumer = std::make_unique<Running<>>(take());
+  generator.reset();
+  REQUIRE(live == 0);
+  gate.set();
+  queues.drain();
+  REQUIRE_FALSE(consumer->done());
+  consumer.reset();
+}
+
+TEST_CASE("the body obeys the signal of the one who asks") {
+  QueueFixture queues;
+  int live = 0;
+  leat::AbortController controller;
+  ManualResetEvent gate;
+  auto body = [&]() -> Task<> {
+    auto generator = waiting(gate, live);
+    (void)co_await generator.next();
+    (void)co_await leat::withSignal(controller.signal(), generator.next());
+  };
+  Running<> running(body());
+  controller.abort();
+  queues.drain();
+  REQUIRE(codeOf(running.error()) == "ABORT_ERR");
+}
+
+TEST_CASE("generators consume generators, and long chains of tasks inside are torn down") {
+  QueueFixture queues;
+  auto gate = Promise<>::withResolvers();
+  struct Chain {
+    static Task<int> level(int depth, Promise<> wait) {
+      if (depth == 0) {
+        co_await wait;
+        co_return 1;
+      }
+      const int below = co_await level(depth - 1, wait);
+      co_return below;
+    }
+    static AsyncGenerator<int> inner(Promise<> wait) {
+      const int one = co_await level(100000, wait);
+      co_yield one;
+    }
+    static AsyncGenerator<int> outer(Promise<> wait) {
+      auto generator = inner(wait);
+      while (auto value = co_await generator.next()) co_yield *value * 2;
+    }
+  };
+  auto body = [&]() -> Task<int> {
+    auto generator = Chain::outer(gate.promise);
+    auto value = co_await generator.next();
+    co_return *value;
+  };
+  { Running<int> abandoned(body()); }
+  Running<int> running(body());
+  gate.resolve();
+  queues.drain();
+  REQUIRE(running.get() == 2);
+}

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT
+#include <leat/core/async_local_storage.hpp>
+#include <leat/core/event.hpp>
+#include <leat/core/scope.hpp>
+
+#include <memory>
+#include <queue_fixture.hpp>
+
+using leat::AbortController;
+using leat::ManualResetEvent;
+using leat::Promise;
+using leat::scoped;
+using leat::Task;
+using leat::TaskScope;
+using leat_test::codeOf;
+using leat_test::QueueFixture;
+using leat_test::Running;
+using leat_test::textOf;
+using leat_test::Tracked;
+
+namespace {
+
+Task<int> value(int x) { co_return x; }
+Task<int> waitFor(ManualResetEvent& event, int x) {
+  co_await event.wait();
+  co_return x;
+}
+Task<> fail(ManualResetEvent& event, int x) {
+  co_await event.wait();
+  throw x;
+}
+/// Waits for an abort, then cleans up for some ticks, then says so.
+Task<int> stubborn(std::string& trace) {
+  ManualResetEvent never;
+  auto outcome = co_await leat::asResult(never.wait());
+  for (int i = 0; i < 3; ++i) co_await Promise<>::resolve();
+  trace += codeOf(outcome.error()) + " ";
+  outcome.value();
+  co_return 0;
+}
+
+}  // namespace
+
+TEST_CASE("a scope gives the body's result when the children have ended") {
+  QueueFixture queues;
+  ManualResetEvent gate;
+  bool child = false;
+  auto work = [&]() -> Task<> {
+    co_await gate.wait();
+    child = true;
+  };
+  auto body = [&]() -> Task<std::unique_ptr<int>> {
+    auto inside = [&](TaskScope& scope) -> Task<std::unique_ptr<int>> {
+      (void)scope.spawn(work());
+      const int five = co_await scope.spawn(value(5));
+      co_return std::make_unique<int>(five);
+    };
+    auto result = co_await scoped(inside);
+    REQUIRE(child);
+    co_return result;
+  };
+  Running<std::unique_ptr<int>> running(body());
+  queues.drain();
+  REQUIRE_FALSE(running.done());
+  gate.set();
+  queues.drain();
+  REQUIRE(*running.get() == 5);
+}
+
+TEST_CASE("the first failure aborts the siblings and the body, waits for them, and is thrown") {
+  QueueFixture queues;
+  ManualResetEvent gate, never;
+  std::string trace;
+  auto inside = [&](TaskScope& scope) -> Task<> {
+    (void)scope.spawn(stubborn(trace));
+    (void)scope.spawn(fail(gate, 1));
+    (void)scope.spawn(stubborn(trace));
+    co_await never.wait();
+  };
+  Running<> running(scoped(inside));
+  gate.set();
+  queues.drain();
+  REQUIRE(running.done());
+  REQUIRE(textOf(running.error()) == "int 1");
+  REQUIRE(trace == "ABORT_ERR ABORT_ERR ");
+  REQUIRE(queues.unhandled.empty());
+}
+
+TEST_CASE("a body that fails aborts the children") {
+  QueueFixture queues;
+  std::string trace;
+  auto inside = [&](TaskScope& scope) -> Task<int> {
+    (void)scope.spawn(stubborn(trace));
+    throw 7;
+    co_return 0;
+  };
+  Running<int> running(scoped(inside));
+  queues.drain();
+  REQUIRE(textOf(running.error()) == "int 7");
+  REQUIRE(trace == "ABORT_ERR ");
+}
+
+TEST_CASE("an abort from outside flows in") {
+  QueueFixture queues;
+  AbortController controller;
+  std::string trace;
+  auto inside = [&](TaskScope& scope) -> Task<> {
+    (void)scope.spawn(stubborn(trace));
+    co_return;
+  };
+  auto body = [&]() -> Task<> {
+    co_await leat::withSignal(controller.signal(), scoped(inside));
+  };
+  Running<> running(body());
+  queues.drain();
+  REQUIRE_FALSE(running.done());
+  controller.abort();
+  queues.drain();
+  REQUIRE(codeOf(running.error()) == "ABORT_ERR");
+}
+
+TEST_CASE("cancel ends the children without a failure") {
+  QueueFixture queues;
+  std::string trace;
+  auto inside = [&](TaskScope& scope) -> Task<int> {
+    auto child = scope.spawn(stubborn(trace));
+    scope.cancel();
+    REQUIRE(scope.signal().aborted());
+    co_return 3;
+  };
+  Running<int> running(scoped(inside));
+  queues.drain();
+  REQUIRE(running.get() == 3);
+  REQUIRE(trace == "ABORT_ERR ");
+}
+
+TEST_CASE("children inherit stores, and may start children") {
+  QueueFixture queues;
+  leat::AsyncLocalStorage<int> storage;
+  ManualResetEvent gate;
+  int seen = 0;
+  auto grandchild = [&]() -> Task<> {
+    co_await gate.wait();
+    seen += *storage.getStore();
+  };
+  auto child = [&](TaskScope& scope) -> Task<> {
+    co_await Promise<>::resolve();
+    (void)scope.spawn(grandchild());
+  };
+  auto inside = [&](TaskScope& scope) -> Task<> {
+    (void)scope.spawn(child(scope));
+    co_return;
+  };
+  auto make = [&] { return scoped(inside); };
+  auto body = [&]() -> Task<> { co_await storage.run(6, make); };
+  Running<> running(body());
+  queues.drain();
+  REQUIRE_FALSE(running.done());
+  gate.set();
+  queues.drain();
+  REQUIRE(running.done());
+  REQUIRE(seen == 6);
+}
+
+TEST_CASE("an abandoned scope destroys its children, wherever it waits") {
+  for (int tick = 0; tick < 6; ++tick) {
+    QueueFixture queues;
+    int live = 0;
+    ManualResetEvent gate;
+    auto child = [&](ManualResetEvent& event) -> Task<> {
+      Tracked tracked(live);
+      co_await event.wait();
+      for (int i = 0; i < 3; ++i) co_await Promise<>::resolve();
+    };
+    auto inside = [&](TaskScope& scope) -> Task<> {
+      Tracked tracked(live);
+      (void)scope.spawn(child(gate));
+      (void)scope.spawn(child(gate));
+      if (tick > 2) co_await gate.wait();
+    };
+    auto running = std::make_unique<Running<>>(scoped(inside));
+    REQUIRE(live > 0);
+    if (tick % 2 == 1) gate.set();
+    queues.atTick(tick, [&] { running.reset(); });
+    REQUIRE(live == 0);
+    queues.drain();
+  }
+}
+
+TEST_CASE("raceScoped gives the first and has stopped the losers") {
+  QueueFixture queues;
+  ManualResetEvent gate;
+  std::string trace;
+  auto body = [&]() -> Task<int> {
+    const int first = co_await leat::raceScoped(stubborn(trace), waitFor(gate, 2), stubborn(trace));
+    trace += "end";
+    co_return first;
+  };
+  Running<int> running(body());
+  gate.set();
+  queues.drain();
+  REQUIRE(running.get() == 2);
+  REQUIRE(trace == "ABORT_ERR ABORT_ERR end");
+  Running<int> failed(leat::raceScoped(waitFor(gate, 1), value(2)));
+  queues.drain();
+  REQUIRE(failed.get() > 0);
+}
+
+TEST_CASE("anyScoped passes over failures, and aggregates them when all fail") {
+  QueueFixture queues;
+  ManualResetEvent now(true), later;
+  std::string trace;
+  auto failing = [&](int x) -> Task<int> {
+    throw x;
+    co_return 0;
+  };
+  Running<int> running(leat::anyScoped(failing(1), waitFor(later, 2), stubborn(trace)));
+  queues.drain();
+  REQUIRE_FALSE(running.done());
+  later.set();
+  queues.drain();
+  REQUIRE(running.get() == 2);
+  REQUIRE(trace == "ABORT_ERR ");
+  Running<int> none(leat::anyScoped(failing(1), failing(2)));
+  queues.drain();
+  REQUIRE_THROWS_AS(none.get(), leat::AggregateError);
+  REQUIRE(queues.unhandled.empty());
+}
+
+TEST_CASE("an abort from outside ends raceScoped") {
+  QueueFixture queues;
+  AbortController controller;
+  std::string trace;
+  auto body = [&]() -> Task<> {
+    co_await leat::withSignal(controller.signal(),
+                              leat::raceScoped(stubborn(trace), stubborn(trace)));
+  };
+  Running<> running(body());
+  controller.abort();
+  queues.drain();
+  REQUIRE(codeOf(running.error()) == "ABORT_ERR");
+  REQUIRE(trace == "ABORT_ERR ABORT_ERR ");
+}
