@@ -51,9 +51,9 @@ Task<> worker(int number, int ms) {
 
 Task<> byScope() {
   auto work = [](TaskScope& scope) -> Task<> {
-    scope.spawn(worker(1, 5));
-    scope.spawn(worker(2, 40));
-    scope.spawn(worker(3, 60'000));
+    (void)scope.spawn(worker(1, 5));
+    (void)scope.spawn(worker(2, 40));
+    (void)scope.spawn(worker(3, 60'000));
     co_return;  // the scope waits for all three
   };
   auto outcome = co_await asResult(scoped(work));

@@ -4,3 +4,5 @@
 
 #include <leat/core/abort.hpp>
 #include <leat/core/with_context.hpp>
+#include <leat/loop/abort_timeout.hpp>
+#include <leat/loop/with_timeout.hpp>

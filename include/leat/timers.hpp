@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Timers, ticks and waits for time. Node: timers, timers/promises, process.nextTick, queueMicrotask.
+// Timers, ticks, waits for time and limits on it. Node: timers, timers/promises, process.nextTick, queueMicrotask.
 #pragma once
 
 #include <leat/loop/next_tick.hpp>
 #include <leat/loop/sleep.hpp>
 #include <leat/loop/timers.hpp>
+#include <leat/loop/with_timeout.hpp>

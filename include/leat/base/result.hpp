@@ -74,9 +74,12 @@ class Slot {
   }
   ~Slot() { clear(); }
   void clear() noexcept {
-    if (state_ == Value) value_.~Type();
-    if (state_ == Error) error_.~exception_ptr();
-    state_ = Empty;
+    const State was = std::exchange(state_, Empty);
+    if (was == Value) {
+      value_.~Type();
+    } else if (was == Error) {
+      error_.~exception_ptr();
+    }
   }
 
   template <class... Args>

@@ -129,7 +129,7 @@ inline void MicrotaskQueue::drain() noexcept {
     }
     if (ticks_.empty() && !stopped_ && !(rejections_.empty() && handledLate_.empty()))
       reportRejections();
-  } while (!ticks_.empty() || !microtasks_.empty());
+  } while (!ticks_.empty() || !microtasks_.empty() || (!stopped_ && !rejections_.empty()));
 }
 
 }  // namespace detail

@@ -37,7 +37,7 @@ class BlockingCallBase : public BlockingJob, private PostedJob {
   }
 
  protected:
-  BlockingCallBase(const Operations& operations, Class kind) noexcept
+  explicit BlockingCallBase(Class kind) noexcept
       : BlockingJob(operations, kind), PostedJob(act), home_(EventLoop::current().ref()) {}
   virtual ~BlockingCallBase() = default;
   /// On a worker. Then, on the loop's thread if there still is one: inputs and outputs that nobody
@@ -79,7 +79,7 @@ class BlockingCall final : public BlockingCallBase {
 
   template <class X, class... Y>
   explicit BlockingCall(Class kind, X&& f, Y&&... args)
-      : BlockingCallBase(operations, kind),
+      : BlockingCallBase(kind),
         input_(std::in_place, std::forward<X>(f), std::forward<Y>(args)...) {}
   /// Throws: what the call threw.
   Result take() {

@@ -191,7 +191,7 @@ inline EventLoop::~EventLoop() {
   queue_.stop();
   queue_.clear();
   dropQueues();
-  delete std::exchange(hooks_, nullptr);
+  while (hooks_ != nullptr) delete std::exchange(hooks_, nullptr);
   parts_.clear();
   // What was destroyed may have queued more, which has no owner any more.
   queue_.clear();
@@ -279,7 +279,7 @@ inline void EventLoop::runTimers() noexcept {
     return !queue_.takeInterrupted() || deferDrain();
   };
   timers_.process(clock_.dueMs(), fire, [this] { afterCallback(); });
-  if (!drainInCheck_) afterCallback();
+  afterCallback();
 }
 
 inline void EventLoop::runJobs(detail::List<detail::Job>& jobs) noexcept {
@@ -292,9 +292,23 @@ inline void EventLoop::runJobs(detail::List<detail::Job>& jobs) noexcept {
   jobs.append(batch);
 }
 
+/// After an exception the next immediate comes before the drain; behind the last of the batch those
+/// made meanwhile follow at once, as in Node.
 inline void EventLoop::runImmediates() noexcept {
-  runJobs(immediates_);
   if (std::exchange(drainInCheck_, false)) afterCallback();
+  bool threw = false;
+  do {
+    threw = false;
+    detail::List<detail::Job> batch;
+    batch.append(immediates_);
+    while (!batch.empty() && !dead()) {
+      batch.popFront().run();
+      threw = queue_.takeInterrupted();
+      threw ? (void)deferDrain() : afterCallback();
+    }
+    immediates_.append(batch);
+  } while (threw && !immediates_.empty() && !dead());
+  if (threw) afterCallback();
 }
 
 inline void EventLoop::runPosted() noexcept {

@@ -112,14 +112,14 @@ class FdAwaiter : private Op, private Job {
   ~FdAwaiter() { stop(); }
 
   bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> handle) {
+  void await_suspend(std::coroutine_handle<> coroutine) {
     loop_ = &EventLoop::current();
     if (!hooks_.check()) {
-      continuation_.capture(handle);
+      continuation_.capture(coroutine);
       return loop_->queue().pushMicrotask(*this);
     }
     watched_ = loop_->parts().get<FdTable>(*loop_).join(fd_);
-    continuation_.capture(handle);
+    continuation_.capture(coroutine);
     (void)hooks_.arm();
     preparePoll(watched_->handle, pollEvents(want_));
     loop_->reactor().submit(*this);

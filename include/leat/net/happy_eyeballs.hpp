@@ -205,9 +205,9 @@ auto happyEyeballs(const std::vector<SocketAddress>& addresses, Attempt&& attemp
   if (addresses.empty())
     throw TypeError("The argument 'addresses' must not be empty. Received []");
   const std::int32_t headStart = options.attemptTimeout < 10 ? 10 : options.attemptTimeout;
-  return detail::raceEyeballs<T, Callable>(interleaveFamilies(addresses),
+  return leat::detail::raceEyeballs<T, Callable>(interleaveFamilies(addresses),
                                            std::forward<Attempt>(attempt), headStart,
-                                           detail::Ref<detail::AbortState>(options.signal.state()));
+                                           leat::detail::Ref<leat::detail::AbortState>(options.signal.state()));
 }
 
 }  // namespace net

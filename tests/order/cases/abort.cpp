@@ -218,7 +218,7 @@ void waits(AbortCases& add) {
       c.abort(reason("mine"));
       log("aborted");
       nextTick(log.say("tick"));
-      (void)Promise<>::resolve().then(log.say("micro"));
+      setImmediate(log.say("immediate"));
     });
   });
   add("a sleep under a signal aborted before", [](Log log) {

@@ -141,7 +141,7 @@ module.exports = (order) => {
       c.abort(new Error('mine'));
       log('aborted');
       process.nextTick(log.say('tick'));
-      Promise.resolve().then(log.say('micro'));
+      setImmediate(log.say('immediate'));
     });
   });
   order('a sleep under a signal aborted before', (log) => {

@@ -164,7 +164,9 @@ void promises(Cases& add) {
       (void)all(a, b).then(Said{log, "all"});
     });
     const auto racing = [](Log l) -> Promise<> {
-      co_await race(twice(l, "c", "c2"), twice(l, "d", "d2"));
+      Promise<> c = twice(l, "c", "c2");
+      Promise<> d = twice(l, "d", "d2");
+      co_await race(c, d);
       Sayer{l}("race");
     };
     in("3", [&] { (void)racing(log); });

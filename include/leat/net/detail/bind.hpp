@@ -4,12 +4,10 @@
 
 #include <leat/core/abort.hpp>
 #include <leat/core/task.hpp>
-#include <leat/dns/lookup.hpp>
-#include <leat/net/address.hpp>
+#include <leat/net/detail/resolve.hpp>
 #include <leat/sys/fd.hpp>
 
 #include <string>
-#include <vector>
 
 namespace leat::inline LEAT_ABI::net::detail {
 
@@ -78,14 +76,9 @@ inline Task<sys::UniqueFd> bindAndListen(BindTarget target) {
   if (!target.path.empty()) co_return listenOn(SocketAddress::ofPath(target.path), target, false);
   SocketAddress::checkPort(target.port);
   if (target.host.empty()) co_return listenEverywhere(target);
-  std::string address = target.host;
-  if (isIP(address) == 0) {
-    const SignalRef signal(target.signal.get());
-    const std::vector<dns::LookupAddress> found =
-        co_await dns::lookup(target.host, {.all = true, .signal = signal});
-    address = found.front().address;
-  }
-  co_return listenOn(SocketAddress(address, target.port), target, false);
+  const std::vector<SocketAddress> addresses =
+      co_await resolveHost(target.host, target.port, 0, target.signal);
+  co_return listenOn(addresses.front(), target, false);
 }
 
 }  // namespace leat::inline LEAT_ABI::net::detail
