@@ -5,8 +5,11 @@
 #include <leat/abort.hpp>
 #include <leat/async_hooks.hpp>
 #include <leat/buffer.hpp>
+#include <leat/dns.hpp>
 #include <leat/generator.hpp>
 #include <leat/loop.hpp>
+#include <leat/net.hpp>
+#include <leat/process.hpp>
 #include <leat/promise.hpp>
 #include <leat/scope.hpp>
 #include <leat/sync.hpp>

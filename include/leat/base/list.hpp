@@ -50,6 +50,12 @@ class List {
     ListNode* next = static_cast<ListNode&>(node).next_;
     return next == &head_ ? nullptr : static_cast<T*>(next);
   }
+  /// The list of which `node` is the only one, or null. Found through the neighbours, which are both
+  /// the head of that list then.
+  static List* ifOnly(T& node) noexcept {
+    ListNode& links = node;
+    return links.next_ == links.prev_ ? reinterpret_cast<List*>(links.next_) : nullptr;
+  }
   T* first() noexcept { return empty() ? nullptr : &front(); }
 
   void pushBack(T& node) noexcept { insertBefore(close(), node); }

@@ -140,12 +140,11 @@ class [[nodiscard]] Result {
   bool ok() const noexcept { return slot_.state() == detail::Slot<T>::Value; }
   explicit operator bool() const noexcept { return ok(); }
   /// Null when there is a value.
-  std::exception_ptr error() const noexcept {
-    return ok() ? std::exception_ptr() : slot_.error();
-  }
+  std::exception_ptr error() const noexcept { return ok() ? std::exception_ptr() : slot_.error(); }
   /// Throws: the error, if there is one.
   decltype(auto) value() & {
-    if (!ok()) std::rethrow_exception(slot_.error());
+    if (!ok()) [[unlikely]]
+      rethrow();
     if constexpr (std::is_reference_v<T>) {
       return static_cast<T>(*slot_.stored());
     } else if constexpr (!std::is_void_v<T>) {
@@ -159,6 +158,7 @@ class [[nodiscard]] Result {
 
  private:
   Result() noexcept = default;
+  [[noreturn]] LEAT_NOINLINE void rethrow() const { std::rethrow_exception(slot_.error()); }
   detail::Slot<T> slot_;
 };
 

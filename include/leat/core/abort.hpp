@@ -35,23 +35,24 @@ inline void abortNow(AbortState& state, std::exception_ptr reason) noexcept {
 
 inline bool isAborted(const AbortState& state) noexcept { return state.aborted.load(acquire) != 0; }
 
-/// A callback of `onAbort`, owned by the registration and, while it runs, by the dispatch.
+/// A callback of `onAbort`, owned by the registration and, while it runs, by the dispatch. It runs in the
+/// context of whoever aborts, as Node's listeners do.
 struct AbortCallbackBase : AbortListener, Counted<AbortCallbackBase> {
   explicit AbortCallbackBase(Ref<AbortState> s) noexcept
-      : AbortListener(dispatch), state(std::move(s)), context(currentContext()) {}
+      : AbortListener(dispatch), state(std::move(s)) {}
   virtual ~AbortCallbackBase() = default;
   virtual void call() = 0;
   static inline void dispatch(AbortListener& listener) noexcept;
 
   Ref<AbortState> state;
-  ContextRef context;
 };
 
 /// An exception of a listener stops no other; it is reported as uncaught in the next tick.
 class LateReport : private Job, public FrameAllocated {
  public:
   static void start(std::exception_ptr error) noexcept {
-    if (threadState.queue != nullptr) threadState.queue->pushTick(*new LateReport(std::move(error)));
+    if (threadState.queue != nullptr)
+      threadState.queue->pushTick(*new LateReport(std::move(error)));
   }
 
  private:
@@ -68,7 +69,6 @@ class LateReport : private Job, public FrameAllocated {
 inline void AbortCallbackBase::dispatch(AbortListener& listener) noexcept {
   auto& self = static_cast<AbortCallbackBase&>(listener);
   Ref<AbortCallbackBase> alive(&self);
-  ContextScope scope(self.context);
   try {
     self.call();
   } catch (...) {
@@ -79,7 +79,8 @@ inline void AbortCallbackBase::dispatch(AbortListener& listener) noexcept {
 template <class F>
 struct AbortCallback final : AbortCallbackBase {
   template <class X>
-  AbortCallback(Ref<AbortState> s, X&& f) : AbortCallbackBase(std::move(s)), callable(std::forward<X>(f)) {}
+  AbortCallback(Ref<AbortState> s, X&& f)
+      : AbortCallbackBase(std::move(s)), callable(std::forward<X>(f)) {}
   void call() override { callable(); }
   F callable;
 };
@@ -92,21 +93,26 @@ class LateAbort : private Job, public FrameAllocated {
   }
 
  private:
-  explicit LateAbort(Ref<AbortCallbackBase> c) noexcept : Job(onJob), callback_(std::move(c)) {}
+  explicit LateAbort(Ref<AbortCallbackBase> c) noexcept
+      : Job(onJob), callback_(std::move(c)), context_(currentContext()) {}
   static void onJob(Job& job, JobAction action) noexcept {
     auto& self = static_cast<LateAbort&>(job);
     // Only the queue holds a callback whose registration is gone.
-    if (action == JobAction::Run && self.callback_->useCount() > 1)
+    if (action == JobAction::Run && self.callback_->useCount() > 1) {
+      ContextScope scope(std::move(self.context_));
       AbortCallbackBase::dispatch(*self.callback_);
+    }
     delete &self;
   }
   Ref<AbortCallbackBase> callback_;
+  ContextRef context_;
 };
 
 }  // namespace detail
 
 /// Keeps a listener of a signal; destroyed or `off()`, the listener is gone.
-class [[nodiscard("the listener is removed when the registration is destroyed")]] AbortRegistration {
+class [[nodiscard(
+    "the listener is removed when the registration is destroyed")]] AbortRegistration {
  public:
   AbortRegistration() noexcept = default;
   explicit AbortRegistration(detail::Ref<detail::AbortCallbackBase> callback) noexcept
@@ -209,8 +215,9 @@ class SignalRef {
 namespace detail {
 
 inline std::exception_ptr abortReason(std::exception_ptr reason) noexcept {
-  return reason ? std::move(reason)
-                : std::make_exception_ptr(AbortError(std::string_view("This operation was aborted")));
+  return reason
+             ? std::move(reason)
+             : std::make_exception_ptr(AbortError(std::string_view("This operation was aborted")));
 }
 
 /// What a combined signal keeps: a link in each source, and the sources alive.

@@ -11,7 +11,8 @@ namespace leat::inline LEAT_ABI {
 namespace detail {
 
 template <class R>
-using WithoutRvalue = std::conditional_t<std::is_rvalue_reference_v<R>, std::remove_reference_t<R>, R>;
+using WithoutRvalue =
+    std::conditional_t<std::is_rvalue_reference_v<R>, std::remove_reference_t<R>, R>;
 
 /// Makes an awaiter in place, whether it can be moved or not.
 template <class A>
@@ -88,9 +89,7 @@ template <class A>
 class [[nodiscard("asResult does nothing until it is awaited")]] AsResult {
  public:
   explicit AsResult(A&& awaitable) : awaitable_(std::forward<A>(awaitable)) {}
-  ResultAwaiter<A> operator co_await() && {
-    return ResultAwaiter<A>(std::forward<A>(awaitable_));
-  }
+  ResultAwaiter<A> operator co_await() && { return ResultAwaiter<A>(std::forward<A>(awaitable_)); }
 
  private:
   A awaitable_;

@@ -100,8 +100,7 @@ class SendAwaiter : private Waiter {
   SendAwaiter(Ref<ChannelState<T>> state, T&& value, SignalRef signal)
       : Waiter(signal), state_(std::move(state)), value_(std::move(value)) {}
   bool await_ready() {
-    if (state_->closed)
-      throwError("Channel::send: the channel is closed", "ERR_CHANNEL_CLOSED");
+    if (state_->closed) throwError("Channel::send: the channel is closed", "ERR_CHANNEL_CLOSED");
     return !aborted() && state_->offer(value_);
   }
   void await_suspend(std::coroutine_handle<> handle) { wait(handle, state_->senders); }

@@ -31,7 +31,8 @@ using InputType = AdoptedType<std::remove_cvref_t<X>>;
 template <class X>
 Promise<InputType<X>> asPromise(X&& input) {
   using T = InputType<X>;
-  if constexpr (isPromise<std::remove_cvref_t<X>> || std::is_same_v<std::remove_cvref_t<X>, Task<T>>) {
+  if constexpr (isPromise<std::remove_cvref_t<X>> ||
+                std::is_same_v<std::remove_cvref_t<X>, Task<T>>) {
     return Promise<T>(std::forward<X>(input));
   } else {
     return Promise<T>::resolve(std::forward<X>(input));
@@ -363,7 +364,8 @@ auto all(A&&... inputs) {
 /// The same over a range, into a vector. Tasks are moved out of a range passed with `std::move`.
 template <detail::InputRange R>
 auto all(R&& range, std::source_location where = std::source_location::current()) {
-  return detail::combineRange<detail::AllOfRange<detail::RangeInput<R>>>(std::forward<R>(range), where);
+  return detail::combineRange<detail::AllOfRange<detail::RangeInput<R>>>(std::forward<R>(range),
+                                                                         where);
 }
 
 /// Fulfills with a Result of each input, a tuple or, over a range, a vector. Never rejects.
@@ -372,11 +374,13 @@ auto all(R&& range, std::source_location where = std::source_location::current()
 template <class... A>
   requires(!detail::isRangeCall<A...>)
 auto allSettled(A&&... inputs) {
-  return detail::combine<detail::SettledOfPack<detail::InputType<A>...>>(std::forward<A>(inputs)...);
+  return detail::combine<detail::SettledOfPack<detail::InputType<A>...>>(
+      std::forward<A>(inputs)...);
 }
 template <detail::InputRange R>
 auto allSettled(R&& range, std::source_location where = std::source_location::current()) {
-  return detail::combineRange<detail::SettledOfRange<detail::RangeInput<R>>>(std::forward<R>(range), where);
+  return detail::combineRange<detail::SettledOfRange<detail::RangeInput<R>>>(std::forward<R>(range),
+                                                                             where);
 }
 
 /// Settles as the first input that settles. The value has the type of the inputs, else their common

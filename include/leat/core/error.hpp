@@ -42,9 +42,7 @@ class SharedText {
 class Decimal {
  public:
   explicit Decimal(long long number) noexcept;
-  operator std::string_view() const noexcept {
-    return {digits_ + first_, sizeof digits_ - first_};
-  }
+  operator std::string_view() const noexcept { return {digits_ + first_, sizeof digits_ - first_}; }
 
  private:
   char digits_[24];
@@ -178,8 +176,7 @@ inline Decimal::Decimal(long long number) noexcept {
                                                       std::string_view code) {
   throw TypeError(message, code);
 }
-[[noreturn]] LEAT_NOINLINE inline void throwError(std::string_view message,
-                                                  std::string_view code) {
+[[noreturn]] LEAT_NOINLINE inline void throwError(std::string_view message, std::string_view code) {
   throw Error(message, code);
 }
 

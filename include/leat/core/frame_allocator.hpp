@@ -5,11 +5,13 @@
 #pragma once
 
 #include <leat/base/atomic.hpp>
+#include <leat/core/frame_slabs.hpp>
 #include <leat/core/thread_state.hpp>
 
 #include <sched.h>
 
 #include <new>
+#include <type_traits>
 #include <utility>
 
 namespace leat::inline LEAT_ABI::detail {
@@ -30,16 +32,11 @@ struct FrameAllocated {
 inline constexpr unsigned magazineSize = 32;
 inline constexpr unsigned depotMagazines = 64;  // per class; more are given back to the heap
 
-/// A free block. `nextMagazine` links full magazines in the depot, through their first block.
-struct FreeFrame {
-  FreeFrame* next;
-  FreeFrame* nextMagazine;
-};
-
 struct FrameDepot {
   Atomic<unsigned> locked{0};
   FreeFrame* full[frameClasses]{};
   unsigned count[frameClasses]{};
+  FrameSlabs slabs[frameClasses]{};
 
   void lock() noexcept {
     while (locked.exchange(1, acquire) != 0) ::sched_yield();
@@ -48,27 +45,63 @@ struct FrameDepot {
 };
 // Never destroyed: frames may be freed by the last destructors of the program.
 LEAT_API inline constinit FrameDepot frameDepot{};
+static_assert(std::is_trivially_destructible_v<FrameDepot>);
 
 inline std::size_t frameClass(std::size_t size) noexcept { return (size - 1) / frameGrain; }
 
+inline std::size_t classBytes(std::size_t cls) noexcept { return (cls + 1) * frameGrain; }
+
 inline void drainMagazine(Magazine& magazine, std::size_t cls) noexcept {
-  if (magazine.count == magazineSize) {
-    frameDepot.lock();
-    if (frameDepot.count[cls] < depotMagazines) {
-      auto* first = static_cast<FreeFrame*>(magazine.head);
-      first->nextMagazine = frameDepot.full[cls];
-      frameDepot.full[cls] = first;
-      ++frameDepot.count[cls];
-      magazine = {};
+  if (magazine.head == nullptr) return;
+  frameDepot.lock();
+  if (magazine.count == magazineSize && frameDepot.count[cls] < depotMagazines) {
+    auto* first = static_cast<FreeFrame*>(magazine.head);
+    first->nextMagazine = frameDepot.full[cls];
+    frameDepot.full[cls] = first;
+    ++frameDepot.count[cls];
+  } else {
+    while (magazine.head != nullptr) {
+      void* block = magazine.head;
+      magazine.head = static_cast<FreeFrame*>(block)->next;
+      frameDepot.slabs[cls].giveBack(block, classBytes(cls));
     }
-    frameDepot.unlock();
   }
-  while (magazine.head != nullptr) {
-    void* block = magazine.head;
-    magazine.head = static_cast<FreeFrame*>(block)->next;
-    ::operator delete(block);
-  }
+  frameDepot.unlock();
   magazine = {};
+}
+
+/// A block that no magazine may keep: the thread is ending.
+inline void freeToSlab(void* block, std::size_t cls) noexcept {
+  frameDepot.lock();
+  frameDepot.slabs[cls].giveBack(block, classBytes(cls));
+  frameDepot.unlock();
+}
+
+/// A full magazine from the depot, or new blocks: as many at a time as make a page.
+inline void fillMagazine(Magazine& magazine, std::size_t cls, bool keep) {
+  frameDepot.lock();
+  try {
+    FreeFrame* first = keep ? frameDepot.full[cls] : nullptr;
+    if (first != nullptr) {
+      frameDepot.full[cls] = first->nextMagazine;
+      --frameDepot.count[cls];
+      magazine = {first, magazineSize};
+    } else {
+      unsigned wanted = keep ? static_cast<unsigned>(4096 / classBytes(cls)) : 1;
+      if (wanted > magazineSize) wanted = magazineSize;
+      for (; wanted > 0; --wanted) {
+        auto* block = static_cast<FreeFrame*>(frameDepot.slabs[cls].take(classBytes(cls)));
+        block->next = static_cast<FreeFrame*>(magazine.head);
+        magazine.head = block;
+        ++magazine.count;
+      }
+    }
+  } catch (...) {
+    frameDepot.unlock();
+    if (magazine.head == nullptr) throw;
+    return;
+  }
+  frameDepot.unlock();
 }
 
 inline void flushFrames() noexcept {
@@ -90,30 +123,22 @@ inline void bearFrameCache() {
 LEAT_NOINLINE inline void* allocateFrameSlow(std::size_t cls) {
   ThreadState& thread = threadState;
   bearFrameCache();
+  Magazine& magazine = thread.loaded[cls];
   if (thread.spare[cls].head != nullptr) {
-    std::swap(thread.loaded[cls], thread.spare[cls]);
-  } else if (thread.frameCache == FrameCache::Live &&
-             __atomic_load_n(&frameDepot.full[cls], relaxed) != nullptr) {
-    frameDepot.lock();
-    if (FreeFrame* first = frameDepot.full[cls]) {
-      frameDepot.full[cls] = first->nextMagazine;
-      --frameDepot.count[cls];
-      thread.loaded[cls] = {first, magazineSize};
-    }
-    frameDepot.unlock();
+    std::swap(magazine, thread.spare[cls]);
+  } else {
+    fillMagazine(magazine, cls, thread.frameCache == FrameCache::Live);
   }
-  if (void* block = thread.loaded[cls].head) {
-    thread.loaded[cls].head = static_cast<FreeFrame*>(block)->next;
-    --thread.loaded[cls].count;
-    return block;
-  }
-  return ::operator new((cls + 1) * frameGrain);
+  void* block = magazine.head;
+  magazine.head = static_cast<FreeFrame*>(block)->next;
+  --magazine.count;
+  return block;
 }
 
 LEAT_NOINLINE inline void freeFrameSlow(void* block, std::size_t cls) noexcept {
   ThreadState& thread = threadState;
   bearFrameCache();
-  if (thread.frameCache == FrameCache::Dead) return ::operator delete(block);
+  if (thread.frameCache == FrameCache::Dead) return freeToSlab(block, cls);
   drainMagazine(thread.spare[cls], cls);
   thread.spare[cls] = thread.loaded[cls];
   static_cast<FreeFrame*>(block)->next = nullptr;

@@ -19,7 +19,8 @@ struct PromiseStateBase;
 
 /// Whether a job is run, or thrown away at the end of the loop. A job in a block of its own frees
 /// itself in both cases; one inside an awaiter ignores Drop, as its coroutine is destroyed by others.
-enum class JobAction : unsigned char { Run, Drop };
+/// Dispose frees a timer whose last handle has gone; nothing else is asked for it.
+enum class JobAction : unsigned char { Run, Drop, Dispose };
 
 /// One entry of a queue. Lives in an awaiter or in a block of its own; destroyed, it leaves the queue.
 struct Job : ListNode {

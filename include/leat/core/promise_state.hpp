@@ -83,8 +83,15 @@ struct PromiseStateBase {
     locked = true;
     home->pushMicrotasks(reactions);
   }
+  // A job that is dropped may dispose of the next promise of a chain: they line up instead of nesting.
   void dropReactions() noexcept {
-    while (!reactions.empty()) reactions.popFront().drop();
+    if (reactions.empty()) return;
+    if (threadState.dropping != nullptr) return threadState.dropping->append(reactions);
+    List<Job> all;
+    all.append(reactions);
+    threadState.dropping = &all;
+    while (!all.empty()) all.popFront().drop();
+    threadState.dropping = nullptr;
   }
   inline void abandoned() noexcept;
   [[noreturn]] void throwWrongThread() const {
@@ -165,8 +172,9 @@ struct PromiseState : PromiseStateBase {
       if constexpr (isCopyable<T>) {
         return std::as_const(value);
       } else {
-        throwTypeError("a promise with a move-only value was consumed while other handles to it exist",
-                       "ERR_PROMISE_SHARED");
+        throwTypeError(
+            "a promise with a move-only value was consumed while other handles to it exist",
+            "ERR_PROMISE_SHARED");
       }
     } else {
       return peek();

@@ -201,8 +201,8 @@ template <class T, class F>
 Task<T> scopedTask(F body) {
   TaskScope scope;
   auto work = [&] { return body(scope); };
-  auto outcome = co_await asResult(
-      InContext<decltype(work)&, WithAmbient>(WithAmbient(scope.state()), work));
+  auto outcome =
+      co_await asResult(InContext<decltype(work)&, WithAmbient>(WithAmbient(scope.state()), work));
   if (!outcome) scope.fail(outcome.error());
   co_await scope.join();
   if (scope.failure()) std::rethrow_exception(scope.failure());
@@ -214,6 +214,17 @@ template <class T, class First, class... A>
 Task<T> firstScoped(First first, A... inputs) {
   TaskScope scope;
   Result<T> outcome = co_await asResult(first(scope.spawnQuietly(std::move(inputs))...));
+  scope.cancel();
+  co_await scope.join();
+  co_return std::move(outcome).value();
+}
+
+template <class T, class First, class R>
+Task<T> firstScopedOf(First first, R range) {
+  TaskScope scope;
+  std::vector<Promise<T>> started;
+  for (auto& input : range) started.push_back(scope.spawnQuietly(std::move(input)));
+  Result<T> outcome = co_await asResult(first(std::move(started)));
   scope.cancel();
   co_await scope.join();
   co_return std::move(outcome).value();
@@ -249,18 +260,30 @@ auto scoped(F&& body) {
 
 /// As `race`, but the losers are aborted and have ended when it goes on.
 template <class... A>
-  requires(sizeof...(A) > 0)
+  requires(sizeof...(A) > 0 && !detail::isRangeCall<A...>)
 auto raceScoped(A&&... inputs) {
   using T = detail::OneOf<detail::InputType<A>...>;
   return detail::firstScoped<T>(detail::RaceOf(), std::forward<A>(inputs)...);
 }
+template <detail::InputRange R>
+auto raceScoped(R&& range) {
+  using T = detail::RangeInput<R>;
+  return detail::firstScopedOf<T, detail::RaceOf, std::decay_t<R>>(detail::RaceOf(),
+                                                                   std::forward<R>(range));
+}
 
 /// As `any`, but the losers are aborted and have ended when it goes on.
 template <class... A>
-  requires(sizeof...(A) > 0)
+  requires(sizeof...(A) > 0 && !detail::isRangeCall<A...>)
 auto anyScoped(A&&... inputs) {
   using T = detail::OneOf<detail::InputType<A>...>;
   return detail::firstScoped<T>(detail::AnyOf(), std::forward<A>(inputs)...);
+}
+template <detail::InputRange R>
+auto anyScoped(R&& range) {
+  using T = detail::RangeInput<R>;
+  return detail::firstScopedOf<T, detail::AnyOf, std::decay_t<R>>(detail::AnyOf(),
+                                                                  std::forward<R>(range));
 }
 
 }  // namespace leat::inline LEAT_ABI

@@ -17,6 +17,9 @@ namespace leat::inline LEAT_ABI::detail {
 
 class ContextNode;
 class MicrotaskQueue;
+struct Job;
+template <class>
+class List;
 
 /// A stack of free frames of one size class.
 struct Magazine {
@@ -39,6 +42,8 @@ struct ThreadState {
   // The queues of the loop that runs on this thread, or null.
   MicrotaskQueue* queue = nullptr;
   EventLoop* loop = nullptr;
+  // Jobs of dropped promises that wait to be dropped in their turn; null while nobody drops.
+  List<Job>* dropping = nullptr;
   FrameCache frameCache = FrameCache::Unborn;
   // How many free frames a magazine may hold: none before the first use and after the last.
   unsigned frameCapacity = 0;

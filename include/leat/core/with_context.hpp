@@ -175,8 +175,7 @@ template <class Work, class Derive>
 class [[nodiscard("the work does not start until it is awaited")]] InContext {
  public:
   template <class W>
-  InContext(Derive derive, W&& work)
-      : derive_(std::move(derive)), work_(std::forward<W>(work)) {}
+  InContext(Derive derive, W&& work) : derive_(std::move(derive)), work_(std::forward<W>(work)) {}
   auto operator co_await() && {
     ContextRef context = derive_();
     if constexpr (Awaitable<Work>) {

@@ -157,9 +157,9 @@ class Lookups : public LoopPart {
 
 class LookupAwaiter : private Waiter {
  public:
-  LookupAwaiter(const LookupQuestion& question, bool all, dns::LookupOrder order,
+  LookupAwaiter(LookupQuestion&& question, bool all, dns::LookupOrder order,
                 AbortState* signal) noexcept
-      : Waiter(SignalRef(signal)), question_(question), all_(all), order_(order) {}
+      : Waiter(SignalRef(signal)), question_(std::move(question)), all_(all), order_(order) {}
   ~LookupAwaiter() { leave(); }
 
   /// What is an address already is its own answer.
@@ -173,7 +173,7 @@ class LookupAwaiter : private Waiter {
     if (job_ && static_cast<LookupEntry&>(*job_).linked()) Lookups::current().left(*job_);
   }
 
-  const LookupQuestion& question_;
+  LookupQuestion question_;
   bool all_;
   dns::LookupOrder order_;
   Ref<LookupJob> job_;
@@ -211,6 +211,18 @@ inline std::string_view lookupCode(int status) noexcept {
     default:
       return "UNKNOWN";
   }
+}
+
+/// The addresses as `order` wants them; each family stays in the resolver's order.
+inline std::vector<dns::LookupAddress> inOrder(const std::vector<dns::LookupAddress>& addresses,
+                                               dns::LookupOrder order) {
+  if (order == dns::LookupOrder::Verbatim) return addresses;
+  const int preferred = order == dns::LookupOrder::Ipv4First ? 4 : 6;
+  std::vector<dns::LookupAddress> result;
+  for (const bool first : {true, false})
+    for (const dns::LookupAddress& a : addresses)
+      if ((a.family == preferred) == first) result.push_back(a);
+  return result;
 }
 
 inline void LookupJob::throwError() const {
@@ -305,14 +317,7 @@ inline dns::LookupResult LookupAwaiter::await_resume() {
   if (!job_)
     return dns::LookupResult({dns::LookupAddress{question_.host, ipVersion(question_.host)}});
   if (job_->status != 0) job_->throwError();
-  std::vector<dns::LookupAddress> found;
-  const int preferred = order_ == dns::LookupOrder::Ipv4First   ? 4
-                        : order_ == dns::LookupOrder::Ipv6First ? 6
-                                                                : 0;
-  for (const dns::LookupAddress& a : job_->found)
-    if (preferred == 0 || a.family == preferred) found.push_back(a);
-  for (const dns::LookupAddress& a : job_->found)
-    if (preferred != 0 && a.family != preferred) found.push_back(a);
+  std::vector<dns::LookupAddress> found = inOrder(job_->found, order_);
   if (!all_) found.resize(1, found.front());
   return dns::LookupResult(std::move(found));
 }
@@ -330,7 +335,7 @@ class [[nodiscard("nothing is looked up until this is awaited")]] LookupOperatio
         all_(options.all),
         order_(options.order) {}
   leat::detail::LookupAwaiter operator co_await() && noexcept {
-    return leat::detail::LookupAwaiter(question_, all_, order_, signal_.get());
+    return leat::detail::LookupAwaiter(std::move(question_), all_, order_, signal_.get());
   }
 
  private:

@@ -322,7 +322,8 @@ inline void EventLoop::runPosted() noexcept {
 }
 
 inline void EventLoop::afterCallback() noexcept {
-  if (!queue_.takeInterrupted()) queue_.drain();
+  if (queue_.takeInterrupted()) return (void)deferDrain();
+  queue_.drain();
   if (queue_.takeInterrupted() || !queue_.idle()) (void)deferDrain();
 }
 

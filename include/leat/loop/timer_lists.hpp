@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <type_traits>
 
 namespace leat::inline LEAT_ABI::detail {
 
@@ -18,7 +19,7 @@ struct TimerList;
 struct TimerNode : ListNode {
   std::int64_t startMs = 0;
   std::int32_t durationMs = 0;
-  TimerList* list = nullptr;  // of the time it was inserted; meaningful while linked
+  std::uint32_t ownerState = 0;  // not looked at here; it would be padding otherwise
 };
 
 /// The timers of one duration, oldest start first.
@@ -30,7 +31,13 @@ struct TimerList {
   std::int32_t durationMs = 0;
   bool live = false;  // Node has such a list. A dead one is only kept for the next timer to use.
   TimerList* nextFree = nullptr;
+
+  /// `timers` is the first member.
+  static TimerList& of(List<TimerNode>& timers) noexcept {
+    return reinterpret_cast<TimerList&>(timers);
+  }
 };
+static_assert(std::is_standard_layout_v<TimerList>);
 
 /// Times are whole milliseconds of one clock: starts rounded up and the `now` of `process` rounded
 /// down, so that no timer fires early. Durations are at least 1.
@@ -109,7 +116,12 @@ class TimerLists {
   Heap<Entry, Order> heap_;
   std::size_t dead_ = 0;
   std::uint64_t nextId_ = 0;
-  TimerList** table_ = nullptr;  // open addressing, at most half full
+  // Open addressing, at most half full. The key beside the pointer saves a look at other lists.
+  struct Slot {
+    TimerList* list = nullptr;
+    std::int32_t durationMs = 0;
+  };
+  Slot* table_ = nullptr;
   std::size_t mask_ = 0;
   int shift_ = 32;
   TimerList* free_ = nullptr;
@@ -139,14 +151,14 @@ inline void TimerLists::insert(TimerNode& timer, std::int32_t durationMs, std::i
   timer.unlink();
   timer.startMs = startMs;
   timer.durationMs = durationMs;
-  timer.list = list;
   list->timers.pushBack(timer);
 }
 
 inline void TimerLists::remove(TimerNode& timer, bool refed) noexcept {
   if (!timer.linked()) return;
+  List<TimerNode>* emptied = List<TimerNode>::ifOnly(timer);
   timer.unlink();
-  if (refed && timer.list->timers.empty()) drop(*timer.list);
+  if (refed && emptied != nullptr) drop(TimerList::of(*emptied));
 }
 
 inline void TimerLists::removeFiring(const TimerNode& timer, bool refed) noexcept {
@@ -262,8 +274,8 @@ bool TimerLists::processList(TimerList& list, std::int64_t nowMs, Fire& fire, Be
 inline TimerList* TimerLists::find(std::int32_t durationMs) const noexcept {
   if (table_ == nullptr) return nullptr;
   for (std::size_t slot = slotOf(durationMs);; slot = (slot + 1) & mask_) {
-    TimerList* list = table_[slot];
-    if (list == nullptr || list->durationMs == durationMs) return list;
+    const Slot& entry = table_[slot];
+    if (entry.list == nullptr || entry.durationMs == durationMs) return entry.list;
   }
 }
 
@@ -294,7 +306,7 @@ inline void TimerLists::addBlock() {
 
 inline void TimerLists::growTable() {
   const std::size_t size = table_ == nullptr ? 16 : (mask_ + 1) * 2;
-  auto** table = new TimerList*[size]();
+  auto* table = new Slot[size];
   delete[] table_;
   table_ = table;
   mask_ = size - 1;
@@ -304,8 +316,8 @@ inline void TimerLists::growTable() {
 
 inline void TimerLists::putInTable(TimerList& list) noexcept {
   std::size_t slot = slotOf(list.durationMs);
-  while (table_[slot] != nullptr) slot = (slot + 1) & mask_;
-  table_[slot] = &list;
+  while (table_[slot].list != nullptr) slot = (slot + 1) & mask_;
+  table_[slot] = {&list, list.durationMs};
 }
 
 /// Takes a list that has left the heap out of the table. The entries behind it move up, as linear
@@ -313,13 +325,14 @@ inline void TimerLists::putInTable(TimerList& list) noexcept {
 inline void TimerLists::forget(TimerList& list) noexcept {
   if (last_ == &list) last_ = nullptr;
   std::size_t hole = slotOf(list.durationMs);
-  while (table_[hole] != &list) hole = (hole + 1) & mask_;
-  table_[hole] = nullptr;
-  for (std::size_t slot = (hole + 1) & mask_; table_[slot] != nullptr; slot = (slot + 1) & mask_) {
-    const std::size_t home = slotOf(table_[slot]->durationMs);
+  while (table_[hole].list != &list) hole = (hole + 1) & mask_;
+  table_[hole] = {};
+  for (std::size_t slot = (hole + 1) & mask_; table_[slot].list != nullptr;
+       slot = (slot + 1) & mask_) {
+    const std::size_t home = slotOf(table_[slot].durationMs);
     if (((slot - home) & mask_) < ((slot - hole) & mask_)) continue;
     table_[hole] = table_[slot];
-    table_[slot] = nullptr;
+    table_[slot] = {};
     hole = slot;
   }
   list.nextFree = free_;

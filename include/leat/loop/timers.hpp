@@ -9,81 +9,80 @@ namespace leat::inline LEAT_ABI {
 
 namespace detail {
 
-/// A timer with a callback. While armed the loop has a count of it.
+/// A timer with a callback. While armed the loop has a count of it. With a closure of one word it fills
+/// a cache line: a million timers cost what memory costs.
 struct TimerBlock : LoopTimer {
-  using Call = void (*)(TimerBlock&);
-  using Dispose = void (*)(TimerBlock&) noexcept;
+  // `ownerState`: the count of handles above these flags.
+  enum : std::uint32_t { active = 1, repeats = 2, unreferenced = 4, cleared = 8, oneCount = 16 };
 
-  TimerBlock(EventLoop& l, std::int32_t duration, bool repeats, Call c, Dispose d) noexcept
-      : LoopTimer(onFire), loop(&l), call(c), dispose(d), ms(duration), repeat(repeats) {}
-  void retain() noexcept { ++count; }
-  void release() noexcept {
-    if (--count == 0) dispose(*this);
+  TimerBlock(EventLoop& l, std::int32_t ms, bool repeat, Function function) noexcept
+      : LoopTimer(function), loop(&l), context(currentContext()) {
+    durationMs = ms;
+    ownerState = oneCount | (repeat ? repeats : 0U);
   }
+  void retain() noexcept { ownerState += oneCount; }
+  void release() noexcept {
+    ownerState -= oneCount;
+    if (ownerState < oneCount) fire(*this, JobAction::Dispose);
+  }
+  bool has(std::uint32_t flag) const noexcept { return (ownerState & flag) != 0; }
+  bool referenced() const noexcept { return !has(unreferenced); }
+
   /// Starts it (again), counted from `at` in milliseconds of the loop's clock.
   void start(std::int64_t at) {
-    loop->armAt(*this, ms, at);
-    if (!active) {
-      active = true;
-      retain();
-      if (referenced) loop->hold();
-    }
+    loop->armAt(*this, durationMs, at);
+    if (has(active)) return;
+    ownerState = (ownerState | active) + oneCount;
+    if (referenced()) loop->hold();
   }
   void stop() noexcept {
-    if (!active) return;
-    loop->disarm(*this, referenced);
+    if (!has(active)) return;
+    loop->disarm(*this, referenced());
     finish();
   }
   void finish() noexcept {
-    active = false;
-    if (referenced) loop->letGo();
+    ownerState &= ~std::uint32_t{active};
+    if (referenced()) loop->letGo();
     release();
   }
   void setReferenced(bool to) noexcept {
-    if (referenced == to) return;
-    referenced = to;
-    if (active) to ? loop->hold() : loop->letGo();
+    if (referenced() == to) return;
+    ownerState ^= unreferenced;
+    if (has(active)) to ? loop->hold() : loop->letGo();
   }
-  static void onFire(LoopTimer& timer, JobAction action) noexcept;
 
   EventLoop* loop;
-  Call call;
-  Dispose dispose;
-  ContextRef context = currentContext();
-  unsigned count = 1;
-  std::int32_t ms;
-  bool repeat;
-  bool active = false;
-  bool referenced = true;
-  bool cleared = false;
+  ContextRef context;
 };
 
 template <class F>
 struct TimerWith final : TimerBlock, FrameAllocated {
   template <class X>
-  TimerWith(EventLoop& l, std::int32_t duration, bool repeats, X&& f)
-      : TimerBlock(l, duration, repeats, invoke, destroy), callable(std::forward<X>(f)) {}
-  static void invoke(TimerBlock& timer) { (void)static_cast<TimerWith&>(timer).callable(); }
-  static void destroy(TimerBlock& timer) noexcept { delete &static_cast<TimerWith&>(timer); }
+  TimerWith(EventLoop& l, std::int32_t ms, bool repeat, X&& f)
+      : TimerBlock(l, ms, repeat, onFire), callable(std::forward<X>(f)) {}
+  static void onFire(LoopTimer& timer, JobAction action) noexcept {
+    auto* self = static_cast<TimerWith*>(&timer);
+    if (action == JobAction::Run) return self->run();
+    if (action == JobAction::Dispose) {
+      delete self;
+    } else {
+      self->ownerState |= cleared;
+      self->finish();
+    }
+  }
+  void run() noexcept {
+    Ref<TimerBlock> alive(this);
+    const std::int64_t begun = has(repeats) ? loop->startTime() : 0;
+    {
+      ContextScope scope(context);
+      loop->callback([this] { (void)callable(); });
+    }
+    if (!has(active) || linked()) return;  // cleared, or refreshed by its callback
+    if (has(repeats)) return start(begun);
+    finish();
+  }
   F callable;
 };
-
-inline void TimerBlock::onFire(LoopTimer& node, JobAction action) noexcept {
-  auto& self = static_cast<TimerBlock&>(node);
-  Ref<TimerBlock> alive(&self);
-  if (action == JobAction::Drop) {
-    self.cleared = true;
-    return self.finish();
-  }
-  const std::int64_t start = self.repeat ? self.loop->startTime() : 0;
-  {
-    ContextScope scope(self.context);
-    self.loop->callback([&self] { self.call(self); });
-  }
-  if (!self.active || self.linked()) return;  // cleared, or refreshed by its callback
-  if (self.repeat) return self.start(start);
-  self.finish();
-}
 
 }  // namespace detail
 
@@ -99,13 +98,13 @@ class Timeout {
   /// Node: `timeout.ref()`, `unref()`, `hasRef()`: whether it holds the loop while it waits.
   const Timeout& ref() const noexcept { return setReferenced(true); }
   const Timeout& unref() const noexcept { return setReferenced(false); }
-  bool hasRef() const noexcept { return timer_ && timer_->referenced; }
+  bool hasRef() const noexcept { return timer_ && timer_->referenced(); }
   /// Node: `timeout.refresh()`: starts it anew, also when it has fired; not when it was cleared.
   const Timeout& refresh() const;
   /// Node: `timeout.close()`, `clearTimeout(timeout)`.
   void close() const noexcept;
   /// Whether it waits.
-  bool active() const noexcept { return timer_ && timer_->active; }
+  bool active() const noexcept { return timer_ && timer_->has(detail::TimerBlock::active); }
 
  private:
   const Timeout& setReferenced(bool to) const noexcept {
@@ -113,9 +112,7 @@ class Timeout {
     return *this;
   }
   // After the end of its loop a handle does nothing.
-  bool usable() const noexcept {
-    return timer_ && detail::threadState.loop == timer_->loop && timer_->loop != nullptr;
-  }
+  bool usable() const noexcept { return timer_ && detail::threadState.loop == timer_->loop; }
   detail::Ref<detail::TimerBlock> timer_;
 };
 
@@ -253,13 +250,13 @@ inline void clearInterval(const Timeout& timeout) noexcept { timeout.close(); }
 inline void clearImmediate(const Immediate& immediate) noexcept { immediate.close(); }
 
 inline const Timeout& Timeout::refresh() const {
-  if (usable() && !timer_->cleared) timer_->start(timer_->loop->startTime());
+  if (usable() && !timer_->has(detail::TimerBlock::cleared)) timer_->start(timer_->loop->startTime());
   return *this;
 }
 
 inline void Timeout::close() const noexcept {
   if (!usable()) return;
-  timer_->cleared = true;
+  timer_->ownerState |= detail::TimerBlock::cleared;
   timer_->stop();
 }
 

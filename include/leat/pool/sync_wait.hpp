@@ -39,8 +39,9 @@ template <class A>
 auto syncWait(A&& awaitable) -> detail::AdoptedType<std::remove_cvref_t<A>> {
   using T = detail::AdoptedType<std::remove_cvref_t<A>>;
   if (detail::threadState.queue != nullptr)
-    detail::throwError("syncWait on the thread of an event loop would block it for ever; use co_await",
-                       "ERR_LOOP_THREAD");
+    detail::throwError(
+        "syncWait on the thread of an event loop would block it for ever; use co_await",
+        "ERR_LOOP_THREAD");
   Task<T> task;
   if constexpr (std::is_same_v<std::remove_cvref_t<A>, Task<T>>) {
     task = std::forward<A>(awaitable);

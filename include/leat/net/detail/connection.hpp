@@ -3,11 +3,11 @@
 // it all ends. Sockets and servers talk to it; users do not.
 #pragma once
 
-#include <leat/buffer/buffer.hpp>
-#include <leat/core/system_error.hpp>
 #include <leat/core/waiter.hpp>
-#include <leat/loop/event_loop.hpp>
+#include <leat/net/detail/idle_timeout.hpp>
+#include <leat/net/detail/loop_hold.hpp>
 #include <leat/net/detail/send_queue.hpp>
+#include <leat/net/detail/socket_types.hpp>
 #include <leat/sys/fd.hpp>
 
 #include <span>
@@ -17,25 +17,11 @@ namespace leat::inline LEAT_ABI::net::detail {
 using leat::detail::Counted;
 using leat::detail::IoHandle;
 using leat::detail::Job;
-using leat::detail::JobAction;
 using leat::detail::List;
 using leat::detail::LoopOwned;
-using leat::detail::LoopTimer;
 using leat::detail::Op;
 using leat::detail::Ref;
 using leat::detail::Waiter;
-using leat::detail::threadState;
-
-/// Who waits for the bytes of a receive.
-struct Receiver {
-  /// On the loop's thread: bytes received, 0 at the end, -errno.
-  void (*done)(Receiver&, int result) noexcept;
-};
-
-/// Told once, when a connection has closed or has gone: its server.
-struct CloseListener {
-  void (*closed)(CloseListener&) noexcept;
-};
 
 /// Counted by its handles, by operations in flight and by unsent bytes: dropping the last handle of a
 /// socket sends what was accepted, then closes.
@@ -44,11 +30,15 @@ class Connection : public Counted<Connection>, private LoopOwned {
   explicit Connection(EventLoop& loop) noexcept;
   ~Connection();
 
-  /// Takes over a connected or fresh descriptor. Throws: SystemError.
-  void open(sys::UniqueFd fd, bool stream);
-  bool usable() const noexcept { return threadState.loop == loop_ && !closed_; }
+  /// Takes over a connected or fresh descriptor; when it throws, it has not. `shortMeansBlocked`: see
+  /// IoHandle. Throws: SystemError.
+  void open(sys::UniqueFd&& fd, bool shortMeansBlocked);
+  /// False also on other threads and after the end of the loop.
+  bool usable() const noexcept { return hold_.onThread() && !closed_; }
+  /// Throws: Error ERR_WRONG_THREAD.
+  void checkThread() const { hold_.checkThread("a socket"); }
   int fd() const noexcept { return fd_.get(); }
-  EventLoop& loop() noexcept { return *loop_; }
+  EventLoop& loop() noexcept { return hold_.loop(); }
   IoHandle& handle() noexcept { return handle_; }
 
   // ---- receiving: one operation at a time, owned here ----
@@ -58,28 +48,30 @@ class Connection : public Counted<Connection>, private LoopOwned {
   void receive(Receiver& receiver, void* into, std::size_t size) noexcept;
   bool receiving() const noexcept { return receiver_ != nullptr; }
   /// The receiver is told -ECANCELED, or the result that came first.
-  void cancelReceive() noexcept { loop_->reactor().cancel(receiveOp_); }
+  void cancelReceive() noexcept { loop().reactor().cancel(receiveOp_); }
   /// The receiver goes away; what has been received stays for the next one.
   void abandonReceive() noexcept;
+  /// In front of what the next read gives.
+  void putBack(Buffer bytes);
 
   // ---- sending ----
 
-  /// Takes the bytes: sends what the kernel has room for, keeps the rest. False when the limit of
-  /// unsent bytes is reached, or the socket cannot send (see `error`).
-  bool send(std::span<const std::byte> bytes, const Buffer* owner = nullptr);
-  bool sendAll(std::span<const Buffer> buffers);
-  /// A write would be refused. After the end that is an error of the socket, as in Node.
-  bool refusesWrites() noexcept;
+  /// Takes the bytes: sends what the kernel has room for, keeps the rest.
+  Sent send(std::span<const std::byte> bytes, const Buffer* owner = nullptr);
+  Sent sendAll(std::span<const Buffer> buffers);
   std::size_t unsent() const noexcept { return queue_.bytes(); }
   /// A waiter for the queue to be empty stands here.
   List<Waiter>& drainWaiters() noexcept { return drainWaiters_; }
   bool needDrain() const noexcept { return needDrain_; }
+  /// Throws: the error of the socket; what a write after the end gets.
+  [[noreturn]] void throwUnwritable() const;
 
   // ---- the end ----
 
   /// No more to send: once all is sent, the peer is told.
   void end() noexcept;
-  /// The peer has ended.
+  /// The peer has ended. Unless half-open sockets are allowed this side ends too, in a tick: who has
+  /// just read the end may still write. Node: endReadableNT.
   void endReading() noexcept;
   void destroy(std::exception_ptr error) noexcept;
   void reset() noexcept;
@@ -93,14 +85,17 @@ class Connection : public Counted<Connection>, private LoopOwned {
   bool closeEmitted() const noexcept { return closeEmitted_; }
   const std::exception_ptr& error() const noexcept { return error_; }
   /// Throws the error that the socket was destroyed with, or `otherwise` as an Error.
-  [[noreturn]] void throwGone(std::string_view otherwise, std::string_view code) const;
+  [[noreturn]] void throwGone(std::string_view otherwise, std::string_view code) const {
+    if (error_) std::rethrow_exception(error_);
+    throw Error(otherwise, code);
+  }
 
   /// Throws: SystemError; Error ERR_SOCKET_CLOSED.
   void setOption(int level, int option, int value);
-  void setReferenced(bool to) noexcept;
-  bool referenced() const noexcept { return referenced_; }
-  void setIdleTimeout(std::int32_t ms, leat::Function<void()> onTimeout);
-  std::int32_t idleTimeout() const noexcept { return idleMs_; }
+  void setReferenced(bool to) noexcept { hold_.setReferenced(to); }
+  void setIdleTimeout(std::int32_t ms, KeptCallback<> onTimeout) {
+    if (usable()) idle_.set(ms, std::move(onTimeout));
+  }
 
   std::uint64_t bytesRead = 0;
   std::uint64_t bytesWritten = 0;
@@ -120,24 +115,24 @@ class Connection : public Counted<Connection>, private LoopOwned {
     ConnectionJob(Connection& c, Function f) noexcept : Job(f), connection(c) {}
     Connection& connection;
   };
-  struct IdleTimer : LoopTimer {
-    explicit IdleTimer(Connection& c) noexcept : LoopTimer(onIdle), connection(c) {}
-    Connection& connection;
-  };
   static void onReceived(Op& op, int result, unsigned) noexcept;
   static void onSent(Op& op, int result, unsigned) noexcept;
-  static void onIdle(LoopTimer& timer, JobAction action) noexcept;
+  static void onPeerEnded(Job& job, JobAction action) noexcept;
   static void onClose(Job& job, JobAction action) noexcept;
   static void onReceiverGone(Job& job, JobAction action) noexcept;
   static void onLoopEnd(LoopOwned& owned) noexcept;
 
   int noteReceived(int result) noexcept;
+  bool refusesWrites() noexcept;
   int sendNow(std::span<const iovec> vectors) noexcept;
-  bool room() noexcept;
+  Sent room() noexcept;
   void submitSend();
-  void allSent() noexcept;
+  void abandonSend() noexcept;
   void shutDownWhenSent() noexcept;
   void destroyWhenDone() noexcept;
+  /// The peer ended, and this side with it: writes then fail otherwise than after `end()`, as in Node.
+  bool endedByPeer() const noexcept { return readEnded_ && ending_ && !allowHalfOpen; }
+  Error afterEnd() const;
   static void wakeAll(List<Waiter>& waiters) noexcept {
     while (!waiters.empty()) waiters.front().wake();
   }
@@ -146,28 +141,26 @@ class Connection : public Counted<Connection>, private LoopOwned {
     if (CloseListener* listener = std::exchange(closeListener, nullptr)) listener->closed(*listener);
   }
   void hold() noexcept {
-    if (referenced_) loop_->hold();
+    hold_.take();
     retain();
-    ++holding_;
   }
   void letGo() noexcept {
-    if (referenced_) loop_->letGo();
-    --holding_;
+    hold_.drop();
     release();
   }
-  void activity() noexcept {
-    if (idleMs_ > 0 && !closed_) loop_->arm(idleTimer_, idleMs_);
-  }
+  void passedLoop() noexcept { inlineReceives_ = inlineSends_ = 0; }
 
-  // Receives in a row that did not pass the loop: then others get their turn.
+  // Transfers in a row that did not pass the loop: then others get their turn.
   static constexpr unsigned maxInlineReceives = 16;
+  static constexpr unsigned maxInlineSends = 64;
 
-  EventLoop* loop_;
+  LoopHold hold_;
   sys::UniqueFd fd_;
   IoHandle handle_;
   ConnectionOp receiveOp_{*this, onReceived};
   ConnectionOp sendOp_{*this, onSent};
   ConnectionJob closeJob_{*this, onClose};
+  ConnectionJob peerEnded_{*this, onPeerEnded};
   ConnectionJob receiverGone_{*this, onReceiverGone};
   Receiver* receiver_ = nullptr;
   SendQueue queue_;
@@ -175,42 +168,42 @@ class Connection : public Counted<Connection>, private LoopOwned {
   List<Waiter> finishWaiters_;
   List<Waiter> closeWaiters_;
   std::exception_ptr error_;
-  IdleTimer idleTimer_{*this};
-  leat::Function<void()> onTimeout_;
-  std::int32_t idleMs_ = 0;
-  unsigned holding_ = 0;
+  IdleTimeout idle_;
   unsigned inlineReceives_ = 0;
+  unsigned inlineSends_ = 0;
   bool needDrain_ = false;
   bool ending_ = false;
   bool shutDown_ = false;
   bool readEnded_ = false;
   bool closed_ = false;
   bool closeEmitted_ = false;
-  bool referenced_ = true;
 };
 
-inline Connection::Connection(EventLoop& loop) noexcept : LoopOwned(onLoopEnd), loop_(&loop) {}
+inline Connection::Connection(EventLoop& loop) noexcept
+    : LoopOwned(onLoopEnd), hold_(loop), idle_(loop) {}
 
 inline Connection::~Connection() {
-  if (threadState.loop == loop_ && !closed_) {
-    if (idleMs_ > 0) loop_->disarm(idleTimer_);
+  if (usable()) {
+    idle_.stop();
     closeDescriptor();
   }
   tellListener();
 }
 
-inline void Connection::open(sys::UniqueFd fd, bool shortMeansBlocked) {
+inline void Connection::open(sys::UniqueFd&& fd, bool shortMeansBlocked) {
   handle_.fd = fd.get();
   handle_.shortMeansBlocked = shortMeansBlocked;
-  if (const int error = loop_->reactor().attach(handle_)) throw SystemError(-error, "epoll_ctl");
+  if (const int error = loop().reactor().attach(handle_)) throw SystemError(-error, "epoll_ctl");
   fd_ = std::move(fd);
-  loop_->queue().own(*this);
+  loop().queue().own(*this);
 }
+
+// ---- receiving ----
 
 inline int Connection::receiveNow(void* into, std::size_t size) noexcept {
   if (inlineReceives_ >= maxInlineReceives) return -EAGAIN;
   receiveOp_.prepareRecv(handle_, into, size);
-  const int result = loop_->reactor().tryNow(receiveOp_);
+  const int result = loop().reactor().tryNow(receiveOp_);
   if (result == -EAGAIN) return result;
   ++inlineReceives_;
   return noteReceived(result);
@@ -220,27 +213,27 @@ inline void Connection::receive(Receiver& receiver, void* into, std::size_t size
   receiver_ = &receiver;
   receiveOp_.prepareRecv(handle_, into, size);
   hold();
-  loop_->reactor().submit(receiveOp_);
+  loop().reactor().submit(receiveOp_);
 }
 
 inline void Connection::abandonReceive() noexcept {
-  if (std::exchange(receiver_, nullptr) == nullptr || threadState.loop != loop_) return;
+  if (std::exchange(receiver_, nullptr) == nullptr || !hold_.onThread()) return;
   receiverGone_.unlink();
-  if (receiveOp_.busy()) loop_->reactor().abandon(receiveOp_);
+  if (receiveOp_.busy()) loop().reactor().abandon(receiveOp_);
   letGo();
 }
 
 inline int Connection::noteReceived(int result) noexcept {
   if (result > 0) {
     bytesRead += static_cast<std::uint64_t>(result);
-    activity();
+    idle_.touch();
   }
   return result;
 }
 
 inline void Connection::onReceived(Op& op, int result, unsigned) noexcept {
   Connection& self = static_cast<ConnectionOp&>(op).connection;
-  self.inlineReceives_ = 0;
+  self.passedLoop();
   result = self.noteReceived(result);
   Receiver* receiver = std::exchange(self.receiver_, nullptr);
   Ref<Connection> alive(&self);
@@ -257,15 +250,23 @@ inline void Connection::onReceiverGone(Job& job, JobAction action) noexcept {
   if (action == JobAction::Run) receiver->done(*receiver, -ECANCELED);
 }
 
+inline void Connection::putBack(Buffer bytes) {
+  if (unread.empty()) {
+    unread = std::move(bytes);
+  } else if (!bytes.empty()) {
+    unread = Buffer::concat(bytes, unread);
+  }
+}
+
 // ---- sending ----
 
-inline bool Connection::send(std::span<const std::byte> bytes, const Buffer* owner) {
-  if (refusesWrites()) return false;
+inline Sent Connection::send(std::span<const std::byte> bytes, const Buffer* owner) {
+  if (refusesWrites()) return Sent::Refused;
   bytesWritten += bytes.size();
   if (queue_.empty() && !bytes.empty()) {
     const iovec vector{const_cast<std::byte*>(bytes.data()), bytes.size()};
     const int sent = sendNow({&vector, 1});
-    if (sent < 0) return false;
+    if (sent < 0) return Sent::Full;
     bytes = bytes.subspan(static_cast<std::size_t>(sent));
   }
   if (!bytes.empty()) {
@@ -276,8 +277,8 @@ inline bool Connection::send(std::span<const std::byte> bytes, const Buffer* own
   return room();
 }
 
-inline bool Connection::sendAll(std::span<const Buffer> buffers) {
-  if (refusesWrites()) return false;
+inline Sent Connection::sendAll(std::span<const Buffer> buffers) {
+  if (refusesWrites()) return Sent::Refused;
   const bool idle = queue_.empty();
   for (const Buffer& buffer : buffers) {
     bytesWritten += buffer.size();
@@ -285,7 +286,7 @@ inline bool Connection::sendAll(std::span<const Buffer> buffers) {
   }
   while (idle && !queue_.empty()) {
     const int sent = sendNow(queue_.gather());
-    if (sent < 0) return false;
+    if (sent < 0) return Sent::Full;
     if (sent == 0) break;
     queue_.consume(static_cast<std::size_t>(sent));
   }
@@ -295,20 +296,22 @@ inline bool Connection::sendAll(std::span<const Buffer> buffers) {
 
 /// What the kernel took at once; negative when the socket is destroyed for it.
 inline int Connection::sendNow(std::span<const iovec> vectors) noexcept {
+  if (inlineSends_ >= maxInlineSends) return 0;
+  ++inlineSends_;
   sendOp_.prepareSend(handle_, vectors.data(), vectors.size());
-  const int sent = loop_->reactor().tryNow(sendOp_);
+  const int sent = loop().reactor().tryNow(sendOp_);
   if (sent == -EAGAIN) return 0;
   if (sent < 0) {
-    destroy(std::make_exception_ptr(SystemError(-sent, "write")));
+    destroy(socketError(-sent, "write"));
   } else {
-    activity();
+    idle_.touch();
   }
   return sent;
 }
 
-inline bool Connection::room() noexcept {
-  if (queue_.bytes() >= highWaterMark) needDrain_ = true;
-  return !needDrain_;
+inline Sent Connection::room() noexcept {
+  if (!queue_.empty() && queue_.bytes() >= highWaterMark) needDrain_ = true;
+  return needDrain_ ? Sent::Full : Sent::Taken;
 }
 
 inline void Connection::submitSend() {
@@ -316,32 +319,44 @@ inline void Connection::submitSend() {
   const std::span<const iovec> vectors = queue_.gather();
   sendOp_.prepareSend(handle_, vectors.data(), vectors.size());
   hold();
-  loop_->reactor().submit(sendOp_);
+  loop().reactor().submit(sendOp_);
+}
+
+inline void Connection::abandonSend() noexcept {
+  if (!sendOp_.busy()) return;
+  loop().reactor().abandon(sendOp_);
+  letGo();
 }
 
 inline void Connection::onSent(Op& op, int result, unsigned) noexcept {
   Connection& self = static_cast<ConnectionOp&>(op).connection;
   Ref<Connection> alive(&self);
+  self.passedLoop();
   self.letGo();
   if (self.closed_) return;
-  if (result < 0)
-    return self.destroy(std::make_exception_ptr(SystemError(-result, "write")));
-  self.activity();
+  if (result < 0) return self.destroy(socketError(-result, "write"));
+  self.idle_.touch();
   self.queue_.consume(static_cast<std::size_t>(result));
   if (!self.queue_.empty()) return self.submitSend();
-  self.allSent();
+  self.needDrain_ = false;
+  wakeAll(self.drainWaiters_);
+  if (self.ending_) self.shutDownWhenSent();
 }
 
-inline void Connection::allSent() noexcept {
-  needDrain_ = false;
-  wakeAll(drainWaiters_);
-  if (ending_) shutDownWhenSent();
-}
-
+/// After the end a write is an error of the socket, as in Node.
 inline bool Connection::refusesWrites() noexcept {
-  if (!closed_ && ending_)
-    destroy(std::make_exception_ptr(Error("write after end", "ERR_STREAM_WRITE_AFTER_END")));
-  return closed_ || threadState.loop != loop_;
+  if (!closed_ && ending_) destroy(std::make_exception_ptr(afterEnd()));
+  return closed_;
+}
+
+inline Error Connection::afterEnd() const {
+  return endedByPeer() ? Error("This socket has been ended by the other party", "EPIPE")
+                       : Error("write after end", "ERR_STREAM_WRITE_AFTER_END");
+}
+
+inline void Connection::throwUnwritable() const {
+  if (!error_ && endedByPeer()) throw afterEnd();
+  throwGone("Cannot call write after a stream was destroyed", "ERR_STREAM_DESTROYED");
 }
 
 // ---- the end ----
@@ -355,8 +370,7 @@ inline void Connection::end() noexcept {
 inline void Connection::shutDownWhenSent() noexcept {
   if (closed_ || shutDown_ || !queue_.empty()) return;
   const int error = sys::shutdown(fd_.get(), SHUT_WR);
-  if (error < 0 && error != -ENOTCONN)
-    return destroy(std::make_exception_ptr(SystemError(-error, "shutdown")));
+  if (error < 0 && error != -ENOTCONN) return destroy(socketError(-error, "shutdown"));
   shutDown_ = true;
   wakeAll(finishWaiters_);
   destroyWhenDone();
@@ -364,8 +378,12 @@ inline void Connection::shutDownWhenSent() noexcept {
 
 inline void Connection::endReading() noexcept {
   if (std::exchange(readEnded_, true) || closed_) return;
-  if (!allowHalfOpen) end();
+  if (!allowHalfOpen && !ending_) loop().queue().pushTick(peerEnded_);
   destroyWhenDone();
+}
+
+inline void Connection::onPeerEnded(Job& job, JobAction action) noexcept {
+  if (action == JobAction::Run) static_cast<ConnectionJob&>(job).connection.end();
 }
 
 /// Node's autoDestroy: both directions have ended.
@@ -374,27 +392,24 @@ inline void Connection::destroyWhenDone() noexcept {
 }
 
 inline void Connection::destroy(std::exception_ptr error) noexcept {
-  if (closed_ || threadState.loop != loop_) return;
+  if (!usable()) return;
   Ref<Connection> alive(this);
   closed_ = true;
   error_ = std::move(error);
-  if (sendOp_.busy()) {
-    loop_->reactor().abandon(sendOp_);
-    letGo();
-  }
+  abandonSend();
   if (receiver_ != nullptr) {
-    if (receiveOp_.busy()) loop_->reactor().abandon(receiveOp_);
-    loop_->queue().pushMicrotask(receiverGone_);
+    if (receiveOp_.busy()) loop().reactor().abandon(receiveOp_);
+    loop().queue().pushMicrotask(receiverGone_);
   }
-  if (idleMs_ > 0) loop_->disarm(idleTimer_);
-  idleMs_ = 0;
-  onTimeout_.reset();
+  peerEnded_.unlink();
   queue_.clear();
   closeDescriptor();
   wakeAll(drainWaiters_);
   wakeAll(finishWaiters_);
   retain();
-  loop_->pushClosing(closeJob_);
+  loop().pushClosing(closeJob_);
+  tellListener();
+  idle_.clear();
 }
 
 inline void Connection::closeDescriptor() noexcept {
@@ -406,8 +421,7 @@ inline void Connection::closeDescriptor() noexcept {
 inline void Connection::onClose(Job& job, JobAction action) noexcept {
   Connection& self = static_cast<ConnectionJob&>(job).connection;
   self.closeEmitted_ = true;
-  if (action == JobAction::Run) self.wakeAll(self.closeWaiters_);
-  self.tellListener();
+  if (action == JobAction::Run) wakeAll(self.closeWaiters_);
   self.release();
 }
 
@@ -415,53 +429,26 @@ inline void Connection::onClose(Job& job, JobAction action) noexcept {
 inline void Connection::onLoopEnd(LoopOwned& owned) noexcept {
   auto& self = static_cast<Connection&>(owned);
   Ref<Connection> alive(&self);
-  self.closed_ = true;
-  if (self.idleMs_ > 0) self.loop_->disarm(self.idleTimer_);
-  if (self.sendOp_.busy()) {
-    self.loop_->reactor().abandon(self.sendOp_);
-    self.letGo();
-  }
+  self.closed_ = self.closeEmitted_ = true;
+  self.abandonSend();
   self.abandonReceive();
+  self.peerEnded_.unlink();
   self.closeDescriptor();
+  self.idle_.clear();
 }
 
 inline void Connection::reset() noexcept {
-  if (closed_) return;
+  if (!usable()) return;
   const linger now{1, 0};
   (void)sys::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
   destroy(nullptr);
 }
 
-inline void Connection::throwGone(std::string_view otherwise, std::string_view code) const {
-  if (error_) std::rethrow_exception(error_);
-  throw Error(otherwise, code);
-}
-
 inline void Connection::setOption(int level, int option, int value) {
-  if (!usable()) throwGone("Socket is closed", "ERR_SOCKET_CLOSED");
+  checkThread();
+  if (closed_) throwGone("Socket is closed", "ERR_SOCKET_CLOSED");
   const int error = sys::setsockopt(fd_.get(), level, option, &value, sizeof value);
   if (error < 0) throw SystemError(-error, "setsockopt");
-}
-
-inline void Connection::setReferenced(bool to) noexcept {
-  if (referenced_ == to || threadState.loop != loop_) return;
-  referenced_ = to;
-  for (unsigned i = 0; i < holding_; ++i) to ? loop_->hold() : loop_->letGo();
-}
-
-inline void Connection::setIdleTimeout(std::int32_t ms, leat::Function<void()> onTimeout) {
-  if (!usable()) return;
-  if (idleMs_ > 0) loop_->disarm(idleTimer_);
-  idleMs_ = ms;
-  if (onTimeout) onTimeout_ = std::move(onTimeout);
-  activity();
-}
-
-inline void Connection::onIdle(LoopTimer& timer, JobAction action) noexcept {
-  Connection& self = static_cast<IdleTimer&>(timer).connection;
-  if (action != JobAction::Run || !self.onTimeout_) return;
-  Ref<Connection> alive(&self);
-  self.loop_->callback([&self] { self.onTimeout_(); });
 }
 
 }  // namespace leat::inline LEAT_ABI::net::detail
