@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Three ways to stop work: an AbortController that is passed along, a limit on time that reaches everything under it,
-// and a scope whose children end before it does.
+// Three ways to stop work: an AbortController that is passed along, a limit on time that reaches
+// everything under it, and a scope whose children end before it does.
 #include <leat.hpp>
 
 #include <cstdio>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// all, allSettled, race and any over work that is quick, slow or fails, and limits on the time it may take.
+// all, allSettled, race and any over work that is quick, slow or fails, and limits on its time.
 #include <leat.hpp>
 
 #include <cstdio>
@@ -56,7 +56,7 @@ Task<> firstOfSeveral() {
 
 Task<> limits() {
   // [timeout]
-  // The losers of a race go on. withTimeout and raceScoped abort them and wait until they have ended.
+  // The losers of a race go on. These two abort them and wait until they have ended.
   auto late = co_await asResult(withTimeout(30, fetch("archive", 5000)));
   auto winner = co_await asResult(raceScoped(fetch("archive", 5000), fetch("cache", 10)));
   // [/timeout]

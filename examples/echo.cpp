@@ -11,8 +11,8 @@ using namespace leat;
 Task<> echo(net::Socket socket) {
   for (;;) {
     Buffer chunk = co_await socket.read();
-    if (chunk.empty()) break;       // the client has ended its side
-    co_await socket.write(chunk);   // waits when the client does not read
+    if (chunk.empty()) break;      // the client has ended its side
+    co_await socket.write(chunk);  // waits when the client does not read
   }
   co_await socket.end();
 }
@@ -20,7 +20,7 @@ Task<> echo(net::Socket socket) {
 
 // [client]
 Task<std::string> say(int port, std::string word, int times) {
-  auto socket = co_await net::connect({.host = "127.0.0.1", .port = port});
+  auto socket = co_await net::connect({.port = port, .host = "127.0.0.1"});
   std::string heard;
   for (int i = 0; i < times; ++i) {
     co_await socket.write(word + "\n");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A server that stops on SIGTERM: it takes no new connections, tells idle clients goodbye, answers the requests in
-// flight, and does not wait for ever. The program sends itself the signal.
+// A server that stops on SIGTERM: it takes no new connections, tells idle clients goodbye, answers the
+// requests in flight, and does not wait for ever. The program sends itself the signal.
 #include <leat.hpp>
 
 #include <csignal>
@@ -23,7 +23,7 @@ Task<> serve(net::Socket socket, AbortSignal draining) {
 // [/serve]
 
 Task<std::string> client(int port, std::string request) {
-  auto socket = co_await net::connect({.host = "127.0.0.1", .port = port});
+  auto socket = co_await net::connect({.port = port, .host = "127.0.0.1"});
   if (!request.empty()) co_await socket.write(request + "\n");
   std::string heard;
   for (;;) {

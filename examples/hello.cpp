@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Hello in Node's order. Each line says when it runs; the same program in JavaScript prints the same lines.
+// Hello in Node's order. Each line says when it runs; the same program in JavaScript prints the
+// same lines.
 #include <leat.hpp>
 
 #include <cstdio>
@@ -17,7 +18,8 @@ void script() {
   leat::setTimeout(
       [] {
         std::puts("10 timers: the second");
-        leat::setImmediate([] { std::puts("13 check: after the poll phase, before the next timers"); });
+        leat::setImmediate(
+            [] { std::puts("13 check: after the poll phase, before the next timers"); });
         leat::queueMicrotask([] { std::puts("12 microtask of that timer"); });
         leat::nextTick([] { std::puts("11 tick of that timer, before its microtask"); });
       },
@@ -26,9 +28,7 @@ void script() {
   (void)greet();
   (void)leat::Promise<int>::resolve(7).then(
       [](int seven) { std::printf("%d  microtask: then of a resolved promise\n", seven); });
-  leat::queueMicrotask([] {
-    std::puts("8  microtask: in order with the promises");
-  });
+  leat::queueMicrotask([] { std::puts("8  microtask: in order with the promises"); });
   leat::nextTick([] { std::puts("4  tick: before every microtask"); });
   leat::nextTick([] { std::puts("5  tick: first in, first out"); });
   std::puts("3  sync: main ends");

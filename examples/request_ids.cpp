@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A request id that nobody passes on: AsyncLocalStorage carries it through awaits, promises, timers and callbacks.
+// A request id that nobody passes on: AsyncLocalStorage carries it through awaits, promises, timers
+// and callbacks.
 #include <leat.hpp>
 
 #include <cstdio>

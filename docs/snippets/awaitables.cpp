@@ -76,7 +76,9 @@ void Client::send(int number, const std::string& text) {
   if (text != "lost") setTimeout([this, number, text] { onReply(number, "re: " + text); }, 5);
 }
 
-std::string hash(const std::string& text) { return text.empty() ? throw Error("empty") : "#" + text; }
+std::string hash(const std::string& text) {
+  return text.empty() ? throw Error("empty") : "#" + text;
+}
 
 // [thread]
 // What both sides own. The thread may end later than the coroutine.
@@ -101,7 +103,7 @@ Task<std::string> hashOnThread(std::string text) {
 // [/thread]
 
 // [type]
-// Opens once; everybody who waits passes. Copies are handles to the same gate, as they are of its promise.
+// Opens once; everybody who waits passes. Copies are the same gate, as they are the same promise.
 class Gate {
  public:
   void open() const { parts_.resolve(); }

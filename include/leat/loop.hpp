@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The event loop: run, spawn, blocking calls, signals, foreign descriptors, other loops and threads.
+// The event loop: run, spawn, blocking calls, signals, foreign descriptors, other threads.
 #pragma once
 
 #include <leat/loop/blocking.hpp>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Timers, ticks, waits for time and limits on it. Node: timers, timers/promises, process.nextTick, queueMicrotask.
+// Timers, ticks, waits for time and limits on it.
+// Node: timers, timers/promises, process.nextTick, queueMicrotask.
 #pragma once
 
 #include <leat/loop/next_tick.hpp>

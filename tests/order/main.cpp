@@ -3,7 +3,6 @@
 
 #include "order.hpp"
 
-#include "process_events.hpp"
 
 #include <unistd.h>
 
@@ -26,6 +25,8 @@ void printWord(void*, std::string word) {
   if (::write(STDOUT_FILENO, word.data(), word.size()) < 0) std::abort();
 }
 
+std::vector<std::shared_ptr<void>> keptUntilEnd;
+
 /// Each case has a loop of its own, and has ended when that loop has nothing left to do.
 void runAll(const std::vector<Case>& cases, std::string_view part) {
   for (const Case& each : cases) {
@@ -34,6 +35,7 @@ void runAll(const std::vector<Case>& cases, std::string_view part) {
     const int code = leat::run([&] {
       setImmediate([&] { each.body(Log(appendWord, &trace)); });
     });
+    keptUntilEnd.clear();
     if (code != 0) appendWord(&trace, "[exit code " + std::to_string(code) + "]");
     std::printf("%s\t%s\n", each.name.c_str(), trace.c_str());
   }
@@ -64,8 +66,8 @@ int runExit(const Cases& cases, const std::string& name) {
 /// Beside unsettled.mjs: a main that waits for something that never happens.
 int runUnsettled() {
   const Log log(printWord, nullptr);
-  const auto never = [](const Log say) -> Promise<> {
-    onExit([say](int code) { say("exit", code); });
+  const auto never = [](Log say) -> Promise<> {
+    process::on<"exit">(say.say("exit"));
     setTimeout(say.say("timer"), 1);
     say("main");
     auto made = Promise<>::withResolvers();
@@ -75,6 +77,8 @@ int runUnsettled() {
 }
 
 }  // namespace
+
+void order::keepUntilEnd(std::shared_ptr<void> kept) { keptUntilEnd.push_back(std::move(kept)); }
 
 int main(int argc, char** argv) {
   const std::string mode = argc > 1 ? argv[1] : "";

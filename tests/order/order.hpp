@@ -10,10 +10,12 @@
 #include <leat/loop/next_tick.hpp>
 #include <leat/loop/run.hpp>
 #include <leat/loop/sleep.hpp>
+#include <leat/process/process.hpp>
 
 #include <chrono>
 #include <functional>
 #include <limits>
+#include <memory>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -77,6 +79,9 @@ class Cases {
   std::string topic_;
   std::vector<Case> cases_;
 };
+
+/// Destroys this when the case's loop is gone.
+void keepUntilEnd(std::shared_ptr<void> kept);
 
 /// Runs until `ms` milliseconds have passed: whoever waits for them is then late.
 inline void busy(int ms) {

@@ -10,7 +10,9 @@
 namespace leat::inline LEAT_ABI::detail {
 
 constexpr bool isDigit(char c) noexcept { return c >= '0' && c <= '9'; }
-constexpr bool isLetter(char c) noexcept { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+constexpr bool isLetter(char c) noexcept {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
 constexpr bool isHexDigit(char c) noexcept {
   return isDigit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
@@ -22,7 +24,8 @@ constexpr bool isIPv4Text(std::string_view text) noexcept {
     if (part > 0 && (at >= text.size() || text[at++] != '.')) return false;
     const std::size_t first = at;
     int number = 0;
-    while (at < text.size() && isDigit(text[at]) && at - first < 3) number = number * 10 + (text[at++] - '0');
+    while (at < text.size() && isDigit(text[at]) && at - first < 3)
+      number = number * 10 + (text[at++] - '0');
     const std::size_t digits = at - first;
     if (digits == 0 || number > 255 || (digits > 1 && text[first] == '0')) return false;
   }

@@ -98,7 +98,9 @@ class Buffer {
   static Buffer allocUnsafe(std::size_t size);
   /// A copy of the bytes.
   static Buffer from(std::string_view text) { return copyOf(text.data(), text.size()); }
-  static Buffer from(std::span<const std::byte> bytes) { return copyOf(bytes.data(), bytes.size()); }
+  static Buffer from(std::span<const std::byte> bytes) {
+    return copyOf(bytes.data(), bytes.size());
+  }
   static Buffer from(std::span<const std::uint8_t> bytes) {
     return copyOf(bytes.data(), bytes.size());
   }
@@ -112,11 +114,17 @@ class Buffer {
   static Buffer adopt(Container&& container);
   /// The bytes of several, one after the other, in a new buffer.
   template <class Range>
-    requires requires(const Range& r) { { *r.begin() } -> std::same_as<const Buffer&>; r.end(); }
+    requires requires(const Range& r) {
+      { *r.begin() } -> std::same_as<const Buffer&>;
+      r.end();
+    }
   static Buffer concat(const Range& buffers);
   /// The same, cut off at `totalLength` bytes, or filled up with zeros.
   template <class Range>
-    requires requires(const Range& r) { { *r.begin() } -> std::same_as<const Buffer&>; r.end(); }
+    requires requires(const Range& r) {
+      { *r.begin() } -> std::same_as<const Buffer&>;
+      r.end();
+    }
   static Buffer concat(const Range& buffers, std::size_t totalLength);
   template <std::same_as<Buffer>... Buffers>
     requires(sizeof...(Buffers) >= 2)
@@ -199,12 +207,13 @@ class Buffer {
 
 namespace detail {
 
-[[noreturn]] LEAT_NOINLINE inline void throwOutOfRange(std::string_view argument,
-                                                       std::size_t most, std::size_t received) {
+[[noreturn]] LEAT_NOINLINE inline void throwOutOfRange(std::string_view argument, std::size_t most,
+                                                       std::size_t received) {
   const Decimal limit(static_cast<long long>(most));
   const Decimal got(static_cast<long long>(received));
-  throw RangeError(SharedText{"The value of \"", argument, "\" is out of range. It must be >= 0 && <= ",
-                              limit, ". Received ", got}
+  throw RangeError(SharedText{"The value of \"", argument,
+                              "\" is out of range. It must be >= 0 && <= ", limit, ". Received ",
+                              got}
                        .view());
 }
 
@@ -272,7 +281,10 @@ Buffer Buffer::adopt(Container&& container) {
 }
 
 template <class Range>
-  requires requires(const Range& r) { { *r.begin() } -> std::same_as<const Buffer&>; r.end(); }
+  requires requires(const Range& r) {
+    { *r.begin() } -> std::same_as<const Buffer&>;
+    r.end();
+  }
 Buffer Buffer::concat(const Range& buffers) {
   std::size_t total = 0;
   for (const Buffer& part : buffers) {
@@ -283,7 +295,10 @@ Buffer Buffer::concat(const Range& buffers) {
 }
 
 template <class Range>
-  requires requires(const Range& r) { { *r.begin() } -> std::same_as<const Buffer&>; r.end(); }
+  requires requires(const Range& r) {
+    { *r.begin() } -> std::same_as<const Buffer&>;
+    r.end();
+  }
 Buffer Buffer::concat(const Range& buffers, std::size_t totalLength) {
   Buffer whole = allocUnsafe(totalLength);
   std::size_t at = 0;
@@ -327,7 +342,8 @@ inline std::ptrdiff_t Buffer::indexOf(int value, std::ptrdiff_t offset) const no
   return found == nullptr ? -1 : static_cast<const std::byte*>(found) - data_;
 }
 
-inline std::ptrdiff_t Buffer::indexOf(std::string_view value, std::ptrdiff_t offset) const noexcept {
+inline std::ptrdiff_t Buffer::indexOf(std::string_view value,
+                                      std::ptrdiff_t offset) const noexcept {
   const std::size_t from = position(offset);
   if (value.empty()) return static_cast<std::ptrdiff_t>(from);
   if (from == size_) return -1;

@@ -84,11 +84,11 @@ class Waiter : public Job {
   explicit Waiter(SignalRef signal = {}) noexcept : Job(onJob), hooks_(*this, signal.state()) {}
 
   /// For `await_suspend`: stands last in `list`, unless a signal is aborted already: then it goes on in
-  /// a microtask.
-  void wait(std::coroutine_handle<> handle, List<Waiter>& list) {
+  /// a microtask. `ambient` = false ignores the context's signal.
+  void wait(std::coroutine_handle<> handle, List<Waiter>& list, bool ambient = true) {
     queue_ = &currentQueue();
     continuation_.capture(handle);
-    if (hooks_.arm()) {
+    if (hooks_.arm(ambient)) {
       list.pushBack(*this);
     } else {
       queue_->pushMicrotask(*this);

@@ -130,7 +130,8 @@ class Lookups : public LoopPart {
   }
 
   Ref<LookupJob> find(const LookupQuestion& question) noexcept {
-    for (LookupEntry* entry = inFlight_.first(); entry != nullptr; entry = inFlight_.after(*entry)) {
+    for (LookupEntry* entry = inFlight_.first(); entry != nullptr;
+         entry = inFlight_.after(*entry)) {
       auto& job = static_cast<LookupJob&>(*entry);
       if (job.question == question) return Ref<LookupJob>(&job);
     }

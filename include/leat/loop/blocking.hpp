@@ -37,7 +37,7 @@ class BlockingCallBase : public BlockingJob, private PostedJob {
   }
 
  protected:
-  explicit BlockingCallBase(Class kind) noexcept
+  explicit BlockingCallBase(Class kind)
       : BlockingJob(operations, kind), PostedJob(act), home_(EventLoop::current().ref()) {}
   virtual ~BlockingCallBase() = default;
   /// On a worker. Then, on the loop's thread if there still is one: inputs and outputs that nobody

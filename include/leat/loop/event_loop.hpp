@@ -135,10 +135,7 @@ class EventLoop : private detail::QueueHooks {
   void runClosing() noexcept { runJobs(closing_); }
   void runJobs(detail::List<detail::Job>& jobs) noexcept;
   void afterCallback() noexcept;
-  bool deferDrain() noexcept {
-    drainInCheck_ = true;
-    return false;
-  }
+  void pushNoOp() noexcept;
   std::int64_t waitNs(std::int64_t maxWaitNs) noexcept;
   void dropQueues() noexcept;
 
@@ -167,8 +164,6 @@ class EventLoop : private detail::QueueHooks {
   long referencedImmediates_ = 0;
   std::byte* scratch_ = nullptr;
   int exitCode_ = 0;
-  // After an exception the queues wait for the check phase, as for Node's no-op immediate.
-  bool drainInCheck_ = false;
   bool stopping_ = false;
   bool running_ = false;
 };
@@ -247,11 +242,11 @@ inline void EventLoop::turn(std::int64_t maxWaitNs) noexcept {
 inline bool EventLoop::alive() const noexcept {
   if (dead()) return false;
   return references_ > 0 || referencedImmediates_ > 0 || !pending_.empty() || !closing_.empty() ||
-         drainInCheck_ || !queue_.idle() || !shared_->queue.empty();
+         !queue_.idle() || !shared_->queue.empty();
 }
 
 inline std::int64_t EventLoop::waitNs(std::int64_t maxWaitNs) noexcept {
-  if (stopping_ || dead() || drainInCheck_ || !immediates_.empty() || !pending_.empty() ||
+  if (stopping_ || dead() || !immediates_.empty() || !pending_.empty() ||
       !closing_.empty() || !shared_->queue.empty() || !(maxWaitNs >= 0 || alive()))
     return 0;
   const std::int64_t next = timers_.nextExpiry();
@@ -276,7 +271,7 @@ inline void EventLoop::runTimers() noexcept {
     ++timersFired_;
     timer.fire(timer, detail::JobAction::Run);
     // After an exception the next timer fires before the queues are drained, as in Node.
-    return !queue_.takeInterrupted() || deferDrain();
+    return !queue_.takeInterrupted();
   };
   timers_.process(clock_.dueMs(), fire, [this] { afterCallback(); });
   afterCallback();
@@ -295,20 +290,31 @@ inline void EventLoop::runJobs(detail::List<detail::Job>& jobs) noexcept {
 /// After an exception the next immediate comes before the drain; behind the last of the batch those
 /// made meanwhile follow at once, as in Node.
 inline void EventLoop::runImmediates() noexcept {
-  if (std::exchange(drainInCheck_, false)) afterCallback();
-  bool threw = false;
-  do {
+  if (!immediates_.empty()) afterCallback();
+  for (bool threw = true; threw && !dead();) {
     threw = false;
     detail::List<detail::Job> batch;
     batch.append(immediates_);
     while (!batch.empty() && !dead()) {
       batch.popFront().run();
       threw = queue_.takeInterrupted();
-      threw ? (void)deferDrain() : afterCallback();
+      if (!threw) afterCallback();
     }
     immediates_.append(batch);
-  } while (threw && !immediates_.empty() && !dead());
-  if (threw) afterCallback();
+  }
+}
+
+/// After an exception that was dealt with the queues are drained with the next callback. Node: its
+/// no-op immediate, which sees to it that there is one.
+inline void EventLoop::pushNoOp() noexcept {
+  struct NoOp : detail::Job, detail::FrameAllocated {
+    using Job::Job;
+  };
+  noteImmediates(1);
+  pushImmediate(*new NoOp([](detail::Job& job, detail::JobAction) noexcept {
+    EventLoop::current().noteImmediates(-1);
+    delete static_cast<NoOp*>(&job);
+  }));
 }
 
 inline void EventLoop::runPosted() noexcept {
@@ -322,9 +328,9 @@ inline void EventLoop::runPosted() noexcept {
 }
 
 inline void EventLoop::afterCallback() noexcept {
-  if (queue_.takeInterrupted()) return (void)deferDrain();
+  if (queue_.takeInterrupted()) return;
   queue_.drain();
-  if (queue_.takeInterrupted() || !queue_.idle()) (void)deferDrain();
+  (void)queue_.takeInterrupted();
 }
 
 template <class F>
@@ -397,16 +403,20 @@ inline void EventLoop::fatal(const std::exception_ptr& error, ExceptionOrigin or
 inline void EventLoop::uncaughtException(std::exception_ptr error, ExceptionOrigin origin) noexcept {
   detail::HookAnswer answer = detail::HookAnswer::Unhandled;
   if (hooks_ != nullptr) answer = hooks_->uncaughtException(error, origin);
-  if (answer == detail::HookAnswer::Unhandled) fatal(error, origin, nullptr, 1);
+  if (answer == detail::HookAnswer::Unhandled) return fatal(error, origin, nullptr, 1);
+  if (!dead()) pushNoOp();
 }
 
 inline void EventLoop::unhandledRejection(detail::PromiseStateBase& promise) noexcept {
   detail::HookAnswer answer = detail::HookAnswer::Unhandled;
   constexpr auto origin = ExceptionOrigin::UnhandledRejection;
   if (hooks_ != nullptr) answer = hooks_->unhandledRejection(promise);
-  if (answer == detail::HookAnswer::Unhandled && hooks_ != nullptr)
-    answer = hooks_->uncaughtException(promise.error, origin);
-  if (answer != detail::HookAnswer::Unhandled) return;
+  const bool asException = answer == detail::HookAnswer::Unhandled && hooks_ != nullptr;
+  if (asException) answer = hooks_->uncaughtException(promise.error, origin);
+  if (answer != detail::HookAnswer::Unhandled) {
+    if ((asException || answer == detail::HookAnswer::Threw) && !dead()) pushNoOp();
+    return;
+  }
   const std::string place = detail::describePlace(promise.where);
   fatal(promise.error, origin, place.c_str(), 1);
 }

@@ -5,6 +5,7 @@
 #include <leat/core/callback.hpp>
 #include <leat/loop/event_loop.hpp>
 
+#include <optional>
 #include <vector>
 
 namespace leat::inline LEAT_ABI {
@@ -53,10 +54,16 @@ struct ListenerBase : ListNode {
   /// Leaves its list, and tells the list's owner.
   void remove() noexcept {
     if (!linked()) return;
+    const Ref<ListenerBase> listsOwn = Ref<ListenerBase>::adopt(this);
     unlink();
     if (removed != nullptr) removed(owner, tag);
-    release();
+    letGo();
   }
+  /// Removed, and in no emit any more, it lets go of its callable, which may own a handle to it.
+  void letGo() noexcept {
+    if (!linked() && emits == 0) drop();
+  }
+  virtual void drop() noexcept = 0;
 
   const LoopRef home;
   ContextRef context = currentContext();
@@ -64,6 +71,8 @@ struct ListenerBase : ListNode {
   void* owner = nullptr;
   int tag = 0;
   unsigned count = 1;
+  // Those that will still call it.
+  unsigned emits = 0;
   const bool onlyOnce;
   bool called = false;
 };
@@ -97,7 +106,10 @@ class ListenerList {
  public:
   ListenerList() noexcept = default;
   ~ListenerList() {
-    while (!listeners_.empty()) listeners_.popFront().release();
+    while (!listeners_.empty()) {
+      const auto listener = Ref<Node>::adopt(&listeners_.popFront());
+      listener->letGo();
+    }
   }
 
   bool empty() const noexcept { return listeners_.empty(); }
@@ -115,10 +127,8 @@ class ListenerList {
   /// Throws: what a listener throws, and then those behind it are not called.
   bool emit(const Args&... args) {
     if (listeners_.empty()) return false;
-    std::vector<Ref<Node>> present;
-    for (Node* node = listeners_.first(); node != nullptr; node = listeners_.after(*node))
-      present.emplace_back(node);
-    for (const Ref<Node>& node : present) {
+    const Present present(listeners_);
+    for (const Ref<Node>& node : present.nodes) {
       if (node->onlyOnce) {
         if (std::exchange(node->called, true)) continue;
         node->remove();
@@ -140,8 +150,28 @@ class ListenerList {
   template <class F>
   struct NodeWith final : Node {
     NodeWith(F&& f, bool once) : Node(once), callable(std::move(f)) {}
-    void call(const Args&... args) override { (void)callable(args...); }
-    F callable;
+    void call(const Args&... args) override { (void)(*callable)(args...); }
+    void drop() noexcept override {
+      [[maybe_unused]] const std::optional<F> last = std::move(callable);
+      callable.reset();
+    }
+    std::optional<F> callable;
+  };
+  /// Those that an emit calls, whatever is removed meanwhile.
+  struct Present {
+    explicit Present(List<Node>& listeners) {
+      for (Node* node = listeners.first(); node != nullptr; node = listeners.after(*node)) {
+        nodes.emplace_back(node);
+        ++node->emits;
+      }
+    }
+    ~Present() {
+      for (const Ref<Node>& node : nodes) {
+        --node->emits;
+        node->letGo();
+      }
+    }
+    std::vector<Ref<Node>> nodes;
   };
 
   List<Node> listeners_;

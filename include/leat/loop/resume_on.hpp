@@ -83,6 +83,7 @@ class Hop : private PostedJob {
     retain();
     if (target_.postJob(*this)) return true;
     failed_ = true;
+    state_.store(Taken);
     stay();
     release();
     return false;

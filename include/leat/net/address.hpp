@@ -66,8 +66,8 @@ class SocketAddress {
 
   friend bool operator==(const SocketAddress& a, const SocketAddress& b) noexcept;
 
-  /// Throws: RangeError ERR_SOCKET_BAD_PORT.
-  static void checkPort(long port);
+  /// `name` is what the message calls it. Throws: RangeError ERR_SOCKET_BAD_PORT.
+  static void checkPort(long port, std::string_view name = "Port");
 
  private:
   static constexpr std::size_t pathOffset = offsetof(sockaddr_un, sun_path);
@@ -87,13 +87,12 @@ class SocketAddress {
   socklen_t size_ = 0;
 };
 
-inline void SocketAddress::checkPort(long port) {
+inline void SocketAddress::checkPort(long port, std::string_view name) {
   if (port >= 0 && port <= 65535) return;
   const leat::detail::Decimal digits(port);
-  throw RangeError(leat::detail::SharedText{
-                       "Port should be >= 0 and < 65536. Received type number (", digits, ")."}
-                       .view(),
-                   "ERR_SOCKET_BAD_PORT");
+  const leat::detail::SharedText text{name, " should be >= 0 and < 65536. Received type number (",
+                                      digits, ")."};
+  throw RangeError(text.view(), "ERR_SOCKET_BAD_PORT");
 }
 
 inline void SocketAddress::set(const sockaddr_in& address) noexcept {
@@ -170,7 +169,8 @@ inline SocketAddress SocketAddress::ofPath(std::string_view path) {
   if (path.empty()) {
     wrong = "must not be empty";
   } else if (path.size() + (abstractName ? 0 : 1) > sizeof(sockaddr_un::sun_path)) {
-    wrong = abstractName ? "must not be longer than 108 bytes" : "must not be longer than 107 bytes";
+    wrong =
+        abstractName ? "must not be longer than 108 bytes" : "must not be longer than 107 bytes";
   } else if (!abstractName && path.find('\0') != std::string_view::npos) {
     wrong = "must be a string without null bytes";
   }

@@ -45,8 +45,8 @@ namespace detail {
 template <class T, class Attempt>
 class EyeballRace : private LoopTimer {
  public:
-  EyeballRace(std::vector<net::SocketAddress>&& addresses, Attempt&& attempt, std::int32_t headStart,
-              AbortState* signal)
+  EyeballRace(std::vector<net::SocketAddress>&& addresses, Attempt&& attempt,
+              std::int32_t headStart, AbortState* signal)
       : LoopTimer(onTimer),
         loop_(EventLoop::current()),
         context_(currentContext()),
@@ -202,12 +202,11 @@ auto happyEyeballs(const std::vector<SocketAddress>& addresses, Attempt&& attemp
   using Callable = std::decay_t<Attempt>;
   using T = std::remove_cvref_t<AwaitResult<std::invoke_result_t<Callable&, const SocketAddress&>>>;
   static_assert(!std::is_void_v<T>, "an attempt must give something, such as a descriptor");
-  if (addresses.empty())
-    throw TypeError("The argument 'addresses' must not be empty. Received []");
+  if (addresses.empty()) throw TypeError("The argument 'addresses' must not be empty. Received []");
   const std::int32_t headStart = options.attemptTimeout < 10 ? 10 : options.attemptTimeout;
-  return leat::detail::raceEyeballs<T, Callable>(interleaveFamilies(addresses),
-                                           std::forward<Attempt>(attempt), headStart,
-                                           leat::detail::Ref<leat::detail::AbortState>(options.signal.state()));
+  return leat::detail::raceEyeballs<T, Callable>(
+      interleaveFamilies(addresses), std::forward<Attempt>(attempt), headStart,
+      leat::detail::Ref<leat::detail::AbortState>(options.signal.state()));
 }
 
 }  // namespace net

@@ -2,7 +2,6 @@
 // net.Server: accepts connections on TCP and Unix sockets.
 #pragma once
 
-#include <leat/net/detail/bind.hpp>
 #include <leat/net/detail/listener.hpp>
 #include <leat/net/socket.hpp>
 
@@ -22,6 +21,7 @@ struct ListenOptions {
   int backlog = 511;
   bool reusePort = false;
   bool ipv6Only = false;
+  /// Closes the server when it aborts.
   SignalRef signal{};
 };
 
@@ -37,16 +37,20 @@ struct ServerOptions {
 };
 
 /// Copies are handles to the same server. One with a handler is kept by the loop while it listens.
+/// One that cannot accept for lack of descriptors or memory says so, leaves the connections in the
+/// backlog, and tries again ten times a second.
 ///
-/// Node: `net.Server`.
+/// Node: `net.Server`. Thread: the loop's. Throws, all of it: Error ERR_WRONG_THREAD elsewhere and after
+/// the loop's end.
 class Server {
  public:
   explicit Server(leat::detail::Ref<detail::Listener> listener) noexcept
       : listener_(std::move(listener)) {}
 
-  /// Binds and listens. A Task: names are looked up.
+  /// Binds and listens. A Task: names are looked up. A server that was closed stays closed; Node's can
+  /// listen again.
   /// Throws: SystemError ("listen EADDRINUSE: address already in use 127.0.0.1:80", ENOTFOUND, EACCES),
-  /// Error ERR_SERVER_ALREADY_LISTEN.
+  /// Error ERR_SERVER_ALREADY_LISTEN, ERR_SERVER_NOT_RUNNING, RangeError ERR_SOCKET_BAD_PORT, AbortError.
   Task<> listen(ListenOptions options) const;
 
   /// The next connection; nothing when the server is closed. For servers without a handler.
@@ -54,16 +58,15 @@ class Server {
   class Accept;
   Accept accept(SignalRef signal = {}) const noexcept;
 
-  /// Stops accepting; connections that are there go on. Awaited: goes on when the last one is gone.
-  /// Node: `server.close(callback)`.
+  /// Stops accepting; connections that are there go on. Awaited: goes on when the last one is gone,
+  /// whatever the ambient signal says. Node: `server.close(callback)`.
   class Closing;
-  Closing close() const noexcept;
+  Closing close() const;
+  /// Waits for the same without closing. Cancel: AbortError.
   Closing closed() const noexcept;
 
   /// Where it listens; empty when it does not. Node: `server.address()`.
-  SocketAddress address() const noexcept {
-    return detail::localAddressOf(listener_->fd());
-  }
+  SocketAddress address() const noexcept { return detail::localAddressOf(listener_->fd()); }
   bool listening() const noexcept { return listener_->listening(); }
   std::size_t connections() const noexcept { return listener_->connections(); }
   const Server& setMaxConnections(std::size_t count) const noexcept {
@@ -74,17 +77,20 @@ class Server {
   /// `maxConnections`. Node: event `drop`.
   template <class F>
   const Server& onDrop(F&& f) const {
-    listener_->onDrop =
-        leat::detail::keepCallback<SocketAddress, SocketAddress>(std::forward<F>(f));
+    listener_->onDrop = detail::KeptCallback<SocketAddress, SocketAddress>(std::forward<F>(f));
     return *this;
   }
-  const Server& ref() const noexcept { return setReferenced(true); }
-  const Server& unref() const noexcept { return setReferenced(false); }
+  const Server& ref() const { return setReferenced(true); }
+  const Server& unref() const { return setReferenced(false); }
 
   const leat::detail::Ref<detail::Listener>& state() const noexcept { return listener_; }
 
  private:
-  const Server& setReferenced(bool to) const noexcept {
+  void checkThreadIfOpen() const {
+    if (!listener_->closed()) listener_->checkThread();
+  }
+  const Server& setReferenced(bool to) const {
+    checkThreadIfOpen();
     listener_->setReferenced(to);
     return *this;
   }
@@ -97,8 +103,11 @@ class [[nodiscard("an accept does nothing until it is awaited")]] Server::Accept
    public:
     Awaiter(leat::detail::Ref<detail::Listener> listener, SignalRef signal) noexcept
         : AcceptWaiter(signal), listener_(std::move(listener)) {}
-    ~Awaiter() { listener_->giveBack(*this); }
-    bool await_ready() const noexcept { return listener_->closed() && !aborted(); }
+    ~Awaiter() { listener_->leave(*this); }
+    bool await_ready() const {
+      listener_->checkThread();
+      return listener_->closed() && !aborted();
+    }
     void await_suspend(std::coroutine_handle<> handle) {
       wait(handle, listener_->acceptWaiters());
       if (cancelled()) return;
@@ -130,21 +139,28 @@ class Server::Closing {
  public:
   class Awaiter : private leat::detail::Waiter {
    public:
-    explicit Awaiter(leat::detail::Ref<detail::Listener> listener) noexcept
-        : listener_(std::move(listener)) {}
-    bool await_ready() const noexcept { return listener_->finished(); }
-    void await_suspend(std::coroutine_handle<> handle) { wait(handle, listener_->closeWaiters()); }
+    Awaiter(leat::detail::Ref<detail::Listener> listener, bool ambient) noexcept
+        : listener_(std::move(listener)), ambient_(ambient) {}
+    bool await_ready() const {
+      if (!listener_->finished()) listener_->checkThread();
+      return listener_->finished();
+    }
+    void await_suspend(std::coroutine_handle<> handle) {
+      wait(handle, listener_->closeWaiters(), ambient_);
+    }
     void await_resume() { finish(); }
 
    private:
     leat::detail::Ref<detail::Listener> listener_;
+    bool ambient_;
   };
-  explicit Closing(leat::detail::Ref<detail::Listener> listener) noexcept
-      : listener_(std::move(listener)) {}
-  Awaiter operator co_await() const noexcept { return Awaiter(listener_); }
+  Closing(leat::detail::Ref<detail::Listener> listener, bool ambient) noexcept
+      : listener_(std::move(listener)), ambient_(ambient) {}
+  Awaiter operator co_await() const noexcept { return Awaiter(listener_, ambient_); }
 
  private:
   leat::detail::Ref<detail::Listener> listener_;
+  bool ambient_;
 };
 
 /// A server whose connections go to `handler(Socket)`, plain or a coroutine; without one, use `accept`.
@@ -174,14 +190,34 @@ inline Ref<Listener> makeListener(const ServerOptions& options) {
   return listener;
 }
 
+/// Marks the listener as one that is about to listen.
+class Starting {
+ public:
+  explicit Starting(Listener& listener) noexcept : listener_(listener) {
+    listener_.starting = true;
+  }
+  Starting(const Starting&) = delete;
+  Starting& operator=(const Starting&) = delete;
+  ~Starting() { listener_.starting = false; }
+
+ private:
+  Listener& listener_;
+};
+
+inline void throwIfAborted(AbortState* signal) {
+  if (signal != nullptr && leat::detail::isAborted(*signal)) throw AbortError(signal->reason);
+}
+
 inline Task<> startListening(Ref<Listener> listener, BindTarget target) {
-  if (listener->listening() || listener->closed())
-    throw Error("Listen method has been called more than once or the server was closed",
-                "ERR_SERVER_ALREADY_LISTEN");
-  const bool tcp = target.path.empty();
-  const std::string file = target.file();
-  sys::UniqueFd fd = co_await bindAndListen(std::move(target));
-  listener->start(std::move(fd), tcp, file);
+  listener->checkStart();
+  const Ref<AbortState> signal = target.signal;
+  throwIfAborted(signal.get());
+  Starting mark(*listener);
+  BoundSocket bound = co_await bindAndListen(std::move(target));
+  throwIfAborted(signal.get());
+  if (listener->closed())
+    throw Error("Server was closed before it listened.", "ERR_SERVER_NOT_RUNNING");
+  listener->start(std::move(bound), signal.get());
 }
 
 inline Task<Server> listenTask(Ref<Listener> listener, BindTarget target) {
@@ -199,11 +235,12 @@ inline BindTarget bindTarget(const ListenOptions& options) {
 inline Server::Accept Server::accept(SignalRef signal) const noexcept {
   return Accept(listener_, signal);
 }
-inline Server::Closing Server::close() const noexcept {
+inline Server::Closing Server::close() const {
+  checkThreadIfOpen();
   listener_->close();
-  return Closing(listener_);
+  return Closing(listener_, false);
 }
-inline Server::Closing Server::closed() const noexcept { return Closing(listener_); }
+inline Server::Closing Server::closed() const noexcept { return Closing(listener_, true); }
 
 inline Task<> Server::listen(ListenOptions options) const {
   return detail::startListening(listener_, detail::bindTarget(options));
@@ -213,10 +250,12 @@ template <class F>
   requires std::is_invocable_v<std::decay_t<F>&, Socket>
 Server createServer(F&& handler, ServerOptions options) {
   auto listener = detail::makeListener(options);
-  listener->handler = [call = leat::detail::keepCallback<Socket>(std::forward<F>(handler))](
-                          leat::detail::Ref<detail::Connection> connection) mutable {
-    (void)call(Socket(std::move(connection)));
-  };
+  // Kept in this form, the closure of a coroutine lives until that has ended.
+  auto call = leat::detail::keepCallback<Socket>(std::forward<F>(handler));
+  listener->handler = detail::KeptCallback<detail::Ref<detail::Connection>>(
+      [call = std::move(call)](detail::Ref<detail::Connection> connection) mutable {
+        (void)call(Socket(std::move(connection)));
+      });
   return Server(std::move(listener));
 }
 inline Server createServer(ServerOptions options) { return Server(detail::makeListener(options)); }

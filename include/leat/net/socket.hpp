@@ -50,7 +50,9 @@ class [[nodiscard("a read does nothing until it is awaited")]] ReadBufferOperati
   };
   ReadBufferOperation(detail::ConnectionRef connection, std::size_t size, SignalRef signal) noexcept
       : connection_(std::move(connection)), signal_(signal.state()), size_(size) {}
+  /// Throws: Error ERR_WRONG_THREAD.
   Awaiter operator co_await() && {
+    connection_->checkThread();
     const std::span<std::byte> scratch = connection_->loop().scratch();
     return Awaiter(std::move(connection_), scratch.first(std::min(size_, scratch.size())),
                    signal_.get());
@@ -65,17 +67,17 @@ class [[nodiscard("a read does nothing until it is awaited")]] ReadBufferOperati
 /// What `write` gives: Node's answer as a bool, and a wait for room.
 class WriteResult {
  public:
-  WriteResult(detail::ConnectionRef connection, bool room, bool refused) noexcept
-      : connection_(std::move(connection)), room_(room), refused_(refused) {}
-  operator bool() const noexcept { return room_; }
+  WriteResult(detail::ConnectionRef connection, detail::Sent sent) noexcept
+      : connection_(std::move(connection)), sent_(sent) {}
+  operator bool() const noexcept { return sent_ == detail::Sent::Taken; }
   detail::EventAwaiter operator co_await() const noexcept {
-    return detail::EventAwaiter(connection_, detail::SocketEvent::Drain, refused_);
+    return detail::EventAwaiter(connection_, detail::SocketEvent::Drain, true,
+                                sent_ == detail::Sent::Refused);
   }
 
  private:
   detail::ConnectionRef connection_;
-  bool room_;
-  bool refused_;
+  detail::Sent sent_;
 };
 
 /// What `end` and `closed` give: a wait that may be left out.
@@ -84,7 +86,8 @@ class SocketEnd {
   SocketEnd(detail::ConnectionRef connection, detail::SocketEvent event) noexcept
       : connection_(std::move(connection)), event_(event) {}
   detail::EventAwaiter operator co_await() const noexcept {
-    return detail::EventAwaiter(connection_, event_);
+    // What a coroutine does to clean up is not to be cancelled.
+    return detail::EventAwaiter(connection_, event_, event_ != detail::SocketEvent::Finish);
   }
 
  private:
@@ -97,7 +100,7 @@ class SocketEnd {
 ///
 /// Node: `net.Socket`. Reads and writes take effect at once, without passing the loop, where they can.
 /// An error of the socket destroys it and is thrown by whoever waits and by every later operation.
-/// Thread: the loop's.
+/// Thread: the loop's. Throws, all of it: Error ERR_WRONG_THREAD elsewhere and after the loop's end.
 class Socket {
  public:
   explicit Socket(leat::detail::Ref<detail::Connection> connection) noexcept
@@ -113,12 +116,13 @@ class Socket {
   /// Receives what is there, at most `size` bytes: an empty Buffer is the end of the stream.
   ReadBufferOperation read(std::size_t size = 65536, SignalRef signal = {}) const noexcept;
   /// Fills `buffer`. Throws: also Error ERR_STREAM_PREMATURE_CLOSE when the stream ends before.
-  /// Cancel: what was received so far is in `buffer` and lost to later reads.
+  /// Where it throws or is abandoned, what it has received is given to the next read.
   Task<> readExactly(std::span<std::byte> buffer, SignalRef signal = {}) const;
   /// Receives up to and including `delimiter`, at most `limit` bytes; the empty string at the end of the
   /// stream, and what came before it when the last piece has no delimiter. What lies behind the
   /// delimiter stays for the next read.
-  /// Throws: also RangeError ERR_OUT_OF_RANGE when `limit` bytes have none; they stay readable.
+  /// Throws: also RangeError ERR_OUT_OF_RANGE when `limit` bytes have none; they stay readable. Where it
+  /// throws or is abandoned, what it has received is given to the next read.
   Task<std::string> readUntil(std::string_view delimiter, std::size_t limit = 65536,
                               SignalRef signal = {}) const;
   /// Puts bytes back in front of what the next read gives. Node: `readable.unshift`.
@@ -136,13 +140,14 @@ class Socket {
   WriteResult write(const Buffer& bytes) const;
   /// The same for several pieces, in one system call where possible.
   WriteResult writev(std::span<const Buffer> pieces) const;
-  /// Ends the writing side once all is sent. Awaited: goes on when it is. Node: `socket.end()`.
+  /// Ends the writing side once all is sent. Awaited: goes on when it is, whatever the ambient signal
+  /// says. Node: `socket.end()`. Throws, when awaited: the socket's error, Error ERR_STREAM_DESTROYED.
   SocketEnd end() const;
   SocketEnd end(std::string_view bytes) const;
   /// Closes at once; what was not sent is dropped. Node: `socket.destroy(error)`.
-  void destroy(std::exception_ptr error = nullptr) const noexcept { connection_->destroy(std::move(error)); }
+  void destroy(std::exception_ptr error = nullptr) const;
   /// Closes with a reset. Node: `socket.resetAndDestroy()`.
-  void resetAndDestroy() const noexcept { connection_->reset(); }
+  void resetAndDestroy() const;
   /// Waits for the close phase in which the socket is closed, however that came about.
   SocketEnd closed() const;
 
@@ -158,8 +163,8 @@ class Socket {
   const Socket& setTimeout(D timeout) const;
   /// How many unsent bytes make `write` false. Default 16 KiB.
   const Socket& setHighWaterMark(std::size_t bytes) const noexcept;
-  const Socket& ref() const noexcept { return setReferenced(true); }
-  const Socket& unref() const noexcept { return setReferenced(false); }
+  const Socket& ref() const { return setReferenced(true); }
+  const Socket& unref() const { return setReferenced(false); }
 
   /// Node: `address()`, and `remoteAddress`, `remotePort`, `remoteFamily` in one. Empty when closed.
   SocketAddress localAddress() const noexcept;
@@ -184,9 +189,11 @@ class Socket {
   detail::Connection& connection() const noexcept { return *connection_; }
 
  private:
-  const Socket& setReferenced(bool to) const noexcept {
-    connection_->setReferenced(to);
-    return *this;
+  const Socket& setReferenced(bool to) const;
+  void setIdle(std::int32_t ms, detail::KeptCallback<> onTimeout) const;
+  /// What is closed may be told to close anywhere, as by a destructor that runs after the loop.
+  void checkThreadIfOpen() const {
+    if (!connection_->closed()) connection_->checkThread();
   }
   leat::detail::Ref<detail::Connection> connection_;
 };
@@ -204,28 +211,56 @@ inline ReadBufferOperation Socket::read(std::size_t size, SignalRef signal) cons
 }
 
 inline void Socket::unshift(Buffer bytes) const {
-  Buffer& unread = connection_->unread;
-  if (unread.size() == 0) {
-    unread = std::move(bytes);
-  } else {
-    std::string joined(bytes.view());
-    joined.append(unread.view());
-    unread = Buffer::adopt(std::move(joined));
-  }
+  connection_->checkThread();
+  connection_->putBack(std::move(bytes));
 }
 
 namespace detail {
 
 using SignalHold = Ref<AbortState>;
 
-inline Task<> readExactly(Socket socket, std::byte* data, std::size_t size, SignalHold signal) {
-  std::size_t done = 0;
-  while (done < size) {
-    const std::span<std::byte> rest(data + done, size - done);
+/// Received bytes of a read that wants more: put back for the next read where it fails or is abandoned.
+class Gathered {
+ public:
+  explicit Gathered(ConnectionRef connection) noexcept : connection_(std::move(connection)) {}
+  Gathered(const Gathered&) = delete;
+  Gathered& operator=(const Gathered&) = delete;
+  ~Gathered() {
+    if (!bytes.empty()) connection_->putBack(Buffer::adopt(std::move(bytes)));
+  }
+  std::string bytes;
+
+ private:
+  ConnectionRef connection_;
+};
+
+/// The same, where they are gathered in the caller's memory.
+class Filled {
+ public:
+  Filled(ConnectionRef connection, const std::byte* data) noexcept
+      : connection_(std::move(connection)), data_(data) {}
+  Filled(const Filled&) = delete;
+  Filled& operator=(const Filled&) = delete;
+  ~Filled() {
+    if (count > 0) connection_->putBack(Buffer::from(std::span(data_, count)));
+  }
+  std::size_t count = 0;
+
+ private:
+  ConnectionRef connection_;
+  const std::byte* data_;
+};
+
+inline Task<> readExactly(Socket socket, ConnectionRef connection, std::byte* data,
+                          std::size_t size, SignalHold signal) {
+  Filled filled(std::move(connection), data);
+  while (filled.count < size) {
+    const std::span<std::byte> rest(data + filled.count, size - filled.count);
     const std::size_t count = co_await socket.read(rest, SignalRef(signal.get()));
     if (count == 0) throw Error("Premature close", "ERR_STREAM_PREMATURE_CLOSE");
-    done += count;
+    filled.count += count;
   }
+  filled.count = 0;
 }
 
 /// Where `delimiter` ends in `text`, searched for from `from`; npos when it is not there.
@@ -234,70 +269,83 @@ inline std::size_t endOf(std::string_view text, std::string_view delimiter, std:
   return at == text.npos ? at : at + delimiter.size();
 }
 
-inline Task<std::string> readUntil(Socket socket, std::string delimiter, std::size_t limit,
-                                   SignalHold signal) {
-  std::string got;
+/// Whether `size` bytes, with a delimiter that ends at `end` or none, are within the limit.
+inline void checkLimit(std::size_t size, std::size_t end, std::size_t limit) {
+  if (end == std::string_view::npos ? size < limit : end <= limit) return;
+  throw RangeError("readUntil: no delimiter within the limit of " + std::to_string(limit) +
+                   " bytes");
+}
+
+/// From what is there already, without a copy of what lies behind; empty when that has no delimiter.
+inline std::string takeUntil(Connection& connection, std::string_view delimiter,
+                             std::size_t limit) {
+  Buffer& unread = connection.unread;
+  const std::size_t end = endOf(unread.view(), delimiter, 0);
+  checkLimit(unread.size(), end, limit);
+  if (end == std::string_view::npos) return {};
+  std::string line(unread.view().substr(0, end));
+  unread = unread.subarray(static_cast<std::ptrdiff_t>(end));
+  return line;
+}
+
+inline Task<std::string> readUntil(Socket socket, ConnectionRef connection, std::string delimiter,
+                                   std::size_t limit, SignalHold signal) {
+  std::string line;
+  connection->checkThread();
+  if (!connection->receiving()) line = takeUntil(*connection, delimiter, limit);
+  if (!line.empty()) co_return line;
+  Gathered gathered(connection);
+  std::string& got = gathered.bytes;
   for (;;) {
-    std::exception_ptr failure;
-    Buffer chunk;
-    try {
-      chunk = co_await socket.read(std::size_t{65536}, SignalRef(signal.get()));
-    } catch (...) {
-      failure = std::current_exception();
-    }
-    if (failure) {
-      // Nothing that was received is lost to a later read.
-      if (!got.empty()) socket.unshift(Buffer::adopt(std::move(got)));
-      std::rethrow_exception(failure);
-    }
-    if (chunk.size() == 0) co_return got;
+    const Buffer chunk = co_await socket.read(std::size_t{65536}, SignalRef(signal.get()));
+    if (chunk.empty()) co_return std::exchange(got, {});
     const std::size_t overlap = std::min(got.size(), delimiter.size() - 1);
     const std::size_t from = got.size() - overlap;
     got.append(chunk.view());
     const std::size_t end = endOf(got, delimiter, from);
-    if (end == got.npos ? got.size() >= limit : end > limit) {
-      socket.unshift(Buffer::adopt(std::move(got)));
-      throw RangeError("readUntil: no delimiter within the limit of " + std::to_string(limit) +
-                       " bytes");
-    }
+    checkLimit(got.size(), end, limit);
     if (end == got.npos) continue;
-    if (end < got.size()) socket.unshift(Buffer::from(std::string_view(got).substr(end)));
-    got.resize(end);
-    co_return got;
+    line = got.substr(0, end);
+    const Buffer whole = Buffer::adopt(std::exchange(got, {}));
+    connection->putBack(whole.subarray(static_cast<std::ptrdiff_t>(end)));
+    co_return line;
   }
 }
 
 }  // namespace detail
 
 inline Task<> Socket::readExactly(std::span<std::byte> buffer, SignalRef signal) const {
-  return detail::readExactly(*this, buffer.data(), buffer.size(), detail::SignalHold(signal.state()));
+  return detail::readExactly(*this, connection_, buffer.data(), buffer.size(),
+                             detail::SignalHold(signal.state()));
 }
 
 inline Task<std::string> Socket::readUntil(std::string_view delimiter, std::size_t limit,
                                            SignalRef signal) const {
   if (delimiter.empty()) throw TypeError("readUntil: the delimiter is empty");
-  return detail::readUntil(*this, std::string(delimiter), limit, detail::SignalHold(signal.state()));
+  return detail::readUntil(*this, connection_, std::string(delimiter), limit,
+                           detail::SignalHold(signal.state()));
 }
 
 // ---- writing ----
 
 inline WriteResult Socket::write(std::span<const std::byte> bytes) const {
-  const bool refused = connection_->refusesWrites();
-  return WriteResult(connection_, connection_->send(bytes), refused);
+  connection_->checkThread();
+  return WriteResult(connection_, connection_->send(bytes));
 }
 inline WriteResult Socket::write(std::string_view bytes) const {
   return write(std::as_bytes(std::span(bytes)));
 }
 inline WriteResult Socket::write(const Buffer& bytes) const {
-  const bool refused = connection_->refusesWrites();
-  return WriteResult(connection_, connection_->send(bytes.bytes(), &bytes), refused);
+  connection_->checkThread();
+  return WriteResult(connection_, connection_->send(bytes.bytes(), &bytes));
 }
 inline WriteResult Socket::writev(std::span<const Buffer> pieces) const {
-  const bool refused = connection_->refusesWrites();
-  return WriteResult(connection_, connection_->sendAll(pieces), refused);
+  connection_->checkThread();
+  return WriteResult(connection_, connection_->sendAll(pieces));
 }
 
 inline SocketEnd Socket::end() const {
+  checkThreadIfOpen();
   connection_->end();
   return SocketEnd(connection_, detail::SocketEvent::Finish);
 }
@@ -307,6 +355,15 @@ inline SocketEnd Socket::end(std::string_view bytes) const {
 }
 inline SocketEnd Socket::closed() const {
   return SocketEnd(connection_, detail::SocketEvent::Close);
+}
+
+inline void Socket::destroy(std::exception_ptr error) const {
+  checkThreadIfOpen();
+  connection_->destroy(std::move(error));
+}
+inline void Socket::resetAndDestroy() const {
+  checkThreadIfOpen();
+  connection_->reset();
 }
 
 // ---- options ----
@@ -324,16 +381,32 @@ const Socket& Socket::setKeepAlive(bool enable, D initialDelay) const {
   return *this;
 }
 
+namespace detail {
+
+template <Duration D>
+std::int32_t idleMs(const D& timeout) noexcept {
+  return leat::detail::milliseconds(timeout) > 0 ? leat::detail::timerMs(timeout) : 0;
+}
+
+}  // namespace detail
+
 template <Duration D, class F>
 const Socket& Socket::setTimeout(D timeout, F&& onTimeout) const {
-  const std::int32_t ms = leat::detail::milliseconds(timeout) <= 0 ? 0 : leat::detail::timerMs(timeout);
-  connection_->setIdleTimeout(ms, leat::detail::bindCallback(std::forward<F>(onTimeout)));
+  setIdle(detail::idleMs(timeout), detail::KeptCallback<>(std::forward<F>(onTimeout)));
   return *this;
 }
 template <Duration D>
 const Socket& Socket::setTimeout(D timeout) const {
-  const std::int32_t ms = leat::detail::milliseconds(timeout) <= 0 ? 0 : leat::detail::timerMs(timeout);
-  connection_->setIdleTimeout(ms, nullptr);
+  setIdle(detail::idleMs(timeout), {});
+  return *this;
+}
+inline void Socket::setIdle(std::int32_t ms, detail::KeptCallback<> onTimeout) const {
+  checkThreadIfOpen();
+  if (!connection_->closed()) connection_->idle().set(ms, std::move(onTimeout));
+}
+inline const Socket& Socket::setReferenced(bool to) const {
+  checkThreadIfOpen();
+  connection_->setReferenced(to);
   return *this;
 }
 
@@ -342,9 +415,7 @@ inline const Socket& Socket::setHighWaterMark(std::size_t bytes) const noexcept 
   return *this;
 }
 
-inline SocketAddress Socket::localAddress() const noexcept {
-  return detail::localAddressOf(fd());
-}
+inline SocketAddress Socket::localAddress() const noexcept { return detail::localAddressOf(fd()); }
 inline SocketAddress Socket::remoteAddress() const noexcept {
   return detail::remoteAddressOf(fd());
 }

@@ -3,18 +3,17 @@
 
 #include "../order.hpp"
 
-#include "../process_events.hpp"
 
 #include <algorithm>
 
 namespace order {
 namespace {
 
+using Registrations = std::vector<AbortRegistration>;
+
 // JavaScript's listeners live as long as their signal; these as long as the case.
-std::vector<AbortRegistration>& registrations() {
-  static std::vector<AbortRegistration> all;
-  return all;
-}
+Registrations* current = nullptr;
+Registrations& registrations() { return *current; }
 template <class F>
 std::size_t on(const AbortSignal& signal, F f) {
   registrations().push_back(signal.onAbort(std::move(f)));
@@ -29,17 +28,19 @@ std::string words(std::string text) {
 }
 const char* yesNo(bool yes) { return yes ? "true" : "false"; }
 void sayUncaught(Log log) {
-  onUncaughtException([log](std::exception_ptr e, ExceptionOrigin) { log("uncaught-", message(e)); });
+  process::on<"uncaughtException">([log](std::exception_ptr e, ExceptionOrigin) { log("uncaught-", message(e)); });
 }
 
-/// Removes the listeners of the case before.
+/// Cases with listeners.
 class AbortCases {
  public:
   explicit AbortCases(Cases& add) : add_(add) {}
   template <class F>
   void operator()(const char* name, F body) {
     add_(name, [body](Log log) {
-      registrations().clear();
+      auto kept = std::make_shared<Registrations>();
+      current = kept.get();
+      keepUntilEnd(std::move(kept));
       body(log);
     });
   }

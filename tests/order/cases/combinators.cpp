@@ -5,7 +5,6 @@
 
 #include "../order.hpp"
 
-#include "../process_events.hpp"
 
 namespace order {
 namespace {
@@ -71,7 +70,7 @@ constexpr auto joined = [](const auto& values) { return show(values); };
 
 void chain(Log log) { (void)P().then(log.say("t1")).then(log.say("t2")); }
 void sayUnhandled(Log log) {
-  onUnhandledRejection([log](std::exception_ptr e) { log("unhandled-", message(e)); });
+  process::on<"unhandledRejection">([log](std::exception_ptr e) { log("unhandled-", message(e)); });
 }
 
 void allCases(Cases& add) {

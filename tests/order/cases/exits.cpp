@@ -3,7 +3,6 @@
 
 #include "../order.hpp"
 
-#include "../process_events.hpp"
 
 namespace order {
 namespace {
@@ -12,10 +11,10 @@ Promise<> P() { return Promise<>::resolve(); }
 void fail(const char* text) { throw error(text); }
 void reject(const char* text) { (void)Promise<>::reject(error(text)); }
 void sayExit(Log log) {
-  onExit([log](int code) { log("exit", code); });
+  process::on<"exit">([log](int code) { log("exit", code); });
 }
 void sayUncaught(Log log) {
-  onUncaughtException([log](std::exception_ptr e, ExceptionOrigin) { log("uncaught-", message(e)); });
+  process::on<"uncaughtException">([log](std::exception_ptr e, ExceptionOrigin) { log("uncaught-", message(e)); });
 }
 const char* name(ExceptionOrigin origin) {
   return origin == ExceptionOrigin::UnhandledRejection ? "unhandledRejection" : "uncaughtException";
@@ -88,7 +87,7 @@ void rejections(Cases& add) {
   });
   add("handled rejections end well", [](Log log) {
     sayExit(log);
-    onUnhandledRejection([log](std::exception_ptr e) { log("unhandled-", message(e)); });
+    process::on<"unhandledRejection">([log](std::exception_ptr e) { log("unhandled-", message(e)); });
     reject("x");
     setImmediate(log.say("immediate"));
   });
@@ -96,14 +95,14 @@ void rejections(Cases& add) {
 
 void handlersThatThrow(Cases& add) {
   const auto throwingUnhandled = [](Log log) {
-    onUnhandledRejection([log](std::exception_ptr e) {
+    process::on<"unhandledRejection">([log](std::exception_ptr e) {
       log("unhandled-", message(e));
       fail("y");
     });
   };
   add("the handler of exceptions throws", [](Log log) {
     sayExit(log);
-    onUncaughtException([log](std::exception_ptr e, ExceptionOrigin) {
+    process::on<"uncaughtException">([log](std::exception_ptr e, ExceptionOrigin) {
       log("uncaught-", message(e));
       fail("y");
     });
@@ -118,7 +117,7 @@ void handlersThatThrow(Cases& add) {
   });
   add("the handler of rejections throws, and that is handled", [throwingUnhandled](Log log) {
     sayExit(log);
-    onUncaughtException([log](std::exception_ptr e, ExceptionOrigin origin) {
+    process::on<"uncaughtException">([log](std::exception_ptr e, ExceptionOrigin origin) {
       log("uncaught-", message(e), "-", name(origin));
     });
     throwingUnhandled(log);
@@ -127,7 +126,7 @@ void handlersThatThrow(Cases& add) {
   });
   add("the monitor does not handle", [](Log log) {
     sayExit(log);
-    onUncaughtExceptionMonitor([log](std::exception_ptr e, ExceptionOrigin origin) {
+    process::on<"uncaughtExceptionMonitor">([log](std::exception_ptr e, ExceptionOrigin origin) {
       log("monitor-", message(e), "-", name(origin));
     });
     setImmediate([] { fail("x"); });
@@ -138,7 +137,7 @@ void ends(Cases& add) {
   add("beforeExit may arrange for more", [](Log log) {
     static int n;
     n = 0;
-    onBeforeExit([log](int code) {
+    process::on<"beforeExit">([log](int code) {
       log("beforeExit", code);
       if (++n < 3) setTimeout([log] { log("timer", n); }, 1);
     });
@@ -146,48 +145,62 @@ void ends(Cases& add) {
     setImmediate(log.say("immediate"));
   });
   add("beforeExit with a promise and a tick only", [](Log log) {
-    onBeforeExit([log, n = 0](int) mutable {
+    process::on<"beforeExit">([log, n = 0](int) mutable {
       log("beforeExit");
       if (++n > 1) return;
       (void)P().then(log.say("micro"));
       nextTick(log.say("tick"));
     });
-    onExit([log](int) { log("exit"); });
+    process::on<"exit">([log](int) { log("exit"); });
   });
   add("exit is synchronous", [](Log log) {
-    onExit([log](int) {
+    process::on<"exit">([log](int) {
       log("exit");
       setTimeout(log.say("never"), 1);
       setImmediate(log.say("never"));
-      (void)P().then(log.say("never"));
       nextTick(log.say("never"));
     });
     (void)P().then(log.say("micro"));
   });
   add("process.exitCode", [](Log log) {
-    onBeforeExit([log](int code) { log("beforeExit", code); });
+    process::on<"beforeExit">([log](int code) { log("beforeExit", code); });
     sayExit(log);
-    EventLoop::current().setExitCode(3);
+    process::setExitCode(3);
   });
   add("process.exitCode set by exit", [](Log log) {
-    onExit([log](int code) {
+    process::on<"exit">([log](int code) {
       log("exit", code);
-      EventLoop::current().setExitCode(5);
+      process::setExitCode(5);
     });
   });
   add("an exception beats process.exitCode", [](Log log) {
     sayExit(log);
-    EventLoop::current().setExitCode(3);
+    process::setExitCode(3);
     setImmediate([] { fail("x"); });
   });
   add("exit throws", [](Log log) {
-    onExit([log](int) {
+    process::on<"exit">([log](int) {
       log("exit");
       fail("x");
     });
   });
+  add("exit throws, and that is handled", [](Log log) {
+    sayUncaught(log);
+    process::on<"exit">([log](int code) {
+      log("exit", code);
+      fail("x");
+    });
+  });
+  add("beforeExit throws, and that is handled", [](Log log) {
+    sayUncaught(log);
+    process::on<"beforeExit">([log, n = 0](int) mutable {
+      log("beforeExit");
+      if (++n == 1) fail("x");
+    });
+    sayExit(log);
+  });
   add("beforeExit throws", [](Log log) {
-    onBeforeExit([log](int) {
+    process::on<"beforeExit">([log](int) {
       log("beforeExit");
       fail("x");
     });
@@ -195,9 +208,46 @@ void ends(Cases& add) {
   });
 }
 
+void leaving(Cases& add) {
+  add("process.exit in a timer", [](Log log) {
+    process::on<"beforeExit">(log.say("never"));
+    sayExit(log);
+    const auto timer = [log] {
+      nextTick(log.say("never"));
+      (void)P().then(log.say("never"));
+      process::exit(5);
+    };
+    setTimeout(timer, 1);
+    setTimeout(log.say("never"), 1);
+  });
+  add("process.exit in an exit listener", [](Log log) {
+    process::on<"exit">([log](int code) {
+      log("exit", code);
+      process::exit(3);
+    });
+    process::on<"exit">([log](int code) { log("second", code); });
+  });
+  add("process.exit in a microtask of main", [](Log log) {
+    sayExit(log);
+    (void)P().then([log] {
+      log("micro");
+      process::setExitCode(5);
+      process::exit();
+    });
+    (void)P().then(log.say("never"));
+    nextTick(log.say("tick"));
+  });
+  add("two listeners of one event", [](Log log) {
+    process::on<"beforeExit">(log.say("beforeExit-a"));
+    process::on<"exit">(log.say("exit-a"));
+    process::on<"beforeExit">(log.say("beforeExit-b"));
+    process::on<"exit">(log.say("exit-b"));
+  });
+}
+
 void holding(Cases& add) {
   const auto sayEnd = [](Log log) {
-    onExit([log](int) { log("exit"); });
+    process::on<"exit">([log](int) { log("exit"); });
   };
   add("an unreferenced timer, interval and immediate do not hold", [sayEnd](Log log) {
     setTimeout(log.say("never"), 60000).unref();
@@ -210,7 +260,6 @@ void holding(Cases& add) {
   });
   add("a pending promise does not hold", [](Log log) {
     static auto never = Promise<>::withResolvers();
-    never = Promise<>::withResolvers();
     const auto waiting = [](Log l, Promise<> p) -> Promise<> {
       l("waiting");
       co_await p;
@@ -319,6 +368,7 @@ void exitCases(Cases& add) {
   rejections(add);
   handlersThatThrow(add);
   ends(add);
+  leaving(add);
   holding(add);
   starvation(add);
 }

@@ -119,7 +119,6 @@ module.exports = (order, {busy}) => {
       log('exit');
       setTimeout(log.say('never'), 1);
       setImmediate(log.say('never'));
-      P().then(log.say('never'));
       process.nextTick(log.say('never'));
     });
     P().then(log.say('micro'));
@@ -139,6 +138,38 @@ module.exports = (order, {busy}) => {
   });
   order('exit throws', (log) => {
     process.on('exit', () => { log('exit'); fail('x'); });
+  });
+  order('exit throws, and that is handled', (log) => {
+    process.on('uncaughtException', (e) => log('uncaught-', e.message));
+    process.on('exit', (code) => { log('exit', code); fail('x'); });
+  });
+  order('beforeExit throws, and that is handled', (log) => {
+    process.on('uncaughtException', (e) => log('uncaught-', e.message));
+    let n = 0;
+    process.on('beforeExit', () => { log('beforeExit'); if (++n === 1) fail('x'); });
+    process.on('exit', (code) => log('exit', code));
+  });
+  order('process.exit in a timer', (log) => {
+    process.on('beforeExit', log.say('never'));
+    process.on('exit', (code) => log('exit', code));
+    setTimeout(() => { process.nextTick(log.say('never')); P().then(log.say('never')); process.exit(5); }, 1);
+    setTimeout(log.say('never'), 1);
+  });
+  order('process.exit in an exit listener', (log) => {
+    process.on('exit', (code) => { log('exit', code); process.exit(3); });
+    process.on('exit', (code) => log('second', code));
+  });
+  order('process.exit in a microtask of main', (log) => {
+    process.on('exit', (code) => log('exit', code));
+    P().then(() => { log('micro'); process.exitCode = 5; process.exit(); });
+    P().then(log.say('never'));
+    process.nextTick(log.say('tick'));
+  });
+  order('two listeners of one event', (log) => {
+    for (const name of ['a', 'b']) {
+      process.on('beforeExit', log.say(`beforeExit-${name}`));
+      process.on('exit', log.say(`exit-${name}`));
+    }
   });
   order('beforeExit throws', (log) => {
     process.on('beforeExit', () => { log('beforeExit'); fail('x'); });

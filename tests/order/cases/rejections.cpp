@@ -3,7 +3,6 @@
 
 #include "../order.hpp"
 
-#include "../process_events.hpp"
 
 namespace order {
 namespace {
@@ -17,16 +16,16 @@ void onIo(F f) {
   EventLoop::current().post(std::move(f));
 }
 void sayUnhandled(Log log) {
-  onUnhandledRejection([log](std::exception_ptr e) { log("unhandled-", message(e)); });
+  process::on<"unhandledRejection">([log](std::exception_ptr e) { log("unhandled-", message(e)); });
 }
 const char* name(ExceptionOrigin origin) {
   return origin == ExceptionOrigin::UnhandledRejection ? "unhandledRejection" : "uncaughtException";
 }
 void sayUncaught(Log log) {
-  onUncaughtException([log](std::exception_ptr e, ExceptionOrigin) { log("uncaught-", message(e)); });
+  process::on<"uncaughtException">([log](std::exception_ptr e, ExceptionOrigin) { log("uncaught-", message(e)); });
 }
 void sayUncaughtAndOrigin(Log log) {
-  onUncaughtException([log](std::exception_ptr e, ExceptionOrigin origin) {
+  process::on<"uncaughtException">([log](std::exception_ptr e, ExceptionOrigin origin) {
     log("uncaught-", message(e), "-", name(origin));
   });
 }
@@ -60,7 +59,7 @@ void reporting(Cases& add) {
   });
   add("a handler added by an immediate comes too late", [](Log log) {
     sayUnhandled(log);
-    onRejectionHandled(log.say("rejectionHandled"));
+    process::on<"rejectionHandled">(log.say("rejectionHandled"));
     const Promise<> p = R("r");
     setImmediate([p, log] {
       log("immediate");
@@ -132,7 +131,7 @@ void reporting(Cases& add) {
 
 void reportingLate(Cases& add) {
   add("what the handler queues comes before the next callback", [](Log log) {
-    onUnhandledRejection([log](std::exception_ptr e) {
+    process::on<"unhandledRejection">([log](std::exception_ptr e) {
       const std::string text = message(e);
       log("unhandled-", text);
       nextTick([log, text] { log("tick-of-", text); });
@@ -146,7 +145,7 @@ void reportingLate(Cases& add) {
     setImmediate(log.say("immediate"));
   });
   add("a rejection made by the handler is reported too", [](Log log) {
-    onUnhandledRejection([log, n = 0](std::exception_ptr e) mutable {
+    process::on<"unhandledRejection">([log, n = 0](std::exception_ptr e) mutable {
       log("unhandled-", message(e));
       if (++n < 3) reject(n == 1 ? "r1" : "r2");
     });
@@ -155,16 +154,16 @@ void reportingLate(Cases& add) {
   });
   add("a catch added by the handler", [](Log log) {
     const Promise<> p = R("a");
-    onUnhandledRejection([log, p](std::exception_ptr e) {
+    process::on<"unhandledRejection">([log, p](std::exception_ptr e) {
       log("unhandled-", message(e));
       (void)p.catch_(log.say("caught"));
     });
-    onRejectionHandled(log.say("rejectionHandled"));
+    process::on<"rejectionHandled">(log.say("rejectionHandled"));
     setImmediate(log.say("immediate"));
   });
   add("handled late twice, of two promises", [](Log log) {
     sayUnhandled(log);
-    onRejectionHandled(log.say("rejectionHandled"));
+    process::on<"rejectionHandled">(log.say("rejectionHandled"));
     const Promise<> a = R("a");
     const Promise<> b = R("b");
     setImmediate([a, b, log] {
@@ -346,7 +345,7 @@ void exceptionsOfImmediates(Cases& add) {
     setImmediate(log.say("immediate2"));
   });
   add("the handler queues a tick and a microtask", [](Log log) {
-    onUncaughtException([log](std::exception_ptr e, ExceptionOrigin) {
+    process::on<"uncaughtException">([log](std::exception_ptr e, ExceptionOrigin) {
       log("uncaught-", message(e));
       nextTick(log.say("tick-of-handler"));
       (void)P().then(log.say("micro-of-handler"));
@@ -356,7 +355,7 @@ void exceptionsOfImmediates(Cases& add) {
   });
   add("the monitor is told first", [](Log log) {
     sayUncaught(log);
-    onUncaughtExceptionMonitor([log](std::exception_ptr e, ExceptionOrigin origin) {
+    process::on<"uncaughtExceptionMonitor">([log](std::exception_ptr e, ExceptionOrigin origin) {
       log("monitor-", message(e), "-", name(origin));
     });
     setImmediate([] { fail("a"); });

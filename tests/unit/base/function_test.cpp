@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <leat/base/function.hpp>
 
-#include <array>
 #include <leat_test.hpp>
+#include <array>
 #include <memory>
 #include <string>
 
@@ -39,11 +39,11 @@ TEST_CASE("a function owns a callable that only moves, small or big, and destroy
 }
 
 TEST_CASE("arguments pass through a function without a copy") {
-  Function<std::string(std::unique_ptr<int>, std::string&)> f =
-      [](std::unique_ptr<int> p, std::string& s) {
-        s += "!";
-        return s + std::to_string(*p);
-      };
+  Function<std::string(std::unique_ptr<int>, std::string&)> f = [](std::unique_ptr<int> p,
+                                                                   std::string& s) {
+    s += "!";
+    return s + std::to_string(*p);
+  };
   std::string text = "a";
   REQUIRE(f(std::make_unique<int>(4), text) == "a!4");
   REQUIRE(text == "a!");

@@ -35,7 +35,8 @@ TEST_CASE("the last handle disposes of the object") {
     REQUIRE(c == a);
     a = nullptr;
     REQUIRE(live == 1);
-    c = c;
+    const Ref<Thing>& same = c;
+    c = same;
     REQUIRE(live == 1);
   }
   REQUIRE(live == 0);

@@ -49,7 +49,7 @@ TEST_CASE("a result of something that only moves") {
 }
 
 TEST_CASE("a result is copied when its value can be, and assigned") {
-  auto a = Result<std::string>::success(40, 'x');
+  auto a = Result<std::string>::success(std::size_t{40}, 'x');
   auto b = a;
   REQUIRE(b.value() == a.value());
   a = Result<std::string>::failure(std::make_exception_ptr(std::logic_error("e")));

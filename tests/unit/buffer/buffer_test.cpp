@@ -51,9 +51,10 @@ TEST_CASE("alloc gives zeros, whatever the size") {
 
 TEST_CASE("a size that no memory has is a RangeError, as a negative one is in Node") {
   REQUIRE_THROWS_AS(Buffer::alloc(static_cast<std::size_t>(-1)), leat::RangeError);
-  REQUIRE_THROWS_WITH(Buffer::allocUnsafe(static_cast<std::size_t>(-1)),
-                      containsText("The value of \"size\" is out of range. It must be >= 0 && <= ") &&
-                          containsText("Received -1"));
+  REQUIRE_THROWS_WITH(
+      Buffer::allocUnsafe(static_cast<std::size_t>(-1)),
+      containsText("The value of \"size\" is out of range. It must be >= 0 && <= ") &&
+          containsText("Received -1"));
 }
 
 TEST_CASE("from copies text, bytes, numbers and buffers") {
@@ -119,7 +120,7 @@ TEST_CASE("a slice keeps the bytes after the buffer has gone") {
 TEST_CASE("a buffer that was moved from is empty") {
   Buffer buffer = Buffer::from("text");
   const Buffer other = std::move(buffer);
-  CHECK(buffer.empty());         // NOLINT: that is the point
+  CHECK(buffer.empty());  // NOLINT: that is the point
   CHECK(buffer.data() == nullptr);
   CHECK(other.unique());
   Buffer third = Buffer::from("old");
@@ -235,8 +236,9 @@ TEST_CASE("copy moves as many bytes as there is room for") {
   CHECK(b.copy(target, 1, 2, 1) == 0);
   CHECK(b.copy(target, 0, 5) == 0);
   CHECK_THROWS_AS(b.copy(target, 0, 6), leat::RangeError);
-  CHECK_THROWS_WITH(b.copy(target, 0, 9),
-                    "The value of \"sourceStart\" is out of range. It must be >= 0 && <= 5. Received 9");
+  CHECK_THROWS_WITH(
+      b.copy(target, 0, 9),
+      "The value of \"sourceStart\" is out of range. It must be >= 0 && <= 5. Received 9");
   const Buffer whole = Buffer::from("abcdef");
   CHECK(whole.copy(whole, 2) == 4);
   CHECK(whole == "ababcd");

@@ -30,7 +30,9 @@ TEST_CASE("listeners are called inside abort, in order, while they are registere
   std::string trace;
   auto a = controller.signal().onAbort([&] { trace += 'a'; });
   auto b = controller.signal().onAbort([&] { trace += 'b'; });
-  { auto gone = controller.signal().onAbort([&] { trace += 'x'; }); }
+  {
+    auto gone = controller.signal().onAbort([&] { trace += 'x'; });
+  }
   auto off = controller.signal().onAbort([&] { trace += 'y'; });
   off.off();
   auto c = controller.signal().onAbort([&] { trace += 'c'; });
@@ -73,7 +75,9 @@ TEST_CASE("a listener that comes after the abort is called in a microtask, unles
   auto signal = AbortSignal::abort();
   int calls = 0;
   auto kept = signal.onAbort([&] { ++calls; });
-  { auto dropped = signal.onAbort([&] { calls += 10; }); }
+  {
+    auto dropped = signal.onAbort([&] { calls += 10; });
+  }
   REQUIRE(calls == 0);
   queues.drain();
   REQUIRE(calls == 1);
@@ -97,7 +101,9 @@ TEST_CASE("a combined signal follows the first of its sources, after their liste
 
 TEST_CASE("a combined signal that goes leaves its sources") {
   AbortController source;
-  { auto any = AbortSignal::any(source.signal(), source.signal()); }
+  {
+    auto any = AbortSignal::any(source.signal(), source.signal());
+  }
   REQUIRE(source.signal().state()->followers.empty());
   source.abort();
   REQUIRE(source.signal().aborted());

@@ -102,7 +102,8 @@ TEST_CASE("asResult of a promise refers to the value of an lvalue and takes that
     REQUIRE(&seen.value() == &promise.state().value);
     auto failed = co_await asResult(Promise<>::reject(std::runtime_error("no")));
     REQUIRE_FALSE(failed.ok());
-    auto moved = co_await asResult(Promise<std::unique_ptr<int>>::resolve(std::make_unique<int>(1)));
+    auto moved =
+        co_await asResult(Promise<std::unique_ptr<int>>::resolve(std::make_unique<int>(1)));
     REQUIRE(**moved == 1);
   };
   Running<> running(body());

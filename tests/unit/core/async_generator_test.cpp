@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include <leat/core/async_generator.hpp>
 #include <leat/core/as_result.hpp>
+#include <leat/core/async_generator.hpp>
 #include <leat/core/event.hpp>
 #include <leat/core/with_context.hpp>
 
@@ -101,7 +101,9 @@ TEST_CASE("a generator does not start before the first next, and may be dropped 
   QueueFixture queues;
   int live = 0;
   ManualResetEvent gate;
-  { auto unused = waiting(gate, live); }
+  {
+    auto unused = waiting(gate, live);
+  }
   auto body = [&](int steps) -> Task<> {
     auto generator = waiting(gate, live);
     REQUIRE(live == 0);
@@ -223,7 +225,9 @@ TEST_CASE("generators consume generators, and long chains of tasks inside are to
     auto value = co_await generator.next();
     co_return *value;
   };
-  { Running<int> abandoned(body()); }
+  {
+    Running<int> abandoned(body());
+  }
   Running<int> running(body());
   gate.resolve();
   queues.drain();

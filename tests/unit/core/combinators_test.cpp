@@ -46,8 +46,8 @@ TEST_CASE("all of a pack gives a tuple in the order of the inputs") {
   QueueFixture queues;
   auto gate = Promise<>::withResolvers();
   int x = 9;
-  auto both = leat::all(after(gate.promise, 1), taskOf(2), std::string("three"), Promise<>::resolve(),
-                        unique(5), Promise<int&>::resolve(x));
+  auto both = leat::all(after(gate.promise, 1), taskOf(2), std::string("three"),
+                        Promise<>::resolve(), unique(5), Promise<int&>::resolve(x));
   queues.drain();
   REQUIRE(both.status() == PromiseStatus::Pending);
   gate.resolve();

@@ -118,6 +118,64 @@ TEST_CASE("enterWith lasts to the end of the callback and goes on into what it s
   REQUIRE(trace == "a3 c-1 b3 d-1 ");
 }
 
+TEST_CASE("which store a callback sees: Node's answers") {
+  QueueFixture queues;
+  AsyncLocalStorage<int> storage;
+  std::string trace;
+  auto note = [&](char c) { trace += c + std::to_string(storeOf(storage)) + " "; };
+  storage.run(1, [&] {
+    storage.exit([&] { note('a'); });
+    note('b');
+    try {
+      storage.run(2, [] { throw 1; });
+    } catch (int) {
+      note('c');
+    }
+  });
+  (void)storage.run(4, [&] {
+    return Promise<int>::reject(1)
+        .catch_([&] {
+          note('r');
+          return 1;
+        })
+        .finally([&] { note('f'); })
+        .then([&] { note('g'); });
+  });
+  // A reaction has the store of where it was added, not of who settles.
+  auto resolvers = Promise<>::withResolvers();
+  (void)storage.run(5, [&] { return resolvers.promise.then([&] { note('h'); }); });
+  storage.run(6, [&] { resolvers.resolve(); });
+  // A listener has the store of who aborts.
+  AbortController controller;
+  auto listener = storage.run(8, [&] { return controller.signal().onAbort([&] { note('l'); }); });
+  storage.run(9, [&] { controller.abort(); });
+  queues.drain();
+  REQUIRE(trace == "a-1 b1 c1 l9 r4 h5 f4 g4 ");
+}
+
+TEST_CASE(
+    "enterWith before the first await reaches the caller of an async function, after it not") {
+  QueueFixture queues;
+  AsyncLocalStorage<int> storage;
+  std::string trace;
+  auto note = [&](char c) { trace += c + std::to_string(storeOf(storage)) + " "; };
+  auto body = [&]() -> Promise<> {
+    storage.enterWith(5);
+    note('a');
+    co_await tick();
+    storage.enterWith(6);
+    note('b');
+  };
+  (void)tick().then([&] {
+    storage.enterWith(1);
+    auto promise = body();
+    note('c');
+    (void)promise.then([&] { note('d'); });
+  });
+  queues.drain();
+  REQUIRE(trace == "a5 c5 b6 d5 ");
+}
+
 TEST_CASE("a handle keeps a store alive beyond its context") {
   AsyncLocalStorage<std::string> storage;
   leat::StoreHandle<std::string> handle;

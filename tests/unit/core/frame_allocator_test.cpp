@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <leat/core/frame_allocator.hpp>
 
-#include <cstring>
 #include <leat_test.hpp>
+#include <cstring>
 #include <thread>
 #include <vector>
 

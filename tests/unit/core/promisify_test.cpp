@@ -105,8 +105,8 @@ TEST_CASE("callbackify of a task without a value, and a callback that throws") {
 
 TEST_CASE("callbackify moves a value that only moves") {
   QueueFixture queues;
-  auto make = leat::callbackify(
-      []() -> Task<std::unique_ptr<int>> { co_return std::make_unique<int>(6); });
+  auto make =
+      leat::callbackify([]() -> Task<std::unique_ptr<int>> { co_return std::make_unique<int>(6); });
   int seen = 0;
   make([&](std::exception_ptr, std::unique_ptr<int> value) { seen = *value; });
   queues.drain();

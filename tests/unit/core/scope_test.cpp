@@ -108,9 +108,7 @@ TEST_CASE("an abort from outside flows in") {
     (void)scope.spawn(stubborn(trace));
     co_return;
   };
-  auto body = [&]() -> Task<> {
-    co_await leat::withSignal(controller.signal(), scoped(inside));
-  };
+  auto body = [&]() -> Task<> { co_await leat::withSignal(controller.signal(), scoped(inside)); };
   Running<> running(body());
   queues.drain();
   REQUIRE_FALSE(running.done());
@@ -225,6 +223,23 @@ TEST_CASE("anyScoped passes over failures, and aggregates them when all fail") {
   queues.drain();
   REQUIRE_THROWS_AS(none.get(), leat::AggregateError);
   REQUIRE(queues.unhandled.empty());
+}
+
+TEST_CASE("raceScoped and anyScoped over ranges") {
+  QueueFixture queues;
+  ManualResetEvent gate;
+  std::string trace;
+  std::vector<Task<int>> runners;
+  runners.push_back(stubborn(trace));
+  runners.push_back(waitFor(gate, 2));
+  Running<int> first(leat::raceScoped(std::move(runners)));
+  std::vector<Task<int>> none;
+  Running<int> empty(leat::anyScoped(std::move(none)));
+  gate.set();
+  queues.drain();
+  REQUIRE(first.get() == 2);
+  REQUIRE(trace == "ABORT_ERR ");
+  REQUIRE_THROWS_AS(empty.get(), leat::AggregateError);
 }
 
 TEST_CASE("an abort from outside ends raceScoped") {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Neither the number of awaits in a row nor the depth of a chain may show on the stack, in any build.
-#include <leat/core/async_generator.hpp>
 #include <leat/core/as_result.hpp>
+#include <leat/core/async_generator.hpp>
 #include <leat/core/combinators.hpp>
 #include <leat/core/mutex.hpp>
+#include <leat/core/promise_then.hpp>
 #include <leat/core/with_context.hpp>
 
+#include <memory>
 #include <queue_fixture.hpp>
 
 using leat::AsyncGenerator;
@@ -140,6 +142,26 @@ TEST_CASE("a hundred thousand coroutines hand a mutex on") {
   }
   queues.drain();
   REQUIRE(entered == deep);
+}
+
+TEST_CASE("a chain of a hundred thousand thens runs, breaks, and is dropped with the loop") {
+  enum End { Resolve, Break, Drop };
+  for (End end : {Resolve, Break, Drop}) {
+    auto resolvers = std::make_unique<std::optional<Promise<int>::Resolvers>>();
+    QueueFixture queues;
+    resolvers->emplace(Promise<int>::withResolvers());
+    {
+      Promise<int> last = (*resolvers)->promise;
+      for (int i = 0; i < deep; ++i) last = last.then([](int x) { return x + 1; });
+      last.state().markHandled();
+    }
+    if (end == Resolve) (*resolvers)->resolve(1);
+    if (end == Break) resolvers->reset();
+    queues.drain();
+    queues.queue.clear();
+    resolvers->reset();
+    REQUIRE(queues.unhandled.empty());
+  }
 }
 
 TEST_CASE("a hundred thousand inputs of all") {

@@ -22,19 +22,92 @@ namespace net = leat::net;
 namespace {
 
 std::vector<std::string> ipSeeds() {
-  return {"127.0.0.1", "0.0.0.0", "255.255.255.255", "256.1.1.1", "1.2.3", "1.2.3.4.5", "01.2.3.4",
-          "1.2.3.04", "1.2.3.", ".1.2.3", "1..2.3", "1.2.3.4 ", " 1.2.3.4", "1.2.3.4\n", "1e1.2.3.4",
-          "0x7f.1.1.1", "-1.2.3.4", "+1.2.3.4", "1.2.3.4%lo", "1.2.3.4:80", "127.1", "2130706433",
-          "::", "::1", ":", ":::", "1::", "1:", ":1", "::1::", "1::2::3", "fe80::1%eth0", "fe80::1%",
-          "fe80::1%a%b", "fe80::1%e th", "fe80::1%a-b.c:d", "fe80::1%_", "%lo", "::%lo", "::1%25lo",
-          "1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7::", "1:2:3:4:5:6:7:8::", "::2:3:4:5:6:7:8",
-          "::1:2:3:4:5:6:7:8", "1::3:4:5:6:7:8", "1:2:3:4::5:6:7:8", "1:2:3:4:5:6:7:8:9", "12345::",
-          "::12345", "g::", "::g", "ABCD:EF01::abcd", "::ffff:1.2.3.4", "::1.2.3.4", "1.2.3.4::",
-          "1::1.2.3.4", "::1.2.3.4:5", "::1.2.3", "::256.1.1.1", "::01.2.3.4", "::1.2.3.4%lo",
-          "1:2:3:4:5:6:1.2.3.4", "1:2:3:4:5:6:7:1.2.3.4", "1:2:3:4:5::1.2.3.4", "1:2:3:4:5:6::1.2.3.4",
-          "1:2:3:4:5:1.2.3.4", "::2:3:4:5:6:1.2.3.4", "::1:2:3:4:5:6:1.2.3.4", "[::1]", "[::1]:80", "",
-          "localhost", "::ffff:a.1.1.1", "::ffff:1.2.3.4.5", "::1234.1.1.1", "1:2:3:4:5:6:7:", "0:0:0:0:0:0:0:0",
-          "::0000", "::00000", "::ffff:127.0.0.1%1", "1:::2", "2001:db8::/32", "::1 ", "\t::1"};
+  return {"127.0.0.1",
+          "0.0.0.0",
+          "255.255.255.255",
+          "256.1.1.1",
+          "1.2.3",
+          "1.2.3.4.5",
+          "01.2.3.4",
+          "1.2.3.04",
+          "1.2.3.",
+          ".1.2.3",
+          "1..2.3",
+          "1.2.3.4 ",
+          " 1.2.3.4",
+          "1.2.3.4\n",
+          "1e1.2.3.4",
+          "0x7f.1.1.1",
+          "-1.2.3.4",
+          "+1.2.3.4",
+          "1.2.3.4%lo",
+          "1.2.3.4:80",
+          "127.1",
+          "2130706433",
+          "::",
+          "::1",
+          ":",
+          ":::",
+          "1::",
+          "1:",
+          ":1",
+          "::1::",
+          "1::2::3",
+          "fe80::1%eth0",
+          "fe80::1%",
+          "fe80::1%a%b",
+          "fe80::1%e th",
+          "fe80::1%a-b.c:d",
+          "fe80::1%_",
+          "%lo",
+          "::%lo",
+          "::1%25lo",
+          "1:2:3:4:5:6:7:8",
+          "1:2:3:4:5:6:7",
+          "1:2:3:4:5:6:7::",
+          "1:2:3:4:5:6:7:8::",
+          "::2:3:4:5:6:7:8",
+          "::1:2:3:4:5:6:7:8",
+          "1::3:4:5:6:7:8",
+          "1:2:3:4::5:6:7:8",
+          "1:2:3:4:5:6:7:8:9",
+          "12345::",
+          "::12345",
+          "g::",
+          "::g",
+          "ABCD:EF01::abcd",
+          "::ffff:1.2.3.4",
+          "::1.2.3.4",
+          "1.2.3.4::",
+          "1::1.2.3.4",
+          "::1.2.3.4:5",
+          "::1.2.3",
+          "::256.1.1.1",
+          "::01.2.3.4",
+          "::1.2.3.4%lo",
+          "1:2:3:4:5:6:1.2.3.4",
+          "1:2:3:4:5:6:7:1.2.3.4",
+          "1:2:3:4:5::1.2.3.4",
+          "1:2:3:4:5:6::1.2.3.4",
+          "1:2:3:4:5:1.2.3.4",
+          "::2:3:4:5:6:1.2.3.4",
+          "::1:2:3:4:5:6:1.2.3.4",
+          "[::1]",
+          "[::1]:80",
+          "",
+          "localhost",
+          "::ffff:a.1.1.1",
+          "::ffff:1.2.3.4.5",
+          "::1234.1.1.1",
+          "1:2:3:4:5:6:7:",
+          "0:0:0:0:0:0:0:0",
+          "::0000",
+          "::00000",
+          "::ffff:127.0.0.1%1",
+          "1:::2",
+          "2001:db8::/32",
+          "::1 ",
+          "\t::1"};
 }
 
 /// The seeds and what a few random strokes make of them. Always the same ones.
@@ -83,11 +156,12 @@ std::string askNode(const std::vector<std::string>& addresses) {
   for (const std::string& address : addresses) lines += hex(address) + "\n";
   REQUIRE(::write(file.get(), lines.data(), lines.size()) == static_cast<ssize_t>(lines.size()));
   const std::string command =
-      std::string("node -e \"const net = require('net');"
-                  "const lines = require('fs').readFileSync(process.argv[1], 'utf8').split('\\n');"
-                  "lines.pop();"
-                  "const text = lines.map((l) => Buffer.from(l, 'hex').toString('latin1'));"
-                  "console.log(text.map((t) => net.isIP(t)).join(''));\" ") +
+      std::string(
+          "node -e \"const net = require('net');"
+          "const lines = require('fs').readFileSync(process.argv[1], 'utf8').split('\\n');"
+          "lines.pop();"
+          "const text = lines.map((l) => Buffer.from(l, 'hex').toString('latin1'));"
+          "console.log(text.map((t) => net.isIP(t)).join(''));\" ") +
       name + " 2>/dev/null";
   FILE* pipe = ::popen(command.c_str(), "r");
   REQUIRE(pipe != nullptr);
@@ -113,8 +187,9 @@ TEST_CASE("isIP knows the addresses of both kinds") {
   for (const char* good : {"::", "1::", "::1.2.3.4", "1:2:3:4:5:6:7::", "::2:3:4:5:6:7:8",
                            "1:2:3:4:5:6:1.2.3.4", "ABCD:EF01::abcd"})
     CHECK(net::isIP(good) == 6);
-  for (const char* bad : {"", ":", ":::", "1:", ":1", "1:2:3:4:5:6:7:8::", "::12345", "::1%", "01.2.3.4",
-                          "1.2.3", "256.1.1.1", "1.2.3.4%lo", "1:2:3:4:5:6::1.2.3.4", "1::2::3"})
+  for (const char* bad :
+       {"", ":", ":::", "1:", ":1", "1:2:3:4:5:6:7:8::", "::12345", "::1%", "01.2.3.4", "1.2.3",
+        "256.1.1.1", "1.2.3.4%lo", "1:2:3:4:5:6::1.2.3.4", "1::2::3"})
     CHECK(net::isIP(bad) == 0);
   CHECK(net::isIP(std::string_view("1.2.3.4\0", 8)) == 0);
 }
@@ -127,15 +202,15 @@ TEST_CASE("isIP gives Node's answer for a thousand odd strings") {
     return;
   }
   REQUIRE(answer.size() == addresses.size());
-  int kinds[3] = {};
+  int valid = 0;
   for (std::size_t i = 0; i < addresses.size(); ++i) {
     INFO("address '" << addresses[i] << "'");
     CHECK(net::isIP(addresses[i]) == answer[i] - '0');
-    ++kinds[(answer[i] - '0') / 2 - (answer[i] == '0' ? 0 : 1)];
+    if (answer[i] != '0') ++valid;
   }
   // That the strokes leave enough of each kind.
-  CHECK(kinds[1] + kinds[2] > 100);
-  CHECK(kinds[0] > 300);
+  CHECK(valid > 100);
+  CHECK(addresses.size() - static_cast<std::size_t>(valid) > 300);
 }
 
 TEST_CASE("what isIP takes becomes an address, and the system agrees") {
@@ -225,7 +300,8 @@ TEST_CASE("Unix sockets have a path, abstract ones a name") {
 }
 
 TEST_CASE("a path that the system cannot take is refused with the reason") {
-  CHECK_THROWS_WITH(SocketAddress::ofPath(""), "The argument 'path' must not be empty. Received ''");
+  CHECK_THROWS_WITH(SocketAddress::ofPath(""),
+                    "The argument 'path' must not be empty. Received ''");
   CHECK_THROWS_WITH(SocketAddress::ofPath(std::string(108, 'x')),
                     containsText("must not be longer than 107 bytes. Received 'xxx"));
   CHECK_THROWS_WITH(SocketAddress::ofPath(std::string(109, '\0')),
@@ -261,9 +337,9 @@ TEST_CASE("parse reads what toString writes") {
   CHECK(SocketAddress::parse("1.2.3.4") == SocketAddress("1.2.3.4", 0));
   CHECK(SocketAddress::parse("::1") == SocketAddress("::1", 0));
   CHECK(SocketAddress::parse("[::1]") == SocketAddress("::1", 0));
-  for (const char* bad : {"", ":", "1.2.3.4:", "1.2.3.4:65536", "1.2.3.4:-1", "1.2.3.4:8x", "[::1", "[::1]x",
-                          "[::1]:", "[1.2.3.4]:1", "::1]:1", "[]", "example.org:80", "1.2.3.4:123456",
-                          "fe80::1%4294967296"})
+  for (const char* bad : {"", ":", "1.2.3.4:", "1.2.3.4:65536", "1.2.3.4:-1", "1.2.3.4:8x", "[::1",
+                          "[::1]x", "[::1]:", "[1.2.3.4]:1", "::1]:1", "[]", "example.org:80",
+                          "1.2.3.4:123456", "fe80::1%4294967296"})
     CHECK_FALSE(SocketAddress::parse(bad).has_value());
 }
 
@@ -280,7 +356,8 @@ TEST_CASE("addresses come from the system's form") {
         SocketAddress::ofPath(std::string_view("\0x", 2))}) {
     sockaddr_storage storage{};
     std::memcpy(&storage, address.data(), address.size());
-    CHECK(SocketAddress::from(reinterpret_cast<const sockaddr*>(&storage), address.size()) == address);
+    CHECK(SocketAddress::from(reinterpret_cast<const sockaddr*>(&storage), address.size()) ==
+          address);
   }
   sockaddr_storage odd{};
   odd.ss_family = AF_NETLINK;

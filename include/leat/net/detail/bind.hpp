@@ -11,7 +11,34 @@
 
 namespace leat::inline LEAT_ABI::net::detail {
 
-/// Owned copies of what the options viewed. No aggregate: g++ 12 would destroy it twice.
+/// The file of a Unix socket, removed with this.
+class SocketFile {
+ public:
+  SocketFile() noexcept = default;
+  explicit SocketFile(std::string path) noexcept : path_(std::move(path)) {}
+  SocketFile(SocketFile&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  SocketFile& operator=(SocketFile other) noexcept {
+    path_.swap(other.path_);
+    return *this;
+  }
+  ~SocketFile() {
+    if (!path_.empty()) (void)sys::unlink(path_.c_str());
+  }
+
+ private:
+  std::string path_;
+};
+
+/// A descriptor that listens. No aggregate: g++ 12 would destroy it twice.
+class BoundSocket {
+ public:
+  explicit BoundSocket(sys::UniqueFd listening) noexcept : fd(std::move(listening)) {}
+  sys::UniqueFd fd;
+  SocketFile file;
+  bool tcp = true;
+};
+
+/// Owned copies of what the options viewed.
 class BindTarget {
  public:
   BindTarget(std::string_view h, std::string_view p, int portNumber, int backlogSize, bool reuse,
@@ -23,8 +50,6 @@ class BindTarget {
         reusePort(reuse),
         ipv6Only(only6),
         signal(s.state()) {}
-  /// The file of a Unix socket that is not abstract; empty otherwise.
-  std::string file() const { return path.empty() || path[0] == '\0' ? std::string() : path; }
 
   std::string host;
   std::string path;
@@ -35,50 +60,66 @@ class BindTarget {
   leat::detail::Ref<leat::detail::AbortState> signal;
 };
 
+/// As Node words it: without a port that the system was to choose.
 [[noreturn]] inline void throwListen(int error, const SocketAddress& address) {
-  if (!address.isIP()) throw SystemError::ofAddress(error, "listen", address.toString(), -1, true);
-  throw SystemError::ofAddress(error, "listen", address.address(), address.port(), true);
+  const int port = address.isIP() && address.port() != 0 ? address.port() : -1;
+  const std::string text = address.isIP() ? address.address() : address.toString();
+  throw SystemError::ofAddress(error, "listen", text, port, true);
 }
 
-inline int setFlag(int fd, int level, int option, int value) noexcept {
-  return sys::setsockopt(fd, level, option, &value, sizeof value);
+inline int setFlag(int fd, int level, int option, bool value) noexcept {
+  const int number = value ? 1 : 0;
+  return sys::setsockopt(fd, level, option, &number, sizeof number);
 }
 
-inline sys::UniqueFd listenOn(const SocketAddress& address, const BindTarget& target,
-                              bool dualStack) {
-  const int made = sys::socket(address.data()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (made < 0) throwListen(-made, address);
-  sys::UniqueFd fd(made);
+/// 0 or -errno.
+inline int prepareToBind(int fd, Family family, const BindTarget& target) noexcept {
   int error = 0;
-  if (address.isIP()) error = setFlag(made, SOL_SOCKET, SO_REUSEADDR, 1);
-  if (error == 0 && target.reusePort) error = setFlag(made, SOL_SOCKET, SO_REUSEPORT, 1);
-  if (error == 0 && address.family() == Family::IPv6)
-    error = setFlag(made, IPPROTO_IPV6, IPV6_V6ONLY, target.ipv6Only || !dualStack ? 1 : 0);
+  if (family != Family::Unix) error = setFlag(fd, SOL_SOCKET, SO_REUSEADDR, true);
+  if (error == 0 && family != Family::Unix && target.reusePort)
+    error = setFlag(fd, SOL_SOCKET, SO_REUSEPORT, true);
+  if (error == 0 && family == Family::IPv6)
+    error = setFlag(fd, IPPROTO_IPV6, IPV6_V6ONLY, target.ipv6Only);
+  return error;
+}
+
+inline BoundSocket listenOn(const SocketAddress& address, const BindTarget& target) {
+  const int kind = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+  const int made = sys::socket(address.data()->sa_family, kind, 0);
+  if (made < 0) throwListen(-made, address);
+  BoundSocket bound{sys::UniqueFd(made)};
+  bound.tcp = address.isIP();
+  int error = prepareToBind(made, address.family(), target);
   if (error == 0) error = sys::bind(made, address.data(), address.size());
-  if (error == 0) error = sys::listen(made, target.backlog);
+  // As libuv does, so that the code is the same on each of its systems.
+  if (error == -ENOENT) error = -EACCES;
   if (error < 0) throwListen(-error, address);
-  return fd;
+  if (!bound.tcp && target.path[0] != '\0') bound.file = SocketFile(target.path);
+  error = sys::listen(made, target.backlog);
+  if (error < 0) throwListen(-error, address);
+  return bound;
 }
 
-/// Every address: both families by one socket where the system has IPv6, as Node does.
-inline sys::UniqueFd listenEverywhere(const BindTarget& target) {
+/// Every address: both families by one socket where the system has IPv6, else IPv4, as Node does.
+inline BoundSocket listenEverywhere(const BindTarget& target) {
+  const SocketAddress ip6("::", target.port);
   try {
-    return listenOn(SocketAddress("::", target.port), target, true);
+    return listenOn(ip6, target);
   } catch (const SystemError& error) {
-    const int number = error.number();
-    if (number != EAFNOSUPPORT && number != EADDRNOTAVAIL && number != EINVAL) throw;
+    if (error.number() == EADDRINUSE || target.ipv6Only) throw;
   }
-  return listenOn(SocketAddress("0.0.0.0", target.port), target, false);
+  return listenOn(SocketAddress("0.0.0.0", target.port), target);
 }
 
-/// Throws: RangeError ERR_SOCKET_BAD_PORT, SystemError.
-inline Task<sys::UniqueFd> bindAndListen(BindTarget target) {
-  if (!target.path.empty()) co_return listenOn(SocketAddress::ofPath(target.path), target, false);
-  SocketAddress::checkPort(target.port);
+/// Throws: RangeError ERR_SOCKET_BAD_PORT, SystemError, AbortError.
+inline Task<BoundSocket> bindAndListen(BindTarget target) {
+  if (!target.path.empty()) co_return listenOn(SocketAddress::ofPath(target.path), target);
+  SocketAddress::checkPort(target.port, "options.port");
   if (target.host.empty()) co_return listenEverywhere(target);
   const std::vector<SocketAddress> addresses =
       co_await resolveHost(target.host, target.port, 0, target.signal);
-  co_return listenOn(addresses.front(), target, false);
+  if (addresses.empty()) throw SystemError::ofHost("ENOTFOUND", "getaddrinfo", target.host);
+  co_return listenOn(addresses.front(), target);
 }
 
 }  // namespace leat::inline LEAT_ABI::net::detail

@@ -63,7 +63,7 @@ class Connection : public Counted<Connection>, private LoopOwned {
   /// A waiter for the queue to be empty stands here.
   List<Waiter>& drainWaiters() noexcept { return drainWaiters_; }
   bool needDrain() const noexcept { return needDrain_; }
-  /// Throws: the error of the socket; what a write after the end gets.
+  /// Throws what a write gets that was refused or cut short.
   [[noreturn]] void throwUnwritable() const;
 
   // ---- the end ----
@@ -81,7 +81,6 @@ class Connection : public Counted<Connection>, private LoopOwned {
   bool readableEnded() const noexcept { return readEnded_; }
   List<Waiter>& finishWaiters() noexcept { return finishWaiters_; }
   List<Waiter>& closeWaiters() noexcept { return closeWaiters_; }
-  /// True in the close phase and after.
   bool closeEmitted() const noexcept { return closeEmitted_; }
   const std::exception_ptr& error() const noexcept { return error_; }
   /// Throws the error that the socket was destroyed with, or `otherwise` as an Error.
@@ -93,9 +92,8 @@ class Connection : public Counted<Connection>, private LoopOwned {
   /// Throws: SystemError; Error ERR_SOCKET_CLOSED.
   void setOption(int level, int option, int value);
   void setReferenced(bool to) noexcept { hold_.setReferenced(to); }
-  void setIdleTimeout(std::int32_t ms, KeptCallback<> onTimeout) {
-    if (usable()) idle_.set(ms, std::move(onTimeout));
-  }
+  /// Of a socket that is open.
+  IdleTimeout& idle() noexcept { return idle_; }
 
   std::uint64_t bytesRead = 0;
   std::uint64_t bytesWritten = 0;
@@ -138,7 +136,8 @@ class Connection : public Counted<Connection>, private LoopOwned {
   }
   void closeDescriptor() noexcept;
   void tellListener() noexcept {
-    if (CloseListener* listener = std::exchange(closeListener, nullptr)) listener->closed(*listener);
+    if (CloseListener* listener = std::exchange(closeListener, nullptr))
+      listener->closed(*listener);
   }
   void hold() noexcept {
     hold_.take();

@@ -14,7 +14,9 @@ class KeptCallback {
   KeptCallback() noexcept = default;
   template <class F>
   explicit KeptCallback(F&& f)
-      : block_(leat::detail::makeRef<Block>(leat::detail::keepCallback<Args...>(std::forward<F>(f)))) {}
+      : block_(
+            leat::detail::makeRef<Block>(leat::detail::keepCallback<Args...>(std::forward<F>(f)))) {
+  }
 
   explicit operator bool() const noexcept { return static_cast<bool>(block_); }
   void reset() noexcept { block_ = nullptr; }

@@ -3,16 +3,18 @@
 // server's, connections that came and were not taken, and the count of those that live.
 #pragma once
 
-#include <leat/core/callback.hpp>
+#include <leat/net/detail/bind.hpp>
 #include <leat/net/detail/connection.hpp>
 #include <leat/net/detail/names.hpp>
 
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 
 #include <vector>
 
 namespace leat::inline LEAT_ABI::net::detail {
+
+using leat::detail::AbortListener;
+using leat::detail::AbortState;
 
 /// Who waits for a connection. One that was promised is there when the waiter goes on.
 struct AcceptWaiter : Waiter {
@@ -23,25 +25,24 @@ struct AcceptWaiter : Waiter {
 /// Counted by its handles, by its connections and, while it listens for a handler, by itself.
 class Listener : public Counted<Listener>, private LoopOwned, public CloseListener {
  public:
-  using Handler = leat::Function<void(Ref<Connection>)>;
-  using DropHandler = leat::Function<void(SocketAddress, SocketAddress)>;
-
-  explicit Listener(EventLoop& loop) noexcept
-      : LoopOwned(onLoopEnd), CloseListener{onConnectionClosed}, loop_(&loop) {}
+  explicit Listener(EventLoop& loop) noexcept;
   ~Listener();
 
-  /// Takes over a descriptor that listens. Throws: SystemError.
-  /// A Unix socket's file is removed when the server closes.
-  void start(sys::UniqueFd fd, bool tcp, std::string file);
+  /// Whether a `start` may come. Throws: Error ERR_SERVER_ALREADY_LISTEN, ERR_SERVER_NOT_RUNNING.
+  void checkStart() const;
+  /// Takes over a descriptor that listens; when it throws, it has not. An abort closes the server.
+  /// Throws: SystemError.
+  void start(BoundSocket&& bound, AbortState* signal);
   bool listening() const noexcept { return fd_.get() >= 0; }
   int fd() const noexcept { return fd_.get(); }
-  EventLoop& loop() noexcept { return *loop_; }
-  bool usable() const noexcept { return threadState.loop == loop_; }
+  /// Throws: Error ERR_WRONG_THREAD.
+  void checkThread() const { hold_.checkThread("a server"); }
 
   /// Stops accepting. What was accepted and not taken is closed.
   void close() noexcept;
   bool closed() const noexcept { return closed_; }
-  /// Closed, and the last connection gone: the close phase has told.
+  /// Closed, and the last connection gone, and that has been told: in a tick, before the last socket's
+  /// close phase, as in Node.
   bool finished() const noexcept { return finished_; }
   List<Waiter>& closeWaiters() noexcept { return closeWaiters_; }
 
@@ -50,21 +51,22 @@ class Listener : public Counted<Listener>, private LoopOwned, public CloseListen
   /// Promises the connections that are there to those who wait, in order.
   void promise() noexcept;
   Ref<Connection> takePromised(AcceptWaiter& waiter);
-  /// The waiter goes away: the next one gets its connection.
-  void giveBack(AcceptWaiter& waiter) noexcept;
+  /// The waiter goes away: the next one gets its connection. Without waiters nothing is accepted.
+  void leave(AcceptWaiter& waiter) noexcept;
   /// Starts accepting if somebody wants a connection.
   void want() noexcept;
 
-  void setReferenced(bool to) noexcept;
+  void setReferenced(bool to) noexcept { hold_.setReferenced(to); }
   std::size_t connections() const noexcept { return connections_; }
 
-  Handler handler;
-  DropHandler onDrop;
+  KeptCallback<Ref<Connection>> handler;
+  KeptCallback<SocketAddress, SocketAddress> onDrop;
   std::size_t maxConnections = 0;  // 0: no limit
   bool allowHalfOpen = false;
   bool noDelay = false;
   bool keepAlive = false;
   std::size_t highWaterMark = 16 * 1024;
+  bool starting = false;
 
  private:
   struct ListenerOp : Op {
@@ -79,66 +81,90 @@ class Listener : public Counted<Listener>, private LoopOwned, public CloseListen
     explicit CloseJob(Listener& l) noexcept : Job(onClosed), listener(l) {}
     Listener& listener;
   };
+  struct CloseHook : AbortListener {
+    explicit CloseHook(Listener& l) noexcept : AbortListener(onAborted), listener(l) {}
+    Listener& listener;
+  };
   static void onAccepted(Op& op, int result, unsigned flags) noexcept;
   static void onPauseEnd(LoopTimer& timer, JobAction action) noexcept;
   static void onClosed(Job& job, JobAction action) noexcept;
+  static void onAborted(AbortListener& hook) noexcept;
   static void onConnectionClosed(CloseListener& base) noexcept;
   static void onLoopEnd(LoopOwned& owned) noexcept;
 
   void arrived(sys::UniqueFd fd) noexcept;
+  void handOver(sys::UniqueFd fd) noexcept;
   void pause(int error) noexcept;
   void stopAccepting() noexcept;
   void finishWhenEmpty() noexcept;
-  Ref<Connection> adopt(sys::UniqueFd fd);
+  Ref<Connection> adopt(sys::UniqueFd&& fd);
   void hold() noexcept {
-    if (referenced_) loop_->hold();
+    hold_.take();
     retain();
-    ++holding_;
   }
   void letGo() noexcept {
-    if (referenced_) loop_->letGo();
-    --holding_;
+    hold_.drop();
     release();
   }
 
   // How long a server that ran out of descriptors leaves connections in the backlog.
   static constexpr std::int32_t pauseMs = 100;
 
-  EventLoop* loop_;
+  LoopHold hold_;
   sys::UniqueFd fd_;
+  SocketFile file_;
   IoHandle handle_;
   ListenerOp acceptOp_{*this};
   PauseTimer pauseTimer_{*this};
   CloseJob closeJob_{*this};
-  std::string file_;
+  Ref<AbortState> signal_;
+  CloseHook closeHook_{*this};
+  // Accepted. Those that wait for `accept`, or, of a server with a handler, for memory.
   std::vector<sys::UniqueFd> ready_;
   List<Waiter> acceptWaiters_;
   List<Waiter> closeWaiters_;
   std::size_t promised_ = 0;  // of the front of ready_
   std::size_t connections_ = 0;
-  unsigned holding_ = 0;
   bool tcp_ = true;
   bool paused_ = false;
   bool warned_ = false;
   bool closed_ = false;
   bool closing_ = false;
   bool finished_ = false;
-  bool referenced_ = true;
 };
 
-inline Listener::~Listener() {
-  if (usable() && !closed_) stopAccepting();
+inline Listener::Listener(EventLoop& loop) noexcept
+    : LoopOwned(onLoopEnd), CloseListener{onConnectionClosed}, hold_(loop) {
+  loop.queue().own(*this);
 }
 
-inline void Listener::start(sys::UniqueFd fd, bool tcp, std::string file) {
-  handle_.fd = fd.get();
-  if (const int error = loop_->reactor().attach(handle_)) throw SystemError(-error, "epoll_ctl");
-  fd_ = std::move(fd);
-  tcp_ = tcp;
-  file_ = std::move(file);
-  loop_->queue().own(*this);
+inline Listener::~Listener() {
+  if (hold_.onThread() && !closed_) stopAccepting();
+}
+
+inline void Listener::checkStart() const {
+  checkThread();
+  if (closed_) throw Error("Server is not running.", "ERR_SERVER_NOT_RUNNING");
+  if (starting || listening())
+    throw Error("Listen method has been called more than once without closing.",
+                "ERR_SERVER_ALREADY_LISTEN");
+}
+
+inline void Listener::start(BoundSocket&& bound, AbortState* signal) {
+  handle_.fd = bound.fd.get();
+  if (const int error = hold_.loop().reactor().attach(handle_))
+    throw SystemError(-error, "epoll_ctl");
+  fd_ = std::move(bound.fd);
+  tcp_ = bound.tcp;
+  file_ = std::move(bound.file);
+  if (signal != nullptr) {
+    signal_ = Ref<AbortState>(signal);
+    signal->listeners.pushBack(closeHook_);
+  }
   want();
 }
+
+// ---- accepting ----
 
 inline void Listener::want() noexcept {
   if (closed_ || paused_ || acceptOp_.busy() || !listening()) return;
@@ -146,7 +172,7 @@ inline void Listener::want() noexcept {
   acceptOp_.prepareAccept(handle_);
   acceptOp_.multishot = static_cast<bool>(handler);
   hold();
-  loop_->reactor().submit(acceptOp_);
+  hold_.loop().reactor().submit(acceptOp_);
 }
 
 inline void Listener::onAccepted(Op& op, int result, unsigned flags) noexcept {
@@ -156,23 +182,24 @@ inline void Listener::onAccepted(Op& op, int result, unsigned flags) noexcept {
   if (result >= 0) {
     self.warned_ = false;
     self.arrived(sys::UniqueFd(result));
-  } else if (result == -EMFILE || result == -ENFILE || result == -ENOBUFS || result == -ENOMEM) {
-    return self.pause(-result);
   } else if (result != -ECANCELED) {
-    leat::detail::printWarning("Warning", SystemError(-result, "accept").message());
-    return self.pause(-result);
+    self.pause(-result);
   }
   self.want();
 }
 
-/// No descriptors are left: the connections stay in the backlog, and the processor stays idle.
+/// No descriptors or no memory are left: the connections stay in the backlog, and the processor idle.
 inline void Listener::pause(int error) noexcept {
-  if (closed_) return;
-  if (!std::exchange(warned_, true))
-    leat::detail::printWarning("Warning", leat::detail::SharedText({"accept is paused: ", SystemError(error, "accept").message()}).view());
+  if (closed_ || paused_) return;
+  if (!std::exchange(warned_, true)) {
+    const SystemError why(error, "accept");
+    leat::detail::printWarning(
+        "Warning", leat::detail::SharedText({"a server pauses: ", why.message()}).view());
+  }
+  hold_.loop().reactor().cancel(acceptOp_);
   paused_ = true;
   hold();
-  loop_->arm(pauseTimer_, pauseMs);
+  hold_.loop().arm(pauseTimer_, pauseMs);
 }
 
 inline void Listener::onPauseEnd(LoopTimer& timer, JobAction action) noexcept {
@@ -180,33 +207,48 @@ inline void Listener::onPauseEnd(LoopTimer& timer, JobAction action) noexcept {
   Ref<Listener> alive(&self);
   self.paused_ = false;
   self.letGo();
-  if (action == JobAction::Run) self.want();
+  if (action != JobAction::Run) return;
+  if (self.handler) {
+    std::vector<sys::UniqueFd> again = std::exchange(self.ready_, {});
+    for (sys::UniqueFd& fd : again) self.arrived(std::move(fd));
+  }
+  self.want();
 }
 
 inline void Listener::arrived(sys::UniqueFd fd) noexcept {
-  if (maxConnections > 0 && connections_ >= maxConnections) {
+  if (closed_) return;
+  if (maxConnections > 0 && connections_ + ready_.size() >= maxConnections) {
     if (!onDrop) return;
-    const SocketAddress local = localAddressOf(fd.get());
-    const SocketAddress remote = remoteAddressOf(fd.get());
-    return loop_->callback([&] { onDrop(local, remote); });
+    return onDrop.call(hold_.loop(), localAddressOf(fd.get()), remoteAddressOf(fd.get()));
   }
-  if (handler) {
-    return loop_->callback([&] { handler(adopt(std::move(fd))); });
-  }
+  if (handler && !paused_) return handOver(std::move(fd));
   ready_.push_back(std::move(fd));
-  promise();
+  if (!handler) promise();
 }
 
-inline Ref<Connection> Listener::adopt(sys::UniqueFd fd) {
-  auto connection = leat::detail::makeRef<Connection>(*loop_);
+inline void Listener::handOver(sys::UniqueFd fd) noexcept {
+  Ref<Connection> connection;
+  try {
+    connection = adopt(std::move(fd));
+  } catch (const SystemError& error) {
+    // It has been accepted, so it is not lost.
+    ready_.push_back(std::move(fd));
+    return pause(error.number());
+  }
+  handler.call(hold_.loop(), std::move(connection));
+}
+
+inline Ref<Connection> Listener::adopt(sys::UniqueFd&& fd) {
+  auto connection = leat::detail::makeRef<Connection>(hold_.loop());
   connection->allowHalfOpen = allowHalfOpen;
   connection->highWaterMark = highWaterMark;
   connection->open(std::move(fd), tcp_);
   connection->closeListener = this;
   ++connections_;
   retain();
-  if (tcp_ && noDelay) connection->setOption(IPPROTO_TCP, TCP_NODELAY, 1);
-  if (tcp_ && keepAlive) connection->setOption(SOL_SOCKET, SO_KEEPALIVE, 1);
+  // One that the client has given up already may refuse; its first read tells.
+  if (tcp_ && noDelay) (void)setFlag(connection->fd(), IPPROTO_TCP, TCP_NODELAY, true);
+  if (tcp_ && keepAlive) (void)setFlag(connection->fd(), SOL_SOCKET, SO_KEEPALIVE, true);
   return connection;
 }
 
@@ -227,11 +269,22 @@ inline Ref<Connection> Listener::takePromised(AcceptWaiter& waiter) {
   return adopt(std::move(fd));
 }
 
-inline void Listener::giveBack(AcceptWaiter& waiter) noexcept {
-  if (!std::exchange(waiter.promised, false)) return;
-  --promised_;
-  promise();
+inline void Listener::leave(AcceptWaiter& waiter) noexcept {
+  if (!hold_.onThread()) return;
+  waiter.unlink();
+  if (std::exchange(waiter.promised, false)) {
+    --promised_;
+    if (closed_) {
+      ready_.resize(promised_);
+    } else {
+      promise();
+    }
+  }
+  // What came first comes through, and waits for the next `accept`.
+  if (!handler && acceptWaiters_.empty()) hold_.loop().reactor().cancel(acceptOp_);
 }
+
+// ---- the end ----
 
 inline void Listener::onConnectionClosed(CloseListener& base) noexcept {
   auto& self = static_cast<Listener&>(base);
@@ -242,25 +295,25 @@ inline void Listener::onConnectionClosed(CloseListener& base) noexcept {
 
 inline void Listener::stopAccepting() noexcept {
   closed_ = true;
-  LoopOwned::unlink();
   if (acceptOp_.busy()) {
-    loop_->reactor().abandon(acceptOp_);
+    hold_.loop().reactor().abandon(acceptOp_);
     letGo();
   }
-  if (paused_) {
-    loop_->disarm(pauseTimer_);
-    paused_ = false;
+  if (std::exchange(paused_, false)) {
+    hold_.loop().disarm(pauseTimer_);
     letGo();
   }
   if (handle_.reactor != nullptr) handle_.reactor->detach(handle_);
   fd_.reset();
   // What was promised stays for those who go on in this drain.
   ready_.resize(promised_);
-  if (!file_.empty()) (void)sys::unlink(file_.c_str());
+  file_ = SocketFile();
+  closeHook_.unlink();
+  signal_ = nullptr;
 }
 
 inline void Listener::close() noexcept {
-  if (closed_ || !usable()) return;
+  if (closed_ || !hold_.onThread()) return;
   Ref<Listener> alive(this);
   stopAccepting();
   while (!acceptWaiters_.empty()) acceptWaiters_.front().wake();
@@ -268,15 +321,16 @@ inline void Listener::close() noexcept {
 }
 
 inline void Listener::finishWhenEmpty() noexcept {
-  if (!closed_ || connections_ > 0 || closing_ || !usable()) return;
+  if (!closed_ || connections_ > 0 || closing_ || !hold_.onThread()) return;
   closing_ = true;
   retain();
-  loop_->pushClosing(closeJob_);
+  hold_.loop().queue().pushTick(closeJob_);
 }
 
 inline void Listener::onClosed(Job& job, JobAction action) noexcept {
   Listener& self = static_cast<CloseJob&>(job).listener;
   self.finished_ = true;
+  static_cast<LoopOwned&>(self).unlink();
   if (action == JobAction::Run)
     while (!self.closeWaiters_.empty()) self.closeWaiters_.front().wake();
   self.handler.reset();
@@ -284,18 +338,17 @@ inline void Listener::onClosed(Job& job, JobAction action) noexcept {
   self.release();
 }
 
+inline void Listener::onAborted(AbortListener& hook) noexcept {
+  static_cast<CloseHook&>(hook).listener.close();
+}
+
 inline void Listener::onLoopEnd(LoopOwned& owned) noexcept {
   auto& self = static_cast<Listener&>(owned);
   Ref<Listener> alive(&self);
-  self.stopAccepting();
+  if (!self.closed_) self.stopAccepting();
+  self.finished_ = true;
   self.handler.reset();
   self.onDrop.reset();
-}
-
-inline void Listener::setReferenced(bool to) noexcept {
-  if (referenced_ == to || !usable()) return;
-  referenced_ = to;
-  for (unsigned i = 0; i < holding_; ++i) to ? loop_->hold() : loop_->letGo();
 }
 
 }  // namespace leat::inline LEAT_ABI::net::detail

@@ -38,10 +38,12 @@ class LoopHold {
 
  private:
   [[noreturn]] LEAT_NOINLINE static void throwWrongThread(std::string_view what) {
-    throw Error(leat::detail::SharedText({what, " was used on another thread than that of its event loop, or "
-                                                "after the loop's end; use EventLoop::post to go there"})
-                    .view(),
-                "ERR_WRONG_THREAD");
+    throw Error(
+        leat::detail::SharedText({what,
+                                  " was used on another thread than that of its event loop, or "
+                                  "after the loop's end; use EventLoop::post to go there"})
+            .view(),
+        "ERR_WRONG_THREAD");
   }
 
   EventLoop* loop_;

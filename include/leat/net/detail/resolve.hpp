@@ -18,7 +18,8 @@ inline Task<std::vector<SocketAddress>> resolveHost(
     addresses.emplace_back(host, port);
     co_return addresses;
   }
-  const dns::LookupOptions options{.family = family, .all = true, .signal = SignalRef(signal.get())};
+  const dns::LookupOptions options{
+      .family = family, .all = true, .signal = SignalRef(signal.get())};
   const dns::LookupResult found = co_await dns::lookup(host, options);
   for (const dns::LookupAddress& entry : found) addresses.emplace_back(entry.address, port);
   co_return addresses;

@@ -47,9 +47,9 @@ class ReadAwaiter : private Receiver, private Job {
     self.continuation_.resume();
   }
   static void onAborted(Job& job, JobAction action) noexcept {
-    if (action == JobAction::Run) static_cast<ReadAwaiter&>(job).continuation_.resume();
+    if (action == JobAction::Run) static_cast<ReadAwaiter&>(job).continuation_.resumeFromQueue();
   }
-  std::size_t takeUnread() noexcept;
+  int takeUnread() noexcept;
 
   ConnectionRef connection_;
   Continuation continuation_;
@@ -65,31 +65,36 @@ enum class SocketEvent : unsigned char { Drain, Finish, Close };
 /// Waits for something other than bytes.
 class EventAwaiter : private Waiter {
  public:
-  EventAwaiter(ConnectionRef connection, SocketEvent event, bool refused = false) noexcept
-      : connection_(std::move(connection)), event_(event), refused_(refused) {}
+  /// `ambient` = false: the signal of the context does not end the wait.
+  EventAwaiter(ConnectionRef connection, SocketEvent event, bool ambient = true,
+               bool refused = false) noexcept
+      : connection_(std::move(connection)), event_(event), ambient_(ambient), refused_(refused) {}
 
-  bool await_ready() const noexcept;
-  void await_suspend(std::coroutine_handle<> handle) { wait(handle, list()); }
+  bool await_ready() const;
+  void await_suspend(std::coroutine_handle<> handle) { wait(handle, list(), ambient_); }
   void await_resume();
 
  private:
   List<Waiter>& list() noexcept;
+  [[noreturn]] void abortWrite();
 
   ConnectionRef connection_;
   SocketEvent event_;
+  bool ambient_;
   bool refused_;
 };
 
 inline bool ReadAwaiter::await_ready() {
   Connection& connection = *connection_;
+  connection.checkThread();
   if (connection.receiving())
     throw Error("a read of this socket is in progress already", "ERR_READ_IN_PROGRESS");
   if (!hooks_.check()) return true;
-  if (connection.unread.size() > 0) {
-    result_ = static_cast<int>(takeUnread());
+  if (!connection.unread.empty()) {
+    result_ = takeUnread();
     return true;
   }
-  if (connection.readableEnded() || !connection.usable()) return true;
+  if (connection.readableEnded() || connection.closed()) return true;
   if (size_ == 0) {
     result_ = 0;
     return true;
@@ -108,62 +113,75 @@ inline void ReadAwaiter::await_suspend(std::coroutine_handle<> handle) {
 inline std::size_t ReadAwaiter::await_resume() {
   Connection& connection = *connection_;
   if (result_ > 0) return static_cast<std::size_t>(result_);
-  if (hooks_.fired()) hooks_.throwAborted();
   if (result_ == 0) {
     if (size_ > 0) connection.endReading();
     return 0;
   }
-  if (connection.readableEnded() && !connection.error()) return 0;
-  if (connection.closed()) {
-    connection.throwGone(result_ == -ECANCELED ? "Premature close"
-                                               : "Cannot call read after a stream was destroyed",
-                         result_ == -ECANCELED ? "ERR_STREAM_PREMATURE_CLOSE"
-                                               : "ERR_STREAM_DESTROYED");
+  if (result_ != -EAGAIN && result_ != -ECANCELED) {
+    const std::exception_ptr error = socketError(-result_, "read");
+    connection.destroy(error);
+    std::rethrow_exception(error);
   }
-  if (!connection.usable())
-    throw Error("a socket was used on another thread than its event loop's, or after its end",
-                "ERR_WRONG_THREAD");
-  const auto error = std::make_exception_ptr(SystemError(-result_, "read"));
-  connection.destroy(error);
-  std::rethrow_exception(error);
+  if (hooks_.fired()) hooks_.throwAborted();
+  if (connection.readableEnded() && !connection.error()) return 0;
+  if (result_ == -ECANCELED) connection.throwGone("Premature close", "ERR_STREAM_PREMATURE_CLOSE");
+  connection.throwGone("Cannot call read after a stream was destroyed", "ERR_STREAM_DESTROYED");
 }
 
-inline std::size_t ReadAwaiter::takeUnread() noexcept {
+inline int ReadAwaiter::takeUnread() noexcept {
   Buffer& unread = connection_->unread;
   const std::size_t count = unread.size() < size_ ? unread.size() : size_;
   if (count > 0) std::memcpy(data_, unread.data(), count);
   unread = unread.subarray(static_cast<std::ptrdiff_t>(count));
-  return count;
+  return static_cast<int>(count);
 }
 
-inline bool EventAwaiter::await_ready() const noexcept {
+inline bool EventAwaiter::await_ready() const {
   const Connection& connection = *connection_;
+  connection.checkThread();
   switch (event_) {
-    case SocketEvent::Drain: return refused_ || connection.closed() || !connection.needDrain();
-    case SocketEvent::Finish: return connection.closed() || connection.writableFinished();
-    case SocketEvent::Close: break;
+    case SocketEvent::Drain:
+      return refused_ || connection.closed() || !connection.needDrain();
+    case SocketEvent::Finish:
+      return connection.closed() || connection.writableFinished();
+    case SocketEvent::Close:
+      break;
   }
   return connection.closeEmitted();
 }
 
 inline void EventAwaiter::await_resume() {
-  Connection& connection = *connection_;
-  if (event_ == SocketEvent::Drain && cancelled() && connection.unsent() > 0) {
-    connection.destroy(std::make_exception_ptr(
-        AbortError("The operation was aborted; the socket was destroyed, as part of a write was sent")));
-    connection.throwGone({}, {});
-  }
+  const Connection& connection = *connection_;
+  if (event_ == SocketEvent::Drain && cancelled() && connection.unsent() > 0) abortWrite();
   finish();
   if (event_ == SocketEvent::Close) return;
-  if (refused_ || (connection.closed() && !connection.writableFinished()))
-    connection.throwGone("Cannot call write after a stream was destroyed", "ERR_STREAM_DESTROYED");
+  if (!refused_ && (!connection.closed() || connection.writableFinished())) return;
+  if (event_ == SocketEvent::Drain) connection.throwUnwritable();
+  connection.throwGone("Cannot call end after a stream was destroyed", "ERR_STREAM_DESTROYED");
+}
+
+/// The peer would see a part of what was to be sent.
+inline void EventAwaiter::abortWrite() {
+  std::exception_ptr reason;
+  try {
+    finish();
+  } catch (const AbortError& aborted) {
+    reason = aborted.cause();
+  }
+  const auto error = std::make_exception_ptr(AbortError(
+      "The operation was aborted; the socket was destroyed, as part of a write was sent", reason));
+  connection_->destroy(error);
+  std::rethrow_exception(error);
 }
 
 inline List<Waiter>& EventAwaiter::list() noexcept {
   switch (event_) {
-    case SocketEvent::Drain: return connection_->drainWaiters();
-    case SocketEvent::Finish: return connection_->finishWaiters();
-    case SocketEvent::Close: break;
+    case SocketEvent::Drain:
+      return connection_->drainWaiters();
+    case SocketEvent::Finish:
+      return connection_->finishWaiters();
+    case SocketEvent::Close:
+      break;
   }
   return connection_->closeWaiters();
 }

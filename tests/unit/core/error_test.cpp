@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+#include <leat/core/error.hpp>
+
+#include <leat_test.hpp>
+#include <limits>
+#include <string>
+
+using namespace leat;
+
+TEST_CASE("errors have Node's names and codes") {
+  Error plain("message", "ERR_X");
+  REQUIRE(plain.what() == std::string("message"));
+  REQUIRE(plain.code() == "ERR_X");
+  REQUIRE(plain.name() == "Error");
+  REQUIRE(plain.cause() == nullptr);
+  REQUIRE(TypeError("t").name() == "TypeError");
+  REQUIRE(RangeError("r").code() == "ERR_OUT_OF_RANGE");
+  REQUIRE(AbortError().code() == "ABORT_ERR");
+  REQUIRE(AbortError().message() == "The operation was aborted");
+  REQUIRE(TimeoutError().code() == "TIMEOUT_ERR");
+}
+
+TEST_CASE("an error may be copied, assigned and caught as its bases") {
+  Error a("first", "A", std::make_exception_ptr(1));
+  Error b = a;
+  b = Error("second", "B");
+  REQUIRE(a.message() == "first");
+  REQUIRE(b.message() == "second");
+  REQUIRE(a.cause() != nullptr);
+  REQUIRE_THROWS_AS([] { throw AbortError(); }(), Error);
+  REQUIRE_THROWS_AS([] { throw TypeError("x"); }(), std::exception);
+  REQUIRE(Error("").what() == std::string());
+}
+
+TEST_CASE("an aggregate keeps its errors in order") {
+  const std::exception_ptr errors[] = {std::make_exception_ptr(1), std::make_exception_ptr(2)};
+  AggregateError aggregate(errors, 2);
+  AggregateError copy = aggregate;
+  REQUIRE(copy.errors().size() == 2);
+  int sum = 0;
+  for (const auto& error : copy.errors()) {
+    try {
+      std::rethrow_exception(error);
+    } catch (int number) {
+      sum = sum * 10 + number;
+    }
+  }
+  REQUIRE(sum == 12);
+  REQUIRE(AggregateError(nullptr, 0).errors().size() == 0);
+}
+
+TEST_CASE("numbers in messages") {
+  const auto text = [](long long n) { return std::string(std::string_view(detail::Decimal(n))); };
+  REQUIRE(text(0) == "0");
+  REQUIRE(text(-12) == "-12");
+  REQUIRE(text(std::numeric_limits<long long>::min()) == "-9223372036854775808");
+  REQUIRE(text(std::numeric_limits<long long>::max()) == "9223372036854775807");
+  detail::Decimal one(1234);
+  const detail::Decimal copy = one;
+  REQUIRE(std::string_view(copy) == "1234");
+  REQUIRE(detail::SharedText({"a", detail::Decimal(5), "c"}).view() == "a5c");
+}

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: MIT
+#include <leat/core/async_local_storage.hpp>
+#include <leat/loop/blocking.hpp>
+#include <leat/loop/run.hpp>
+#include <leat/loop/sleep.hpp>
+#include <leat/loop/with_timeout.hpp>
+
+#include <leat_test.hpp>
+#include <chrono>
+#include <memory>
+
+using leat::AbortController;
+using leat::EventLoop;
+using leat::run;
+using leat::sleep;
+using leat::Task;
+using leat::withTimeout;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// How an awaitable ends: its value, or the name and message of what it throws.
+template <class A>
+Task<std::string> outcome(A awaitable) {
+  std::string text;
+  try {
+    if constexpr (std::is_void_v<leat::AwaitResult<A>>) {
+      co_await std::move(awaitable);
+      text = "done";
+    } else {
+      text = std::to_string(co_await std::move(awaitable));
+    }
+  } catch (const leat::Error& e) {
+    text = std::string(e.name()) + " " + e.what();
+  }
+  co_return text;
+}
+
+Task<int> slowAnswer(int ms, int answer) {
+  co_await sleep(ms);
+  co_return answer;
+}
+
+/// Does not care for the abort, except that it comes early.
+Task<int> stubborn() {
+  try {
+    co_await sleep(10000);
+  } catch (const leat::AbortError&) {
+    co_return 7;
+  }
+  co_return 8;
+}
+
+constexpr const char* timedOut5 =
+    "TimeoutError The operation was aborted due to timeout after 5 ms";
+
+}  // namespace
+
+TEST_CASE("work that ends in time gives its value, and the timer is gone") {
+  run([]() -> Task<> {
+    const auto got1 = co_await outcome(withTimeout(1000, slowAnswer(1, 42)));
+    CHECK(got1 == "42");
+    const auto got2 = co_await outcome(withTimeout(1s, sleep(1)));
+    CHECK(got2 == "done");
+    CHECK(EventLoop::current().metrics().timers == 0);
+    CHECK(EventLoop::current().metrics().references == 0);
+    std::unique_ptr<int> owned = co_await withTimeout(
+        100, []() -> Task<std::unique_ptr<int>> { co_return std::make_unique<int>(3); });
+    CHECK(*owned == 3);
+    int number = 5;
+    const auto refer = [&]() -> Task<int&> { co_return number; };
+    int& same = co_await withTimeout(100, refer);
+    CHECK(&same == &number);
+  });
+}
+
+TEST_CASE("work that takes too long is aborted and ends with a TimeoutError that tells the time") {
+  run([]() -> Task<> {
+    const auto got3 = co_await outcome(withTimeout(5, slowAnswer(10000, 1)));
+    CHECK(got3 == timedOut5);
+    const auto got4 = co_await outcome(withTimeout(5ms, sleep(10000)));
+    CHECK(got4 == timedOut5);
+    const auto got5 = co_await outcome(withTimeout(5, [] { return slowAnswer(10000, 1); }));
+    CHECK(got5 == timedOut5);
+    const auto work = []() -> Task<> { co_await sleep(10000); };
+    const auto got6 = co_await outcome(withTimeout(5, work));
+    CHECK(got6 == timedOut5);
+    std::string code;
+    try {
+      co_await withTimeout(5, sleep(10000));
+    } catch (const leat::TimeoutError& e) {
+      code = e.code();
+    }
+    CHECK(code == "TIMEOUT_ERR");
+  });
+}
+
+TEST_CASE("the end of the aborted work is awaited; clean-up under a shield takes its time") {
+  std::string trace;
+  run([&]() -> Task<> {
+    const auto work = [&]() -> Task<> {
+      bool aborted = false;
+      try {
+        co_await sleep(10000);
+      } catch (const leat::AbortError&) {
+        aborted = true;
+      }
+      co_await leat::shielded(sleep(10));
+      trace += aborted ? "cleaned " : "wrong ";
+      co_await sleep(1);
+    };
+    trace += co_await outcome(withTimeout(5, work));
+  });
+  CHECK(trace == std::string("cleaned ") + timedOut5);
+}
+
+TEST_CASE("a value that comes although the time is over is given") {
+  run([]() -> Task<> { const auto got7 = co_await outcome(withTimeout(5, stubborn()));
+ CHECK(got7 == "7"); });
+}
+
+TEST_CASE("an exception of the work itself goes through, also after the time") {
+  run([]() -> Task<> {
+    const auto early = []() -> Task<> {
+      co_await sleep(1);
+      throw leat::Error("early");
+    };
+    const auto got8 = co_await outcome(withTimeout(1000, early));
+    CHECK(got8 == "Error early");
+    const auto late = []() -> Task<> {
+      try {
+        co_await sleep(10000);
+      } catch (const leat::AbortError&) {
+      }
+      throw leat::Error("late");
+    };
+    const auto got9 = co_await outcome(withTimeout(5, late));
+    CHECK(got9 == "Error late");
+  });
+}
+
+TEST_CASE("the reason itself, thrown by the work, is the timeout, too") {
+  run([]() -> Task<> {
+    const auto work = []() -> Task<> {
+      const leat::AbortSignal signal{
+          leat::detail::Ref<leat::detail::AbortState>(leat::detail::ambientSignal())};
+      const leat::AbortSignal mine = signal;
+      try {
+        co_await sleep(10000);
+      } catch (const leat::AbortError&) {
+      }
+      mine.throwIfAborted();
+    };
+    const auto got10 = co_await outcome(withTimeout(5, work));
+    CHECK(got10 == timedOut5);
+  });
+}
+
+TEST_CASE("nested timeouts tell which of them was it") {
+  run([]() -> Task<> {
+    const auto got11 = co_await outcome(withTimeout(5, withTimeout(500, sleep(10000))));
+    CHECK(got11 == timedOut5);
+    const auto got12 = co_await outcome(withTimeout(500, withTimeout(5, sleep(10000))));
+    CHECK(got12 == timedOut5);
+    std::string inner;
+    const auto work = [&]() -> Task<> {
+      inner = co_await outcome(withTimeout(1000, sleep(10000)));
+      co_await sleep(10000);
+    };
+    const auto got13 = co_await outcome(withTimeout(5, work));
+    CHECK(got13 == timedOut5);
+    CHECK(inner == "AbortError The operation was aborted");
+  });
+}
+
+TEST_CASE("an abort from outside is no timeout") {
+  run([]() -> Task<> {
+    AbortController controller;
+    leat::setTimeout([controller] { controller.abort(); }, 2);
+    const auto got14 = co_await outcome(leat::withSignal(
+              controller.signal(), withTimeout(1000, sleep(10000))));
+    CHECK(got14 == "AbortError The operation was aborted");
+    CHECK(EventLoop::current().metrics().timers == 0);
+  });
+}
+
+TEST_CASE("it holds the loop until the time is over") {
+  const auto start = std::chrono::steady_clock::now();
+  std::string end;
+  const int code = run([&]() -> Task<> {
+    const auto work = [&]() -> Task<> { co_await sleep(1000000, {.ref = false}); };
+    end = co_await outcome(withTimeout(20, work));
+  });
+  CHECK(code == 0);
+  CHECK_THAT(end, leat_test::containsText("after 20 ms"));
+  CHECK(std::chrono::steady_clock::now() - start >= 20ms);
+}
+
+TEST_CASE("a blocking call under a timeout ends in time") {
+  run([]() -> Task<> {
+    const auto start = std::chrono::steady_clock::now();
+    const auto work = []() -> Task<> { co_await leat::blocking([] { ::usleep(300000); }); };
+    const auto got15 = co_await outcome(withTimeout(5, work));
+    CHECK(got15 == timedOut5);
+    CHECK(std::chrono::steady_clock::now() - start < 250ms);
+  });
+}
+
+TEST_CASE("the stores of the caller are there in the work") {
+  leat::AsyncLocalStorage<int> storage;
+  run([&] {
+    storage.run(9, [&] {
+      (void)leat::spawn([&]() -> Task<> {
+        const auto work = [&]() -> Task<int> {
+          co_await sleep(1);
+          co_return *storage.getStore();
+        };
+        const auto got16 = co_await withTimeout(1000, work);
+        CHECK(got16 == 9);
+      });
+    });
+  });
+}
+
+TEST_CASE("one that is never awaited starts nothing; one that is destroyed takes its timer along") {
+  run([] {
+    {
+      auto unused = withTimeout(5, sleep(1));
+    }
+    CHECK(EventLoop::current().metrics().timers == 0);
+    (void)leat::spawn([]() -> Task<> { co_await withTimeout(100000, sleep(100000)); });
+    CHECK(EventLoop::current().metrics().timers == 2);
+    leat::setImmediate([] { EventLoop::current().stop(); });
+  });
+}
+
+TEST_CASE("a timeout of nothing lets work that is ready go first") {
+  run([]() -> Task<> {
+    const auto ready = []() -> Task<int> { co_return 1; };
+    const auto got17 = co_await outcome(withTimeout(0, ready()));
+    CHECK(got17 == "1");
+    const auto got18 = co_await outcome(withTimeout(-5, sleep(1000)));
+    CHECK_THAT(got18, leat_test::containsText("TimeoutError"));
+  });
+}
