@@ -177,6 +177,7 @@ class Socket {
   bool writableNeedDrain() const noexcept { return connection_->needDrain(); }
   bool destroyed() const noexcept { return connection_->closed(); }
   bool writableEnded() const noexcept { return connection_->writableEnded(); }
+  bool writableFinished() const noexcept { return connection_->writableFinished(); }
   bool readableEnded() const noexcept { return connection_->readableEnded(); }
   /// What the socket was destroyed with, or null. Node: `errored`.
   std::exception_ptr errored() const noexcept { return connection_->error(); }
