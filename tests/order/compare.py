@@ -7,6 +7,7 @@
   compare.py --node NODE --program PROGRAM programs [-n 1000] [--seed 1]
 """
 import argparse
+import concurrent.futures
 import os
 import subprocess
 import sys
@@ -21,6 +22,15 @@ TIMEOUT = 240  # seconds, for all cases of one side; a case takes a few millisec
 
 class Failed(Exception):
     pass
+
+
+def traces(side, output):
+    """{name: trace} of lines that hold both, with a tab between them."""
+    lines = [line.split('\t', 1) for line in output.splitlines()]
+    names = [line[0] for line in lines]
+    if len(set(names)) < len(names):
+        raise Failed(f'{side} has a case twice: {sorted(name for name in set(names) if names.count(name) > 1)}')
+    return dict(lines)
 
 
 class Sides:
@@ -57,14 +67,14 @@ class Sides:
             done = subprocess.run(self.commands[side] + list(arguments), capture_output=True, text=True, timeout=TIMEOUT)
             if done.returncode != 0:
                 raise Failed(f'{side} ended with {done.returncode} after:\n{done.stdout[-2000:]}\n{done.stderr[-8000:]}')
-            results[side] = dict(line.split('\t', 1) for line in done.stdout.splitlines())
+            results[side] = traces(side, done.stdout)
         except subprocess.TimeoutExpired as late:
             results[side] = Failed(f'{side} did not end in {TIMEOUT} s; its output so far:\n{(late.stdout or b"")[-2000:]!r}')
         except Exception as problem:
             results[side] = problem
 
 
-def differences(results, show=None):
+def differences(results):
     """Prints each case that is not the same on both sides; how many there were."""
     node, leat = results['node'], results['leat']
     different = 0
@@ -73,8 +83,6 @@ def differences(results, show=None):
             continue
         different += 1
         print(f'DIFFERENT  {name}\n  node: {node.get(name, "(has no such case)")}\n  leat: {leat.get(name, "(has no such case)")}')
-        if show:
-            show(name)
     return different
 
 
@@ -90,25 +98,21 @@ def compare_cases(sides, part):
 def outcome(command, name):
     """What a program wrote and how it ended. One that starves its loop is killed when it says that it spins."""
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    watchdog = threading.Timer(60, process.kill)
+    watchdog.start()
+    words = []
     if name.startswith('starved'):
-        words = []
         for line in process.stdout:
             words.append(line.strip())
             if words[-1] == 'spinning':
                 process.kill()
-        process.communicate()
-        return ' '.join(words + [f'[{process.returncode}]'])
-    try:
-        output, complaint = process.communicate(timeout=60)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-        return '[did not end]'
+    output, complaint = process.communicate()
+    watchdog.cancel()
     # Node ends with 13 without a word when the module has a listener of `exit`; leat always says why.
     told = ' and says why' if complaint and process.returncode != 13 else ''
-    if process.returncode not in (0, 1, 3, 5, 7, 13):
+    if process.returncode not in (0, 1, 3, 5, 7, 13, -9):
         told += '\n' + complaint
-    return ' '.join(output.split() + [f'[exit code {process.returncode}{told}]'])
+    return ' '.join(words + output.split() + [f'[exit code {process.returncode}{told}]'])
 
 
 def compare_exits(sides, part):
@@ -119,12 +123,9 @@ def compare_exits(sides, part):
     chosen = {name: commands for name, commands in pairs.items() if part in name}
     if not chosen:
         raise Failed(f'no case holds {part!r}')
-    results = {'node': {}, 'leat': {}}
-    for name, (js, cpp) in chosen.items():
-        worker = threading.Thread(target=lambda: results['node'].update({name: outcome(js, name)}))
-        worker.start()
-        results['leat'][name] = outcome(cpp, name)
-        worker.join()
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = {side: dict(zip(chosen, pool.map(lambda name: outcome(chosen[name][which], name), chosen)))
+                   for which, side in enumerate(('node', 'leat'))}
     return len(chosen), differences(results)
 
 
@@ -133,6 +134,8 @@ def compare_exits(sides, part):
 def compare_programs(sides, count, seed):
     programs = {f'program {n}': generate.program(n) for n in range(seed, seed + count)}
     results = run_programs(sides, programs)
+    if set(results['node']) != set(programs):
+        raise Failed(f'node ran {len(results["node"])} of {len(programs)} programs')
     different = [name for name in programs if results['node'].get(name) != results['leat'].get(name)]
     differences(results)
     if different:

@@ -3,7 +3,6 @@
 
 #include "order.hpp"
 
-
 #include <unistd.h>
 
 #include <algorithm>
@@ -32,9 +31,7 @@ void runAll(const std::vector<Case>& cases, std::string_view part) {
   for (const Case& each : cases) {
     if (each.name.find(part) == std::string::npos) continue;
     std::string trace;
-    const int code = leat::run([&] {
-      setImmediate([&] { each.body(Log(appendWord, &trace)); });
-    });
+    const int code = leat::run([&] { setImmediate([&] { each.body(Log(appendWord, &trace)); }); });
     keptUntilEnd.clear();
     if (code != 0) appendWord(&trace, "[exit code " + std::to_string(code) + "]");
     std::printf("%s\t%s\n", each.name.c_str(), trace.c_str());
@@ -96,7 +93,8 @@ int main(int argc, char** argv) {
   } else if (mode == "unsettled") {
     return runUnsettled();
   } else {
-    std::fputs("usage: leat_order cases [PART] | programs FILE | list | exit NAME | unsettled\n", stderr);
+    std::fputs("usage: leat_order cases [PART] | programs FILE | list | exit NAME | unsettled\n",
+               stderr);
     return 2;
   }
   return 0;

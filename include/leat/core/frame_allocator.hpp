@@ -20,10 +20,10 @@ namespace leat::inline LEAT_ABI::detail {
 void* allocateFrame(std::size_t size);
 void freeFrame(void* block, std::size_t size) noexcept;
 
-/// Base of what lives in recycled memory.
+/// Base of what lives in recycled memory. It has no placement form: a coroutine with one pointer as its
+/// parameter would take that for the place of its frame.
 struct FrameAllocated {
   static void* operator new(std::size_t size) { return allocateFrame(size); }
-  static void* operator new(std::size_t, void* place) noexcept { return place; }
   static void operator delete(void* block, std::size_t size) noexcept { freeFrame(block, size); }
 };
 

@@ -71,9 +71,11 @@ class EventLoop : private detail::QueueHooks {
   /// One turn that waits at most `timeoutMs` (negative: until something happens). True while something
   /// referenced is left. For embedding in another loop.
   bool runOnce(long timeoutMs);
-  /// Makes `run` return after the turn in progress. Thread: the loop's; elsewhere use `post`.
+  /// Makes `run` return after the turn in progress, or, called before it, at once. Thread: the loop's;
+  /// elsewhere use `post`.
   void stop() noexcept { stopping_ = true; }
-  bool stopped() const noexcept { return stopping_; }
+  /// Whether the last `run` ended because of `stop`.
+  bool stopped() const noexcept { return stopped_; }
   bool alive() const noexcept;
 
   /// A handle for other threads.
@@ -165,6 +167,7 @@ class EventLoop : private detail::QueueHooks {
   std::byte* scratch_ = nullptr;
   int exitCode_ = 0;
   bool stopping_ = false;
+  bool stopped_ = false;
   bool running_ = false;
 };
 
@@ -214,10 +217,10 @@ inline void EventLoop::run() {
   if (detail::threadState.loop != this)
     detail::throwError("an event loop runs only on the thread that made it", "ERR_WRONG_THREAD");
   running_ = true;
-  stopping_ = false;
   afterCallback();
   runTimers();
   while (alive() && !stopping_) turn(-1);
+  stopped_ = std::exchange(stopping_, false);
   running_ = false;
 }
 

@@ -53,7 +53,8 @@ constexpr Ready readyOf(int events) noexcept {
 }
 
 /// A descriptor that somebody waits for; all who wait share it. It is registered only meanwhile, as
-/// its owner may close it at any other time.
+/// its owner may close it at any other time. Kept until the end of the loop: where the owner closed
+/// it too early and has a duplicate, the kernel goes on telling of it, and nobody can take that back.
 struct WatchedFd : Counted<WatchedFd> {
   explicit WatchedFd(int fd) noexcept : handle(fd) {}
   IoHandle handle;
@@ -83,25 +84,23 @@ class FdTable : public LoopPart {
 };
 
 inline Ref<WatchedFd> FdTable::join(int fd) {
+  Ref<WatchedFd> watched;
   // What is no descriptor gets its error from the kernel, and no place in the table.
   const auto index = static_cast<std::size_t>(fd < 0 ? 0 : fd);
-  if (fd >= 0 && index < byNumber_.size() && byNumber_[index]) {
-    ++byNumber_[index]->waiting;
-    return byNumber_[index];
+  if (fd >= 0 && index < byNumber_.size()) watched = byNumber_[index];
+  if (!watched) watched = makeRef<WatchedFd>(fd);
+  if (watched->waiting == 0) {
+    if (const int error = loop_.reactor().attach(watched->handle))
+      throw SystemError(-error, "wait", SharedText({"fd ", Decimal(fd)}).view());
+    if (index >= byNumber_.size()) byNumber_.resize(index + 1);
+    byNumber_[index] = watched;
   }
-  auto watched = makeRef<WatchedFd>(fd);
-  if (const int error = loop_.reactor().attach(watched->handle))
-    throw SystemError(-error, "wait", SharedText({"fd ", Decimal(fd)}).view());
-  if (index >= byNumber_.size()) byNumber_.resize(index + 1);
-  byNumber_[index] = watched;
-  watched->waiting = 1;
+  ++watched->waiting;
   return watched;
 }
 
 inline void FdTable::leave(WatchedFd& watched) noexcept {
-  if (--watched.waiting > 0) return;
-  loop_.reactor().detach(watched.handle);
-  byNumber_[static_cast<std::size_t>(watched.handle.fd)] = nullptr;
+  if (--watched.waiting == 0) loop_.reactor().detach(watched.handle);
 }
 
 /// Waits for a descriptor. Nothing is allocated but the shared registration.

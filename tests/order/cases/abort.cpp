@@ -3,6 +3,7 @@
 
 #include "../order.hpp"
 
+#include <leat/loop/abort_timeout.hpp>
 
 #include <algorithm>
 
@@ -28,7 +29,8 @@ std::string words(std::string text) {
 }
 const char* yesNo(bool yes) { return yes ? "true" : "false"; }
 void sayUncaught(Log log) {
-  process::on<"uncaughtException">([log](std::exception_ptr e, ExceptionOrigin) { log("uncaught-", message(e)); });
+  process::on<"uncaughtException">(
+      [log](std::exception_ptr e, ExceptionOrigin) { log("uncaught-", message(e)); });
 }
 
 /// Cases with listeners.
@@ -250,6 +252,19 @@ void waits(AbortCases& add) {
     };
     (void)waiting(log, "sleep", sleepUnder(c.signal(), 1)).then(end);
   });
+  add("a signal that aborts by itself", [](Log log) {
+    const AbortSignal signal = AbortSignal::timeout(2);
+    on(signal, [signal, log] {
+      try {
+        signal.throwIfAborted();
+      } catch (const TimeoutError& e) {
+        log(e.name(), ":", words(e.what()));
+      }
+    });
+    setTimeout(log.say("held"), 30);
+  });
+  add("a sleep under a timeout",
+      [](Log log) { (void)waiting(log, "sleep", sleepUnder(AbortSignal::timeout(2), 60000)); });
   add("a combined signal aborts a wait", [](Log log) {
     const AbortController a;
     const AbortController b;

@@ -168,6 +168,14 @@ module.exports = (order) => {
     const c = new AbortController();
     waiting(log, 'sleep', sleep(1, null, {signal: c.signal})).then(() => { c.abort(); log('aborted'); });
   });
+  order('a signal that aborts by itself', (log) => {
+    const signal = AbortSignal.timeout(2);
+    on(signal, () => log(signal.reason.name, ':', words(signal.reason.message)));
+    setTimeout(log.say('held'), 30);
+  });
+  order('a sleep under a timeout', (log) => {
+    waiting(log, 'sleep', sleep(60000, null, {signal: AbortSignal.timeout(2)}));
+  });
   order('a combined signal aborts a wait', (log) => {
     const a = new AbortController();
     const b = new AbortController();

@@ -5,7 +5,6 @@
 
 #include "../order.hpp"
 
-
 namespace order {
 namespace {
 
@@ -130,9 +129,9 @@ void settledCases(Cases& add) {
 void raceCases(Cases& add) {
   add("race: the first to settle, by value",
       [](Log log) { tell(log, "race", race(after(1, 1), P(2), R("x"))); });
-  add("race: the first to settle, by error", [](Log log) { tell(log, "race", race(R("x"), P(2))); });
-  add("race: the loser goes on",
-      [](Log log) { tell(log, "race", race(task(log, "a", 1), P(2))); });
+  add("race: the first to settle, by error",
+      [](Log log) { tell(log, "race", race(R("x"), P(2))); });
+  add("race: the loser goes on", [](Log log) { tell(log, "race", race(task(log, "a", 1), P(2))); });
   add("race: a loser that rejects is not unhandled", [](Log log) {
     sayUnhandled(log);
     tell(log, "race", race(P(1), failAfter(1, "x")));

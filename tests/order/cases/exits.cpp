@@ -3,6 +3,7 @@
 
 #include "../order.hpp"
 
+#include <leat/loop/abort_timeout.hpp>
 
 namespace order {
 namespace {
@@ -14,7 +15,8 @@ void sayExit(Log log) {
   process::on<"exit">([log](int code) { log("exit", code); });
 }
 void sayUncaught(Log log) {
-  process::on<"uncaughtException">([log](std::exception_ptr e, ExceptionOrigin) { log("uncaught-", message(e)); });
+  process::on<"uncaughtException">(
+      [log](std::exception_ptr e, ExceptionOrigin) { log("uncaught-", message(e)); });
 }
 const char* name(ExceptionOrigin origin) {
   return origin == ExceptionOrigin::UnhandledRejection ? "unhandledRejection" : "uncaughtException";
@@ -87,7 +89,8 @@ void rejections(Cases& add) {
   });
   add("handled rejections end well", [](Log log) {
     sayExit(log);
-    process::on<"unhandledRejection">([log](std::exception_ptr e) { log("unhandled-", message(e)); });
+    process::on<"unhandledRejection">(
+        [log](std::exception_ptr e) { log("unhandled-", message(e)); });
     reject("x");
     setImmediate(log.say("immediate"));
   });
@@ -246,9 +249,7 @@ void leaving(Cases& add) {
 }
 
 void holding(Cases& add) {
-  const auto sayEnd = [](Log log) {
-    process::on<"exit">([log](int) { log("exit"); });
-  };
+  const auto sayEnd = [](Log log) { process::on<"exit">([log](int) { log("exit"); }); };
   add("an unreferenced timer, interval and immediate do not hold", [sayEnd](Log log) {
     setTimeout(log.say("never"), 60000).unref();
     setInterval(log.say("never"), 60000).unref();
@@ -274,6 +275,11 @@ void holding(Cases& add) {
     clearImmediate(setImmediate(log.say("never")));
     sayEnd(log);
   });
+  add("the signal of a timeout does not hold", [sayEnd](Log log) {
+    static AbortRegistration listener;
+    listener = AbortSignal::timeout(60000).onAbort(log.say("never"));
+    sayEnd(log);
+  });
   add("an aborted sleep does not hold", [](Log log) -> Promise<> {
     AbortController c;
     setImmediate([c] { c.abort(); });
@@ -285,7 +291,7 @@ void holding(Cases& add) {
   });
   add("an unreferenced immediate runs while something else holds", [](Log log) {
     setImmediate(log.say("unref")).unref();
-    setTimeout(log.say("timer"), 1);
+    setTimeout(log.say("timer"), 100);
   });
 }
 

@@ -196,6 +196,10 @@ module.exports = (order, {busy}) => {
     clearImmediate(setImmediate(log.say('never')));
     process.on('exit', log.say('exit'));
   });
+  order('the signal of a timeout does not hold', (log) => {
+    AbortSignal.timeout(60000).addEventListener('abort', log.say('never'));
+    process.on('exit', log.say('exit'));
+  });
   order('an aborted sleep does not hold', async (log) => {
     const {setTimeout: sleep} = require('timers/promises');
     const c = new AbortController();
@@ -204,7 +208,7 @@ module.exports = (order, {busy}) => {
   });
   order('an unreferenced immediate runs while something else holds', (log) => {
     setImmediate(log.say('unref')).unref();
-    setTimeout(log.say('timer'), 1);
+    setTimeout(log.say('timer'), 100);
   });
 
   // ---- starvation: these never end, and are killed when they have said `spinning`

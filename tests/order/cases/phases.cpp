@@ -3,6 +3,11 @@
 
 #include "../order.hpp"
 
+#include <leat/loop/wait_fd.hpp>
+
+#include <fcntl.h>
+#include <unistd.h>
+
 namespace order {
 namespace {
 
@@ -12,6 +17,17 @@ Promise<> P() { return Promise<>::resolve(); }
 template <class F>
 void onIo(F f) {
   EventLoop::current().post(std::move(f));
+}
+
+/// Calls `f` when a descriptor is ready, which it is.
+template <class F>
+Promise<> onReady(F f) {
+  int fds[2];
+  if (::pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0 || ::write(fds[1], "x", 1) != 1) std::abort();
+  co_await wait(fds[0], Ready::Readable);
+  ::close(fds[0]);
+  ::close(fds[1]);
+  f();
 }
 
 void queues(Cases& add) {
@@ -82,6 +98,41 @@ void queues(Cases& add) {
   add("a recursion of ticks comes before microtasks", [](Log log) {
     (void)P().then(log.say("micro"));
     nextTick(Again{log, 1, true});
+  });
+}
+
+void polls(Cases& add) {
+  add("from a wait on a descriptor", [](Log log) {
+    const auto callback = [log] {
+      setTimeout(log.say("timeout"), 1);
+      setImmediate(log.say("immediate"));
+      nextTick(log.say("tick"));
+      (void)P().then(log.say("micro"));
+      log("io");
+    };
+    (void)onReady(callback);
+  });
+  add("drained between two waits on descriptors", [](Log log) {
+    const auto callback = [log] {
+      log("io");
+      nextTick(log.say("tick"));
+      (void)P().then(log.say("micro"));
+    };
+    (void)onReady(callback);
+    (void)onReady(callback);
+  });
+  add("drained between two messages of a port", [](Log log) {
+    for (const int n : {1, 2}) {
+      EventLoop::current().post([log, n] {
+        log("message", n);
+        nextTick([log, n] {
+          log("tick", n);
+          (void)P().then([log, n] { log("micro-of-tick", n); });
+        });
+        (void)P().then([log, n] { log("micro", n); });
+        setImmediate([log, n] { log("immediate", n); });
+      });
+    }
   });
 }
 
@@ -158,6 +209,7 @@ void phaseCases(Cases& add) {
   add.topic("phases");
   queues(add);
   drains(add);
+  polls(add);
   add("all kinds from one callback", [](Log log) {
     setImmediate([log] {
       log("start");

@@ -2,6 +2,7 @@
 // The tick queue, the microtask queue and the phases of the loop.
 'use strict';
 const fs = require('fs');
+const {MessageChannel} = require('worker_threads');
 module.exports = (order, {busy}) => {
   const P = () => Promise.resolve();
   // A callback of the poll phase.
@@ -95,6 +96,36 @@ module.exports = (order, {busy}) => {
       busy(5);
       log('io');
     });
+  });
+  order('from a wait on a descriptor', (log) => {
+    onIo(() => {
+      setTimeout(log.say('timeout'), 1);
+      setImmediate(log.say('immediate'));
+      process.nextTick(log.say('tick'));
+      P().then(log.say('micro'));
+      log('io');
+    });
+  });
+  order('drained between two waits on descriptors', (log) => {
+    const callback = () => {
+      log('io');
+      process.nextTick(log.say('tick'));
+      P().then(log.say('micro'));
+    };
+    onIo(callback);
+    onIo(callback);
+  });
+  order('drained between two messages of a port', (log) => {
+    const {port1, port2} = new MessageChannel();
+    port1.on('message', (n) => {
+      log('message', n);
+      process.nextTick(() => { log('tick', n); P().then(log.say(`micro-of-tick${n}`)); });
+      P().then(log.say(`micro${n}`));
+      setImmediate(log.say(`immediate${n}`));
+      if (n === 2) port1.close();
+    });
+    port2.postMessage(1);
+    port2.postMessage(2);
   });
   order('from a timer: the immediate comes before the next timer', (log) => {
     setTimeout(() => {

@@ -3,7 +3,6 @@
 
 #include "../order.hpp"
 
-
 namespace order {
 namespace {
 
@@ -22,7 +21,8 @@ const char* name(ExceptionOrigin origin) {
   return origin == ExceptionOrigin::UnhandledRejection ? "unhandledRejection" : "uncaughtException";
 }
 void sayUncaught(Log log) {
-  process::on<"uncaughtException">([log](std::exception_ptr e, ExceptionOrigin) { log("uncaught-", message(e)); });
+  process::on<"uncaughtException">(
+      [log](std::exception_ptr e, ExceptionOrigin) { log("uncaught-", message(e)); });
 }
 void sayUncaughtAndOrigin(Log log) {
   process::on<"uncaughtException">([log](std::exception_ptr e, ExceptionOrigin origin) {
@@ -126,6 +126,7 @@ void reporting(Cases& add) {
     setTimeout(rejecting("timer2", "b"), 1);
     setImmediate(rejecting("immediate1", "c"));
     setImmediate(log.say("immediate2"));
+    busy(4);
   });
 }
 

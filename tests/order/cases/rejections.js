@@ -72,6 +72,7 @@ module.exports = (order, {busy}) => {
     setTimeout(() => { log('timer2'); R('b'); }, 1);
     setImmediate(() => { log('immediate1'); R('c'); });
     setImmediate(log.say('immediate2'));
+    busy(4);
   });
   order('what the handler queues comes before the next callback', (log) => {
     process.on('unhandledRejection', (e) => {

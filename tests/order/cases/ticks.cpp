@@ -295,8 +295,7 @@ void combinators(Ticks& ticks) {
   ticks("race([R, P]).catch", [](Observer) { (void)race(R(), P()).catch_(caught); });
   ticks("race([thenable, async { await 1 }]).then",
         [](Observer o) { (void)race(Thenable(1), awaitThenOne()).then(o); });
-  ticks("any([]).catch",
-        [](Observer) { (void)any(std::vector<Promise<int>>()).catch_(caught); });
+  ticks("any([]).catch", [](Observer) { (void)any(std::vector<Promise<int>>()).catch_(caught); });
   ticks("any([P, R]).then", [](Observer o) { (void)any(P(), R()).then(o); });
   ticks("any([R, P]).then", [](Observer o) { (void)any(R(), P()).then(o); });
   ticks("any([R, R]).catch", [](Observer) { (void)any(R(), R()).catch_(caught); });

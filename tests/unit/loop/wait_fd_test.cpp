@@ -258,3 +258,25 @@ TEST_CASE("whichever system call of a wait fails, it is told and nothing leaks")
   });
   CHECK(report.runs > 3);
 }
+
+TEST_CASE("a descriptor that is closed too early, with a duplicate about, does no harm") {
+  std::string trace;
+  run([&]() -> Task<> {
+    Pair pair;
+    const UniqueFd duplicate(::dup(pair.a.get()));
+    AbortController controller;
+    const int number = pair.a.get();
+    auto waits = spawn(codeOf(number, {.signal = controller}));
+    pair.a.reset();
+    controller.abort();
+    trace += co_await waits;
+    put(pair.b);
+    co_await leat::sleep(2);
+    // The number is used again, for something else.
+    Pair other;
+    CHECK(other.a.get() == number);
+    put(other.b);
+    trace += " " + co_await codeOf(number, {});
+  });
+  CHECK(trace == "ABORT_ERR ready");
+}
