@@ -2,6 +2,7 @@
 // The event loop: run, spawn, blocking calls, signals, foreign descriptors, other threads.
 #pragma once
 
+#include <leat/base/scoped_listener.hpp>
 #include <leat/loop/blocking.hpp>
 #include <leat/loop/event_loop.hpp>
 #include <leat/loop/resume_on.hpp>

@@ -3,7 +3,7 @@
 // under it; a signal given in the options cancels that one.
 #pragma once
 
-#include <leat/core/microtask_queue.hpp>
+#include <leat/core/callback.hpp>
 
 #include <type_traits>
 
@@ -81,7 +81,7 @@ struct AbortCallback final : AbortCallbackBase {
   template <class X>
   AbortCallback(Ref<AbortState> s, X&& f)
       : AbortCallbackBase(std::move(s)), callable(std::forward<X>(f)) {}
-  void call() override { callable(); }
+  void call() override { (void)callable(); }
   F callable;
 };
 
@@ -279,9 +279,9 @@ AbortSignal AbortSignal::any(const Range& signals) {
 
 template <class F>
 AbortRegistration AbortSignal::onAbort(F&& listener) const {
-  using Callback = detail::AbortCallback<std::decay_t<F>>;
+  using Callback = detail::AbortCallback<decltype(detail::keepCallback<>(std::forward<F>(listener)))>;
   auto callback = detail::Ref<detail::AbortCallbackBase>::adopt(
-      new Callback(state_, std::forward<F>(listener)));
+      new Callback(state_, detail::keepCallback<>(std::forward<F>(listener))));
   if (aborted()) {
     detail::LateAbort::start(callback);
   } else {

@@ -109,6 +109,8 @@ inline void PromiseStateBase::abandoned() noexcept {
     if (onHomeThread() || threadState.queue == nullptr) dropReactions();
     return;
   }
+  // Where nobody waits there is nothing to report: a later reaction still sees it.
+  if (reactions.empty()) handled = true;
   reject(std::make_exception_ptr(
       Error("the last resolver of a pending promise was dropped", "ERR_BROKEN_PROMISE")));
 }

@@ -134,8 +134,13 @@ class ThenState : public PromiseState<U>, private Job {
   static void onJob(Job& job, JobAction action) noexcept {
     auto& self = static_cast<ThenState&>(job);
     if (action == JobAction::Run) self.settleFromSource();
-    // Settled, it lets go of its callbacks and of the promise that it came from.
-    self.work_.reset();
+    // Settled, it lets go of its callbacks and of the promise that it came from. A callback that is a
+    // coroutine and goes on refers to its closure: that stays until the outcome is dropped.
+    if (self.pending() && self.locked) {
+      self.work_->source = nullptr;
+    } else {
+      self.work_.reset();
+    }
     self.dropResolver();
     self.release();
   }

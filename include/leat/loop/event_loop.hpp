@@ -6,6 +6,7 @@
 #include <leat/loop/backend.hpp>
 #include <leat/loop/clock.hpp>
 #include <leat/loop/ignore_sigpipe.hpp>
+#include <leat/loop/loop_options.hpp>
 #include <leat/loop/loop_part.hpp>
 #include <leat/loop/loop_ref.hpp>
 #include <leat/loop/process_hooks.hpp>
@@ -15,27 +16,6 @@
 #include <span>
 
 namespace leat::inline LEAT_ABI {
-
-struct LoopOptions {
-  /// "epoll", or empty for the environment's LEAT_BACKEND, else the best that works.
-  std::string_view backend;
-  /// How many microseconds a turn asks the kernel again and again before it sleeps: a third of the
-  /// latency at few connections, for a core that never rests. 0 is off.
-  long busyPoll = 0;
-};
-
-/// Counters since the loop was made. Node: `perf_hooks`, `uv_metrics_info`.
-struct LoopMetrics {
-  std::uint64_t turns;
-  std::uint64_t events;       ///< that the kernel reported
-  std::uint64_t completions;  ///< operations that completed
-  std::uint64_t timersFired;
-  std::int64_t blockedNs;  ///< nanoseconds inside of the kernel's wait
-  std::size_t timers;      ///< armed now
-  std::size_t immediates;  ///< queued now
-  std::size_t queued;      ///< ticks and microtasks queued now
-  long references;         ///< what holds the loop now
-};
 
 namespace detail {
 
@@ -104,6 +84,8 @@ class EventLoop : private detail::QueueHooks {
   detail::ProcessHooks* hooks() noexcept { return hooks_; }
   void setHooks(detail::ProcessHooks* owned) noexcept { delete std::exchange(hooks_, owned); }
   detail::LoopParts& parts() noexcept { return parts_; }
+  /// Has `last` dropped when nothing of this loop touches anything any more.
+  void tellEnd(detail::LoopOwned& last) noexcept { farewells_.pushBack(last); }
   void hold() noexcept { ++references_; }
   void letGo() noexcept { --references_; }
   void arm(detail::LoopTimer& timer, std::int32_t milliseconds);
@@ -159,6 +141,7 @@ class EventLoop : private detail::QueueHooks {
   detail::Ref<detail::LoopShared> shared_;
   detail::ProcessHooks* hooks_ = nullptr;
   detail::LoopParts parts_;
+  detail::List<detail::LoopOwned> farewells_;
   std::string_view backendReason_;
   std::uint64_t timersFired_ = 0;
   std::size_t timersArmed_ = 0;
@@ -199,6 +182,10 @@ inline EventLoop::~EventLoop() {
   detail::threadState.loop = nullptr;
   delete reactor_;
   delete[] scratch_;
+  while (!farewells_.empty()) {
+    detail::LoopOwned& last = farewells_.popFront();
+    last.drop(last);
+  }
 }
 
 inline std::span<std::byte> EventLoop::scratch() {
@@ -347,7 +334,11 @@ void EventLoop::callback(F&& f) noexcept {
 
 inline void EventLoop::dispatch(void* context, detail::Op& op, int result, unsigned flags) noexcept {
   auto& self = *static_cast<EventLoop*>(context);
-  if (self.dead()) return;
+  if (self.dead()) {
+    // Nobody takes it any more.
+    if (op.kind == detail::OpKind::accept && result >= 0) sys::close(result);
+    return;
+  }
   op.done(op, result, flags);
   self.afterCallback();
 }

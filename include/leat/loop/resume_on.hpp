@@ -47,7 +47,7 @@ class Visit : private LoopOwned, public FrameAllocated {
   static void begin(AwayNote& note) {
     auto* self = new Visit(note);
     note.visit = self;
-    EventLoop::current().queue().own(*self);
+    EventLoop::current().tellEnd(*self);
   }
   static void end(AwayNote& note) noexcept {
     if (note.visit != nullptr) delete static_cast<Visit*>(std::exchange(note.visit, nullptr));

@@ -16,7 +16,7 @@ enum : int { exitUncaught = 1, exitHandlerThrew = 7, exitUnsettledMain = 13 };
 template <class F>
 class MainCall {
  public:
-  explicit MainCall(F& main) noexcept : main_(main) {}
+  MainCall(F& main, std::source_location where) noexcept : main_(main), where_(where) {}
   void start(EventLoop& loop) {
     using R = std::invoke_result_t<F&>;
     loop.callback([&] {
@@ -36,13 +36,14 @@ class MainCall {
  private:
   void watch(EventLoop& loop) {
     using T = std::remove_cvref_t<AwaitResult<std::invoke_result_t<F&>>>;
-    Promise<T> promise = spawn(main_());
+    Promise<T> promise = spawn(main_(), where_);
     state_ = Ref<PromiseStateBase>(&promise.state());
     if constexpr (std::is_convertible_v<T, int>) {
       (void)promise.then([&loop](const T& code) { loop.setExitCode(static_cast<int>(code)); });
     }
   }
   F& main_;
+  std::source_location where_;
   Ref<PromiseStateBase> state_;
 };
 
@@ -67,9 +68,10 @@ inline void runUntilDry(EventLoop& loop) {
 ///
 /// Throws: Error ERR_LOOP_EXISTS, SystemError when the back end cannot start.
 template <class F>
-int run(F&& main, LoopOptions options = {}) {
+int run(F&& main, LoopOptions options = {},
+        std::source_location where = std::source_location::current()) {
   EventLoop loop(options);
-  detail::MainCall<std::remove_reference_t<F>> call(main);
+  detail::MainCall<std::remove_reference_t<F>> call(main, where);
   call.start(loop);
   detail::runUntilDry(loop);
   if (call.unsettled() && !loop.dead() && !loop.stopped() && loop.exitCode() == 0) {

@@ -13,7 +13,15 @@ namespace detail {
 /// a cache line: a million timers cost what memory costs.
 struct TimerBlock : LoopTimer {
   // `ownerState`: the count of handles above these flags.
-  enum : std::uint32_t { active = 1, repeats = 2, unreferenced = 4, cleared = 8, oneCount = 16 };
+  enum : std::uint32_t {
+    active = 1,
+    repeats = 2,
+    unreferenced = 4,
+    cleared = 8,
+    calling = 16,
+    empty = 32,  // it has let go of its closure
+    oneCount = 64
+  };
 
   TimerBlock(EventLoop& l, std::int32_t ms, bool repeat, Function function) noexcept
       : LoopTimer(function), loop(&l), context(currentContext()) {
@@ -35,10 +43,8 @@ struct TimerBlock : LoopTimer {
     ownerState = (ownerState | active) + oneCount;
     if (referenced()) loop->hold();
   }
-  void stop() noexcept {
-    if (!has(active)) return;
-    loop->disarm(*this, referenced());
-    finish();
+  void disarm() noexcept {
+    if (has(active)) loop->disarm(*this, referenced());
   }
   void finish() noexcept {
     ownerState &= ~std::uint32_t{active};
@@ -60,28 +66,44 @@ struct TimerWith final : TimerBlock, FrameAllocated {
   template <class X>
   TimerWith(EventLoop& l, std::int32_t ms, bool repeat, X&& f)
       : TimerBlock(l, ms, repeat, onFire), callable(std::forward<X>(f)) {}
+  ~TimerWith() {
+    if (!has(empty)) callable.~F();
+  }
   static void onFire(LoopTimer& timer, JobAction action) noexcept {
     auto* self = static_cast<TimerWith*>(&timer);
     if (action == JobAction::Run) return self->run();
     if (action == JobAction::Dispose) {
       delete self;
     } else {
-      self->ownerState |= cleared;
-      self->finish();
+      self->clear();
     }
+  }
+  /// Lets go of the closure, which may own a handle to this timer.
+  void clear() noexcept {
+    Ref<TimerBlock> alive(this);
+    ownerState |= cleared;
+    if (has(active)) finish();
+    if (has(calling) || has(empty)) return;
+    ownerState |= empty;
+    callable.~F();
   }
   void run() noexcept {
     Ref<TimerBlock> alive(this);
     const std::int64_t begun = has(repeats) ? loop->startTime() : 0;
     {
       ContextScope scope(context);
+      ownerState |= calling;
       loop->callback([this] { (void)callable(); });
+      ownerState &= ~std::uint32_t{calling};
     }
-    if (!has(active) || linked()) return;  // cleared, or refreshed by its callback
+    if (has(cleared)) return clear();
+    if (!has(active) || linked()) return;  // refreshed by its callback
     if (has(repeats)) return start(begun);
     finish();
   }
-  F callable;
+  union {
+    F callable;
+  };
 };
 
 }  // namespace detail
@@ -99,7 +121,8 @@ class Timeout {
   const Timeout& ref() const noexcept { return setReferenced(true); }
   const Timeout& unref() const noexcept { return setReferenced(false); }
   bool hasRef() const noexcept { return timer_ && timer_->referenced(); }
-  /// Node: `timeout.refresh()`: starts it anew, also when it has fired; not when it was cleared.
+  /// Node: `timeout.refresh()`: starts it anew, also when it has fired; not when it was cleared. For that
+  /// its callback is kept until it is cleared or the last handle goes.
   const Timeout& refresh() const;
   /// Node: `timeout.close()`, `clearTimeout(timeout)`.
   void close() const noexcept;
@@ -129,16 +152,17 @@ Timeout startTimer(F&& f, const D& delay, bool repeat) {
 
 /// An entry of the check phase.
 struct ImmediateBlock : Job {
-  using Call = void (*)(ImmediateBlock&);
-  ImmediateBlock(EventLoop& l, Call c, void (*d)(ImmediateBlock&) noexcept) noexcept
-      : Job(onJob), loop(&l), call(c), dispose(d) {}
+  /// Run calls the closure, Drop destroys it, Dispose frees the block.
+  using Act = void (*)(ImmediateBlock&, JobAction);
+  ImmediateBlock(EventLoop& l, Act a) noexcept : Job(onJob), loop(&l), act(a) {}
   void retain() noexcept { ++count; }
   void release() noexcept {
-    if (--count == 0) dispose(*this);
+    if (--count == 0) act(*this, JobAction::Dispose);
   }
   void finish() noexcept {
     active = false;
     if (referenced) loop->noteImmediates(-1);
+    act(*this, JobAction::Drop);
     release();
   }
   void stop() noexcept {
@@ -155,16 +179,17 @@ struct ImmediateBlock : Job {
       if (self.referenced) self.loop->noteImmediates(-1);
       {
         ContextScope scope(self.context);
-        self.loop->callback([&self] { self.call(self); });
+        self.loop->callback([&self] { self.act(self, JobAction::Run); });
       }
+      // It may own a handle to this.
+      self.act(self, JobAction::Drop);
       return self.release();
     }
     self.finish();
   }
 
   EventLoop* loop;
-  Call call;
-  void (*dispose)(ImmediateBlock&) noexcept;
+  Act act;
   ContextRef context = currentContext();
   unsigned count = 2;  // the handle's and the queue's
   bool active = true;
@@ -175,10 +200,22 @@ template <class F>
 struct ImmediateWith final : ImmediateBlock, FrameAllocated {
   template <class X>
   ImmediateWith(EventLoop& l, X&& f)
-      : ImmediateBlock(l, invoke, destroy), callable(std::forward<X>(f)) {}
-  static void invoke(ImmediateBlock& i) { (void)static_cast<ImmediateWith&>(i).callable(); }
-  static void destroy(ImmediateBlock& i) noexcept { delete &static_cast<ImmediateWith&>(i); }
-  F callable;
+      : ImmediateBlock(l, onAct), callable(std::forward<X>(f)) {}
+  ~ImmediateWith() {}
+  static void onAct(ImmediateBlock& block, JobAction action) {
+    auto& self = static_cast<ImmediateWith&>(block);
+    if (action == JobAction::Run) {
+      (void)self.callable();
+    } else if (action == JobAction::Drop) {
+      self.callable.~F();
+    } else {
+      delete &self;
+    }
+  }
+  // Destroyed by Drop, once.
+  union {
+    F callable;
+  };
 };
 
 }  // namespace detail
@@ -256,8 +293,9 @@ inline const Timeout& Timeout::refresh() const {
 
 inline void Timeout::close() const noexcept {
   if (!usable()) return;
-  timer_->ownerState |= detail::TimerBlock::cleared;
-  timer_->stop();
+  const detail::Ref<detail::TimerBlock> timer = timer_;
+  timer->disarm();
+  timer->fire(*timer, detail::JobAction::Drop);
 }
 
 }  // namespace leat::inline LEAT_ABI

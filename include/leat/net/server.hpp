@@ -2,6 +2,7 @@
 // net.Server: accepts connections on TCP and Unix sockets.
 #pragma once
 
+#include <leat/loop/listener.hpp>
 #include <leat/net/detail/listener.hpp>
 #include <leat/net/socket.hpp>
 
@@ -73,11 +74,13 @@ class Server {
     listener_->maxConnections = count;
     return *this;
   }
-  /// Calls `f(SocketAddress local, SocketAddress remote)` for each connection that was closed because of
-  /// `maxConnections`. Node: event `drop`.
+  /// Calls `f(SocketAddress local, SocketAddress remote)`, or `f` with fewer of these, for each connection
+  /// that was closed because of `maxConnections`; replaces the one before. Node: event `drop`.
   template <class F>
   const Server& onDrop(F&& f) const {
-    listener_->onDrop = detail::KeptCallback<SocketAddress, SocketAddress>(std::forward<F>(f));
+    listener_->onDrop = detail::KeptCallback<SocketAddress, SocketAddress>(
+        leat::detail::keepListener(std::type_identity<void(SocketAddress, SocketAddress)>(),
+                                   std::forward<F>(f)));
     return *this;
   }
   const Server& ref() const { return setReferenced(true); }

@@ -219,13 +219,12 @@ TEST_CASE("an abort in the turn in which bytes come gives one or the other, and 
     run([&]() -> Task<> {
       Duo duo;
       leat::AbortController controller;
-      // Both in the same poll phase: a timer that is due, and bytes that are there.
-      leat::setImmediate([&] {
+      leat::setImmediate([&duo, delay, controller] {
         if (delay % 2 == 0) duo.say("bytes");
         if (delay / 2 == 0) {
           controller.abort();
         } else {
-          leat::setImmediate([&] { controller.abort(); });
+          leat::setImmediate([controller] { controller.abort(); });
         }
         if (delay % 2 == 1) duo.say("bytes");
       });
@@ -444,8 +443,12 @@ TEST_CASE("whatever system call fails, a session ends and leaves no descriptor o
     const auto report = leat::testing::fuse(
         [&] {
           int messages = 0;
-          const int code = runToEnd(
-              [&] { return session(&messages); }, 8000);
+          int code = 0;
+          try {
+            code = runToEnd([&] { return session(&messages); }, 8000);
+          } catch (const leat::SystemError&) {
+            code = 1;  // there was no loop
+          }
           if (code != 0 && code != 1) FAIL("exit code " << code);
           if (messages == 3) ++clean;
         },

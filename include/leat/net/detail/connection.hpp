@@ -170,6 +170,7 @@ class Connection : public Counted<Connection>, private LoopOwned {
   IdleTimeout idle_;
   unsigned inlineReceives_ = 0;
   unsigned inlineSends_ = 0;
+  bool sending_ = false;
   bool needDrain_ = false;
   bool ending_ = false;
   bool shutDown_ = false;
@@ -314,16 +315,18 @@ inline Sent Connection::room() noexcept {
 }
 
 inline void Connection::submitSend() {
-  if (queue_.empty() || sendOp_.busy()) return;
+  if (queue_.empty() || sending_) return;
   const std::span<const iovec> vectors = queue_.gather();
   sendOp_.prepareSend(handle_, vectors.data(), vectors.size());
+  sending_ = true;
   hold();
   loop().reactor().submit(sendOp_);
 }
 
 inline void Connection::abandonSend() noexcept {
-  if (!sendOp_.busy()) return;
-  loop().reactor().abandon(sendOp_);
+  // Not a question of busy(): a loop that was stopped by an exception may have taken its completion.
+  if (!std::exchange(sending_, false)) return;
+  if (sendOp_.busy()) loop().reactor().abandon(sendOp_);
   letGo();
 }
 
@@ -331,6 +334,7 @@ inline void Connection::onSent(Op& op, int result, unsigned) noexcept {
   Connection& self = static_cast<ConnectionOp&>(op).connection;
   Ref<Connection> alive(&self);
   self.passedLoop();
+  self.sending_ = false;
   self.letGo();
   if (self.closed_) return;
   if (result < 0) return self.destroy(socketError(-result, "write"));

@@ -125,6 +125,7 @@ class Listener : public Counted<Listener>, private LoopOwned, public CloseListen
   List<Waiter> closeWaiters_;
   std::size_t promised_ = 0;  // of the front of ready_
   std::size_t connections_ = 0;
+  bool accepting_ = false;
   bool tcp_ = true;
   bool paused_ = false;
   bool warned_ = false;
@@ -167,10 +168,11 @@ inline void Listener::start(BoundSocket&& bound, AbortState* signal) {
 // ---- accepting ----
 
 inline void Listener::want() noexcept {
-  if (closed_ || paused_ || acceptOp_.busy() || !listening()) return;
+  if (closed_ || paused_ || accepting_ || !listening()) return;
   if (!handler && acceptWaiters_.empty()) return;
   acceptOp_.prepareAccept(handle_);
   acceptOp_.multishot = static_cast<bool>(handler);
+  accepting_ = true;
   hold();
   hold_.loop().reactor().submit(acceptOp_);
 }
@@ -178,7 +180,10 @@ inline void Listener::want() noexcept {
 inline void Listener::onAccepted(Op& op, int result, unsigned flags) noexcept {
   Listener& self = static_cast<ListenerOp&>(op).listener;
   Ref<Listener> alive(&self);
-  if ((flags & Op::more) == 0) self.letGo();
+  if ((flags & Op::more) == 0) {
+    self.accepting_ = false;
+    self.letGo();
+  }
   if (result >= 0) {
     self.warned_ = false;
     self.arrived(sys::UniqueFd(result));
@@ -295,8 +300,9 @@ inline void Listener::onConnectionClosed(CloseListener& base) noexcept {
 
 inline void Listener::stopAccepting() noexcept {
   closed_ = true;
-  if (acceptOp_.busy()) {
-    hold_.loop().reactor().abandon(acceptOp_);
+  // Not a question of busy(): a loop that was stopped by an exception may have taken its completion.
+  if (std::exchange(accepting_, false)) {
+    if (acceptOp_.busy()) hold_.loop().reactor().abandon(acceptOp_);
     letGo();
   }
   if (std::exchange(paused_, false)) {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// RESP2, the protocol of Redis: cuts the bytes of a client into commands, calls a function for each,
-// and words what it gives. Knows nothing of sockets and of data.
+// RESP2, the protocol of Redis: cuts the bytes of a client into commands, and words the replies.
 #pragma once
 
 #include <strings.h>
@@ -14,8 +13,6 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <tuple>
-#include <utility>
 #include <vector>
 
 namespace resp {
@@ -40,16 +37,24 @@ inline bool is(std::string_view text, std::string_view word) {
   return text.size() == word.size() && strncasecmp(text.data(), word.data(), word.size()) == 0;
 }
 
-/// An integer as Redis takes it: no blanks, no plus sign, no leading zeros. Throws: Failure.
-inline std::int64_t integer(std::string_view text, std::int64_t least = INT64_MIN,
-                            std::int64_t most = INT64_MAX,
-                            const char* otherwise = "ERR value is not an integer or out of range") {
+/// An integer as Redis takes it: no blanks, no plus sign, no leading zeros.
+inline std::optional<std::int64_t> toInteger(std::string_view text) {
   std::int64_t value = 0;
   const auto [stop, error] = std::from_chars(text.begin(), text.end(), value);
   const bool padded = text.starts_with("-0") || (text.starts_with('0') && text.size() > 1);
-  if (error == std::errc() && stop == text.end() && !padded && value >= least && value <= most)
-    return value;
-  throw Failure(otherwise);
+  if (error != std::errc() || stop != text.end() || padded) return std::nullopt;
+  return value;
+}
+/// Throws: Failure.
+inline std::int64_t integer(std::string_view text) {
+  if (const auto value = toInteger(text)) return *value;
+  throw Failure("ERR value is not an integer or out of range");
+}
+inline std::int64_t integer(std::string_view text, std::int64_t least, std::int64_t most,
+                            const char* outside) {
+  const std::int64_t value = integer(text);
+  if (value < least || value > most) throw Failure(outside);
+  return value;
 }
 
 // ---- from bytes to commands ----
@@ -112,9 +117,8 @@ inline Args Requests::next() {
     std::string_view text;
     if (!line(text)) return {};
     if (text.starts_with('*')) {
-      missing_ = integer(text.substr(1), INT64_MIN, maxArguments,
-                         "ERR Protocol error: invalid multibulk length");
-      missing_ = std::max<std::int64_t>(missing_, 0);
+      missing_ = std::max<std::int64_t>(toInteger(text.substr(1)).value_or(INT64_MAX), 0);
+      if (missing_ > maxArguments) throw Failure("ERR Protocol error: invalid multibulk length");
     } else {
       splitWords(text);
     }
@@ -142,8 +146,9 @@ inline bool Requests::argument() {
     if (!line(text)) return false;
     if (!text.starts_with('$'))
       throw Failure("ERR Protocol error: expected '$', got '" + std::string(text, 0, 1) + "'");
-    length_ = integer(text.substr(1), 0, maxCommand - static_cast<std::int64_t>(at_ - begin_),
-                      "ERR Protocol error: invalid bulk length");
+    length_ = toInteger(text.substr(1)).value_or(-1);
+    if (length_ < 0 || length_ > maxCommand - static_cast<std::int64_t>(at_ - begin_))
+      throw Failure("ERR Protocol error: invalid bulk length");
   }
   const auto size = static_cast<std::size_t>(length_);
   if (end_ - at_ < size + 2) return false;
@@ -170,35 +175,23 @@ inline void Requests::splitWords(std::string_view line) {
 
 // ---- from values to replies ----
 
-struct Status {
-  std::string_view text;
-};
-constexpr Status ok{"OK"};
-
-/// Collects replies. Each kind of value is its own kind of reply; null pointers and empty optionals
-/// are nil.
+/// Collects replies.
 class Replies {
  public:
+  void status(std::string_view text) { line('+', text); }
   void error(std::string_view text);  // begins with the error's code
+  void integer(std::integral auto value) { number(':', value); }
   void array(std::size_t size) { number('*', size); }
-  void add(Status status) { line('+', status.text); }
-  void add(std::integral auto value) { number(':', value); }
-  void add(std::string_view bytes) {
+  void null() { line('$', "-1"); }
+  void bulk(std::string_view bytes) {
     number('$', bytes.size());
     text_.append(bytes).append("\r\n", 2);
   }
-  void add(const std::string* bytes) { bytes != nullptr ? add(*bytes) : line('$', "-1"); }
-  void add(const std::optional<Status>& status) { status ? add(*status) : line('$', "-1"); }
-  template <class T>
-  void add(const std::vector<T>& values) {
-    array(values.size());
-    for (const T& value : values) add(value);
-  }
-  /// One array of several kinds.
-  template <class... Ts>
-  void addAll(const Ts&... values) {
-    array(sizeof...(values));
-    (add(values), ...);
+  void bulkOrNull(const std::string* bytes) { bytes != nullptr ? bulk(*bytes) : null(); }
+  /// An array of bulk strings.
+  void list(const auto& strings) {
+    array(static_cast<std::size_t>(std::size(strings)));
+    for (std::string_view string : strings) bulk(string);
   }
 
   std::string_view text() const { return text_; }
@@ -222,91 +215,43 @@ inline void Replies::error(std::string_view text) {
   line('-', clean);
 }
 
-// ---- commands as functions ----
+// ---- commands by name ----
 
-/// Arguments of which there may be none. Those of an `Args` are at least one.
-struct Rest : Args {
-  using Args::Args;
+template <class Client>
+struct Command {
+  std::string_view name;
+  std::ptrdiff_t arity;  // with the name; negative: at least so many
+  void (Client::*run)(Args);
 };
 
-/// Functions by name. Their parameters say what a command takes: `std::string_view` is one argument,
-/// `std::int64_t` one that is a number, `Args` or `Rest` all others; `Client&` is who sent it.
-template <class Client>
-class Commands {
- public:
-  /// `f` is a lambda without captures. What it returns is the reply; void makes its own.
-  template <class F>
-  void on(std::string_view name, F) {
-    commands_.push_back(describe<F>(name, &F::operator()));
-  }
-  /// Throws: Failure.
-  void run(Client& client, Replies& replies, Args args) const;
-  std::size_t size() const { return commands_.size(); }
-
- private:
-  struct Command {
-    std::string_view name;
-    std::size_t least;
-    bool open;  // takes more
-    void (*call)(Client&, Replies&, Args);
-  };
-  template <class P>
-  static constexpr bool one =
-      std::is_same_v<P, std::string_view> || std::is_same_v<P, std::int64_t>;
-
-  template <class F, class R, class... Ps>
-  static Command describe(std::string_view name, R (F::*)(Ps...) const) {
-    const std::size_t least = ((one<Ps> || std::is_same_v<Ps, Args> ? 1 : 0) + ... + 0);
-    const bool open = ((std::is_same_v<Ps, Args> || std::is_same_v<Ps, Rest>) || ... || false);
-    return {name, least, open, &call<F, R, Ps...>};
-  }
-  template <class F, class R, class... Ps>
-  static void call(Client& client, Replies& replies, Args args) {
-    std::tuple<Ps...> values{take<Ps>(client, args)...};
-    if constexpr (std::is_void_v<R>) {
-      std::apply(F(), values);
-    } else {
-      replies.add(std::apply(F(), values));
-    }
-  }
-  template <class P>
-  static P take(Client& client, Args& args) {
-    if constexpr (std::is_same_v<P, Client&>) {
-      return client;
-    } else if constexpr (one<P>) {
-      const std::string_view first = args.front();
-      args = args.subspan(1);
-      if constexpr (std::is_same_v<P, std::int64_t>)
-        return integer(first);
-      else
-        return first;
-    } else {
-      return P(args.begin(), args.end());
-    }
-  }
-  static Failure unknown(Args args);
-
-  std::vector<Command> commands_;
-};
-
-template <class Client>
-void Commands<Client>::run(Client& client, Replies& replies, Args args) const {
-  const auto named = [&](const Command& command) { return is(args[0], command.name); };
-  const auto command = std::find_if(commands_.begin(), commands_.end(), named);
-  if (command == commands_.end()) throw unknown(args);
-  const std::size_t count = args.size() - 1;
-  if (count < command->least || (count > command->least && !command->open))
-    throw wrongArity(command->name);
-  command->call(client, replies, args.subspan(1));
-}
-
-template <class Client>
-Failure Commands<Client>::unknown(Args args) {
+inline Failure unknownCommand(Args args) {
   std::string list;
   for (std::string_view arg : args.subspan(1))
     if (list.size() < 128) list.append("'").append(arg, 0, 128 - list.size()).append("' ");
   return Failure("ERR unknown command '" + std::string(args[0], 0, 128) +
                  "', with args beginning with: " + list);
+}
+
+inline Failure notWhileSubscribed(std::string_view name) {
+  std::string small(name);
+  std::transform(small.begin(), small.end(), small.begin(),
+                 [](char c) { return static_cast<char>(c | 32); });
+  return Failure("ERR Can't execute '" + small +
+                 "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / " +
+                 "QUIT / RESET are allowed in this context");
+}
+
+/// Looked for in order: the frequent ones come first. Throws: Failure.
+template <class Client, std::size_t count_>
+const Command<Client>& findCommand(std::span<const Command<Client>, count_> commands, Args args) {
+  for (const Command<Client>& command : commands) {
+    if (!is(args[0], command.name)) continue;
+    const std::ptrdiff_t count = std::ssize(args);
+    const std::ptrdiff_t arity = command.arity;
+    if (arity < 0 ? count < -arity : count != arity) throw wrongArity(command.name);
+    return command;
+  }
+  throw unknownCommand(args);
 }
 
 }  // namespace resp

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: MIT
+#include <leat/core/with_context.hpp>
+#include <leat/loop/abort_timeout.hpp>
+#include <leat/loop/blocking.hpp>
+#include <leat/loop/next_tick.hpp>
+#include <leat/loop/resume_on.hpp>
+#include <leat/loop/run.hpp>
+#include <leat/loop/signals.hpp>
+#include <leat/loop/sleep.hpp>
+#include <leat/loop/wait_fd.hpp>
+#include <leat/loop/with_timeout.hpp>
+
+#include <leat_test.hpp>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <vector>
+
+using leat::EventLoop;
+using leat::Promise;
+using leat::run;
+using leat::setImmediate;
+using leat::setInterval;
+using leat::setTimeout;
+using leat::sleep;
+using leat::spawn;
+using leat::Task;
+
+namespace {
+
+/// What every pending thing holds; afterwards nothing may.
+using Token = std::shared_ptr<int>;
+
+template <class F>
+void endsWith(F&& begin) {
+  const Token token = std::make_shared<int>(0);
+  {
+    EventLoop loop;
+    begin(token, loop);
+    loop.runOnce(0);
+    CHECK(token.use_count() > 1);
+  }
+  CHECK(token.use_count() == 1);
+  // And when the loop never turned at all.
+  {
+    EventLoop loop;
+    begin(token, loop);
+  }
+  CHECK(token.use_count() == 1);
+}
+
+struct Pipe {
+  Pipe() { REQUIRE(::pipe2(fds, O_CLOEXEC | O_NONBLOCK) == 0); }
+  ~Pipe() {
+    ::close(fds[0]);
+    ::close(fds[1]);
+  }
+  int fds[2];
+};
+
+/// Waits for ever.
+Task<> hang(Token) {
+  auto never = Promise<>::withResolvers();
+  co_await never.promise;
+}
+
+}  // namespace
+
+TEST_CASE("a loop ends with timers, intervals and immediates pending") {
+  endsWith([](const Token& token, EventLoop&) {
+    setTimeout([token] { FAIL(); }, 100000);
+    setTimeout([](Token) { FAIL(); }, 100000, token).unref();
+    setInterval([token] { FAIL(); }, 100000);
+    const leat::Timeout kept = setTimeout([token] {}, 100000);
+    setImmediate([token] {
+      setImmediate([token] { FAIL(); });
+      setImmediate([token] { FAIL(); }).unref();
+    });
+  });
+}
+
+TEST_CASE("a loop ends with ticks, microtasks and posts queued") {
+  const Token token = std::make_shared<int>(0);
+  {
+    EventLoop loop;
+    leat::nextTick([token] { FAIL(); });
+    leat::queueMicrotask([token] { FAIL(); });
+    loop.post([token] { FAIL(); });
+    loop.ref().post([token]() -> Task<> { co_return; });
+  }
+  CHECK(token.use_count() == 1);
+}
+
+TEST_CASE("a loop ends with coroutines that sleep, wait, yield and hang") {
+  Pipe pipe;
+  endsWith([&](const Token& token, EventLoop&) {
+    (void)spawn([](Token) -> Task<> { co_await sleep(100000); }, token);
+    (void)spawn([](Token) -> Task<> { co_await sleep(100000, {.ref = false}); }, token);
+    (void)spawn(
+        [&](Token) -> Task<> { (void)co_await leat::wait(pipe.fds[0], leat::Ready::Readable); },
+        token);
+    (void)spawn([](Token) -> Task<> { (void)co_await leat::nextSignal(SIGUSR1); }, token);
+    (void)spawn(
+        [](Token) -> Task<> {
+          leat::Interval interval(100000);
+          (void)co_await interval.next();
+        },
+        token);
+    (void)spawn(
+        [](Token) -> Task<> {
+          co_await leat::nextImmediate();
+          co_await leat::nextImmediate();
+          FAIL();
+        },
+        token);
+    (void)spawn([](Token t) -> Promise<> { co_await hang(t); }, token);
+    (void)spawn(hang(token));
+    (void)spawn([](Token) -> Task<> { co_await leat::withTimeout(100000, sleep(200000)); }, token);
+    (void)spawn([](Token) -> Task<> { co_await leat::shielded(sleep(200000)); }, token);
+  });
+}
+
+TEST_CASE("a loop ends with promises that have reactions and handles of all kinds") {
+  endsWith([](const Token& token, EventLoop&) {
+    auto resolvers = std::make_shared<Promise<int>::Resolvers>(Promise<int>::withResolvers());
+    const auto onValue = [token](int) { FAIL(); };
+    const auto onEnd = [token] { FAIL(); };
+    const auto onError = [token](std::exception_ptr) { return 0; };
+    (void)resolvers->promise.then(onValue);
+    (void)resolvers->promise.finally(onEnd);
+    const Promise<int> adopting = Promise<int>::resolve(resolvers->promise);
+    (void)adopting.catch_(onError);
+    // The only ones who could settle them.
+    setTimeout([resolvers, token] { FAIL(); }, 100000);
+  });
+}
+
+TEST_CASE("a loop ends with blocking calls, timeout signals and listeners") {
+  endsWith([](const Token& token, EventLoop&) {
+    leat::onSignal(SIGUSR1, [token] { FAIL(); });
+    (void)spawn(
+        [](Token) -> Task<> {
+          const leat::AbortSignal signal = leat::AbortSignal::timeout(100000);
+          co_await sleep(200000, {.signal = signal});
+        },
+        token);
+    (void)spawn([](Token) -> Task<> { co_await leat::blocking([] { ::usleep(3000); }); }, token);
+  });
+}
+
+TEST_CASE("deep chains of tasks that are suspended are destroyed without using up the stack") {
+  struct Chain {
+    static Task<> descend(int depth, Token token) {
+      if (depth == 0) {
+        co_await hang(token);
+      } else {
+        co_await descend(depth - 1, token);
+      }
+    }
+  };
+  endsWith([](const Token& token, EventLoop&) {
+    (void)spawn(Chain::descend(LEAT_ASAN || LEAT_TSAN ? 5'000 : 100'000, token));
+  });
+}
+
+TEST_CASE("destructors at the end of a loop may use it, and what they start is dropped") {
+  struct Last {
+    explicit Last(Token t) : token(std::move(t)) {}
+    Last(Last&&) noexcept = default;
+    ~Last() {
+      if (!token) return;
+      leat::nextTick([t = token] { FAIL(); });
+      leat::queueMicrotask([t = token] { FAIL(); });
+      setTimeout([t = token] { FAIL(); }, 1);
+      setImmediate([t = token] { FAIL(); });
+      (void)spawn(hang(token));
+      (void)Promise<int>::reject(leat::Error("nobody is told"));
+      CHECK_FALSE(EventLoop::current().post([t = token] { FAIL(); }));
+    }
+    Token token;
+  };
+  endsWith([](const Token& token, EventLoop&) {
+    (void)spawn(
+        [](Token t) -> Task<> {
+          const Last last(std::move(t));
+          co_await sleep(100000);
+        },
+        token);
+    setTimeout([last = std::make_shared<Last>(token)] { FAIL(); }, 100000);
+    leat::onSignal(SIGUSR1, [last = std::make_shared<Last>(token)] { FAIL(); });
+  });
+}
+
+TEST_CASE("handles that outlive their loop do nothing") {
+  std::optional<leat::Timeout> timer, fired;
+  std::optional<leat::Immediate> immediate;
+  std::optional<Promise<int>> pending, done;
+  std::optional<leat::Resolver<int>> resolver;
+  std::optional<leat::AbortSignal> signal;
+  leat::AbortController controller;
+  std::optional<leat::AbortRegistration> registration;
+  leat::Listener listener;
+  run([&] {
+    timer = setTimeout([] { FAIL(); }, 100000);
+    fired = setTimeout([] {}, 0);
+    immediate = setImmediate([] { FAIL(); });
+    auto resolvers = Promise<int>::withResolvers();
+    pending = resolvers.promise;
+    resolver = resolvers.resolve;
+    done = Promise<int>::resolve(4);
+    signal = leat::AbortSignal::timeout(100000);
+    registration = controller.signal().onAbort([] {});
+    (void)spawn([&]() -> Task<> { co_await sleep(1000, {.signal = controller}); });
+    listener = leat::onSignal(SIGUSR1, [] {});
+    EventLoop::current().stop();
+    EventLoop::current().queue().stop();
+  });
+  const auto useAll = [&] {
+    for (const leat::Timeout& t : {*timer, *fired}) {
+      t.ref().unref().refresh();
+      t.close();
+      leat::clearTimeout(t);
+      CHECK_FALSE(t.active());
+    }
+    immediate->unref().ref().close();
+    leat::clearImmediate(*immediate);
+    CHECK(pending->status() == leat::PromiseStatus::Pending);
+    CHECK(done->status() == leat::PromiseStatus::Fulfilled);
+    CHECK_FALSE(signal->aborted());
+    listener.off();
+  };
+  useAll();
+  CHECK_THROWS_AS(resolver->resolve(3), leat::Error);
+  run([&] { useAll(); });
+  controller.abort();
+  registration.reset();
+  run([&] {
+    resolver.reset();
+    pending.reset();
+    done.reset();
+  });
+}
+
+TEST_CASE("an exception that ends the program drops what is pending") {
+  const Token token = std::make_shared<int>(0);
+  CHECK(run([&] {
+          (void)spawn(hang(token));
+          setTimeout([token] { FAIL(); }, 100000);
+          setImmediate([token] { throw leat::Error("for stderr: this is expected"); });
+          setImmediate([token] { FAIL(); });
+        }) == 1);
+  CHECK(token.use_count() == 1);
+}
+
+TEST_CASE("loops come and go in many threads at once") {
+  const Token token = std::make_shared<int>(0);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 50; ++i) {
+        EventLoop loop;
+        (void)spawn(hang(token));
+        setTimeout([token] {}, 100000);
+        (void)spawn([](Token) -> Task<> { (void)co_await leat::nextSignal(SIGUSR1); }, token);
+        loop.runOnce(0);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(token.use_count() == 1);
+}
