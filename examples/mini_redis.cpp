@@ -13,9 +13,8 @@
 using namespace std::literals;
 using resp::Args, resp::Failure, resp::is, std::string, std::string_view;
 
-// Bytes of replies that are collected before they are sent, and that a subscriber may leave unread.
-constexpr std::size_t maxReplies = 64 << 10, maxUnread = 32 << 20;
-constexpr std::int64_t maxSeconds = std::int64_t{1} << 32;  // of a lifetime
+constexpr std::size_t maxReplies = 64 << 10, maxUnread = 32 << 20;  // bytes, of one client
+constexpr std::int64_t maxSeconds = std::int64_t{1} << 32;          // of a lifetime
 
 class Client;
 Database database;

@@ -97,7 +97,7 @@ SESSION = [
     ('MSET hello 1 hallo 2 hxllo 3 h.llo 4 other 5', 'OK'),
     ('KEYS h[a]llo', '1) "hallo"'),
     ('KEYS h[^ae.]llo', '1) "hxllo"'),
-    ('KEYS h\\\\.llo', '1) "h.llo"'),
+    ('KEYS "h\\\\.llo"', '1) "h.llo"'),
     ('KEYS ?????X', '(empty array)'),
     ('KEYS oth*', '1) "other"'),
     ('KEYS h[b-f]llo', '1) "hello"'),

@@ -61,8 +61,14 @@ class Server:
         with open(f'/proc/{self.process.pid}/statm', encoding='ascii') as statm:
             return int(statm.read().split()[1]) * os.sysconf('SC_PAGE_SIZE')
 
-    def descriptors(self):
-        return len(os.listdir(f'/proc/{self.process.pid}/fd'))
+    def sockets(self):
+        """How many it has open, leaving out what it was started with."""
+        folder = f'/proc/{self.process.pid}/fd'
+        count = 0
+        for name in os.listdir(folder):
+            with contextlib.suppress(FileNotFoundError):
+                count += int(name) > 2 and os.readlink(f'{folder}/{name}').startswith('socket:')
+        return count
 
     def terminate(self):
         """Asks it to end as an operator does; gives the exit code."""

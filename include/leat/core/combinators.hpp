@@ -232,6 +232,11 @@ auto oneOf() {
 template <class... T>
 using OneOf = typename decltype(oneOf<T...>())::type;
 
+template <class>
+inline constexpr bool isVariant = false;
+template <class... T>
+inline constexpr bool isVariant<std::variant<T...>> = true;
+
 /// Fulfills with the value of an input of type T.
 template <class T, class U>
 void fulfillFrom(Combinator<U>& self, CombinatorInput& input) {
@@ -239,6 +244,8 @@ void fulfillFrom(Combinator<U>& self, CombinatorInput& input) {
     self.fulfill();
   } else if constexpr (std::is_reference_v<U>) {
     self.fulfill(*takeItem<T>(input));
+  } else if constexpr (isVariant<U> && !std::is_same_v<U, ItemType<T>>) {
+    self.fulfill(std::in_place_type<ItemType<T>>, takeItem<T>(input));
   } else {
     self.fulfill(static_cast<U>(takeItem<T>(input)));
   }

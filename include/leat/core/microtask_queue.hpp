@@ -56,6 +56,8 @@ class MicrotaskQueue {
   void pushTick(Job& job) noexcept { ticks_.pushBack(job); }
   void pushMicrotask(Job& job) noexcept { microtasks_.pushBack(job); }
   void pushMicrotasks(List<Job>& jobs) noexcept { microtasks_.append(jobs); }
+  /// A reaction that never runs: of a promise that nobody can settle, such as a race of nothing.
+  void keepForEver(Job& job) noexcept { never_.pushBack(job); }
   /// Ends with the loop: `drop` is called for what is still linked.
   void own(LoopOwned& owned) noexcept { owned_.pushBack(owned); }
 
@@ -99,6 +101,7 @@ class MicrotaskQueue {
   QueueHooks& hooks_;
   List<Job> ticks_;
   List<Job> microtasks_;
+  List<Job> never_;
   List<Rejection> rejections_;
   List<Rejection> handledLate_;
   List<LoopOwned> owned_;

@@ -39,7 +39,8 @@ struct PromiseStateBase {
     checkThread();
     if (!handled) markHandled();
     if (pending()) {
-      reactions.pushBack(reaction);
+      // A reaction keeps its promise; nobody is left to end that.
+      resolvers > 0 ? reactions.pushBack(reaction) : home->keepForEver(reaction);
     } else {
       home->pushMicrotask(reaction);
     }
@@ -57,7 +58,7 @@ struct PromiseStateBase {
   }
   void addResolver() noexcept { ++resolvers; }
   void dropResolver() noexcept {
-    if (--resolvers == 0 && pending() && !locked) abandoned();
+    if (--resolvers == 0 && pending()) abandoned();
   }
 
   unsigned refs = 1;
@@ -225,6 +226,7 @@ inline void MicrotaskQueue::clear() noexcept {
   }
   while (!ticks_.empty()) ticks_.popFront().drop();
   while (!microtasks_.empty()) microtasks_.popFront().drop();
+  while (!never_.empty()) never_.popFront().drop();
   while (!rejections_.empty()) delete &rejections_.popFront();
   while (!handledLate_.empty()) delete &handledLate_.popFront();
 }

@@ -95,7 +95,8 @@ inline AbortSignal AbortSignal::timeout(long long milliseconds) {
                             "2147483647. Received ",
                             detail::Decimal(milliseconds)})
             .view());
-  return detail::TimeoutSource::make(milliseconds < 1 ? 1 : static_cast<std::int32_t>(milliseconds));
+  return detail::TimeoutSource::make(milliseconds < 1 ? 1
+                                                      : static_cast<std::int32_t>(milliseconds));
 }
 
 }  // namespace leat::inline LEAT_ABI

@@ -6,6 +6,7 @@
 #include <leat/loop/event_loop.hpp>
 #include <leat/pool/blocking_pool.hpp>
 
+#include <optional>
 #include <tuple>
 
 namespace leat::inline LEAT_ABI {
@@ -92,8 +93,7 @@ class BlockingCall final : public BlockingCallBase {
  private:
   struct Input {
     template <class X, class... Y>
-    explicit Input(X&& f, Y&&... a)
-        : callable(std::forward<X>(f)), args(std::forward<Y>(a)...) {}
+    explicit Input(X&& f, Y&&... a) : callable(std::forward<X>(f)), args(std::forward<Y>(a)...) {}
     F callable;
     std::tuple<Args...> args;
   };

@@ -10,7 +10,7 @@ namespace leat::inline LEAT_ABI::detail {
 /// Where SIGPIPE has its default action it is ignored from now on; a program that chose otherwise is
 /// left alone. Throws: SystemError.
 inline void ignoreSigpipe() {
-  struct ::sigaction action {};
+  struct ::sigaction action{};
   int error = sys::sigaction(SIGPIPE, nullptr, &action);
   if (error == 0 && (action.sa_flags & SA_SIGINFO) == 0 && action.sa_handler == SIG_DFL) {
     action.sa_handler = SIG_IGN;

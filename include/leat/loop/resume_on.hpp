@@ -2,6 +2,7 @@
 // resumeOn: a coroutine goes on on the thread of another loop, and later comes home.
 #pragma once
 
+#include <leat/core/abort.hpp>
 #include <leat/loop/event_loop.hpp>
 
 #include <optional>
@@ -110,7 +111,7 @@ class Hop : private PostedJob {
   const LoopRef target_;
   std::optional<LoopRef> origin_;
   const std::coroutine_handle<> handle_;
-  ContextRef before_;   // to go on with when the target has ended
+  ContextRef before_;  // to go on with when the target has ended
   ContextRef after_;
   Ref<AwayNote> from_;     // the note that it has where it leaves
   Ref<AwayNote> leaving_;  // made for this hop, unless it leads home

@@ -164,8 +164,8 @@ NextSignal nextSignal(const First& first, const Signals&... signals) {
 
 inline SignalId::SignalId(int number) : number_(number) {
   if (number < 1 || number >= detail::signalCount)
-    throw RangeError(detail::SharedText({"a signal's number must be from 1 to 64, not ",
-                                         detail::Decimal(number)})
+    throw RangeError(detail::SharedText(
+                         {"a signal's number must be from 1 to 64, not ", detail::Decimal(number)})
                          .view());
 }
 

@@ -199,8 +199,7 @@ struct ImmediateBlock : Job {
 template <class F>
 struct ImmediateWith final : ImmediateBlock, FrameAllocated {
   template <class X>
-  ImmediateWith(EventLoop& l, X&& f)
-      : ImmediateBlock(l, onAct), callable(std::forward<X>(f)) {}
+  ImmediateWith(EventLoop& l, X&& f) : ImmediateBlock(l, onAct), callable(std::forward<X>(f)) {}
   ~ImmediateWith() {}
   static void onAct(ImmediateBlock& block, JobAction action) {
     auto& self = static_cast<ImmediateWith&>(block);
@@ -253,8 +252,8 @@ class Immediate {
 /// Node: `setTimeout`. Throws: Error ERR_NO_LOOP.
 template <class F, Duration D = int, class... Args>
 Timeout setTimeout(F&& f, D delay = 1, Args&&... args) {
-  return detail::startTimer(
-      detail::bindCallback(std::forward<F>(f), std::forward<Args>(args)...), delay, false);
+  return detail::startTimer(detail::bindCallback(std::forward<F>(f), std::forward<Args>(args)...),
+                            delay, false);
 }
 
 /// Calls `f(args...)` again and again; the next is due one period after the start of this one. Calls
@@ -263,8 +262,8 @@ Timeout setTimeout(F&& f, D delay = 1, Args&&... args) {
 /// Node: `setInterval`.
 template <class F, Duration D = int, class... Args>
 Timeout setInterval(F&& f, D period = 1, Args&&... args) {
-  return detail::startTimer(
-      detail::bindCallback(std::forward<F>(f), std::forward<Args>(args)...), period, true);
+  return detail::startTimer(detail::bindCallback(std::forward<F>(f), std::forward<Args>(args)...),
+                            period, true);
 }
 
 /// Calls `f(args...)` in the check phase of this turn, or of the next when called in that phase.
@@ -287,7 +286,8 @@ inline void clearInterval(const Timeout& timeout) noexcept { timeout.close(); }
 inline void clearImmediate(const Immediate& immediate) noexcept { immediate.close(); }
 
 inline const Timeout& Timeout::refresh() const {
-  if (usable() && !timer_->has(detail::TimerBlock::cleared)) timer_->start(timer_->loop->startTime());
+  if (usable() && !timer_->has(detail::TimerBlock::cleared))
+    timer_->start(timer_->loop->startTime());
   return *this;
 }
 

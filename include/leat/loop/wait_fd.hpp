@@ -107,7 +107,12 @@ inline void FdTable::leave(WatchedFd& watched) noexcept {
 class FdAwaiter : private Op, private Job {
  public:
   FdAwaiter(int fd, Ready want, AbortState* signal, bool ref) noexcept
-      : Op(onReady), Job(onAborted), hooks_(*this, signal), fd_(fd), want_(want), referenced_(ref) {}
+      : Op(onReady),
+        Job(onAborted),
+        hooks_(*this, signal),
+        fd_(fd),
+        want_(want),
+        referenced_(ref) {}
   ~FdAwaiter() { stop(); }
 
   bool await_ready() const noexcept { return false; }
@@ -127,8 +132,7 @@ class FdAwaiter : private Op, private Job {
   /// What is ready. Throws: AbortError, SystemError.
   Ready await_resume() const {
     if (hooks_.fired()) hooks_.throwAborted();
-    if (result_ < 0)
-      throw SystemError(-result_, "wait", SharedText({"fd ", Decimal(fd_)}).view());
+    if (result_ < 0) throw SystemError(-result_, "wait", SharedText({"fd ", Decimal(fd_)}).view());
     return readyOf(result_);
   }
 

@@ -78,9 +78,9 @@ class Server {
   /// that was closed because of `maxConnections`; replaces the one before. Node: event `drop`.
   template <class F>
   const Server& onDrop(F&& f) const {
-    listener_->onDrop = detail::KeptCallback<SocketAddress, SocketAddress>(
-        leat::detail::keepListener(std::type_identity<void(SocketAddress, SocketAddress)>(),
-                                   std::forward<F>(f)));
+    listener_->onDrop =
+        detail::KeptCallback<SocketAddress, SocketAddress>(leat::detail::keepListener(
+            std::type_identity<void(SocketAddress, SocketAddress)>(), std::forward<F>(f)));
     return *this;
   }
   const Server& ref() const { return setReferenced(true); }

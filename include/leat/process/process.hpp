@@ -115,8 +115,8 @@ Listener addProcessListener(F&& listener, bool once) {
     constexpr bool known = requires(ProcessEvents& events) { ProcessEvent<event>::list(events); };
     static_assert(known, "process has no event of this name");
     if constexpr (known) {
-      return Listener(ProcessEvent<event>::list(ProcessEvents::current())
-                          .add(std::forward<F>(listener), once));
+      return Listener(
+          ProcessEvent<event>::list(ProcessEvents::current()).add(std::forward<F>(listener), once));
     }
   }
 }

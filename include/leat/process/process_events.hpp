@@ -47,10 +47,10 @@ class ProcessEvents final : public ProcessHooks {
 /// An event by its name; those that there are have a member `list`.
 template <FixedString name>
 struct ProcessEvent {};
-#define LEAT_PROCESS_EVENT(name, member)                                          \
-  template <>                                                                     \
-  struct ProcessEvent<name> {                                                     \
-    static auto& list(ProcessEvents& events) noexcept { return events.member; }   \
+#define LEAT_PROCESS_EVENT(name, member)                                        \
+  template <>                                                                   \
+  struct ProcessEvent<name> {                                                   \
+    static auto& list(ProcessEvents& events) noexcept { return events.member; } \
   }
 LEAT_PROCESS_EVENT("uncaughtException", uncaughtListeners);
 LEAT_PROCESS_EVENT("uncaughtExceptionMonitor", monitors);
@@ -78,16 +78,14 @@ inline HookAnswer ProcessEvents::uncaughtException(const std::exception_ptr& err
 /// A listener of another event than uncaughtException threw: an uncaught exception like any other.
 inline void ProcessEvents::thrownByListener(const std::exception_ptr& error) noexcept {
   constexpr auto origin = ExceptionOrigin::UncaughtException;
-  const bool handled =
-      !loop_.dead() && uncaughtException(error, origin) != HookAnswer::Unhandled;
+  const bool handled = !loop_.dead() && uncaughtException(error, origin) != HookAnswer::Unhandled;
   if (!handled) loop_.fatal(error, origin, nullptr, 1);
 }
 
 inline HookAnswer ProcessEvents::unhandledRejection(PromiseStateBase& promise) noexcept {
   try {
     const process::RejectedPromise id(promise);
-    return unhandledListeners.emit(promise.error, id) ? HookAnswer::Handled
-                                                      : HookAnswer::Unhandled;
+    return unhandledListeners.emit(promise.error, id) ? HookAnswer::Handled : HookAnswer::Unhandled;
   } catch (...) {
     thrownByListener(std::current_exception());
     return HookAnswer::Threw;

@@ -120,8 +120,8 @@ TEST_CASE("many calls at once are all answered") {
   int sum = 0;
   run([&] {
     for (int i = 0; i < 300; ++i) {
-      (void)spawn(
-          [&](int n) -> Task<> { sum += co_await blocking([](int k) { return k; }, n); }, i);
+      (void)spawn([&](int n) -> Task<> { sum += co_await blocking([](int k) { return k; }, n); },
+                  i);
     }
   });
   CHECK(sum == 299 * 300 / 2);

@@ -7,8 +7,8 @@
 
 #include <poll.h>
 
-#include <child.hpp>
 #include <leat_test.hpp>
+#include <child.hpp>
 #include <optional>
 #include <thread>
 #include <vector>
@@ -147,8 +147,12 @@ TEST_CASE("the exit code is what main gives, what was set, or that of how it end
   const auto thrown = leat_test::inChild([] { return run([] { throw leat::Error("no"); }); });
   CHECK(thrown.code == 1);
   CHECK_THAT(thrown.err, containsText("Uncaught exception: Error: no"));
-  const auto rejected = leat_test::inChild(
-      [] { return run([]() -> Task<> { throw leat::TypeError("bad", "ERR_BAD"); co_return; }); });
+  const auto rejected = leat_test::inChild([] {
+    return run([]() -> Task<> {
+      throw leat::TypeError("bad", "ERR_BAD");
+      co_return;
+    });
+  });
   CHECK(rejected.code == 1);
   CHECK_THAT(rejected.err, containsText("Unhandled rejection: TypeError: bad [ERR_BAD]"));
   const auto unsettled = leat_test::inChild([] {
@@ -236,7 +240,8 @@ TEST_CASE("a thread has one loop at a time") {
   }).join();
 }
 
-TEST_CASE("a promise on the thread of another loop is refused with a sentence that says where to go") {
+TEST_CASE(
+    "a promise on the thread of another loop is refused with a sentence that says where to go") {
   run([] {
     auto resolvers = Promise<int>::withResolvers();
     std::thread([&] {
@@ -341,7 +346,8 @@ TEST_CASE("the back end has a name and a reason, and one that is unknown is refu
     }
     {
       EventLoop loop({.backend = "epoll"});
-      good = good && loop.backend() == "epoll" && loop.backendReason() == "asked for by the program";
+      good =
+          good && loop.backend() == "epoll" && loop.backendReason() == "asked for by the program";
     }
     ::setenv("LEAT_BACKEND", "epoll", 1);
     {

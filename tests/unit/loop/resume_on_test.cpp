@@ -195,7 +195,8 @@ TEST_CASE("a loop that ends while the coroutine is on its way is the same error"
   CHECK(failed + went == 40);
 }
 
-TEST_CASE("when the other loop ends with the coroutine suspended there, home does not wait for it") {
+TEST_CASE(
+    "when the other loop ends with the coroutine suspended there, home does not wait for it") {
   bool destroyed = false, went = false;
   struct Mark {
     ~Mark() { *flag = true; }
@@ -277,7 +278,8 @@ TEST_CASE("many coroutines go to and fro between loops at once") {
     const auto travel = [&]() -> Task<> {
       const LoopRef home = EventLoop::current().ref();
       for (int i = 0; i < 50; ++i) {
-        co_await resumeOn(i % 2 == 0 ? one.ref() : two.ref());
+        const Other& other = i % 2 == 0 ? one : two;
+        co_await resumeOn(other.ref());
         co_await resumeOn(home);
       }
       ++done;

@@ -6,8 +6,8 @@
 #include <leat/loop/sleep.hpp>
 #include <leat/testing/fuse.hpp>
 
-#include <child.hpp>
 #include <leat_test.hpp>
+#include <child.hpp>
 #include <thread>
 #include <vector>
 
@@ -22,7 +22,7 @@ using leat_test::inChild;
 namespace {
 
 struct ::sigaction disposition(int number) {
-  struct ::sigaction now {};
+  struct ::sigaction now{};
   REQUIRE(::sigaction(number, nullptr, &now) == 0);
   return now;
 }
@@ -33,7 +33,7 @@ void otherHandler(int) {}
 class Disposed {
  public:
   Disposed(int number, void (*handler)(int)) : number_(number) {
-    struct ::sigaction now {};
+    struct ::sigaction now{};
     now.sa_handler = handler;
     ::sigaction(number, &now, &before_);
   }
@@ -41,7 +41,7 @@ class Disposed {
 
  private:
   int number_;
-  struct ::sigaction before_ {};
+  struct ::sigaction before_{};
 };
 
 template <class F>
@@ -191,7 +191,7 @@ TEST_CASE("a handler that somebody else installed meanwhile is left alone") {
   Disposed disposed(SIGUSR1, SIG_DFL);
   run([] {
     const Listener listener = onSignal(SIGUSR1, [] {});
-    struct ::sigaction other {};
+    struct ::sigaction other{};
     other.sa_handler = otherHandler;
     ::sigaction(SIGUSR1, &other, nullptr);
     listener.off();
@@ -225,7 +225,8 @@ TEST_CASE("real-time signals have listeners, too") {
   std::string trace;
   const int number = SIGRTMIN + 2;
   run([&] {
-    onSignal(number, [&](const std::string& name, int n) { trace = name + " " + std::to_string(n); });
+    onSignal(number,
+             [&](const std::string& name, int n) { trace = name + " " + std::to_string(n); });
     ::raise(number);
     leat::setTimeout([] {}, 5);
   });
@@ -306,7 +307,8 @@ TEST_CASE("loops in two threads each get the signal") {
   leat::detail::Atomic<int> calls{0}, ready{0};
   const auto program = [&] {
     run([&] {
-      auto hold = std::make_shared<leat::Timeout>(leat::setTimeout([] { FAIL("no signal"); }, 20000));
+      auto hold =
+          std::make_shared<leat::Timeout>(leat::setTimeout([] { FAIL("no signal"); }, 20000));
       onSignal(SIGUSR1, [&, hold] {
         calls.fetchAdd(1);
         hold->close();
@@ -340,7 +342,8 @@ TEST_CASE("what was caught before a loop ended does not reach the next loop") {
   CHECK(calls == before);
 }
 
-TEST_CASE("a handle of a listener is used on its own thread, and after its loop's end does nothing") {
+TEST_CASE(
+    "a handle of a listener is used on its own thread, and after its loop's end does nothing") {
   Listener left;
   run([&] {
     left = onSignal(SIGUSR1, [] {});
@@ -372,9 +375,8 @@ TEST_CASE("a coroutine waits for the next of several signals") {
 }
 
 TEST_CASE("waiting for a signal holds the loop only when asked to") {
-  const auto end = inChild([] {
-    return run([]() -> Task<> { co_await leat::nextSignal(SIGUSR1); });
-  });
+  const auto end =
+      inChild([] { return run([]() -> Task<> { co_await leat::nextSignal(SIGUSR1); }); });
   CHECK(end.code == 13);
 }
 

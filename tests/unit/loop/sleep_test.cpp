@@ -77,7 +77,8 @@ TEST_CASE("sleeps hold the loop unless told otherwise, and wake in order") {
   CHECK(trace == "012");
 }
 
-TEST_CASE("a sleep is aborted by its own signal and by the one around, before and after it begins") {
+TEST_CASE(
+    "a sleep is aborted by its own signal and by the one around, before and after it begins") {
   std::string trace;
   run([&]() -> Task<> {
     AbortController controller;
@@ -101,9 +102,8 @@ TEST_CASE("abort does not go on with the sleeper inside of the call") {
   std::string trace;
   run([&] {
     AbortController controller;
-    (void)spawn([&]() -> Task<> {
-      trace += co_await codeOfVoid(sleep(100000, {.signal = controller}));
-    });
+    (void)spawn(
+        [&]() -> Task<> { trace += co_await codeOfVoid(sleep(100000, {.signal = controller})); });
     controller.abort();
     trace += "returned ";
     return sleep(1);
@@ -132,8 +132,8 @@ TEST_CASE("the reason of the abort is the cause") {
   run([]() -> Task<> {
     std::string cause;
     try {
-      co_await sleep(1, {.signal = leat::AbortSignal::abort(
-                             std::make_exception_ptr(leat::Error("because")))});
+      co_await sleep(
+          1, {.signal = leat::AbortSignal::abort(std::make_exception_ptr(leat::Error("because")))});
     } catch (const leat::AbortError& e) {
       cause = leat::describe(e.cause());
     }

@@ -4,8 +4,8 @@
 #include <leat/loop/run.hpp>
 #include <leat/loop/sleep.hpp>
 
-#include <child.hpp>
 #include <leat_test.hpp>
+#include <child.hpp>
 #include <chrono>
 #include <cmath>
 #include <limits>
@@ -141,7 +141,8 @@ TEST_CASE("ticks and microtasks come between two timers that are due together") 
   CHECK(trace == "atmbtm");
 }
 
-TEST_CASE("clearing is honoured also for a timer that is due in the same batch; again it does nothing") {
+TEST_CASE(
+    "clearing is honoured also for a timer that is due in the same batch; again it does nothing") {
   std::string trace;
   run([&] {
     auto second = std::make_shared<Timeout>();
@@ -213,14 +214,12 @@ TEST_CASE("an interval is due one period after its callback began, and makes up 
         10);
   });
   REQUIRE(starts.size() == 5);
-  for (std::size_t i = 1; i < starts.size(); ++i)
-    CHECK(starts[i] - starts[i - 1] >= 9ms + 0us);
+  for (std::size_t i = 1; i < starts.size(); ++i) CHECK(starts[i] - starts[i - 1] >= 9ms + 0us);
 }
 
 TEST_CASE("an interval whose callback throws goes on when the exception is handled elsewhere") {
-  const auto end = leat_test::inChild([] {
-    return run([] { setInterval([] { throw leat::Error("in the interval"); }, 1); });
-  });
+  const auto end = leat_test::inChild(
+      [] { return run([] { setInterval([] { throw leat::Error("in the interval"); }, 1); }); });
   CHECK(end.code == 1);
   CHECK_THAT(end.err, leat_test::containsText("in the interval"));
 }

@@ -5,8 +5,8 @@
 #include <leat/sys/fd.hpp>
 #include <leat/testing/fuse.hpp>
 
-#include <dirent.h>
 #include <leat_test.hpp>
+#include <dirent.h>
 #include <vector>
 
 using leat::AbortController;
@@ -69,8 +69,7 @@ TEST_CASE("a wait ends when the descriptor is ready, and tells for what") {
     leat::setTimeout([&] { put(pair.b); }, 5);
     got.push_back(static_cast<int>(co_await wait(pair.a.get(), Ready::Readable)));
     got.push_back(static_cast<int>(co_await wait(pair.a.get(), Ready::Writable)));
-    got.push_back(
-        static_cast<int>(co_await wait(pair.a.get(), Ready::Readable | Ready::Writable)));
+    got.push_back(static_cast<int>(co_await wait(pair.a.get(), Ready::Readable | Ready::Writable)));
     pair.b.reset();
     const Ready end = co_await wait(pair.a.get(), Ready::Readable);
     CHECK(has(end, Ready::Readable));

@@ -115,8 +115,10 @@ TEST_CASE("the end of the aborted work is awaited; clean-up under a shield takes
 }
 
 TEST_CASE("a value that comes although the time is over is given") {
-  run([]() -> Task<> { const auto got7 = co_await outcome(withTimeout(5, stubborn()));
- CHECK(got7 == "7"); });
+  run([]() -> Task<> {
+    const auto got7 = co_await outcome(withTimeout(5, stubborn()));
+    CHECK(got7 == "7");
+  });
 }
 
 TEST_CASE("an exception of the work itself goes through, also after the time") {
@@ -177,8 +179,8 @@ TEST_CASE("an abort from outside is no timeout") {
   run([]() -> Task<> {
     AbortController controller;
     leat::setTimeout([controller] { controller.abort(); }, 2);
-    const auto got14 = co_await outcome(leat::withSignal(
-              controller.signal(), withTimeout(1000, sleep(10000))));
+    const auto got14 =
+        co_await outcome(leat::withSignal(controller.signal(), withTimeout(1000, sleep(10000))));
     CHECK(got14 == "AbortError The operation was aborted");
     CHECK(EventLoop::current().metrics().timers == 0);
   });

@@ -143,8 +143,7 @@ inline Ends tcpEnds(int buffer = 0) {
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof address;
   auto* generic = reinterpret_cast<sockaddr*>(&address);
-  if (buffer > 0)
-    ::setsockopt(listener.get(), SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
+  if (buffer > 0) ::setsockopt(listener.get(), SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
   if (::bind(listener.get(), generic, size) != 0 || ::listen(listener.get(), 8) != 0)
     throw leat::Error("no listener");
   ::getsockname(listener.get(), generic, &size);
@@ -198,7 +197,8 @@ class Duo {
 
 /// Two sockets of the library.
 struct Pair {
-  explicit Pair(int buffer = 0, bool allowHalfOpen = false) : Pair(tcpEnds(buffer), allowHalfOpen) {}
+  explicit Pair(int buffer = 0, bool allowHalfOpen = false)
+      : Pair(tcpEnds(buffer), allowHalfOpen) {}
   Socket a, b;
 
  private:

@@ -33,8 +33,7 @@ double processorMs() {
 
 TEST_CASE("connections above maxConnections are closed, and told") {
   run([]() -> Task<> {
-    const Server server =
-        co_await net::listen(hello, {.host = "127.0.0.1"}, {.maxConnections = 2});
+    const Server server = co_await net::listen(hello, {.host = "127.0.0.1"}, {.maxConnections = 2});
     std::vector<std::string> dropped;
     server.onDrop([&](const net::SocketAddress& local, const net::SocketAddress& remote) {
       dropped.push_back(local.toString() + " " + remote.toString());

@@ -91,16 +91,15 @@ TEST_CASE("a server without a host answers IPv4 and IPv6") {
     CHECK(four == "four\n");
     if (v6Works() != 0) {
       CHECK(server.address().address() == "::");
-      const std::string six =
-          co_await ask({.port = server.address().port(), .host = "::1"}, "six");
+      const std::string six = co_await ask({.port = server.address().port(), .host = "::1"}, "six");
       CHECK(six == "six\n");
       const Server both = co_await net::listen(echo, {.host = "::"});
       const std::string mapped =
           co_await ask({.port = both.address().port(), .host = "127.0.0.1"}, "mapped");
       CHECK(mapped == "mapped\n");
       const Server only = co_await net::listen(echo, {.host = "::", .ipv6Only = true});
-      const std::string refused = co_await outcome(
-          ask({.port = only.address().port(), .host = "127.0.0.1"}, "refused"));
+      const std::string refused =
+          co_await outcome(ask({.port = only.address().port(), .host = "127.0.0.1"}, "refused"));
       CHECK(refused == "ECONNREFUSED");
       co_await only.close();
       co_await both.close();
@@ -114,8 +113,7 @@ TEST_CASE("a server listens on a name") {
     const Server server = co_await net::listen(echo, {.host = "localhost"});
     CHECK(server.address().port() > 0);
     co_await server.close();
-    const std::string code = co_await outcome(
-        net::listen(echo, {.host = "no-such-host.invalid"}));
+    const std::string code = co_await outcome(net::listen(echo, {.host = "no-such-host.invalid"}));
     CHECK((code == "ENOTFOUND" || code == "EAI_AGAIN"));
   });
 }
@@ -136,7 +134,8 @@ TEST_CASE("a server on a Unix socket, whose file goes when it closes") {
   });
 }
 
-TEST_CASE("the file of a Unix socket goes with the last handle, the loop, or a listen that failed") {
+TEST_CASE(
+    "the file of a Unix socket goes with the last handle, the loop, or a listen that failed") {
   const std::string path = temporaryPath("short.sock");
   run([&]() -> Task<> {
     {
@@ -189,9 +188,10 @@ TEST_CASE("what cannot be listened on is an error, worded as Node does") {
     CHECK(text == "options.port should be >= 0 and < 65536. Received type number (70000).");
     code = co_await outcome(net::listen(echo, {.port = -1}));
     CHECK(code == "ERR_SOCKET_BAD_PORT");
-    code = co_await outcome(net::listen(echo, {.path = std::string_view(
-        "/0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567"
-        "8901234567890123456789")}));
+    code = co_await outcome(
+        net::listen(echo, {.path = std::string_view("/012345678901234567890123456789012345678901234"
+                                                    "5678901234567890123456789012345678901234567"
+                                                    "8901234567890123456789")}));
     CHECK(code == "ERR_INVALID_ARG_VALUE");
     text = co_await message(server.listen({}));
     CHECK(text == "Listen method has been called more than once without closing.");
@@ -321,8 +321,8 @@ TEST_CASE("an abandoned accept stops accepting, and what came is for the next") 
     const std::string timeout = co_await outcome(leat::withTimeout(
         1000, [](Server from) -> Task<> { (void)co_await from.accept(); }(server)));
     CHECK(timeout.empty());
-    const std::string late = co_await outcome(leat::withTimeout(
-        5, [](Server from) -> Task<> { (void)co_await from.accept(); }(server)));
+    const std::string late = co_await outcome(
+        leat::withTimeout(5, [](Server from) -> Task<> { (void)co_await from.accept(); }(server)));
     CHECK(late == "TIMEOUT_ERR");
     // Nobody waits any more: nothing holds the loop, or the server.
   });
@@ -377,16 +377,15 @@ TEST_CASE("what a handler throws is an uncaught exception, a coroutine's an unha
   for (const bool coroutine : {false, true}) {
     int calls = 0;
     const int code = runToEnd([&]() -> Task<> {
-      const Server server =
-          coroutine ? net::createServer([&calls](Socket) -> Task<> {
-            ++calls;
-            co_await leat::sleep(1);
-            throw leat::Error("from a handler, as the test wants it");
-          })
-                    : net::createServer([&calls](const Socket&) {
-                        ++calls;
-                        throw leat::Error("from a handler, as the test wants it");
-                      });
+      const Server server = coroutine ? net::createServer([&calls](Socket) -> Task<> {
+        ++calls;
+        co_await leat::sleep(1);
+        throw leat::Error("from a handler, as the test wants it");
+      })
+                                      : net::createServer([&calls](const Socket&) {
+                                          ++calls;
+                                          throw leat::Error("from a handler, as the test wants it");
+                                        });
       co_await server.listen({.host = "127.0.0.1"});
       const leat::sys::UniqueFd one = dial(server.address());
       const leat::sys::UniqueFd two = dial(server.address());
@@ -426,9 +425,8 @@ TEST_CASE("a handler runs in the context in which its server was made") {
     leat::AsyncLocalStorage<int> store;
     std::optional<Server> server;
     int seen = 0;
-    store.run(7, [&] {
-      server = net::createServer([&](const Socket&) { seen = *store.getStore(); });
-    });
+    store.run(
+        7, [&] { server = net::createServer([&](const Socket&) { seen = *store.getStore(); }); });
     co_await server->listen({.host = "127.0.0.1"});
     const leat::sys::UniqueFd client = dial(server->address());
     co_await until([&] { return seen != 0; });
@@ -519,10 +517,8 @@ TEST_CASE("close goes on under a signal that was aborted; a wait for it does not
         co_await outcome(leat::withSignal(controller.signal(), server.closed()));
     CHECK(waited == "ABORT_ERR");
     CHECK(server.listening());
-    const std::string closed = co_await outcome(
-        leat::withSignal(controller.signal(), [](Server which) -> Task<> {
-          co_await which.close();
-        }(server)));
+    const std::string closed = co_await outcome(leat::withSignal(
+        controller.signal(), [](Server which) -> Task<> { co_await which.close(); }(server)));
     CHECK(closed.empty());
   });
 }
@@ -530,8 +526,7 @@ TEST_CASE("close goes on under a signal that was aborted; a wait for it does not
 TEST_CASE("the signal of listen closes the server") {
   run([]() -> Task<> {
     leat::AbortController controller;
-    const Server server =
-        co_await net::listen(ignore, {.host = "127.0.0.1", .signal = controller});
+    const Server server = co_await net::listen(ignore, {.host = "127.0.0.1", .signal = controller});
     const net::SocketAddress address = server.address();
     leat::setTimeout([&] { controller.abort(); }, 2);
     co_await server.closed();
@@ -555,11 +550,11 @@ TEST_CASE("a server that is used on another thread says so") {
         }
       };
       CHECK(leat::run([&] {
-        attempt([&] { server.close(); });
-        attempt([&] { server.unref(); });
-        attempt([&] { (void)(server.accept().operator co_await)().await_ready(); });
-        attempt([&] { (void)(server.closed().operator co_await)().await_ready(); });
-      }) == 0);
+              attempt([&] { server.close(); });
+              attempt([&] { server.unref(); });
+              attempt([&] { (void)(server.accept().operator co_await)().await_ready(); });
+              attempt([&] { (void)(server.closed().operator co_await)().await_ready(); });
+            }) == 0);
       attempt([&] { (void)net::createServer(); });
     });
     other.join();
@@ -583,8 +578,8 @@ TEST_CASE("a client that ends, a server that is closed: everything in Node's ord
     };
     server = net::createServer(serve);
     co_await server->listen({.host = "127.0.0.1"});
-    const Socket client = co_await net::connect(
-        {.port = server->address().port(), .host = "127.0.0.1"});
+    const Socket client =
+        co_await net::connect({.port = server->address().port(), .host = "127.0.0.1"});
     const auto watch = [&](Server which) -> leat::Promise<> {
       co_await which.closed();
       log.push_back("server");

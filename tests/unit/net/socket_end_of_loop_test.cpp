@@ -127,9 +127,8 @@ TEST_CASE("a loop ends with servers in every state") {
         // Closed, with a connection that lives, whose handler holds it and the server.
         std::optional<Server> self;
         auto holder = std::make_shared<std::vector<Socket>>();
-        const Server server = start(net::createServer([witness, holder](const Socket& socket) {
-          holder->push_back(socket);
-        }));
+        const Server server = start(net::createServer(
+            [witness, holder](const Socket& socket) { holder->push_back(socket); }));
         clients.push_back(dial(server.address()));
         loop.runOnce(100);
         CHECK(server.connections() == 1);
@@ -144,9 +143,8 @@ TEST_CASE("a loop ends with servers in every state") {
         clients.push_back(dial(server.address()));
       }
       {
-        const Server server = start(net::createServer([witness](Socket socket) -> Task<> {
-          (void)co_await socket.read();
-        }));
+        const Server server = start(net::createServer(
+            [witness](Socket socket) -> Task<> { (void)co_await socket.read(); }));
         clients.push_back(dial(server.address()));
         loop.runOnce(100);
       }

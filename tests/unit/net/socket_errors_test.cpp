@@ -229,11 +229,11 @@ TEST_CASE("an abort in the turn in which bytes come gives one or the other, and 
         if (delay % 2 == 1) duo.say("bytes");
       });
       std::string got;
-      const std::string code = co_await outcome([](Socket socket, leat::AbortSignal signal,
-                                                   std::string* into) -> Task<> {
-        const leat::Buffer chunk = co_await socket.read(100, signal);
-        *into = chunk.view();
-      }(duo.socket, controller.signal(), &got));
+      const std::string code = co_await outcome(
+          [](Socket socket, leat::AbortSignal signal, std::string* into) -> Task<> {
+            const leat::Buffer chunk = co_await socket.read(100, signal);
+            *into = chunk.view();
+          }(duo.socket, controller.signal(), &got));
       CHECK((code.empty() ? got == "bytes" : code == "ABORT_ERR" && got.empty()));
       if (got.empty()) {
         const leat::Buffer rest = co_await duo.socket.read();

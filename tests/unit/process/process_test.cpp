@@ -3,8 +3,8 @@
 #include <leat/loop/sleep.hpp>
 #include <leat/process/process.hpp>
 
-#include <child.hpp>
 #include <leat_test.hpp>
+#include <child.hpp>
 #include <optional>
 #include <thread>
 #include <vector>
@@ -57,7 +57,9 @@ void throwLater(const char* text) {
 
 // ---- the end ----
 
-TEST_CASE("beforeExit comes when nothing is left, may arrange for more, and then comes again; exit is last") {
+TEST_CASE(
+    "beforeExit comes when nothing is left, may arrange for more, and then comes again; exit is "
+    "last") {
   const auto end = inChild([] {
     return run([] {
       process::setExitCode(4);
@@ -136,7 +138,9 @@ TEST_CASE("process::exit without a loop just ends the program") {
         }).code == 11);
 }
 
-TEST_CASE("an exception out of an exit listener is uncaught, and the listeners behind it are not called") {
+TEST_CASE(
+    "an exception out of an exit listener is uncaught, and the listeners behind it are not "
+    "called") {
   const auto plain = inChild([] {
     return run([] {
       process::on<"exit">([] { throw Error("in exit"); });
@@ -274,7 +278,8 @@ TEST_CASE("an exception out of main goes the same way") {
 
 // ---- rejections ----
 
-TEST_CASE("a rejection that nobody handles is told to its listeners, else to those for exceptions") {
+TEST_CASE(
+    "a rejection that nobody handles is told to its listeners, else to those for exceptions") {
   const auto own = inChild([] {
     return run([] {
       onExceptionSay();
@@ -351,7 +356,8 @@ TEST_CASE("a rejection inside of a listener for exceptions is told, too") {
         say("exception");
         rejectWith("two");
       });
-      process::on<"unhandledRejection">([](std::exception_ptr e) { say("rejection " + textOf(e)); });
+      process::on<"unhandledRejection">(
+          [](std::exception_ptr e) { say("rejection " + textOf(e)); });
       throw Error("one");
     });
   });
@@ -368,7 +374,8 @@ TEST_CASE("rejectionHandled names the promise that was told of, when it gets a h
         say(*told == promise ? "the same" : "another");
       });
       const Promise<int> promise = Promise<int>::reject(Error("one"));
-      leat::setTimeout([promise] { (void)promise.catch_([](std::exception_ptr) { return 0; }); }, 1);
+      leat::setTimeout([promise] { (void)promise.catch_([](std::exception_ptr) { return 0; }); },
+                       1);
     });
   });
   CHECK(end.out == "the same\n");
@@ -381,11 +388,13 @@ TEST_CASE("without a listener for rejectionHandled it is a warning") {
       process::on<"unhandledRejection">([] {});
       process::on<"warning">([](const process::Warning& w) { say(std::string(w.name())); });
       const Promise<int> promise = Promise<int>::reject(Error("one"));
-      leat::setTimeout([promise] { (void)promise.catch_([](std::exception_ptr) { return 0; }); }, 1);
+      leat::setTimeout([promise] { (void)promise.catch_([](std::exception_ptr) { return 0; }); },
+                       1);
     });
   });
   CHECK(end.out == "PromiseRejectionHandledWarning\n");
-  CHECK_THAT(end.err, containsText("PromiseRejectionHandledWarning: Promise rejection was handled"));
+  CHECK_THAT(end.err,
+             containsText("PromiseRejectionHandledWarning: Promise rejection was handled"));
 }
 
 // ---- warnings ----

@@ -97,7 +97,7 @@ inline void SignalTable::onSignal(int number) noexcept {
 inline int SignalTable::add(int number) noexcept {
   const sys::MutexLock lock(mutex_);
   if (listeners_[number] == 0) {
-    struct ::sigaction ours {};
+    struct ::sigaction ours{};
     ours.sa_handler = onSignal;
     ours.sa_flags = SA_RESTART | SA_ONSTACK;
     ::sigfillset(&ours.sa_mask);
@@ -110,7 +110,7 @@ inline int SignalTable::add(int number) noexcept {
 inline void SignalTable::remove(int number) noexcept {
   const sys::MutexLock lock(mutex_);
   if (--listeners_[number] != 0) return;
-  struct ::sigaction now {};
+  struct ::sigaction now{};
   if (sys::sigaction(number, nullptr, &now) < 0 || now.sa_handler == onSignal)
     sys::sigaction(number, &before_[number], nullptr);
 }

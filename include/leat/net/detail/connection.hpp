@@ -130,10 +130,6 @@ class Connection : public Counted<Connection>, private LoopOwned {
   void destroyWhenDone() noexcept;
   /// The peer ended, and this side with it: writes then fail otherwise than after `end()`, as in Node.
   bool endedByPeer() const noexcept { return readEnded_ && ending_ && !allowHalfOpen; }
-  Error afterEnd() const;
-  static void wakeAll(List<Waiter>& waiters) noexcept {
-    while (!waiters.empty()) waiters.front().wake();
-  }
   void closeDescriptor() noexcept;
   void tellListener() noexcept {
     if (CloseListener* listener = std::exchange(closeListener, nullptr))
@@ -348,17 +344,12 @@ inline void Connection::onSent(Op& op, int result, unsigned) noexcept {
 
 /// After the end a write is an error of the socket, as in Node.
 inline bool Connection::refusesWrites() noexcept {
-  if (!closed_ && ending_) destroy(std::make_exception_ptr(afterEnd()));
+  if (!closed_ && ending_) destroy(std::make_exception_ptr(writeAfterEnd(endedByPeer())));
   return closed_;
 }
 
-inline Error Connection::afterEnd() const {
-  return endedByPeer() ? Error("This socket has been ended by the other party", "EPIPE")
-                       : Error("write after end", "ERR_STREAM_WRITE_AFTER_END");
-}
-
 inline void Connection::throwUnwritable() const {
-  if (!error_ && endedByPeer()) throw afterEnd();
+  if (!error_ && endedByPeer()) throw writeAfterEnd(true);
   throwGone("Cannot call write after a stream was destroyed", "ERR_STREAM_DESTROYED");
 }
 

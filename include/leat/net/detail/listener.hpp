@@ -94,7 +94,7 @@ class Listener : public Counted<Listener>, private LoopOwned, public CloseListen
 
   void arrived(sys::UniqueFd fd) noexcept;
   void handOver(sys::UniqueFd fd) noexcept;
-  void pause(int error) noexcept;
+  void pause(const SystemError& why) noexcept;
   void stopAccepting() noexcept;
   void finishWhenEmpty() noexcept;
   Ref<Connection> adopt(sys::UniqueFd&& fd);
@@ -188,18 +188,17 @@ inline void Listener::onAccepted(Op& op, int result, unsigned flags) noexcept {
     self.warned_ = false;
     self.arrived(sys::UniqueFd(result));
   } else if (result != -ECANCELED) {
-    self.pause(-result);
+    self.pause(SystemError(-result, "accept"));
   }
   self.want();
 }
 
 /// No descriptors or no memory are left: the connections stay in the backlog, and the processor idle.
-inline void Listener::pause(int error) noexcept {
+inline void Listener::pause(const SystemError& why) noexcept {
   if (closed_ || paused_) return;
   if (!std::exchange(warned_, true)) {
-    const SystemError why(error, "accept");
-    leat::detail::printWarning(
-        "Warning", leat::detail::SharedText({"a server pauses: ", why.message()}).view());
+    const leat::detail::SharedText text({"a server pauses: ", why.message()});
+    leat::detail::printWarning("Warning", text.view());
   }
   hold_.loop().reactor().cancel(acceptOp_);
   paused_ = true;
@@ -238,7 +237,7 @@ inline void Listener::handOver(sys::UniqueFd fd) noexcept {
   } catch (const SystemError& error) {
     // It has been accepted, so it is not lost.
     ready_.push_back(std::move(fd));
-    return pause(error.number());
+    return pause(error);
   }
   handler.call(hold_.loop(), std::move(connection));
 }
@@ -322,7 +321,7 @@ inline void Listener::close() noexcept {
   if (closed_ || !hold_.onThread()) return;
   Ref<Listener> alive(this);
   stopAccepting();
-  while (!acceptWaiters_.empty()) acceptWaiters_.front().wake();
+  wakeAll(acceptWaiters_);
   finishWhenEmpty();
 }
 
@@ -337,8 +336,7 @@ inline void Listener::onClosed(Job& job, JobAction action) noexcept {
   Listener& self = static_cast<CloseJob&>(job).listener;
   self.finished_ = true;
   static_cast<LoopOwned&>(self).unlink();
-  if (action == JobAction::Run)
-    while (!self.closeWaiters_.empty()) self.closeWaiters_.front().wake();
+  if (action == JobAction::Run) wakeAll(self.closeWaiters_);
   self.handler.reset();
   self.onDrop.reset();
   self.release();

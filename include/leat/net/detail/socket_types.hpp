@@ -3,6 +3,7 @@
 #pragma once
 
 #include <leat/core/system_error.hpp>
+#include <leat/core/waiter.hpp>
 
 namespace leat::inline LEAT_ABI::net::detail {
 
@@ -27,6 +28,16 @@ enum class Sent : unsigned char {
 /// An error of a socket, worded as Node does: "read ECONNRESET".
 inline std::exception_ptr socketError(int number, std::string_view call) noexcept {
   return std::make_exception_ptr(SystemError::ofAddress(number, call, {}, -1));
+}
+
+/// What a write after the end gets; in Node its words depend on who ended.
+inline Error writeAfterEnd(bool byPeer) {
+  return byPeer ? Error("This socket has been ended by the other party", "EPIPE")
+                : Error("write after end", "ERR_STREAM_WRITE_AFTER_END");
+}
+
+inline void wakeAll(leat::detail::List<leat::detail::Waiter>& waiters) noexcept {
+  while (!waiters.empty()) waiters.front().wake();
 }
 
 }  // namespace leat::inline LEAT_ABI::net::detail
