@@ -244,7 +244,8 @@ void fulfillFrom(Combinator<U>& self, CombinatorInput& input) {
     self.fulfill();
   } else if constexpr (std::is_reference_v<U>) {
     self.fulfill(*takeItem<T>(input));
-  } else if constexpr (isVariant<U> && !std::is_same_v<U, ItemType<T>>) {
+  } else if constexpr (isVariant<U> &&
+                       std::is_constructible_v<U, std::in_place_type_t<ItemType<T>>, ItemType<T>>) {
     self.fulfill(std::in_place_type<ItemType<T>>, takeItem<T>(input));
   } else {
     self.fulfill(static_cast<U>(takeItem<T>(input)));

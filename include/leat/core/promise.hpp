@@ -30,7 +30,7 @@ struct PromiseCoroutine;
 /// Lifetime: dropping all handles neither cancels the work nor hides its rejection.
 /// Throws: Error ERR_NO_LOOP where the thread has no loop, ERR_WRONG_THREAD on another loop's thread.
 template <class T>
-class [[nodiscard]] Promise {
+class Promise {
  public:
   using promise_type = detail::PromiseCoroutine<T>;
   using ValueType = T;

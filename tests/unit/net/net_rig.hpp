@@ -168,7 +168,7 @@ class Duo {
   }
   /// What is there now.
   std::string hear() const {
-    std::string text(1 << 20, '\0');
+    std::string text(65536, '\0');
     const ssize_t count = ::recv(peer.get(), text.data(), text.size(), MSG_DONTWAIT);
     text.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
     return text;

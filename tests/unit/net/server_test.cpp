@@ -275,36 +275,56 @@ TEST_CASE("close tells those who wait in accept that there is nothing more") {
   });
 }
 
+namespace {
+
+/// Destroys a task in the tick that comes between the arrival of a connection and the microtask in which
+/// its waiter goes on: the hook of the system calls queues it while the kernel is asked.
+struct Assassin : leat::detail::Job {
+  explicit Assassin(Task<>& t) : Job(onJob), task(t) {
+    current = this;
+    leat::sys::fault.store([](leat::sys::Call call) noexcept {
+      if (call == leat::sys::Call::accept4 && current != nullptr)
+        leat::EventLoop::current().queue().pushTick(*std::exchange(current, nullptr));
+      return 0;
+    });
+  }
+  ~Assassin() { leat::sys::fault.store(nullptr); }
+  static void onJob(Job& job, leat::detail::JobAction) noexcept {
+    auto& self = static_cast<Assassin&>(job);
+    self.task = Task<>();
+    self.ran = true;
+  }
+  static inline Assassin* current = nullptr;
+  Task<>& task;
+  bool ran = false;
+};
+
+}  // namespace
+
 TEST_CASE("a connection that was promised to who went away goes to the next") {
-  run([]() -> Task<> {
-    struct Frame : leat::detail::CallbackFrame {
-      Frame() : CallbackFrame([](CallbackFrame*) noexcept {}) {}
-    } done;
-    const auto wait = [](Server from) -> Task<> { (void)co_await from.accept(); };
-    const Server server = co_await net::listen({.host = "127.0.0.1"});
-    // Destroyed in the tick in which it was woken: a microtask behind the one that wakes it.
-    auto lost = std::make_unique<Task<>>(wait(server));
-    leat::detail::startTask(*lost, done);
-    const auto next = accepting(server);
-    const leat::sys::UniqueFd client = dial(server.address());
-    struct Spy : leat::detail::Job {
-      explicit Spy(std::unique_ptr<Task<>>& t) : Job(onJob), task(t) {}
-      static void onJob(Job& job, leat::detail::JobAction) noexcept {
-        static_cast<Spy&>(job).task.reset();
-      }
-      std::unique_ptr<Task<>>& task;
-    } spy(lost);
-    auto& waiter = static_cast<net::detail::AcceptWaiter&>(server.state()->acceptWaiters().front());
-    while (!waiter.granted()) {
-      // Ticks come before microtasks: the spy runs before the coroutine that is to go on.
-      leat::EventLoop::current().queue().pushTick(spy);
-      co_await leat::nextImmediate();
-      if (lost == nullptr) break;
-    }
-    lost.reset();
-    const std::string result = co_await next;
-    CHECK(result == "socket");
-  });
+  for (const bool closeIt : {false, true}) {
+    run([&]() -> Task<> {
+      struct Frame : leat::detail::CallbackFrame {
+        Frame() : CallbackFrame([](CallbackFrame*) noexcept {}) {}
+      } done;
+      bool got = false;
+      const auto wait = [&got](Server from) -> Task<> {
+        (void)co_await from.accept();
+        got = true;
+      };
+      const Server server = co_await net::listen({.host = "127.0.0.1"});
+      Task<> lost = wait(server);
+      leat::detail::startTask(lost, done);
+      const auto next = accepting(server);
+      const leat::sys::UniqueFd client = dial(server.address());
+      Assassin assassin(lost);
+      co_await until([&] { return assassin.ran; });
+      CHECK_FALSE(got);
+      if (closeIt) server.close();
+      const std::string result = co_await next;
+      CHECK(result == "socket");
+    });
+  }
 }
 
 TEST_CASE("an abandoned accept stops accepting, and what came is for the next") {
@@ -340,16 +360,13 @@ TEST_CASE("a server without a handler goes with its last handle; one with a hand
     }
     co_await leat::nextImmediate();
     CHECK_FALSE(dial(address));
-    Server* kept = nullptr;
     {
       const Server server = co_await net::listen(ignore, {.host = "127.0.0.1"});
       address = server.address();
       server.unref();
-      kept = nullptr;
     }
     co_await leat::nextImmediate();
     CHECK(dial(address));
-    CHECK(kept == nullptr);
   });
 }
 
