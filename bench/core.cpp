@@ -2,11 +2,11 @@
 
 // What the parts of the core cost, one by one. The figures against the rivals come from bench/compare.
 
-#include <benchmark/benchmark.h>
+#include <leat/loop.hpp>
 #include <leat/promise.hpp>
 #include <leat/task.hpp>
 #include <leat/timers.hpp>
-#include <leat/loop.hpp>
+#include <benchmark/benchmark.h>
 
 #include <cstdlib>
 

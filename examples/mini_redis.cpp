@@ -240,8 +240,8 @@ leat::Task<> listen(int port) {
   std::fflush(stdout);
   co_await leat::nextSignal(SIGTERM, SIGINT);
   (void)server.close();
-  stopping.abort();  // who waits for a client ends; what was written is still sent, for a second
-  leat::setTimeout([] { leat::EventLoop::current().stop(); }, 1s).unref();
+  stopping.abort();  // who waits for a client ends; what was written is still sent, for 5 s
+  leat::setTimeout([] { leat::EventLoop::current().stop(); }, 5s).unref();
 }
 
 int main(int argc, char** argv) {

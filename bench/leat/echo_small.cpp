@@ -16,6 +16,4 @@ leat::Task<> serve() {
   co_await server.closed();
 }
 
-int main() {
-  return leat::run(serve);
-}
+int main() { return leat::run(serve); }

@@ -191,7 +191,7 @@ def main():
             count, different = compare_exits(sides, options.part)
         else:
             count, different = compare_programs(sides, options.n, options.seed)
-    except Failed as problem:
+    except (Failed, OSError, subprocess.SubprocessError) as problem:
         print(problem)
         return 1
     print(f'{count} {options.kind} compared with node {version}: {different} different')

@@ -232,7 +232,7 @@ class Robustness(unittest.TestCase):
                     start = time.monotonic()
                     server.process.send_signal(number)
                     self.assertEqual(server.wait(), 0)
-                    self.assertLess(time.monotonic() - start, 5)
+                    self.assertLess(time.monotonic() - start, 4)  # long before it would give up waiting
                     self.assertEqual(servers.read_all(idle), b'')
                 finally:
                     for client in clients:

@@ -52,9 +52,9 @@ class Function<R(Args...)> {
  private:
   static constexpr std::size_t capacity = 4 * sizeof(void*);
   template <class Callable>
-  static constexpr bool fits = sizeof(Callable) <= capacity &&
-                               alignof(Callable) <= alignof(std::max_align_t) &&
-                               std::is_nothrow_move_constructible_v<Callable>;
+  static constexpr bool fits =
+      sizeof(Callable) <= capacity && alignof(Callable) <= alignof(std::max_align_t) &&
+      std::is_nothrow_move_constructible_v<Callable>;
 
   struct Operations {
     R (*call)(void*, Args&&...);

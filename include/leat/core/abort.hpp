@@ -279,7 +279,8 @@ AbortSignal AbortSignal::any(const Range& signals) {
 
 template <class F>
 AbortRegistration AbortSignal::onAbort(F&& listener) const {
-  using Callback = detail::AbortCallback<decltype(detail::keepCallback<>(std::forward<F>(listener)))>;
+  using Callback =
+      detail::AbortCallback<decltype(detail::keepCallback<>(std::forward<F>(listener)))>;
   auto callback = detail::Ref<detail::AbortCallbackBase>::adopt(
       new Callback(state_, detail::keepCallback<>(std::forward<F>(listener))));
   if (aborted()) {

@@ -26,9 +26,9 @@ struct Adopted {
 template <class X>
   requires(!std::is_void_v<X> && Awaitable<X>)
 struct Adopted<X> {
-  using Type = std::remove_cv_t<std::conditional_t<
-      std::is_lvalue_reference_v<AwaitResult<X>>, AwaitResult<X>,
-      std::remove_cvref_t<AwaitResult<X>>>>;
+  using Type =
+      std::remove_cv_t<std::conditional_t<std::is_lvalue_reference_v<AwaitResult<X>>,
+                                          AwaitResult<X>, std::remove_cvref_t<AwaitResult<X>>>>;
 };
 template <class T>
 struct Adopted<Promise<T>> {

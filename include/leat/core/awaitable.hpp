@@ -40,14 +40,15 @@ decltype(auto) getAwaiter(A&& awaitable) {
 
 /// Anything that `co_await` accepts in a coroutine of the library.
 template <class A>
-concept Awaitable =
-    detail::MemberCoAwait<A> || detail::FreeCoAwait<A> || detail::AwaiterLike<std::remove_reference_t<A>>;
+concept Awaitable = detail::MemberCoAwait<A> || detail::FreeCoAwait<A> ||
+                    detail::AwaiterLike<std::remove_reference_t<A>>;
 
 /// What `co_await` of an A gives.
 template <Awaitable A>
-using AwaitResult = decltype(std::declval<std::remove_reference_t<decltype(detail::getAwaiter(
-                                 std::declval<A>()))>&>()
-                                 .await_resume());
+using AwaitResult =
+    decltype(std::declval<
+                 std::remove_reference_t<decltype(detail::getAwaiter(std::declval<A>()))>&>()
+                 .await_resume());
 
 namespace detail {
 
@@ -100,8 +101,8 @@ Moved<F> moved(F& callable) {
 }  // namespace leat::inline LEAT_ABI
 
 /// In functions that take a callable of type F and give something awaitable.
-#define LEAT_GUARD_CLOSURE(F)                                                                   \
-  static_assert(::leat::detail::safeInAwait<F>,                                                  \
+#define LEAT_GUARD_CLOSURE(F)                                                                     \
+  static_assert(::leat::detail::safeInAwait<F>,                                                   \
                 "g++ 12 destroys the captures of a closure written inside a co_await expression " \
                 "twice: give the closure a name and pass moved(name) or the name itself "         \
                 "(LEAT_CLOSURE_GUARD=0 turns this check off)")

@@ -63,7 +63,9 @@ class MicrotaskQueue {
 
   /// After each callback of the loop: ticks, then microtasks, then rejections, until all are empty.
   void drain() noexcept;
-  bool idle() const noexcept { return ticks_.empty() && microtasks_.empty() && rejections_.empty(); }
+  bool idle() const noexcept {
+    return ticks_.empty() && microtasks_.empty() && rejections_.empty();
+  }
   std::size_t queued() const noexcept { return ticks_.size() + microtasks_.size(); }
 
   /// An exception out of a callback or a tick, at once. The queues then wait for the next callback's
@@ -114,8 +116,9 @@ class MicrotaskQueue {
 inline MicrotaskQueue& currentQueue() {
   MicrotaskQueue* queue = threadState.queue;
   if (queue == nullptr) [[unlikely]]
-    throwError("there is no event loop on this thread; use leat::run, or an EventLoop on this thread",
-               "ERR_NO_LOOP");
+    throwError(
+        "there is no event loop on this thread; use leat::run, or an EventLoop on this thread",
+        "ERR_NO_LOOP");
   return *queue;
 }
 

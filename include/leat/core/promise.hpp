@@ -174,7 +174,8 @@ class PromiseAwaiterBase : private Job {
 
  protected:
   static void onJob(Job& job, JobAction action) noexcept {
-    if (action == JobAction::Run) static_cast<PromiseAwaiterBase&>(job).continuation_.resumeFromQueue();
+    if (action == JobAction::Run)
+      static_cast<PromiseAwaiterBase&>(job).continuation_.resumeFromQueue();
   }
   // In this order: g++ would otherwise move `state_` by a vector load over the word stored just before.
   Continuation continuation_;

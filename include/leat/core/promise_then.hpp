@@ -22,7 +22,8 @@ auto fulfilledResult() {
   } else if constexpr (std::is_invocable_v<F&, const std::remove_reference_t<T>&>) {
     return std::type_identity<std::invoke_result_t<F&, const std::remove_reference_t<T>&>>();
   } else {
-    static_assert(std::is_invocable_v<F&>, "then(f): f takes neither the promise's value nor nothing");
+    static_assert(std::is_invocable_v<F&>,
+                  "then(f): f takes neither the promise's value nor nothing");
     return std::type_identity<std::invoke_result_t<F&>>();
   }
 }
@@ -222,8 +223,7 @@ template <class T>
 template <class F>
 auto Promise<T>::then(F&& onFulfilled, std::source_location where) const {
   LEAT_GUARD_CLOSURE(F);
-  using U = detail::AdoptedType<
-      std::remove_cvref_t<detail::FulfilledResult<std::decay_t<F>, T>>>;
+  using U = detail::AdoptedType<std::remove_cvref_t<detail::FulfilledResult<std::decay_t<F>, T>>>;
   return detail::attachThen<U>(*state_, std::forward<F>(onFulfilled), detail::PassThrough(), where);
 }
 
@@ -233,8 +233,7 @@ template <class F, class G>
 auto Promise<T>::then(F&& onFulfilled, G&& onRejected, std::source_location where) const {
   LEAT_GUARD_CLOSURE(F);
   LEAT_GUARD_CLOSURE(G);
-  using U = detail::AdoptedType<
-      std::remove_cvref_t<detail::FulfilledResult<std::decay_t<F>, T>>>;
+  using U = detail::AdoptedType<std::remove_cvref_t<detail::FulfilledResult<std::decay_t<F>, T>>>;
   return detail::attachThen<U>(*state_, std::forward<F>(onFulfilled), std::forward<G>(onRejected),
                                where);
 }
@@ -244,7 +243,8 @@ template <class E, class G>
 Promise<T> Promise<T>::catch_(G&& onRejected, std::source_location where) const {
   LEAT_GUARD_CLOSURE(G);
   if constexpr (std::is_void_v<E>) {
-    return detail::attachThen<T>(*state_, detail::PassThrough(), std::forward<G>(onRejected), where);
+    return detail::attachThen<T>(*state_, detail::PassThrough(), std::forward<G>(onRejected),
+                                 where);
   } else {
     using Only = detail::CatchOnly<E, std::decay_t<G>>;
     return detail::attachThen<T>(*state_, detail::PassThrough(), Only(std::forward<G>(onRejected)),
@@ -257,7 +257,8 @@ template <class F>
 Promise<T> Promise<T>::finally(F&& onFinally, std::source_location where) const {
   LEAT_GUARD_CLOSURE(F);
   // One callback serves both outcomes; only one of them happens.
-  auto shared = detail::makeRef<detail::SharedCallable<std::decay_t<F>>>(std::forward<F>(onFinally));
+  auto shared =
+      detail::makeRef<detail::SharedCallable<std::decay_t<F>>>(std::forward<F>(onFinally));
   auto rethrow = [shared, where](std::exception_ptr error) {
     auto done = detail::callFinally(shared->callable);
     auto again = [error]() -> T { std::rethrow_exception(error); };

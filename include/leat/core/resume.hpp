@@ -17,8 +17,7 @@ class RunScope {
  public:
   [[gnu::always_inline]] RunScope() noexcept
       : limit_(threadState.stackLimit), next_(std::exchange(threadState.next, {})) {
-    threadState.stackLimit =
-        static_cast<char*>(__builtin_frame_address(0)) - LEAT_STACK_BUDGET;
+    threadState.stackLimit = static_cast<char*>(__builtin_frame_address(0)) - LEAT_STACK_BUDGET;
   }
   RunScope(const RunScope&) = delete;
   RunScope& operator=(const RunScope&) = delete;
@@ -73,9 +72,7 @@ inline std::coroutine_handle<> transfer(std::coroutine_handle<> handle) noexcept
 /// function. Frames begin with the two pointers in the ABI that g++ and clang share.
 struct CallbackFrame {
   explicit CallbackFrame(void (*function)(CallbackFrame*) noexcept) noexcept : resume(function) {}
-  std::coroutine_handle<> handle() noexcept {
-    return std::coroutine_handle<>::from_address(this);
-  }
+  std::coroutine_handle<> handle() noexcept { return std::coroutine_handle<>::from_address(this); }
 
   void (*resume)(CallbackFrame*) noexcept;
   void (*destroy)(CallbackFrame*) noexcept = [](CallbackFrame*) noexcept {};

@@ -53,18 +53,32 @@ class LEAT_API SystemError : public Error {
 
 inline detail::SharedText SystemError::fileText(int number, std::string_view syscall,
                                                 std::string_view path, std::string_view dest) {
-  return {sys::errorName(number), ": ", sys::errorText(number), ", ", syscall,
-          path.empty() ? "" : " '", path, path.empty() ? "" : "'",
-          dest.empty() ? "" : " -> '", dest, dest.empty() ? "" : "'"};
+  return {sys::errorName(number),
+          ": ",
+          sys::errorText(number),
+          ", ",
+          syscall,
+          path.empty() ? "" : " '",
+          path,
+          path.empty() ? "" : "'",
+          dest.empty() ? "" : " -> '",
+          dest,
+          dest.empty() ? "" : "'"};
 }
 
 inline SystemError SystemError::ofAddress(int number, std::string_view syscall,
                                           std::string_view address, int port, bool text) {
   const detail::Decimal digits(port);
   const std::string_view shownPort = port < 0 ? std::string_view() : digits;
-  const detail::SharedText message{
-      syscall, " ", sys::errorName(number), text ? ": " : "", text ? sys::errorText(number) : "",
-      address.empty() ? "" : " ", address, port < 0 ? "" : ":", shownPort};
+  const detail::SharedText message{syscall,
+                                   " ",
+                                   sys::errorName(number),
+                                   text ? ": " : "",
+                                   text ? sys::errorText(number) : "",
+                                   address.empty() ? "" : " ",
+                                   address,
+                                   port < 0 ? "" : ":",
+                                   shownPort};
   SystemError error(number, syscall, message);
   error.address_ = address;
   error.port_ = port;

@@ -2,8 +2,8 @@
 // Which back end a loop gets, and why.
 #pragma once
 
-#include <leat/loop/detail/epoll_reactor.hpp>
 #include <leat/core/system_error.hpp>
+#include <leat/loop/detail/epoll_reactor.hpp>
 
 #include <cstdlib>
 #include <string_view>
@@ -20,8 +20,9 @@ inline Reactor* makeReactor(std::string_view wanted, std::string_view& reason) {
     reason = wanted.empty() ? "the only back end of this version" : "asked for by LEAT_BACKEND";
   }
   if (!wanted.empty() && wanted != "epoll")
-    throw RangeError(SharedText({"unknown back end '", wanted, "'; this version has: epoll"}).view(),
-                     "ERR_UNKNOWN_BACKEND");
+    throw RangeError(
+        SharedText({"unknown back end '", wanted, "'; this version has: epoll"}).view(),
+        "ERR_UNKNOWN_BACKEND");
   auto* reactor = new EpollReactor;
   const int error = reactor->open();
   if (error < 0) {

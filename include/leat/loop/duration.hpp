@@ -39,7 +39,8 @@ double milliseconds(const D& d) noexcept {
 template <Duration D>
 std::int32_t timerMs(const D& d) noexcept {
   if constexpr (std::integral<D>) {
-    return std::cmp_less(d, 1) || std::cmp_greater(d, 2147483647) ? 1 : static_cast<std::int32_t>(d);
+    return std::cmp_less(d, 1) || std::cmp_greater(d, 2147483647) ? 1
+                                                                  : static_cast<std::int32_t>(d);
   } else {
     const double ms = milliseconds(d);
     return ms >= 1 && ms <= 2147483647.0 ? static_cast<std::int32_t>(ms) : 1;

@@ -107,7 +107,8 @@ class EventLoop : private detail::QueueHooks {
   std::span<std::byte> scratch();
   bool dead() const noexcept { return queue_.stopped(); }
   /// Prints an exception and makes the loop end with `code`.
-  void fatal(const std::exception_ptr& error, ExceptionOrigin origin, const char* place, int code) noexcept;
+  void fatal(const std::exception_ptr& error, ExceptionOrigin origin, const char* place,
+             int code) noexcept;
 
  private:
   void turn(std::int64_t maxWaitNs) noexcept;
@@ -127,9 +128,7 @@ class EventLoop : private detail::QueueHooks {
   void unhandledRejection(detail::PromiseStateBase& promise) noexcept override;
   void rejectionHandled(detail::PromiseStateBase& promise) noexcept override;
   static void dispatch(void* self, detail::Op& op, int result, unsigned flags) noexcept;
-  static void wake(void* self) noexcept {
-    static_cast<EventLoop*>(self)->reactor_->wake();
-  }
+  static void wake(void* self) noexcept { static_cast<EventLoop*>(self)->reactor_->wake(); }
 
   detail::MicrotaskQueue queue_;
   detail::Reactor* reactor_ = nullptr;
@@ -236,8 +235,8 @@ inline bool EventLoop::alive() const noexcept {
 }
 
 inline std::int64_t EventLoop::waitNs(std::int64_t maxWaitNs) noexcept {
-  if (stopping_ || dead() || !immediates_.empty() || !pending_.empty() ||
-      !closing_.empty() || !shared_->queue.empty() || !(maxWaitNs >= 0 || alive()))
+  if (stopping_ || dead() || !immediates_.empty() || !pending_.empty() || !closing_.empty() ||
+      !shared_->queue.empty() || !(maxWaitNs >= 0 || alive()))
     return 0;
   const std::int64_t next = timers_.nextExpiry();
   if (next == detail::TimerLists::never) return maxWaitNs;
@@ -248,8 +247,7 @@ inline std::int64_t EventLoop::waitNs(std::int64_t maxWaitNs) noexcept {
 
 inline void EventLoop::pollIo(std::int64_t maxWaitNs) noexcept {
   const int result = reactor_->turn(maxWaitNs);
-  if (result < 0)
-    queue_.report(std::make_exception_ptr(SystemError(-result, "epoll_wait")));
+  if (result < 0) queue_.report(std::make_exception_ptr(SystemError(-result, "epoll_wait")));
 }
 
 inline void EventLoop::runTimers() noexcept {
@@ -332,7 +330,8 @@ void EventLoop::callback(F&& f) noexcept {
   }
 }
 
-inline void EventLoop::dispatch(void* context, detail::Op& op, int result, unsigned flags) noexcept {
+inline void EventLoop::dispatch(void* context, detail::Op& op, int result,
+                                unsigned flags) noexcept {
   auto& self = *static_cast<EventLoop*>(context);
   if (self.dead()) {
     // Nobody takes it any more.
@@ -365,8 +364,8 @@ inline long EventLoop::backendTimeout() noexcept {
 
 inline LoopMetrics EventLoop::metrics() noexcept {
   const detail::ReactorStats& stats = reactor_->stats();
-  return {stats.turns,       stats.events,     stats.completions,  timersFired_,     stats.blockedNs,
-          timersArmed_,    immediates_.size(), queue_.queued(), references_};
+  return {stats.turns,  stats.events,       stats.completions, timersFired_, stats.blockedNs,
+          timersArmed_, immediates_.size(), queue_.queued(),   references_};
 }
 
 inline void EventLoop::dropQueues() noexcept {
@@ -394,7 +393,8 @@ inline void EventLoop::fatal(const std::exception_ptr& error, ExceptionOrigin or
   stopping_ = true;
 }
 
-inline void EventLoop::uncaughtException(std::exception_ptr error, ExceptionOrigin origin) noexcept {
+inline void EventLoop::uncaughtException(std::exception_ptr error,
+                                         ExceptionOrigin origin) noexcept {
   detail::HookAnswer answer = detail::HookAnswer::Unhandled;
   if (hooks_ != nullptr) answer = hooks_->uncaughtException(error, origin);
   if (answer == detail::HookAnswer::Unhandled) return fatal(error, origin, nullptr, 1);

@@ -38,8 +38,8 @@ template <class F, class... Args>
 auto spawn(F&& f, Args&&... args) {
   LEAT_GUARD_CLOSURE(F);
   using Callable = std::decay_t<F>;
-  using T = std::remove_cvref_t<
-      AwaitResult<std::invoke_result_t<Callable&, std::decay_t<Args>...>>>;
+  using T =
+      std::remove_cvref_t<AwaitResult<std::invoke_result_t<Callable&, std::decay_t<Args>...>>>;
   auto block = detail::makeRef<detail::CallbackBlock<Callable>>(std::forward<F>(f));
   return detail::callAndKeep<T, Callable, std::decay_t<Args>...>(std::move(block),
                                                                  std::forward<Args>(args)...);

@@ -437,12 +437,14 @@ TEST_CASE("whatever system call fails, a session ends and leaves no descriptor o
         [&] {
           int messages = 0;
           int code = 0;
+          const std::int64_t before = leat::sys::monotonicNs();
           try {
             code = runToEnd([&] { return session(&messages); }, 8000);
           } catch (const leat::SystemError&) {
             code = 1;  // there was no loop
           }
           if (code != 0 && code != 1) FAIL("exit code " << code);
+          if (leat::sys::monotonicNs() - before > 7'000'000'000) FAIL("it hung");
           if (messages == 3) ++clean;
         },
         error);
