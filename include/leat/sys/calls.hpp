@@ -24,14 +24,14 @@
 
 namespace leat::inline LEAT_ABI::sys {
 
-#define LEAT_SYS_CALLS(X)                                                                          \
-  X(read)                                                                                          \
-  X(write)                                                                                         \
-  X(readv) X(writev) X(recv) X(send) X(recvmsg) X(sendmsg) X(accept4) X(connect) X(socket)         \
-      X(socketpair) X(bind) X(listen) X(shutdown) X(close) X(getsockopt) X(setsockopt)             \
-          X(getsockname) X(getpeername) X(epoll_create1) X(epoll_ctl) X(epoll_wait) X(eventfd)     \
-              X(pipe2) X(fcntl) X(ioctl) X(poll) X(open) X(unlink) X(sigaction) X(pthread_sigmask) \
-                  X(getaddrinfo) X(getnameinfo) X(futex) X(pthread_create)
+// clang-format off
+#define LEAT_SYS_CALLS(X)                                                                       \
+  X(read) X(write) X(readv) X(writev) X(recv) X(send) X(recvmsg) X(sendmsg) X(accept4)          \
+  X(connect) X(socket) X(socketpair) X(bind) X(listen) X(shutdown) X(close) X(getsockopt)       \
+  X(setsockopt) X(getsockname) X(getpeername) X(epoll_create1) X(epoll_ctl) X(epoll_wait)       \
+  X(eventfd) X(pipe2) X(fcntl) X(ioctl) X(poll) X(open) X(unlink) X(sigaction)                  \
+  X(pthread_sigmask) X(getaddrinfo) X(getnameinfo) X(futex) X(pthread_create)
+// clang-format on
 
 /// Every call of the seam. `count` is how many there are.
 enum class Call : unsigned char {
