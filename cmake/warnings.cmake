@@ -15,5 +15,6 @@ endif()
 # g++ 12 with optimisation warns falsely of its own std::string and of unions with a state beside them (GCC bugs 105651,
 # 105562, 80635).
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-  target_compile_options(leat_warnings INTERFACE -Wno-array-bounds -Wno-restrict -Wno-maybe-uninitialized)
+  target_compile_options(leat_warnings INTERFACE -Wno-array-bounds -Wno-restrict -Wno-maybe-uninitialized
+                         -Wno-stringop-overflow -Wno-stringop-overread)
 endif()
