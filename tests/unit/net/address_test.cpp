@@ -197,10 +197,8 @@ TEST_CASE("isIP knows the addresses of both kinds") {
 TEST_CASE("isIP gives Node's answer for a thousand odd strings") {
   const std::vector<std::string> addresses = oddAddresses();
   const std::string answer = askNode(addresses);
-  if (answer.empty()) {
-    WARN("node is not installed: its answers were not compared");
-    return;
-  }
+  if (answer.empty())
+    FAIL("node gave no answer: it is needed to compare with (apt install nodejs)");
   REQUIRE(answer.size() == addresses.size());
   int valid = 0;
   for (std::size_t i = 0; i < addresses.size(); ++i) {
