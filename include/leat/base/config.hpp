@@ -76,6 +76,8 @@
 #define LEAT_API [[gnu::visibility("default")]]
 
 #define LEAT_NOINLINE [[gnu::noinline]]
+/// For what is a few instructions once the size or type it is called with is known.
+#define LEAT_ALWAYS_INLINE [[gnu::always_inline]]
 
 #if LEAT_RECYCLE_FRAMES && LEAT_STACK_CHECK
 #define LEAT_ABI v0_1

@@ -27,6 +27,10 @@ class Heap {
   /// In no order but that the smallest stands at 0.
   Entry& operator[](std::size_t position) noexcept { return entries_[position]; }
 
+  /// Sees to it that so many entries fit. Throws std::bad_alloc, and then has not changed.
+  void reserve(std::size_t count) {
+    while (capacity_ < count) grow();
+  }
   /// Throws std::bad_alloc, and then has not changed.
   void push(const Entry& entry) {
     if (size_ == capacity_) grow();

@@ -67,19 +67,21 @@ class Slot {
   }
   Slot& operator=(Slot&& other) noexcept(std::is_nothrow_move_constructible_v<Type>) {
     if (this != &other) {
-      clear();
+      this->~Slot();
       ::new (static_cast<void*>(this)) Slot(std::move(other));
     }
     return *this;
   }
-  ~Slot() { clear(); }
-  void clear() noexcept {
-    const State was = std::exchange(state_, Empty);
-    if (was == Value) {
+  ~Slot() {
+    if (state_ == Value) {
       value_.~Type();
-    } else if (was == Error) {
+    } else if (state_ == Error) {
       error_.~exception_ptr();
     }
+  }
+  void clear() noexcept {
+    this->~Slot();
+    state_ = Empty;
   }
 
   template <class... Args>

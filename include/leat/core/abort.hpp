@@ -220,37 +220,43 @@ inline std::exception_ptr abortReason(std::exception_ptr reason) noexcept {
              : std::make_exception_ptr(AbortError(std::string_view("This operation was aborted")));
 }
 
-/// What a combined signal keeps: a link in each source, and the sources alive.
-struct FollowedSignal : AbortListener {
-  FollowedSignal(AbortState& s, AbortState& f) noexcept
-      : AbortListener(follow), source(&s), follower(&f) {
-    s.followers.pushBack(*this);
-  }
-  static void follow(AbortListener& listener) noexcept {
-    auto& self = static_cast<FollowedSignal&>(listener);
-    abortNow(*self.follower, self.source->reason);
-  }
-  static void disposeAll(AbortState& follower) noexcept {
-    auto* first = static_cast<FollowedSignal*>(follower.source);
-    while (first != nullptr) delete std::exchange(first, first->nextSource);
-  }
-  /// False when `source` is aborted already, and with it `follower`.
-  static bool add(AbortState& source, AbortState& follower) {
-    if (isAborted(source)) {
-      abortNow(follower, source.reason);
-      return false;
-    }
-    auto* link = new FollowedSignal(source, follower);
-    link->nextSource = static_cast<FollowedSignal*>(follower.source);
-    follower.source = link;
-    follower.dispose = disposeAll;
-    return true;
-  }
+/// The links of one source are all of one thread; when the last has gone another thread may follow it.
+inline void claimFollowers(AbortState& source) {
+  const std::uint32_t here = threadNumber();
+  const std::uint32_t owner = source.thread.load(relaxed);
+  if (owner == here) return;
+  if (owner != 0 && source.links.load(relaxed) != source.leftCount.load(relaxed))
+    throwError(
+        "an AbortSignal was combined (AbortSignal::any, withSignal) on another thread than the one "
+        "that follows it already; use EventLoop::post to go there",
+        "ERR_WRONG_THREAD");
+  source.thread.store(here, relaxed);
+}
 
-  Ref<AbortState> source;
-  AbortState* follower;
-  FollowedSignal* nextSource = nullptr;
-};
+/// Has `follower` abort with `source`. False when `source` is aborted already, and with it `follower`.
+/// Throws: Error ERR_WRONG_THREAD.
+inline bool followSignal(AbortState& source, AbortState& follower) {
+  if (isAborted(source)) {
+    abortNow(follower, source.reason);
+    return false;
+  }
+  claimFollowers(source);
+  source.reap();
+  const auto follow = [](AbortListener& listener) noexcept {
+    auto& self = static_cast<FollowedSignal&>(listener);
+    // Dropped at the end, perhaps as the last handle: then the link is gone too.
+    const Ref<AbortState> state = self.lockFollower();
+    if (state) abortNow(*state, self.source->reason);
+  };
+  auto* link = new FollowedSignal(source, follower, follow);
+  link->next = static_cast<FollowedSignal*>(follower.source);
+  follower.source = link;
+  follower.dispose = [](AbortState& gone) noexcept {
+    auto* first = static_cast<FollowedSignal*>(gone.source);
+    while (first != nullptr) std::exchange(first, first->next)->leave();
+  };
+  return true;
+}
 
 }  // namespace detail
 
@@ -264,7 +270,7 @@ template <class... Signals>
   requires(std::is_same_v<std::remove_cvref_t<Signals>, AbortSignal> && ...)
 AbortSignal AbortSignal::any(const Signals&... signals) {
   auto state = detail::makeRef<detail::AbortState>();
-  (void)(detail::FollowedSignal::add(*signals.state_, *state) && ...);
+  (void)(detail::followSignal(*signals.state_, *state) && ...);
   return AbortSignal(std::move(state));
 }
 
@@ -273,7 +279,7 @@ template <class Range>
 AbortSignal AbortSignal::any(const Range& signals) {
   auto state = detail::makeRef<detail::AbortState>();
   for (const AbortSignal& signal : signals)
-    if (!detail::FollowedSignal::add(*signal.state_, *state)) break;
+    if (!detail::followSignal(*signal.state_, *state)) break;
   return AbortSignal(std::move(state));
 }
 

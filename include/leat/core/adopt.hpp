@@ -17,6 +17,10 @@ template <class T>
 inline constexpr bool isPromise = false;
 template <class T>
 inline constexpr bool isPromise<Promise<T>> = true;
+template <class>
+inline constexpr bool isTask = false;
+template <class T>
+inline constexpr bool isTask<Task<T>> = true;
 
 /// What a promise made of an X settles with: promises and awaitables are adopted.
 template <class X>
@@ -48,7 +52,7 @@ class TaskIntoState : private LoopOwned, public FrameAllocated {
  public:
   static void start(Task<T>&& task, Ref<PromiseState<T>> outer) {
     auto* self = new TaskIntoState(std::move(task), std::move(outer));
-    self->outer_->home->own(*self);
+    PromiseStateBase::queue().own(*self);
     ContextScope scope(currentContext());
     self->runner_.start();
   }
@@ -105,7 +109,7 @@ class AdoptJob : private Job, public FrameAllocated {
  public:
   static void start(Ref<PromiseState<T>> outer, Ref<PromiseState<U>> inner) {
     auto* self = new AdoptJob(std::move(outer), std::move(inner));
-    self->outer_->home->pushMicrotask(*self);
+    PromiseStateBase::queue().pushMicrotask(*self);
   }
 
  private:
@@ -147,7 +151,7 @@ class DriveJob : private Job, public FrameAllocated {
   template <class X>
   static void start(X&& awaitable, Ref<PromiseState<T>> outer) {
     auto* self = new DriveJob(std::forward<X>(awaitable), std::move(outer));
-    self->outer_->home->pushMicrotask(*self);
+    PromiseStateBase::queue().pushMicrotask(*self);
   }
 
  private:
@@ -179,6 +183,8 @@ void adoptPromise(PromiseState<T>& state, const Promise<U>& inner) {
   if (static_cast<PromiseStateBase*>(&inner.state()) == &state)
     return state.reject(
         std::make_exception_ptr(TypeError("Chaining cycle detected for promise #<Promise>", "")));
+  if (!inner.state().onHomeThread()) [[unlikely]]
+    return state.reject(std::make_exception_ptr(inner.state().wrongThread()));
   state.locked = true;
   AdoptJob<T, U>::start(Ref<PromiseState<T>>(&state), Ref<PromiseState<U>>(&inner.state()));
 }

@@ -2,8 +2,10 @@
 // AsyncGenerator: a coroutine that yields values and awaits between them.
 #pragma once
 
+#include <leat/base/list.hpp>
 #include <leat/core/task.hpp>
 
+#include <cstdint>
 #include <optional>
 
 namespace leat::inline LEAT_ABI {
@@ -16,9 +18,63 @@ namespace detail {
 template <class T>
 class NextAwaiter;
 
+/// The part of a generator's promise that does not depend on its values. A generator that another one
+/// keeps in its frame and has asked is linked to that one: chains of any depth are destroyed leaf first,
+/// without recursion.
+struct GeneratorLinks : TaskPromiseBase, ListNode {
+  ~GeneratorLinks() {
+    while (!inner.empty()) inner.popFront().outer = nullptr;
+  }
+  // In front of the frame stands its size.
+  static void* operator new(std::size_t size) {
+    void* block = allocateFrame(headBytes + size);
+    *static_cast<std::size_t*>(block) = size;
+    return static_cast<char*>(block) + headBytes;
+  }
+  static void operator delete(void* frame, std::size_t size) noexcept {
+    freeFrame(static_cast<char*>(frame) - headBytes, headBytes + size);
+  }
+  /// `to` is where the generator is kept from now on.
+  void movedTo(TaskOwner& to) noexcept {
+    owner = &to;
+    outer = nullptr;
+    unlink();
+  }
+  /// `asked` is awaited by the coroutine at `frame`, whose promise this is.
+  void noteAsked(GeneratorLinks& asked, void* frame) noexcept {
+    if (asked.outer == this) return;
+    const auto begin = reinterpret_cast<std::uintptr_t>(frame);
+    const auto at = reinterpret_cast<std::uintptr_t>(asked.owner);
+    const char* head = static_cast<const char*>(frame) - headBytes;
+    if (at - begin >= *reinterpret_cast<const std::size_t*>(head)) return;
+    asked.unlink();
+    asked.outer = this;
+    inner.pushBack(asked);
+  }
+  LEAT_NOINLINE static void destroyAll(GeneratorLinks& root) noexcept {
+    for (GeneratorLinks* at = &root;;) {
+      while (!at->inner.empty()) at = &at->inner.back();
+      const bool last = at == &root;
+      GeneratorLinks* next = at->outer;
+      if (at->awaiting != nullptr) {
+        destroyChain(*at->owner);
+      } else {
+        std::exchange(at->owner->frame, {}).destroy();
+      }
+      if (last) return;
+      at = next;
+    }
+  }
+
+  static constexpr std::size_t headBytes = 2 * sizeof(void*);
+  TaskOwner* owner = nullptr;
+  GeneratorLinks* outer = nullptr;
+  List<GeneratorLinks> inner;
+};
+
 /// The generator's side. `continuation` is the consumer, or null while nobody waits in next().
 template <class T>
-struct GeneratorPromise : TaskPromiseBase {
+struct GeneratorPromise : GeneratorLinks {
   using Value = std::remove_reference_t<T>;
 
   /// Gives control to the consumer; without one the generator rests here with its value.
@@ -42,6 +98,9 @@ struct GeneratorPromise : TaskPromiseBase {
     std::remove_const_t<Value> copy;
   };
 
+  ~GeneratorPromise() {
+    if (waiting != nullptr) waiting->promise_ = nullptr;
+  }
   AsyncGenerator<T> get_return_object() noexcept;
   Yield final_suspend() noexcept {
     done = true;
@@ -101,6 +160,8 @@ class NextAwaiter {
   std::coroutine_handle<> await_suspend(std::coroutine_handle<P> consumer) {
     if (promise_->waiting != nullptr)
       throwError("AsyncGenerator::next() while another next() waits", "ERR_INVALID_STATE");
+    if constexpr (std::is_base_of_v<GeneratorLinks, P>)
+      consumer.promise().noteAsked(*promise_, consumer.address());
     promise_->waiting = this;
     promise_->continuation = consumer;
     if (std::exchange(promise_->running, true)) return std::noop_coroutine();
@@ -119,7 +180,7 @@ class NextAwaiter {
   }
 
  private:
-  friend class AsyncGenerator<T>;
+  friend struct GeneratorPromise<T>;
   void leave() noexcept {
     if (promise_ == nullptr || promise_->waiting != this) return;
     promise_->waiting = nullptr;
@@ -156,12 +217,13 @@ class [[nodiscard]] AsyncGenerator : private detail::TaskOwner {
   using promise_type = detail::GeneratorPromise<T>;
 
   AsyncGenerator() noexcept = default;
-  AsyncGenerator(AsyncGenerator&& other) noexcept
-      : TaskOwner{std::exchange(other.frame, {}), std::exchange(other.promise, nullptr)} {}
+  AsyncGenerator(AsyncGenerator&& other) noexcept : TaskOwner{std::exchange(other.frame, {})} {
+    if (frame) typed().movedTo(*this);
+  }
   AsyncGenerator& operator=(AsyncGenerator&& other) noexcept {
     AsyncGenerator old(std::move(*this));
     frame = std::exchange(other.frame, {});
-    promise = std::exchange(other.promise, nullptr);
+    if (frame) typed().movedTo(*this);
     return *this;
   }
   ~AsyncGenerator() { destroy(); }
@@ -181,17 +243,12 @@ class [[nodiscard]] AsyncGenerator : private detail::TaskOwner {
 
  private:
   friend promise_type;
-  explicit AsyncGenerator(promise_type& own) noexcept
-      : TaskOwner{std::coroutine_handle<promise_type>::from_promise(own), &own} {}
-  promise_type& typed() noexcept { return static_cast<promise_type&>(*promise); }
+  explicit AsyncGenerator(promise_type& own) noexcept : TaskOwner{detail::frameOf(own)} {
+    own.movedTo(*this);
+  }
+  promise_type& typed() noexcept { return static_cast<promise_type&>(frame.promise()); }
   void destroy() noexcept {
-    if (!frame) return;
-    if (typed().waiting != nullptr) typed().waiting->promise_ = nullptr;
-    if (promise->awaiting != nullptr) {
-      detail::destroyChain(*this);
-    } else {
-      std::exchange(frame, {}).destroy();
-    }
+    if (frame) detail::GeneratorLinks::destroyAll(typed());
   }
 };
 

@@ -6,7 +6,7 @@
 
 namespace leat::inline LEAT_ABI {
 
-template <class T>
+template <class T = void>
 class AsyncLocalStorage;
 
 namespace detail {
@@ -30,6 +30,16 @@ class WithStore {
  private:
   Ref<StoreKey> key_;
   Ref<StoreBase> store_;
+};
+
+/// The context of another place, whatever there is around.
+class WithCaptured {
+ public:
+  explicit WithCaptured(ContextRef context) noexcept : context_(std::move(context)) {}
+  ContextRef operator()() const noexcept { return context_; }
+
+ private:
+  ContextRef context_;
 };
 
 /// Calls `fn` in the context that `derive` makes. What it returns keeps the context when awaited.
@@ -62,6 +72,48 @@ class StoreHandle {
   friend class AsyncLocalStorage<T>;
   explicit StoreHandle(detail::Store<T>* store) noexcept : store_(store) {}
   detail::Ref<detail::Store<T>> store_;
+};
+
+/// Calls functions in the context where it was made: with the stores of there, and the ambient abort signal,
+/// as the callback of a timer that was set there. Copies share the context.
+///
+/// Node: what `AsyncLocalStorage.snapshot()` gives.
+class ContextSnapshot {
+ public:
+  ContextSnapshot() noexcept : captured_(detail::currentContext()) {}
+  /// Gives what `fn(args...)` gives. A task or operation keeps the context when it is awaited.
+  template <class F, class... Args>
+  decltype(auto) operator()(F&& fn, Args&&... args) const {
+    LEAT_GUARD_CLOSURE(F);
+    return detail::callInContext(captured_, std::forward<F>(fn), std::forward<Args>(args)...);
+  }
+
+ private:
+  detail::WithCaptured captured_;
+};
+
+/// A function that is called in the context where it was bound. Node: what `AsyncLocalStorage.bind()` gives.
+template <class F>
+class ContextBound {
+ public:
+  template <class X>
+    requires std::is_constructible_v<F, X>
+  ContextBound(detail::WithCaptured captured, X&& f)
+      : captured_(std::move(captured)), f_(std::forward<X>(f)) {}
+  template <class... Args>
+    requires std::is_invocable_v<F&, Args...>
+  decltype(auto) operator()(Args&&... args) {
+    return detail::callInContext(captured_, f_, std::forward<Args>(args)...);
+  }
+  template <class... Args>
+    requires std::is_invocable_v<const F&, Args...>
+  decltype(auto) operator()(Args&&... args) const {
+    return detail::callInContext(captured_, f_, std::forward<Args>(args)...);
+  }
+
+ private:
+  detail::WithCaptured captured_;
+  F f_;
 };
 
 /// Node: `AsyncLocalStorage`. Any number may exist; each has its own store in a context.
@@ -108,6 +160,17 @@ class AsyncLocalStorage {
   /// Forgets every store: in all contexts that exist `getStore` gives nothing from now on.
   /// Node: `disable()`.
   void disable() { key_ = detail::makeRef<detail::StoreKey>(); }
+
+  /// The stores of all storages as they are here, to call functions with later:
+  /// `auto there = AsyncLocalStorage<>::snapshot(); ... there(fn, args...)`.
+  /// Node: `AsyncLocalStorage.snapshot()`.
+  [[nodiscard]] static ContextSnapshot snapshot() noexcept { return {}; }
+  /// `fn`, to be called with the stores of all storages as they are here. Node: `AsyncLocalStorage.bind(fn)`.
+  template <class F>
+  [[nodiscard]] static ContextBound<std::decay_t<F>> bind(F&& fn) {
+    return ContextBound<std::decay_t<F>>(detail::WithCaptured(detail::currentContext()),
+                                         std::forward<F>(fn));
+  }
 
  private:
   template <class X>

@@ -15,10 +15,48 @@ struct CallbackBlock : Counted<CallbackBlock<F>> {
   F callable;
 };
 
+/// The first parameter of the library's own coroutines that await what a callback made. Should they
+/// reject, the place that is reported is that of the callback's coroutine.
+template <class Made>
+struct Drives {};
+
+template <class T, class Made>
+struct DrivingCoroutine : PromiseCoroutine<T> {
+  void unhandled_exception() noexcept {
+    if constexpr (isTask<Made>) {
+      if (threadState.thrownAt.line() != 0) this->state->where = threadState.thrownAt;
+    }
+    PromiseCoroutine<T>::unhandled_exception();
+  }
+};
+
+/// Goes on at once; the driving coroutine's promise takes the place of the promise that it awaits.
+class TakePlace {
+ public:
+  template <class Made>
+  explicit TakePlace(const Made& made) noexcept {
+    if constexpr (isPromise<Made>) place_ = made.state().where;
+  }
+  bool await_ready() const noexcept { return place_.line() == 0; }
+  template <class P>
+  bool await_suspend(std::coroutine_handle<P> driver) const noexcept {
+    driver.promise().state->where = place_;
+    return false;
+  }
+  void await_resume() const noexcept {}
+
+ private:
+  std::source_location place_;
+};
+
 /// Lives until the callback's coroutine has ended, and with it the closure and the arguments.
 template <class F, class... Args>
-Promise<> driveCallback(Ref<CallbackBlock<F>> block, Args... args) {
-  (void)co_await block->callable(std::move(args)...);
+Promise<> driveCallback(Drives<std::invoke_result_t<F&, Args...>>, Ref<CallbackBlock<F>> block,
+                        Args... args) {
+  threadState.thrownAt = {};
+  auto&& made = block->callable(std::move(args)...);
+  co_await TakePlace(made);
+  (void)co_await static_cast<std::invoke_result_t<F&, Args...>&&>(made);
 }
 
 /// Whether a callback, called with these, gives something to drive.
@@ -33,7 +71,7 @@ auto keepCallback(F&& f) {
   if constexpr (AsyncCallback<Callable, Args...>) {
     auto block = makeRef<CallbackBlock<Callable>>(std::forward<F>(f));
     return [block = std::move(block)](Args... args) {
-      (void)driveCallback<Callable, std::decay_t<Args>...>(block, std::forward<Args>(args)...);
+      (void)driveCallback<Callable, std::decay_t<Args>...>({}, block, std::forward<Args>(args)...);
     };
   } else {
     return Callable(std::forward<F>(f));
@@ -95,3 +133,9 @@ auto bindCallback(F&& f, Args&&... args) {
 }
 
 }  // namespace leat::inline LEAT_ABI::detail
+
+/// Which promise a driving coroutine has.
+template <class T, class Made, class... Args>
+struct std::coroutine_traits<leat::Promise<T>, leat::detail::Drives<Made>, Args...> {
+  using promise_type = leat::detail::DrivingCoroutine<T, Made>;
+};

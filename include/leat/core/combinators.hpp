@@ -423,4 +423,27 @@ auto any(R&& range, std::source_location where = std::source_location::current()
   return detail::combineRange<detail::AnyRule<First>>(std::forward<R>(range), where);
 }
 
+// ---- the same under Node's names ----
+
+template <class T>
+template <class... A>
+auto Promise<T>::all(A&&... inputs) {
+  return ::leat::all(std::forward<A>(inputs)...);
+}
+template <class T>
+template <class... A>
+auto Promise<T>::allSettled(A&&... inputs) {
+  return ::leat::allSettled(std::forward<A>(inputs)...);
+}
+template <class T>
+template <class... A>
+auto Promise<T>::race(A&&... inputs) {
+  return ::leat::race(std::forward<A>(inputs)...);
+}
+template <class T>
+template <class... A>
+auto Promise<T>::any(A&&... inputs) {
+  return ::leat::any(std::forward<A>(inputs)...);
+}
+
 }  // namespace leat::inline LEAT_ABI

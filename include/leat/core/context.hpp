@@ -6,7 +6,10 @@
 
 #include <leat/base/list.hpp>
 #include <leat/base/ref.hpp>
+#include <leat/core/frame_allocator.hpp>
 #include <leat/core/resume.hpp>
+
+#include <sched.h>
 
 #include <exception>
 #include <new>
@@ -19,13 +22,18 @@ struct AbortListener : ListNode {
   void (*notify)(AbortListener&) noexcept;
 };
 
-/// What the handles of a signal share. The flag may be read on any thread; all else belongs to the
-/// thread of the controller.
-struct AbortState : SharedCounted<AbortState> {
+struct FollowedSignal;
+
+/// What the handles of a signal share. The flag may be read on any thread, and the last handle may go on
+/// any; all else belongs to the thread of the controller.
+struct AbortState : SharedCounted<AbortState>, FrameAllocated {
   using Dispose = void (*)(AbortState&) noexcept;
   ~AbortState() {
     if (dispose != nullptr) dispose(*this);
+    reap();
   }
+  /// Ends the links that were left. On the thread of the followers, or that of the last handle.
+  inline void reap() noexcept;
 
   Atomic<unsigned char> aborted{0};
   std::exception_ptr reason;
@@ -35,7 +43,67 @@ struct AbortState : SharedCounted<AbortState> {
   // What a timeout or a combined signal keeps; freed by `dispose`.
   void* source = nullptr;
   Dispose dispose = nullptr;
+  // The thread whose links are in `followers`, and how many: changed on that thread.
+  Atomic<std::uint32_t> thread{0};
+  Atomic<std::uint32_t> links{0};
+  // Those of them whose signal was dropped on another thread, which may not unlink them.
+  Atomic<std::uint32_t> leftCount{0};
+  Atomic<FollowedSignal*> left{nullptr};
 };
+
+/// What a combined signal keeps: a link in each source, and the sources alive.
+struct FollowedSignal : AbortListener, FrameAllocated {
+  FollowedSignal(AbortState& s, AbortState& f, void (*follow)(AbortListener&) noexcept) noexcept
+      : AbortListener(follow), source(&s), follower(&f) {
+    s.followers.pushBack(*this);
+    s.links.store(s.links.load(relaxed) + 1, relaxed);
+  }
+  /// The follower is gone. Elsewhere than on the thread of the link the source's next user unlinks it.
+  void leave() noexcept {
+    const Ref<AbortState> from = std::move(source);
+    if (thread == threadState.number) {
+      from->links.store(from->links.load(relaxed) - 1, relaxed);
+      delete this;
+      return;
+    }
+    from->leftCount.fetchAdd(1, relaxed);
+    lock();
+    follower = nullptr;
+    unlock();
+    next = from->left.load(relaxed);
+    while (!from->left.compareExchange(next, this, detail::release)) {
+    }
+  }
+  /// The follower, unless its last handle is on its way out.
+  Ref<AbortState> lockFollower() noexcept {
+    lock();
+    const bool alive = follower != nullptr && follower->tryRetain();
+    auto held = Ref<AbortState>::adopt(alive ? follower : nullptr);
+    unlock();
+    return held;
+  }
+  void lock() noexcept {
+    while (locked.exchange(1, acquire) != 0) ::sched_yield();
+  }
+  void unlock() noexcept { locked.store(0, detail::release); }
+
+  Ref<AbortState> source;
+  AbortState* follower;            // guarded by `locked`
+  FollowedSignal* next = nullptr;  // of the follower's, later of those that were left
+  const std::uint32_t thread = threadNumber();
+  Atomic<unsigned char> locked{0};
+};
+
+inline void AbortState::reap() noexcept {
+  if (left.load(relaxed) == nullptr) [[likely]]
+    return;
+  FollowedSignal* link = left.exchange(nullptr, acquire);
+  while (link != nullptr) {
+    delete std::exchange(link, link->next);
+    links.store(links.load(relaxed) - 1, relaxed);
+    leftCount.fetchSub(1, relaxed);
+  }
+}
 
 /// A store of AsyncLocalStorage, type-erased.
 struct StoreBase : SharedCounted<StoreBase> {
@@ -106,22 +174,42 @@ class ContextScope {
   ContextNode* saved_;
 };
 
+/// Puts the context back that is current now. In between it is none, or what the last job left.
+class ContextKeeper {
+ public:
+  ContextKeeper() noexcept : kept_(std::exchange(threadState.context, nullptr)) {}
+  ContextKeeper(const ContextKeeper&) = delete;
+  ContextKeeper& operator=(const ContextKeeper&) = delete;
+  ~ContextKeeper() { drop(kept_); }
+  void drop(ContextNode* next = nullptr) noexcept {
+    ContextNode* left = std::exchange(threadState.context, next);
+    if (left != nullptr) [[unlikely]]
+      left->release();
+  }
+
+ private:
+  ContextNode* kept_;
+};
+
 /// A coroutine that waits, with the context that it will go on in.
 class Continuation {
  public:
   void capture(std::coroutine_handle<> handle) noexcept {
     handle_ = handle;
-    context_ = currentContext();
+    if (context_.get() != threadState.context) context_ = currentContext();
   }
   /// Goes on from an entry of the loop; the caller's context is restored after.
   void resume() noexcept {
     ContextScope scope(std::move(context_));
     run(handle_);
   }
-  /// The same from a job of the queues, whose drain is a RunScope.
+  /// The last thing that a job of the queues does: their drain runs what is parked, and puts back
+  /// its own context.
   void resumeFromQueue() noexcept {
-    ContextScope scope(std::move(context_));
-    runInScope(handle_);
+    ContextNode* before = std::exchange(threadState.context, context_.leak());
+    if (before != nullptr) [[unlikely]]
+      before->release();
+    handle_.resume();
   }
   std::coroutine_handle<> handle() const noexcept { return handle_; }
 

@@ -23,13 +23,15 @@ void freeFrame(void* block, std::size_t size) noexcept;
 /// Base of what lives in recycled memory. It has no placement form: a coroutine with one pointer as its
 /// parameter would take that for the place of its frame.
 struct FrameAllocated {
-  static void* operator new(std::size_t size) { return allocateFrame(size); }
-  static void operator delete(void* block, std::size_t size) noexcept { freeFrame(block, size); }
+  LEAT_ALWAYS_INLINE static void* operator new(std::size_t size) { return allocateFrame(size); }
+  LEAT_ALWAYS_INLINE static void operator delete(void* block, std::size_t size) noexcept {
+    freeFrame(block, size);
+  }
 };
 
 #if LEAT_RECYCLE_FRAMES
 
-inline constexpr unsigned magazineSize = 32;
+inline constexpr int magazineSize = 32;
 inline constexpr unsigned depotMagazines = 64;  // per class; more are given back to the heap
 
 struct FrameDepot {
@@ -51,23 +53,25 @@ inline std::size_t frameClass(std::size_t size) noexcept { return (size - 1) / f
 
 inline std::size_t classBytes(std::size_t cls) noexcept { return (cls + 1) * frameGrain; }
 
+/// Leaves it empty, with room for none.
 inline void drainMagazine(Magazine& magazine, std::size_t cls) noexcept {
-  if (magazine.head == nullptr) return;
+  void* block = std::exchange(magazine.head, nullptr);
+  const bool full = std::exchange(magazine.room, 0) == 0;
+  if (block == nullptr) return;
   frameDepot.lock();
-  if (magazine.count == magazineSize && frameDepot.count[cls] < depotMagazines) {
-    auto* first = static_cast<FreeFrame*>(magazine.head);
+  if (full && frameDepot.count[cls] < depotMagazines) {
+    auto* first = static_cast<FreeFrame*>(block);
     first->nextMagazine = frameDepot.full[cls];
     frameDepot.full[cls] = first;
     ++frameDepot.count[cls];
   } else {
-    while (magazine.head != nullptr) {
-      void* block = magazine.head;
-      magazine.head = static_cast<FreeFrame*>(block)->next;
+    while (block != nullptr) {
+      void* next = static_cast<FreeFrame*>(block)->next;
       frameDepot.slabs[cls].giveBack(block, classBytes(cls));
+      block = next;
     }
   }
   frameDepot.unlock();
-  magazine = {};
 }
 
 /// A block that no magazine may keep: the thread is ending.
@@ -77,23 +81,23 @@ inline void freeToSlab(void* block, std::size_t cls) noexcept {
   frameDepot.unlock();
 }
 
-/// A full magazine from the depot, or new blocks: as many at a time as make a page.
-inline void fillMagazine(Magazine& magazine, std::size_t cls, bool keep) {
+/// Fills an empty magazine: with a full one of the depot, or with as many new blocks as make a page.
+inline void fillMagazine(Magazine& magazine, std::size_t cls) {
   frameDepot.lock();
   try {
-    FreeFrame* first = keep ? frameDepot.full[cls] : nullptr;
+    FreeFrame* first = frameDepot.full[cls];
     if (first != nullptr) {
       frameDepot.full[cls] = first->nextMagazine;
       --frameDepot.count[cls];
-      magazine = {first, magazineSize};
+      magazine = {first, 0};
     } else {
-      unsigned wanted = keep ? static_cast<unsigned>(4096 / classBytes(cls)) : 1;
+      int wanted = static_cast<int>(4096 / classBytes(cls));
       if (wanted > magazineSize) wanted = magazineSize;
       for (; wanted > 0; --wanted) {
         auto* block = static_cast<FreeFrame*>(frameDepot.slabs[cls].take(classBytes(cls)));
         block->next = static_cast<FreeFrame*>(magazine.head);
         magazine.head = block;
-        ++magazine.count;
+        --magazine.room;
       }
     }
   } catch (...) {
@@ -102,6 +106,20 @@ inline void fillMagazine(Magazine& magazine, std::size_t cls, bool keep) {
     return;
   }
   frameDepot.unlock();
+}
+
+/// A block for a thread that keeps none.
+inline void* allocateFromSlab(std::size_t cls) {
+  frameDepot.lock();
+  void* block;
+  try {
+    block = frameDepot.slabs[cls].take(classBytes(cls));
+  } catch (...) {
+    frameDepot.unlock();
+    throw;
+  }
+  frameDepot.unlock();
+  return block;
 }
 
 inline void flushFrames() noexcept {
@@ -116,36 +134,44 @@ inline void bearFrameCache() {
   ThreadState& thread = threadState;
   if (thread.frameCache != FrameCache::Unborn) return;
   thread.frameCache = FrameCache::Live;
-  thread.frameCapacity = magazineSize;
+  for (Magazine& magazine : thread.loaded) magazine.room = magazineSize;
+  for (Magazine& magazine : thread.spare) magazine.room = magazineSize;
   flushFramesAtThreadExit<flushFrames>();
 }
 
 LEAT_NOINLINE inline void* allocateFrameSlow(std::size_t cls) {
   ThreadState& thread = threadState;
   bearFrameCache();
+  if (thread.frameCache == FrameCache::Dead) return allocateFromSlab(cls);
   Magazine& magazine = thread.loaded[cls];
   if (thread.spare[cls].head != nullptr) {
     std::swap(magazine, thread.spare[cls]);
   } else {
-    fillMagazine(magazine, cls, thread.frameCache == FrameCache::Live);
+    fillMagazine(magazine, cls);
   }
   void* block = magazine.head;
   magazine.head = static_cast<FreeFrame*>(block)->next;
-  --magazine.count;
+  ++magazine.room;
   return block;
 }
 
+/// The loaded magazine has just said that it has no room.
 LEAT_NOINLINE inline void freeFrameSlow(void* block, std::size_t cls) noexcept {
   ThreadState& thread = threadState;
-  bearFrameCache();
+  Magazine& magazine = thread.loaded[cls];
+  magazine.room = 0;
   if (thread.frameCache == FrameCache::Dead) return freeToSlab(block, cls);
-  drainMagazine(thread.spare[cls], cls);
-  thread.spare[cls] = thread.loaded[cls];
+  if (thread.frameCache == FrameCache::Live) {
+    drainMagazine(thread.spare[cls], cls);
+    thread.spare[cls] = magazine;
+  } else {
+    bearFrameCache();
+  }
   static_cast<FreeFrame*>(block)->next = nullptr;
-  thread.loaded[cls] = {block, 1};
+  magazine = {block, magazineSize - 1};
 }
 
-inline void* allocateFrame(std::size_t size) {
+LEAT_ALWAYS_INLINE inline void* allocateFrame(std::size_t size) {
   const std::size_t cls = frameClass(size);
   if (cls >= frameClasses) [[unlikely]]
     return ::operator new(size);
@@ -154,21 +180,19 @@ inline void* allocateFrame(std::size_t size) {
   if (block == nullptr) [[unlikely]]
     return allocateFrameSlow(cls);
   magazine.head = static_cast<FreeFrame*>(block)->next;
-  --magazine.count;
+  ++magazine.room;
   return block;
 }
 
-inline void freeFrame(void* block, std::size_t size) noexcept {
+LEAT_ALWAYS_INLINE inline void freeFrame(void* block, std::size_t size) noexcept {
   const std::size_t cls = frameClass(size);
   if (cls >= frameClasses) [[unlikely]]
     return ::operator delete(block);
-  ThreadState& thread = threadState;
-  Magazine& magazine = thread.loaded[cls];
-  if (magazine.count >= thread.frameCapacity) [[unlikely]]
+  Magazine& magazine = threadState.loaded[cls];
+  if (--magazine.room < 0) [[unlikely]]
     return freeFrameSlow(block, cls);
   static_cast<FreeFrame*>(block)->next = static_cast<FreeFrame*>(magazine.head);
   magazine.head = block;
-  ++magazine.count;
 }
 
 #else

@@ -20,7 +20,7 @@ struct FreeFrame {
 
 /// The head of an aligned stretch of memory; the blocks follow, on their own cache lines.
 struct alignas(64) FrameSlab {
-  static constexpr std::size_t bytes = 16384;
+  static constexpr std::size_t bytes = 65536;
 
   static FrameSlab& of(void* block) noexcept {
     return *reinterpret_cast<FrameSlab*>(reinterpret_cast<std::uintptr_t>(block) & ~(bytes - 1));

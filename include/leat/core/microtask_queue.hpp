@@ -124,18 +124,23 @@ inline MicrotaskQueue& currentQueue() {
 
 inline void MicrotaskQueue::drain() noexcept {
   [[maybe_unused]] const RunScope scope;
+  ContextKeeper context;
   do {
     while (!ticks_.empty()) {
       if (stopped_) return;
       ticks_.popFront().run();
+      runParked();
       if (interrupted_) return;
     }
     while (!microtasks_.empty()) {
       if (stopped_) return;
       microtasks_.popFront().run();
+      runParked();
     }
-    if (ticks_.empty() && !stopped_ && !(rejections_.empty() && handledLate_.empty()))
+    if (ticks_.empty() && !stopped_ && !(rejections_.empty() && handledLate_.empty())) {
+      context.drop();
       reportRejections();
+    }
   } while (!ticks_.empty() || !microtasks_.empty() || (!stopped_ && !rejections_.empty()));
 }
 

@@ -58,6 +58,16 @@ class Promise {
   static Promise reject(E&& reason, std::source_location where = std::source_location::current());
   /// Node: `Promise.withResolvers()`: {promise, resolve, reject}.
   static Resolvers withResolvers(std::source_location where = std::source_location::current());
+  /// Node's names of the functions `leat::all`, `allSettled`, `race` and `any`, which say what they do:
+  /// `Promise<>::all(a, b)`. In core/combinators.hpp.
+  template <class... A>
+  static auto all(A&&... inputs);
+  template <class... A>
+  static auto allSettled(A&&... inputs);
+  template <class... A>
+  static auto race(A&&... inputs);
+  template <class... A>
+  static auto any(A&&... inputs);
 
   /// Node: `then(onFulfilled)`. The callback takes the value or nothing; a promise or awaitable that
   /// it returns is adopted.
@@ -217,13 +227,16 @@ struct PromiseCoroutineBase : LoopOwned, FrameAllocated {
   Promise<T> get_return_object(std::source_location where = std::source_location::current()) {
     state = PromiseState<T>::make(where);
     state->addResolver();
-    state->home->own(*this);
+    PromiseStateBase::queue().own(*this);
     return Promise<T>(state);
   }
   std::suspend_never initial_suspend() const noexcept { return {}; }
   // The frame ends itself; who waits is in the queue already.
   std::suspend_never final_suspend() const noexcept { return {}; }
-  void unhandled_exception() noexcept { state->reject(std::current_exception()); }
+  void unhandled_exception() noexcept {
+    state->checkEnd();
+    state->reject(std::current_exception());
+  }
   static void onDrop(LoopOwned& owned) noexcept {
     Handle::from_promise(static_cast<PromiseCoroutine<T>&>(owned)).destroy();
   }
@@ -240,7 +253,10 @@ struct PromiseCoroutine : PromiseCoroutineBase<T> {
 };
 template <>
 struct PromiseCoroutine<void> : PromiseCoroutineBase<void> {
-  void return_void() noexcept { state->fulfill(); }
+  void return_void() noexcept {
+    state->checkEnd();
+    state->fulfill();
+  }
 };
 
 }  // namespace detail

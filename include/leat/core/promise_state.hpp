@@ -6,6 +6,8 @@
 #include <leat/base/result.hpp>
 #include <leat/core/microtask_queue.hpp>
 
+#include <cstdio>
+#include <cstdlib>
 #include <source_location>
 
 namespace leat::inline LEAT_ABI {
@@ -18,7 +20,7 @@ struct PromiseStateBase {
   using Dispose = void (*)(PromiseStateBase&) noexcept;
 
   PromiseStateBase(Dispose d, std::source_location place) noexcept
-      : home(threadState.queue), dispose(d), where(place) {}
+      : home(threadState.home), dispose(d), where(place) {}
   PromiseStateBase(const PromiseStateBase&) = delete;
   PromiseStateBase& operator=(const PromiseStateBase&) = delete;
 
@@ -28,11 +30,25 @@ struct PromiseStateBase {
   }
 
   bool pending() const noexcept { return status == PromiseStatus::Pending; }
-  bool onHomeThread() const noexcept { return threadState.queue == home; }
+  bool onHomeThread() const noexcept { return threadState.home == home; }
+  /// On the home thread.
+  static MicrotaskQueue& queue() noexcept { return *threadState.queue; }
   /// Throws: Error ERR_WRONG_THREAD, ERR_NO_LOOP.
   void checkThread() const {
     if (!onHomeThread()) [[unlikely]]
       throwWrongThread();
+  }
+  LEAT_NOINLINE Error wrongThread() const {
+    return Error(homeEndedHere(home)
+                     ? "a promise was used after the end of the event loop it was made on"
+                     : "a promise was used on the thread of another event loop than the one "
+                       "it was made on; use EventLoop::post to go there",
+                 "ERR_WRONG_THREAD");
+  }
+  /// A coroutine of this promise ends here.
+  void checkEnd() const noexcept {
+    if (!onHomeThread()) [[unlikely]]
+      endedAway();
   }
   /// Calls `reaction` in a microtask once this is settled; the rejection counts as handled.
   void react(Job& reaction) {
@@ -40,21 +56,21 @@ struct PromiseStateBase {
     if (!handled) markHandled();
     if (pending()) {
       // A reaction keeps its promise; nobody is left to end that.
-      resolvers > 0 ? reactions.pushBack(reaction) : home->keepForEver(reaction);
+      resolvers > 0 ? reactions.pushBack(reaction) : queue().keepForEver(reaction);
     } else {
-      home->pushMicrotask(reaction);
+      queue().pushMicrotask(reaction);
     }
   }
   void markHandled() {
     handled = true;
-    if (reported) home->noteHandled(*this);
+    if (reported) queue().noteHandled(*this);
   }
   /// The value is in place already.
   void fulfilled() noexcept { settle(PromiseStatus::Fulfilled); }
   void reject(std::exception_ptr reason) {
     error = std::move(reason);
     settle(PromiseStatus::Rejected);
-    if (!handled) home->noteRejection(*this);
+    if (!handled) queue().noteRejection(*this);
   }
   void addResolver() noexcept { ++resolvers; }
   void dropResolver() noexcept {
@@ -69,10 +85,10 @@ struct PromiseStateBase {
   // unhandledRejection was emitted for it.
   bool reported = false;
   PromiseStatus status = PromiseStatus::Pending;
-  MicrotaskQueue* const home;
+  const HomeId home;
   List<Job> reactions;
   const Dispose dispose;
-  const std::source_location where;
+  std::source_location where;
   std::exception_ptr error;
 
  protected:
@@ -82,7 +98,7 @@ struct PromiseStateBase {
   void settle(PromiseStatus to) noexcept {
     status = to;
     locked = true;
-    home->pushMicrotasks(reactions);
+    queue().pushMicrotasks(reactions);
   }
   // A job that is dropped may dispose of the next promise of a chain: they line up instead of nesting.
   void dropReactions() noexcept {
@@ -95,21 +111,28 @@ struct PromiseStateBase {
     threadState.dropping = nullptr;
   }
   inline void abandoned() noexcept;
+  // Whatever is done now races with the home thread, the destructors of the coroutine included.
+  [[noreturn]] LEAT_NOINLINE void endedAway() const noexcept {
+    std::fprintf(
+        stderr,
+        "leat: a coroutine that went to another event loop with resumeOn ended there; it must "
+        "co_await resumeOn(home) before it ends\n    of the promise made at %s:%u (%s)\n",
+        where.file_name(), static_cast<unsigned>(where.line()), where.function_name());
+    std::abort();
+  }
   [[noreturn]] void throwWrongThread() const {
     if (threadState.queue == nullptr) (void)currentQueue();
-    throw Error(
-        "a promise was used on the thread of another event loop than the one it was made on; use "
-        "EventLoop::post to go there",
-        "ERR_WRONG_THREAD");
+    throw wrongThread();
   }
 };
 
 /// Nobody is left who could settle it: it rejects, or, when its loop is gone, lets go of who waits.
 inline void PromiseStateBase::abandoned() noexcept {
-  if (!onHomeThread() || home->closing()) {
-    if (onHomeThread() || threadState.queue == nullptr) dropReactions();
+  if (!onHomeThread()) {
+    if (threadState.queue == nullptr || homeEndedHere(home)) dropReactions();
     return;
   }
+  if (queue().closing()) return dropReactions();
   // Where nobody waits there is nothing to report: a later reaction still sees it.
   if (reactions.empty()) handled = true;
   reject(std::make_exception_ptr(
@@ -126,7 +149,8 @@ struct PromiseState : PromiseStateBase {
     if (status == PromiseStatus::Fulfilled) value.~Type();
   }
   static Ref<PromiseState> make(std::source_location place) {
-    (void)currentQueue();
+    if (threadState.home == 0) [[unlikely]]
+      (void)currentQueue();
     return Ref<PromiseState>::adopt(::new (allocateFrame(sizeof(PromiseState)))
                                         PromiseState(place));
   }
@@ -147,6 +171,7 @@ struct PromiseState : PromiseStateBase {
   }
   /// Takes over what a task left.
   void settleFrom(Slot<T>& slot) {
+    checkEnd();
     if (slot.state() == Slot<T>::Error) {
       reject(slot.error());
     } else if constexpr (std::is_reference_v<T>) {

@@ -15,7 +15,7 @@ namespace leat::inline LEAT_ABI::detail {
 #if LEAT_STACK_CHECK
 class RunScope {
  public:
-  [[gnu::always_inline]] RunScope() noexcept
+  LEAT_ALWAYS_INLINE RunScope() noexcept
       : limit_(threadState.stackLimit), next_(std::exchange(threadState.next, {})) {
     threadState.stackLimit = static_cast<char*>(__builtin_frame_address(0)) - LEAT_STACK_BUDGET;
   }
@@ -31,15 +31,13 @@ class RunScope {
   std::coroutine_handle<> next_;
 };
 
-/// Resumes `handle`, and what was parked meanwhile, inside of a RunScope.
-inline void runInScope(std::coroutine_handle<> handle) noexcept {
-  do {
-    handle.resume();
-    handle = threadState.next;
-    if (!handle) [[likely]]
-      return;
-    threadState.next = {};
-  } while (true);
+LEAT_NOINLINE inline void runParkedSlow() noexcept {
+  while (const auto handle = std::exchange(threadState.next, {})) handle.resume();
+}
+/// Inside of a RunScope, after a `resume()`: resumes what was parked meanwhile.
+inline void runParked() noexcept {
+  if (threadState.next) [[unlikely]]
+    runParkedSlow();
 }
 #else
 class RunScope {
@@ -48,13 +46,14 @@ class RunScope {
   RunScope(const RunScope&) = delete;
   RunScope& operator=(const RunScope&) = delete;
 };
-inline void runInScope(std::coroutine_handle<> handle) noexcept { handle.resume(); }
+inline void runParked() noexcept {}
 #endif
 
 /// Resumes `handle`, and what it parked, until control comes back.
 LEAT_NOINLINE inline void run(std::coroutine_handle<> handle) noexcept {
   [[maybe_unused]] const RunScope scope;
-  runInScope(handle);
+  handle.resume();
+  runParked();
 }
 
 /// What `await_suspend` returns to go on with `handle`.

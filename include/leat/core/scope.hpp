@@ -138,7 +138,7 @@ class TaskScope::Child : public detail::ScopeChildBase,
 
 inline TaskScope::TaskScope() : signal_(detail::makeRef<detail::AbortState>()) {
   if (detail::AbortState* around = detail::ambientSignal())
-    (void)detail::FollowedSignal::add(*around, *signal_);
+    (void)detail::followSignal(*around, *signal_);
 }
 
 inline TaskScope::~TaskScope() {

@@ -8,6 +8,8 @@
 #include <leat/core/error.hpp>
 #include <leat/core/resume.hpp>
 
+#include <cstdint>
+
 namespace leat::inline LEAT_ABI {
 
 template <class T = void>
@@ -24,10 +26,43 @@ struct TaskOwner;
 template <class T>
 TaskOwner& taskOwner(Task<T>& task) noexcept;
 
-/// Where a coroutine keeps a child: the frame and the part of its promise that chains are made of.
+/// Where a coroutine keeps a child. The handle names the part of the promise that chains are made of;
+/// that part is where any promise of at most the alignment of the frame's two pointers begins.
 struct TaskOwner {
-  std::coroutine_handle<> frame{};
-  TaskPromiseBase* promise = nullptr;
+  std::coroutine_handle<TaskPromiseBase> frame{};
+};
+inline constexpr std::size_t promiseAlign = 2 * alignof(void*);
+
+template <class P>
+std::coroutine_handle<TaskPromiseBase> frameOf(P& promise) noexcept {
+  static_assert(std::is_base_of_v<TaskPromiseBase, P> && alignof(P) <= promiseAlign);
+  return std::coroutine_handle<TaskPromiseBase>::from_address(
+      std::coroutine_handle<P>::from_promise(promise).address());
+}
+
+/// A Slot of any alignment in a promise of `promiseAlign`.
+template <class T>
+class PromiseSlot {
+ public:
+  Slot<T>& get() noexcept { return slot_; }
+
+ private:
+  Slot<T> slot_;
+};
+template <class T>
+  requires(alignof(Slot<T>) > promiseAlign)
+class PromiseSlot<T> {
+ public:
+  PromiseSlot() noexcept { ::new (place()) Slot<T>; }
+  ~PromiseSlot() { get().~Slot<T>(); }
+  Slot<T>& get() noexcept { return *static_cast<Slot<T>*>(place()); }
+
+ private:
+  void* place() noexcept {
+    const auto address = reinterpret_cast<std::uintptr_t>(bytes_);
+    return bytes_ + (-address & (alignof(Slot<T>) - 1));
+  }
+  std::byte bytes_[sizeof(Slot<T>) + alignof(Slot<T>) - 1];
 };
 
 /// The part of a task's promise that does not depend on its result.
@@ -51,21 +86,27 @@ struct TaskPromiseBase : FrameAllocated {
 template <class T>
 struct TaskPromise : TaskPromiseBase {
   Task<T> get_return_object() noexcept;
-  void unhandled_exception() noexcept { result.fail(std::current_exception()); }
+  void unhandled_exception(std::source_location where = std::source_location::current()) noexcept {
+    threadState.thrownAt = where;
+    result.get().fail(std::current_exception());
+  }
   template <class U = T>
     requires(std::is_constructible_v<StoredType<T>, U &&> || std::is_reference_v<T>)
   void return_value(U&& value) {
-    result.emplace(std::forward<U>(value));
+    result.get().emplace(std::forward<U>(value));
   }
-  Slot<T> result;
+  PromiseSlot<T> result;
 };
 
 template <>
 struct TaskPromise<void> : TaskPromiseBase {
   Task<void> get_return_object() noexcept;
-  void unhandled_exception() noexcept { result.fail(std::current_exception()); }
-  void return_void() noexcept { result.emplace(); }
-  Slot<void> result;
+  void unhandled_exception(std::source_location where = std::source_location::current()) noexcept {
+    threadState.thrownAt = where;
+    result.get().fail(std::current_exception());
+  }
+  void return_void() noexcept { result.get().emplace(); }
+  PromiseSlot<void> result;
 };
 
 /// Destroys a suspended chain of tasks leaf first, without recursion.
@@ -73,8 +114,8 @@ LEAT_NOINLINE inline void destroyChain(TaskOwner& root) noexcept {
   // Down: each promise's `awaiting` is turned round to point at its own owner's parent.
   TaskOwner* owner = &root;
   TaskOwner* parent = nullptr;
-  while (TaskOwner* child = owner->promise->awaiting) {
-    owner->promise->awaiting = parent;
+  while (TaskOwner* child = owner->frame.promise().awaiting) {
+    owner->frame.promise().awaiting = parent;
     parent = owner;
     owner = child;
   }
@@ -83,8 +124,7 @@ LEAT_NOINLINE inline void destroyChain(TaskOwner& root) noexcept {
     std::exchange(owner->frame, {}).destroy();
     if (parent == nullptr) return;
     owner = parent;
-    parent = owner->promise->awaiting;
-    owner->promise->awaiting = nullptr;
+    parent = std::exchange(owner->frame.promise().awaiting, nullptr);
   }
 }
 
@@ -105,17 +145,15 @@ class [[nodiscard("a Task does nothing until it is awaited or spawned")]] Task
   class Awaiter;
 
   Task() noexcept = default;
-  Task(Task&& other) noexcept
-      : TaskOwner{std::exchange(other.frame, {}), std::exchange(other.promise, nullptr)} {}
+  Task(Task&& other) noexcept : TaskOwner{std::exchange(other.frame, {})} {}
   Task& operator=(Task&& other) noexcept {
     Task old(std::move(*this));
     frame = std::exchange(other.frame, {});
-    promise = std::exchange(other.promise, nullptr);
     return *this;
   }
-  ~Task() {
+  LEAT_ALWAYS_INLINE ~Task() {
     if (!frame) return;
-    if (promise->awaiting != nullptr) {
+    if (frame.promise().awaiting != nullptr) [[unlikely]] {
       detail::destroyChain(*this);
     } else {
       frame.destroy();
@@ -135,9 +173,10 @@ class [[nodiscard("a Task does nothing until it is awaited or spawned")]] Task
   friend detail::Slot<U>& detail::taskResult(Task<U>& task) noexcept;
   template <class U>
   friend detail::TaskOwner& detail::taskOwner(Task<U>& task) noexcept;
-  explicit Task(promise_type& own) noexcept
-      : TaskOwner{std::coroutine_handle<promise_type>::from_promise(own), &own} {}
-  promise_type& typed() noexcept { return static_cast<promise_type&>(*promise); }
+  explicit Task(promise_type& own) noexcept : TaskOwner{detail::frameOf(own)} {}
+  detail::Slot<T>& result() noexcept {
+    return static_cast<promise_type&>(frame.promise()).result.get();
+  }
 };
 
 template <class T>
@@ -147,21 +186,25 @@ class Task<T>::Awaiter {
   bool await_ready() const noexcept { return false; }
   template <class P>
   std::coroutine_handle<> await_suspend(std::coroutine_handle<P> parent) noexcept {
-    task_->promise->continuation = parent;
+    task_->frame.promise().continuation = parent;
     if constexpr (std::is_base_of_v<detail::TaskPromiseBase, P>) {
       link_ = &parent.promise().awaiting;
       *link_ = task_;
+    } else {
+      link_ = &unlinked_;
     }
     return detail::transfer(task_->frame);
   }
   T await_resume() {
-    if (link_ != nullptr) *link_ = nullptr;
-    return task_->typed().result.take();
+    *link_ = nullptr;
+    return task_->result().take();
   }
 
  private:
   Task* task_;
-  detail::TaskOwner** link_ = nullptr;
+  // What the parent's promise keeps of the task, or of another kind of parent nothing.
+  detail::TaskOwner** link_;
+  detail::TaskOwner* unlinked_;
 };
 
 template <class T>
@@ -184,13 +227,13 @@ inline Task<void> TaskPromise<void>::get_return_object() noexcept { return Task<
 /// before this returns.
 template <class T>
 void startTask(Task<T>& task, CallbackFrame& onDone) noexcept {
-  task.promise->continuation = onDone.handle();
+  task.frame.promise().continuation = onDone.handle();
   run(task.frame);
 }
 /// What a task that has ended left.
 template <class T>
 Slot<T>& taskResult(Task<T>& task) noexcept {
-  return task.typed().result;
+  return task.result();
 }
 /// What a coroutine that awaits `task` by other means than `co_await` puts into its `awaiting`.
 template <class T>

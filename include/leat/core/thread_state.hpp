@@ -4,10 +4,12 @@
 // LEAT_API so that a program and its shared libraries see one instance.
 #pragma once
 
-#include <leat/base/config.hpp>
+#include <leat/base/atomic.hpp>
 
 #include <coroutine>
 #include <cstddef>
+#include <cstdint>
+#include <source_location>
 
 namespace leat::inline LEAT_ABI {
 class EventLoop;
@@ -24,13 +26,17 @@ class List;
 /// A stack of free frames of one size class.
 struct Magazine {
   void* head;
-  unsigned count;
+  int room;  // how many more it takes: none before the thread's first use and after the last
 };
 
 inline constexpr std::size_t frameGrain = 64;
 inline constexpr std::size_t frameClasses = 16;
 
 enum class FrameCache : unsigned char { Unborn, Live, Dead };
+
+/// Which queues a promise or timer belongs to: the number of their thread above the number of the queues
+/// among those of that thread. Never given twice, as an address would be; 0 is none.
+using HomeId = std::uint64_t;
 
 struct ThreadState {
   // Transfers below this address unwind to the innermost run(); null outside of run().
@@ -42,16 +48,44 @@ struct ThreadState {
   // The queues of the loop that runs on this thread, or null.
   MicrotaskQueue* queue = nullptr;
   EventLoop* loop = nullptr;
+  // The identity of `queue`.
+  HomeId home = 0;
   // Jobs of dropped promises that wait to be dropped in their turn; null while nobody drops.
   List<Job>* dropping = nullptr;
   FrameCache frameCache = FrameCache::Unborn;
-  // How many free frames a magazine may hold: none before the first use and after the last.
-  unsigned frameCapacity = 0;
   Magazine loaded[frameClasses]{};
   Magazine spare[frameClasses]{};
+  // The number of this thread, or 0 when nobody has asked (threadNumber), and how many queues it has had.
+  std::uint32_t number = 0;
+  std::uint32_t homes = 0;
+  // The task that an exception left last.
+  std::source_location thrownAt{};
 };
 
 LEAT_API inline constinit thread_local ThreadState threadState{};
+LEAT_API inline constinit Atomic<std::uint32_t> lastThreadNumber{0};
+
+/// Tells this thread from every other of the process, ended ones too.
+inline std::uint32_t threadNumber() noexcept {
+  ThreadState& thread = threadState;
+  if (thread.number == 0) thread.number = lastThreadNumber.fetchAdd(1, relaxed) + 1;
+  return thread.number;
+}
+
+/// Gives this thread queues, with an identity of their own, or takes them away.
+inline void enterHome(MicrotaskQueue& queue) noexcept {
+  ThreadState& thread = threadState;
+  thread.queue = &queue;
+  thread.home = HomeId{threadNumber()} << 32 | ++thread.homes;
+}
+inline void leaveHome() noexcept {
+  threadState.queue = nullptr;
+  threadState.home = 0;
+}
+/// Whether `home` was this thread's and is not any more.
+inline bool homeEndedHere(HomeId home) noexcept {
+  return home >> 32 == threadState.number && home != threadState.home;
+}
 
 /// Runs `flush` when the thread ends, once per thread; called on the slow path of the allocator.
 template <void (*flush)() noexcept>
@@ -59,7 +93,6 @@ inline void flushFramesAtThreadExit() {
   struct Reaper {
     ~Reaper() {
       threadState.frameCache = FrameCache::Dead;
-      threadState.frameCapacity = 0;
       flush();
     }
   };

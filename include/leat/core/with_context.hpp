@@ -18,7 +18,7 @@ inline ContextRef contextUnder(Ref<AbortState> signal) {
   if (around == signal.get()) return currentContext();
   if (around != nullptr) {
     auto both = makeRef<AbortState>();
-    if (FollowedSignal::add(*around, *both)) (void)FollowedSignal::add(*signal, *both);
+    if (followSignal(*around, *both)) (void)followSignal(*signal, *both);
     signal = std::move(both);
   }
   return ContextNode::withSignal(threadState.context, std::move(signal));
@@ -150,11 +150,6 @@ template <class T, class A>
 Task<T> operationAsTask(A awaitable) {
   co_return co_await std::forward<A>(awaitable);
 }
-
-template <class>
-inline constexpr bool isTask = false;
-template <class T>
-inline constexpr bool isTask<Task<T>> = true;
 
 template <class A>
 auto awaiterInContext(ContextRef context, A&& awaitable) {
