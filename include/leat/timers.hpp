@@ -4,6 +4,7 @@
 #pragma once
 
 #include <leat/loop/next_tick.hpp>
+#include <leat/loop/scoped_timeout.hpp>
 #include <leat/loop/sleep.hpp>
 #include <leat/loop/timers.hpp>
 #include <leat/loop/with_timeout.hpp>

@@ -4,40 +4,13 @@
 #pragma once
 
 #include <leat/base/heap.hpp>
-#include <leat/base/list.hpp>
+#include <leat/loop/timer_table.hpp>
 
 #include <cstdint>
 #include <limits>
-#include <type_traits>
+#include <utility>
 
 namespace leat::inline LEAT_ABI::detail {
-
-struct TimerList;
-
-/// A timer; linked while it waits. Destroyed early it leaves its list, but clear it with `remove`:
-/// that is what keeps Node's order.
-struct TimerNode : ListNode {
-  std::int64_t startMs = 0;
-  std::int32_t durationMs = 0;
-  std::uint32_t ownerState = 0;  // not looked at here; it would be padding otherwise
-};
-
-/// The timers of one duration, oldest start first.
-struct TimerList {
-  List<TimerNode> timers;
-  std::int64_t expiry = 0;
-  std::uint64_t id = 0;  // never used twice; of two lists with one expiry the younger is second
-  std::size_t position = 0;
-  std::int32_t durationMs = 0;
-  bool live = false;  // Node has such a list. A dead one is only kept for the next timer to use.
-  TimerList* nextFree = nullptr;
-
-  /// `timers` is the first member.
-  static TimerList& of(List<TimerNode>& timers) noexcept {
-    return reinterpret_cast<TimerList&>(timers);
-  }
-};
-static_assert(std::is_standard_layout_v<TimerList>);
 
 /// Times are whole milliseconds of one clock: starts rounded up and the `now` of `process` rounded
 /// down, so that no timer fires early. Durations are at least 1.
@@ -45,6 +18,10 @@ static_assert(std::is_standard_layout_v<TimerList>);
 /// A list that Node would delete stays behind, dead, until its place in the heap comes up or dead lists
 /// are the majority: starting and clearing touches the heap only when the duration is new. For the same
 /// reason an entry of the heap may hold an older key than its list; it is put right when it surfaces.
+///
+/// With many durations the lists are not in the cache. What was started or cleared last therefore waits
+/// in a ring while memory is fetched, and nothing looks at the lists before `settle`. At any time one
+/// of the rings is empty, so that everything happens in the order in which it was asked for.
 class TimerLists {
  public:
   static constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
@@ -55,7 +32,7 @@ class TimerLists {
   ~TimerLists();
 
   /// Starts `timer`, or starts it again when it waits already (Node's `refresh`).
-  /// Throws std::bad_alloc when the duration is new; the timer is then not started.
+  /// Throws std::bad_alloc, and then has not changed.
   void insert(TimerNode& timer, std::int32_t durationMs, std::int64_t startMs);
   /// Clears a waiting timer; nothing when it does not wait. `refed` tells whether it held the loop:
   /// as in Node, the list that it leaves empty is given up only then.
@@ -102,34 +79,59 @@ class TimerLists {
   void sweep() noexcept;
   void revive(TimerList& list, std::int64_t expiry) noexcept;
 
-  TimerList& obtain(std::int32_t durationMs, std::int64_t expiry);
-  TimerList* find(std::int32_t durationMs) const noexcept;
-  void growTable();
-  void addBlock();
-  void putInTable(TimerList& list) noexcept;
-  void forget(TimerList& list) noexcept;
-  std::size_t slotOf(std::int32_t durationMs) const noexcept {
-    return (static_cast<std::uint32_t>(durationMs) * 0x9e3779b1U) >> shift_;
-  }
+  void settle() noexcept;
+  void lookAhead(std::uint32_t waiting) noexcept;
+  void placeOldest() noexcept;
+  void place(TimerNode& timer, TimerList* hint) noexcept;
+  void startAgain(TimerNode& timer, std::int32_t durationMs, std::int64_t startMs) noexcept;
+  bool takeBack(TimerNode& timer) noexcept;
+  void clearOldest() noexcept;
 
+  void reserve();
+  TimerList& obtain(std::int32_t durationMs, std::int64_t expiry) noexcept;
+  void addBlock();
+  void forget(TimerList& list) noexcept;
+
+  // Started, and not in a list yet: numbers placed_ to started_. Null: cleared by destruction.
+  static constexpr std::uint32_t ringSize = 32;
+  static constexpr std::uint32_t lookupDistance = 8;
+  static constexpr std::uint32_t slotDistance = 16;
+  static constexpr std::uint32_t placeDistance = 24;
+  struct Started {
+    TimerNode* timer;
+    TimerList* hint;  // its list, if it still is that of the duration
+  };
+  std::uint32_t started_ = 0;
+  std::uint32_t placed_ = 0;
+  std::uint32_t credit_ = 0;  // how many starts there is memory for, besides those in the ring
+  bool processing_ = false;
+  bool emptyLive_ = false;     // there may be a live list without timers
   TimerList* last_ = nullptr;  // the list used last: most programs use few durations
+  Started ring_[ringSize];
+  // Cleared, and still in their slots, from where nobody may follow them.
+  struct Cleared {
+    TimerNode** slot;
+    TimerQueue* queue;
+    bool refed;
+  };
+  static constexpr std::uint32_t clearedSize = 16;
+  std::uint32_t cleared_ = 0;
+  std::uint32_t settled_ = 0;
+  Cleared clearedRing_[clearedSize];
+
+  TimerTable table_;
+  TimerChunks chunks_;
   Heap<Entry, Order> heap_;
   std::size_t dead_ = 0;
   std::uint64_t nextId_ = 0;
-  // Open addressing, at most half full. The key beside the pointer saves a look at other lists.
-  struct Slot {
-    TimerList* list = nullptr;
-    std::int32_t durationMs = 0;
-  };
-  Slot* table_ = nullptr;
-  std::size_t mask_ = 0;
-  int shift_ = 32;
   TimerList* free_ = nullptr;
+  std::size_t freeCount_ = 0;
   Block* blocks_ = nullptr;  // freed only at the end: a stale list is safe to look at
 };
 
 inline TimerLists::~TimerLists() {
-  delete[] table_;
+  settle();
+  for (std::size_t i = 0; i < heap_.size(); ++i) heap_[i].list->timers.release(chunks_);
   while (blocks_ != nullptr) {
     Block* block = blocks_;
     blocks_ = block->next;
@@ -140,29 +142,106 @@ inline TimerLists::~TimerLists() {
 // ---- starting and clearing ----
 
 inline void TimerLists::insert(TimerNode& timer, std::int32_t durationMs, std::int64_t startMs) {
-  TimerList* list = last_;
-  if (list == nullptr || list->durationMs != durationMs) list = find(durationMs);
-  if (list == nullptr) {
-    list = &obtain(durationMs, startMs + durationMs);
-  } else if (!list->live) {
-    revive(*list, startMs + durationMs);
-  }
-  last_ = list;
-  timer.unlink();
+  if (credit_ == 0) reserve();
+  --credit_;
+  if (timer.linked()) return startAgain(timer, durationMs, startMs);
+  if (cleared_ != settled_) settle();
+  Started& entry = ring_[started_++ % ringSize];
+  entry = {&timer, last_};
+  timer.slot = &entry.timer;
+  timer.queue = nullptr;
   timer.startMs = startMs;
   timer.durationMs = durationMs;
-  list->timers.pushBack(timer);
+  table_.prefetch(durationMs);
+  if (started_ - placed_ > lookupDistance) lookAhead(started_ - placed_);
+}
+
+/// The stages on the way into a list, each of which touches what the one before has had fetched.
+LEAT_NOINLINE inline void TimerLists::lookAhead(std::uint32_t waiting) noexcept {
+  Started& entry = ring_[(started_ - 1 - lookupDistance) % ringSize];
+  if (entry.timer != nullptr) {
+    if (entry.hint == nullptr || entry.hint->durationMs != entry.timer->durationMs)
+      entry.hint = table_.find(entry.timer->durationMs);
+    if (entry.hint != nullptr) __builtin_prefetch(entry.hint, 1);
+  }
+  if (waiting <= slotDistance) return;
+  if (const TimerList* list = ring_[(started_ - 1 - slotDistance) % ringSize].hint)
+    list->timers.prefetchEnd();
+  if (waiting > placeDistance) placeOldest();
+}
+
+inline void TimerLists::placeOldest() noexcept {
+  const Started entry = ring_[placed_++ % ringSize];
+  if (entry.timer != nullptr) place(*entry.timer, entry.hint);
+}
+
+inline void TimerLists::place(TimerNode& timer, TimerList* list) noexcept {
+  const std::int32_t durationMs = timer.durationMs;
+  if (list == nullptr || list->durationMs != durationMs) list = table_.find(durationMs);
+  if (list == nullptr) {
+    list = &obtain(durationMs, timer.startMs + durationMs);
+  } else if (!list->live) {
+    revive(*list, timer.startMs + durationMs);
+  }
+  last_ = list;
+  list->timers.pushBack(timer, chunks_);
+}
+
+LEAT_NOINLINE inline void TimerLists::startAgain(TimerNode& timer, std::int32_t durationMs,
+                                                 std::int64_t startMs) noexcept {
+  settle();
+  TimerQueue& queue = TimerQueue::leave(timer);
+  queue.left(chunks_);
+  timer.startMs = startMs;
+  timer.durationMs = durationMs;
+  place(timer, &TimerList::of(queue));
+  if (queue.empty()) emptyLive_ = true;
+}
+
+/// Brings the lists up to date.
+LEAT_NOINLINE inline void TimerLists::settle() noexcept {
+  while (cleared_ != settled_) clearOldest();
+  while (started_ != placed_) placeOldest();
 }
 
 inline void TimerLists::remove(TimerNode& timer, bool refed) noexcept {
   if (!timer.linked()) return;
-  List<TimerNode>* emptied = List<TimerNode>::ifOnly(timer);
-  timer.unlink();
-  if (refed && emptied != nullptr) drop(TimerList::of(*emptied));
+  if (started_ != placed_) {
+    if (refed && takeBack(timer)) return;
+    settle();
+  }
+  __builtin_prefetch(timer.slot, 1);
+  __builtin_prefetch(timer.queue, 1);
+  clearedRing_[cleared_++ % clearedSize] = {std::exchange(timer.slot, nullptr), timer.queue, refed};
+  if (cleared_ - settled_ == clearedSize) clearOldest();
+}
+
+/// Undoes the last start, if the lists would then be as if it had not been: they are, but for a list that
+/// its coming would have filled and its going given up.
+inline bool TimerLists::takeBack(TimerNode& timer) noexcept {
+  if (timer.slot != &ring_[(started_ - 1) % ringSize].timer || processing_ || emptyLive_)
+    return false;
+  timer.slot = nullptr;
+  --started_;
+  ++credit_;
+  return true;
+}
+
+LEAT_NOINLINE inline void TimerLists::clearOldest() noexcept {
+  const Cleared entry = clearedRing_[settled_++ % clearedSize];
+  *entry.slot = nullptr;
+  entry.queue->left(chunks_);
+  if (!entry.queue->empty()) return;
+  if (entry.refed) {
+    drop(TimerList::of(*entry.queue));
+  } else {
+    emptyLive_ = true;
+  }
 }
 
 inline void TimerLists::removeFiring(const TimerNode& timer, bool refed) noexcept {
-  TimerList* list = refed && !timer.linked() ? find(timer.durationMs) : nullptr;
+  settle();
+  TimerList* list = refed && !timer.linked() ? table_.find(timer.durationMs) : nullptr;
   if (list != nullptr && list->live && list->timers.empty()) drop(*list);
 }
 
@@ -212,10 +291,14 @@ inline bool TimerLists::settleTop() noexcept {
 }
 
 inline std::int64_t TimerLists::nextExpiry() noexcept {
-  return settleTop() ? heap_[0].expiry : never;
+  settle();
+  if (settleTop()) return heap_[0].expiry;
+  emptyLive_ = false;
+  return never;
 }
 
 inline TimerList* TimerLists::due(std::int64_t nowMs) noexcept {
+  settle();
   if (heap_.empty() || heap_[0].expiry > nowMs) return nullptr;
   return settleTop() && heap_[0].expiry <= nowMs ? heap_[0].list : nullptr;
 }
@@ -229,14 +312,17 @@ inline void TimerLists::rearm(TimerList& list, std::int64_t expiry) noexcept {
 template <class Fire, class Between>
 void TimerLists::process(std::int64_t nowMs, Fire&& fire, Between&& between) {
   bool ran = false;
+  const bool nested = std::exchange(processing_, true);
   while (TimerList* list = due(nowMs)) {
     if (ran) {
       const std::uint64_t id = list->id;
       between();
+      settle();
       if (!list->live || list->id != id) continue;
     }
     ran = processList(*list, nowMs, fire, between);
   }
+  processing_ = nested;
 }
 
 /// False when a callback threw: the pass begins anew, as Node's does. `nowMs` stays the same through
@@ -248,21 +334,24 @@ bool TimerLists::processList(TimerList& list, std::int64_t nowMs, Fire& fire, Be
     return nowMs - timer.startMs >= list.durationMs;
   };
   bool ran = false;
-  while (TimerNode* timer = list.timers.first()) {
+  while (TimerNode* timer = list.timers.first(chunks_)) {
     if (!isDue(*timer)) {
       rearm(list, timer->startMs + list.durationMs);
       return true;
     }
     if (ran) {
       between();
+      settle();
       // What ran may have given up this list, and its memory may hold another one now.
       if (!list.live || list.id != id) return true;
-      if (list.timers.first() != timer || !isDue(*timer)) continue;
+      if (list.timers.first(chunks_) != timer || !isDue(*timer)) continue;
     }
     ran = true;
-    list.timers.popFront();
-    if (TimerNode* next = list.timers.first()) __builtin_prefetch(list.timers.after(*next));
-    if (!fire(*timer)) return false;
+    list.timers.prefetch();
+    TimerQueue::leave(*timer).leftInTurn();
+    const bool went = fire(*timer);
+    settle();
+    if (!went) return false;
     if (!list.live || list.id != id) return true;
   }
   drop(list);
@@ -271,26 +360,27 @@ bool TimerLists::processList(TimerList& list, std::int64_t nowMs, Fire& fire, Be
 
 // ---- the lists ----
 
-inline TimerList* TimerLists::find(std::int32_t durationMs) const noexcept {
-  if (table_ == nullptr) return nullptr;
-  for (std::size_t slot = slotOf(durationMs);; slot = (slot + 1) & mask_) {
-    const Slot& entry = table_[slot];
-    if (entry.list == nullptr || entry.durationMs == durationMs) return entry.list;
-  }
+/// Memory for so many starts that one in a ring has it, too.
+LEAT_NOINLINE inline void TimerLists::reserve() {
+  constexpr std::size_t wanted = std::size_t{2} * ringSize;
+  chunks_.reserve(wanted);
+  while (freeCount_ < wanted) addBlock();
+  heap_.reserve(heap_.size() + wanted);
+  table_.reserve(heap_.size() + wanted);
+  credit_ = ringSize;
 }
 
-/// A live list for a duration that has none. All memory is there before anything changes.
-inline TimerList& TimerLists::obtain(std::int32_t durationMs, std::int64_t expiry) {
-  if (free_ == nullptr) addBlock();
-  if (table_ == nullptr || (heap_.size() + 1) * 2 > mask_ + 1) growTable();
+/// A live list for a duration that has none. `reserve` has seen to the memory.
+inline TimerList& TimerLists::obtain(std::int32_t durationMs, std::int64_t expiry) noexcept {
   TimerList& list = *free_;
   heap_.push(Entry{expiry, nextId_, &list});
   free_ = list.nextFree;
+  --freeCount_;
   list.durationMs = durationMs;
   list.expiry = expiry;
   list.id = nextId_++;
   list.live = true;
-  putInTable(list);
+  table_.add(list);
   return list;
 }
 
@@ -302,41 +392,17 @@ inline void TimerLists::addBlock() {
     block->lists[i].nextFree = free_;
     free_ = &block->lists[i];
   }
+  freeCount_ += listsPerBlock;
 }
 
-inline void TimerLists::growTable() {
-  const std::size_t size = table_ == nullptr ? 16 : (mask_ + 1) * 2;
-  auto* table = new Slot[size];
-  delete[] table_;
-  table_ = table;
-  mask_ = size - 1;
-  shift_ = 32 - __builtin_ctzll(size);
-  for (std::size_t i = 0; i < heap_.size(); ++i) putInTable(*heap_[i].list);
-}
-
-inline void TimerLists::putInTable(TimerList& list) noexcept {
-  std::size_t slot = slotOf(list.durationMs);
-  while (table_[slot].list != nullptr) slot = (slot + 1) & mask_;
-  table_[slot] = {&list, list.durationMs};
-}
-
-/// Takes a list that has left the heap out of the table. The entries behind it move up, as linear
-/// probing needs.
+/// Keeps a list that has left the heap for another duration.
 inline void TimerLists::forget(TimerList& list) noexcept {
   if (last_ == &list) last_ = nullptr;
-  std::size_t hole = slotOf(list.durationMs);
-  while (table_[hole].list != &list) hole = (hole + 1) & mask_;
-  table_[hole] = {};
-  for (std::size_t slot = (hole + 1) & mask_; table_[slot].list != nullptr;
-       slot = (slot + 1) & mask_) {
-    const std::size_t home = slotOf(table_[slot].durationMs);
-    if (((slot - home) & mask_) < ((slot - hole) & mask_)) continue;
-    table_[hole] = table_[slot];
-    table_[slot] = {};
-    hole = slot;
-  }
+  table_.remove(list);
+  list.timers.release(chunks_);
   list.nextFree = free_;
   free_ = &list;
+  ++freeCount_;
 }
 
 }  // namespace leat::inline LEAT_ABI::detail

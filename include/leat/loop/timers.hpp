@@ -23,8 +23,8 @@ struct TimerBlock : LoopTimer {
     oneCount = 64
   };
 
-  TimerBlock(EventLoop& l, std::int32_t ms, bool repeat, Function function) noexcept
-      : LoopTimer(function), loop(&l), context(currentContext()) {
+  TimerBlock(std::int32_t ms, bool repeat, Function function) noexcept
+      : LoopTimer(function), home(threadState.home), context(currentContext()) {
     durationMs = ms;
     ownerState = oneCount | (repeat ? repeats : 0U);
   }
@@ -38,34 +38,37 @@ struct TimerBlock : LoopTimer {
 
   /// Starts it (again), counted from `at` in milliseconds of the loop's clock.
   void start(std::int64_t at) {
-    loop->armAt(*this, durationMs, at);
+    loop().armAt(*this, durationMs, at);
     if (has(active)) return;
     ownerState = (ownerState | active) + oneCount;
-    if (referenced()) loop->hold();
+    if (referenced()) loop().hold();
   }
   void disarm() noexcept {
-    if (has(active)) loop->disarm(*this, referenced());
+    if (has(active)) loop().disarm(*this, referenced());
   }
   void finish() noexcept {
     ownerState &= ~std::uint32_t{active};
-    if (referenced()) loop->letGo();
+    if (referenced()) loop().letGo();
     release();
   }
   void setReferenced(bool to) noexcept {
     if (referenced() == to) return;
     ownerState ^= unreferenced;
-    if (has(active)) to ? loop->hold() : loop->letGo();
+    if (has(active)) to ? loop().hold() : loop().letGo();
   }
 
-  EventLoop* loop;
+  /// Its own, on the home thread.
+  static EventLoop& loop() noexcept { return *threadState.loop; }
+
+  const HomeId home;
   ContextRef context;
 };
 
 template <class F>
 struct TimerWith final : TimerBlock, FrameAllocated {
   template <class X>
-  TimerWith(EventLoop& l, std::int32_t ms, bool repeat, X&& f)
-      : TimerBlock(l, ms, repeat, onFire), callable(std::forward<X>(f)) {}
+  TimerWith(std::int32_t ms, bool repeat, X&& f)
+      : TimerBlock(ms, repeat, onFire), callable(std::forward<X>(f)) {}
   ~TimerWith() {
     if (!has(empty)) callable.~F();
   }
@@ -80,20 +83,26 @@ struct TimerWith final : TimerBlock, FrameAllocated {
   }
   /// Lets go of the closure, which may own a handle to this timer.
   void clear() noexcept {
-    Ref<TimerBlock> alive(this);
-    ownerState |= cleared;
-    if (has(active)) finish();
-    if (has(calling) || has(empty)) return;
-    ownerState |= empty;
-    callable.~F();
+    // The loop's count, or else one of its own, keeps it alive until the end.
+    if (has(active)) {
+      if (referenced()) loop().letGo();
+    } else {
+      retain();
+    }
+    ownerState = (ownerState | cleared) & ~std::uint32_t{active};
+    if (!has(calling | empty)) {
+      ownerState |= empty;
+      callable.~F();
+    }
+    release();
   }
   void run() noexcept {
     Ref<TimerBlock> alive(this);
-    const std::int64_t begun = has(repeats) ? loop->startTime() : 0;
+    const std::int64_t begun = has(repeats) ? loop().startTime() : 0;
     {
       ContextScope scope(context);
       ownerState |= calling;
-      loop->callback([this] { (void)callable(); });
+      loop().callback([this] { (void)callable(); });
       ownerState &= ~std::uint32_t{calling};
     }
     if (has(cleared)) return clear();
@@ -135,7 +144,7 @@ class Timeout {
     return *this;
   }
   // After the end of its loop a handle does nothing.
-  bool usable() const noexcept { return timer_ && detail::threadState.loop == timer_->loop; }
+  bool usable() const noexcept { return timer_ && detail::threadState.home == timer_->home; }
   detail::Ref<detail::TimerBlock> timer_;
 };
 
@@ -144,7 +153,7 @@ namespace detail {
 template <class D, class F>
 Timeout startTimer(F&& f, const D& delay, bool repeat) {
   EventLoop& loop = EventLoop::current();
-  auto* timer = new TimerWith<std::decay_t<F>>(loop, timerMs(delay), repeat, std::forward<F>(f));
+  auto* timer = new TimerWith<std::decay_t<F>>(timerMs(delay), repeat, std::forward<F>(f));
   auto handle = Ref<TimerBlock>::adopt(timer);
   timer->start(loop.startTime());
   return Timeout(std::move(handle));
@@ -154,14 +163,15 @@ Timeout startTimer(F&& f, const D& delay, bool repeat) {
 struct ImmediateBlock : Job {
   /// Run calls the closure, Drop destroys it, Dispose frees the block.
   using Act = void (*)(ImmediateBlock&, JobAction);
-  ImmediateBlock(EventLoop& l, Act a) noexcept : Job(onJob), loop(&l), act(a) {}
+  explicit ImmediateBlock(Act a) noexcept : Job(onJob), act(a) {}
+  static EventLoop& loop() noexcept { return *threadState.loop; }
   void retain() noexcept { ++count; }
   void release() noexcept {
     if (--count == 0) act(*this, JobAction::Dispose);
   }
   void finish() noexcept {
     active = false;
-    if (referenced) loop->noteImmediates(-1);
+    if (referenced) loop().noteImmediates(-1);
     act(*this, JobAction::Drop);
     release();
   }
@@ -176,10 +186,10 @@ struct ImmediateBlock : Job {
       // It may be cleared by its own callback.
       Ref<ImmediateBlock> alive(&self);
       self.active = false;
-      if (self.referenced) self.loop->noteImmediates(-1);
+      if (self.referenced) self.loop().noteImmediates(-1);
       {
         ContextScope scope(self.context);
-        self.loop->callback([&self] { self.act(self, JobAction::Run); });
+        self.loop().callback([&self] { self.act(self, JobAction::Run); });
       }
       // It may own a handle to this.
       self.act(self, JobAction::Drop);
@@ -188,7 +198,7 @@ struct ImmediateBlock : Job {
     self.finish();
   }
 
-  EventLoop* loop;
+  const HomeId home = threadState.home;
   Act act;
   ContextRef context = currentContext();
   unsigned count = 2;  // the handle's and the queue's
@@ -199,7 +209,7 @@ struct ImmediateBlock : Job {
 template <class F>
 struct ImmediateWith final : ImmediateBlock, FrameAllocated {
   template <class X>
-  ImmediateWith(EventLoop& l, X&& f) : ImmediateBlock(l, onAct), callable(std::forward<X>(f)) {}
+  explicit ImmediateWith(X&& f) : ImmediateBlock(onAct), callable(std::forward<X>(f)) {}
   ~ImmediateWith() {}
   static void onAct(ImmediateBlock& block, JobAction action) {
     auto& self = static_cast<ImmediateWith&>(block);
@@ -238,11 +248,11 @@ class Immediate {
   const Immediate& setReferenced(bool to) const noexcept {
     if (usable() && block_->active && block_->referenced != to) {
       block_->referenced = to;
-      block_->loop->noteImmediates(to ? 1 : -1);
+      block_->loop().noteImmediates(to ? 1 : -1);
     }
     return *this;
   }
-  bool usable() const noexcept { return block_ && detail::threadState.loop == block_->loop; }
+  bool usable() const noexcept { return block_ && detail::threadState.home == block_->home; }
   detail::Ref<detail::ImmediateBlock> block_;
 };
 
@@ -273,7 +283,7 @@ template <class F, class... Args>
 Immediate setImmediate(F&& f, Args&&... args) {
   EventLoop& loop = EventLoop::current();
   auto callback = detail::bindCallback(std::forward<F>(f), std::forward<Args>(args)...);
-  auto* block = new detail::ImmediateWith<decltype(callback)>(loop, std::move(callback));
+  auto* block = new detail::ImmediateWith<decltype(callback)>(std::move(callback));
   loop.noteImmediates(1);
   loop.pushImmediate(*block);
   return Immediate(detail::Ref<detail::ImmediateBlock>::adopt(block));
@@ -287,15 +297,16 @@ inline void clearImmediate(const Immediate& immediate) noexcept { immediate.clos
 
 inline const Timeout& Timeout::refresh() const {
   if (usable() && !timer_->has(detail::TimerBlock::cleared))
-    timer_->start(timer_->loop->startTime());
+    timer_->start(timer_->loop().startTime());
   return *this;
 }
 
 inline void Timeout::close() const noexcept {
   if (!usable()) return;
-  const detail::Ref<detail::TimerBlock> timer = timer_;
-  timer->disarm();
-  timer->fire(*timer, detail::JobAction::Drop);
+  // The closure may own this handle.
+  detail::TimerBlock& timer = *timer_;
+  timer.disarm();
+  timer.fire(timer, detail::JobAction::Drop);
 }
 
 }  // namespace leat::inline LEAT_ABI
