@@ -3,248 +3,248 @@
 // take it for the real one. Usage: mini_redis [--port PORT]; 0 is any free port.
 #include <leat.hpp>
 
+#include <fnmatch.h>
+#include <strings.h>
+
+#include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
+#include <deque>
+#include <ranges>
 #include <set>
-
-#include "mini_redis/database.hpp"
-#include "mini_redis/resp.hpp"
+#include <unordered_map>
+#include <variant>
 
 using namespace std::literals;
-using resp::Args, resp::Failure, resp::is, std::string, std::string_view;
+using leat::EventLoop, leat::net::listen, std::ranges::count_if, std::views::transform;
+using std::int64_t, std::size_t, std::string, std::string_view, std::chrono::steady_clock;
+using Args = std::span<string>;      // the name of a command and what follows it
+using Failure = std::runtime_error;  // what a client did wrong, in the words of Redis
+using List = std::deque<string>;
+constexpr size_t maxLine = 64 << 10, maxReplies = 64 << 10, maxUnread = 32 << 20;  // bytes
+constexpr int64_t maxArguments = 1 << 20, maxBulk = 512 << 20, maxSeconds = 1LL << 32;
 
-constexpr std::size_t maxReplies = 64 << 10, maxUnread = 32 << 20;  // bytes, of one client
-constexpr std::int64_t maxSeconds = std::int64_t{1} << 32;          // of a lifetime
+bool is(const string& text, const char* word) { return strcasecmp(text.c_str(), word) == 0; }
+int64_t integer(string_view text, int64_t least = INT64_MIN, int64_t most = INT64_MAX,
+                const char* otherwise = "ERR value is not an integer or out of range") {
+  const int64_t value = std::strtoll(text.data(), nullptr, 10);
+  if (value >= least && value <= most && std::to_string(value) == text) return value;
+  throw Failure(otherwise);
+}
 
-class Client;
-Database database;
-std::set<std::pair<string, Client*>> subscriptions;
+struct Entry {
+  std::variant<string, List> value = {};
+  steady_clock::time_point deadline = {};
+  leat::ScopedTimeout timer = {};  // if it is to expire: removes it
+};
+std::unordered_map<string, Entry> database;
+bool has(const string& key) { return database.contains(key); }
+bool erase(const string& key) { return database.erase(key) > 0; }
+template <class T, bool strict = true>
+T* find(const string& key) {
+  const auto at = database.find(key);
+  if (at == database.end()) return nullptr;
+  if (T* value = std::get_if<T>(&at->second.value); value || !strict) return value;
+  throw Failure("WRONGTYPE Operation against a key holding the wrong kind of value");
+}
+/// Whether the key was there. It may take several timers: one waits 24 days at most.
+bool expireAt(string key, steady_clock::time_point deadline) {
+  const auto rest = std::min<steady_clock::duration>(deadline - steady_clock::now(), 24h * 24);
+  if (rest <= 0s || !has(key)) return erase(key);
+  database[key].deadline = deadline;
+  database[key].timer = leat::setTimeout(expireAt, rest, key, deadline).unref();
+  return true;
+}
 
 /// One connection: what it has asked, and what it is answered.
-class Client : resp::Replies {
- public:
-  explicit Client(leat::net::Socket socket) : socket_(std::move(socket)) {}
-  ~Client() {
-    for (const string& channel : channels_) subscriptions.erase({channel, this});
+struct Client {
+  leat::net::Socket socket;
+  leat::net::SocketReader reader{socket};
+  string out = {};  // replies that were not sent yet
+  std::vector<string> args = {};
+  std::set<string> channels = {};
+  static inline std::set<Client*> subscribers;
+  ~Client() { subscribers.erase(this); }
+  Client& put(auto head, auto text) { return ((out += head) += text) += "\r\n", *this; }
+  Client& integer(auto value) { return put(":", std::to_string(value)); }
+  Client& array(auto size) { return put("*", std::to_string(size)); }
+  Client& bulk(string_view text) { return put("$", std::to_string(text.size())).put("", text); }
+  Client& bulk(const string* text) { return text ? bulk(*text) : put("$", "-1"); }
+  void list(auto&& items) {
+    array(std::ranges::distance(items));
+    for (const auto& item : items) bulk(item);
   }
-  static leat::Task<> serve(leat::net::Socket socket);
-
- private:
-  static const resp::Command<Client> commands[];
-  void execute(Args args);
-
-  void ping(Args a) {
-    if (a.size() > 2) throw resp::wrongArity("ping");
-    if (!channels_.empty()) return list(std::array{"pong"sv, a.size() > 1 ? a[1] : ""sv});
-    a.size() > 1 ? bulk(a[1]) : status("PONG");
+  void error(string text) {
+    std::ranges::replace_if(text, [](char c) { return c == '\r' || c == '\n'; }, ' ');
+    put("-", text);
   }
-  void echo(Args a) { bulk(a[1]); }
-  void get(Args a) { bulkOrNull(database.get<string>(a[1])); }
-  void set(Args a) {
-    bool nx = false, xx = false;
-    std::int64_t rest = 0;  // in milliseconds
-    for (std::size_t i = 3; i < a.size(); ++i) {
-      const int unit = is(a[i], "ex") ? 1000 : is(a[i], "px") ? 1 : 0;
-      if (unit > 0 && rest == 0 && i + 1 < a.size()) {
-        rest = unit * resp::integer(a[++i], 1, maxSeconds * 1000 / unit,
-                                    "ERR invalid expire time in 'set' command");
-      } else if (is(a[i], "nx") && !xx) {
-        nx = true;
-      } else if (is(a[i], "xx") && !nx) {
-        xx = true;
-      } else {
-        throw Failure("ERR syntax error");
-      }
-    }
-    if (database.contains(a[1]) ? nx : xx) return null();
-    database.set(a[1], a[2]);
-    if (rest > 0) database.expireAt(a[1], Clock::now() + rest * 1ms);
-    status("OK");
+  leat::net::WriteResult send() { return socket.write(std::exchange(out, {})); }
+  /// Sends what is to be said to all that was understood, and receives.
+  leat::Task<> more() {
+    co_await send();
+    const bool received = co_await reader.more();
+    if (!received) throw leat::Error("the client has gone");
   }
-  void del(Args a) {
-    const auto remove = [](string_view key) { return database.remove(key); };
-    integer(std::count_if(a.begin() + 1, a.end(), remove));
-  }
-  void exists(Args a) {
-    const auto there = [](string_view key) { return database.contains(key); };
-    integer(std::count_if(a.begin() + 1, a.end(), there));
-  }
-  void incr(Args a) {
-    const string* text = database.get<string>(a[1]);
-    const long long value = text ? resp::integer(*text) : 0;
-    if (value == INT64_MAX) throw Failure("ERR increment or decrement would overflow");
-    database.obtain(a[1]).value = std::to_string(value + 1);
-    integer(value + 1);
-  }
-  void expire(Args a) {
-    const auto rest =
-        resp::integer(a[2], -maxSeconds, maxSeconds, "ERR invalid expire time in 'expire' command");
-    if (!database.contains(a[1])) return integer(0);
-    rest > 0 ? database.expireAt(a[1], Clock::now() + rest * 1s) : void(database.remove(a[1]));
-    integer(1);
-  }
-  void ttl(Args a) {
-    const auto at = database.find(a[1]);
-    if (at == database.end()) return integer(-2);
-    const auto rest = at->second.deadline - Clock::now() + 500ms;
-    integer(at->second.expires() ? rest / 1s : -1);
-  }
-  void mset(Args a) {
-    if (a.size() % 2 == 0) throw resp::wrongArity("mset");
-    for (; a.size() > 1; a = a.subspan(2)) database.set(a[1], a[2]);
-    status("OK");
-  }
-  void mget(Args a) {
-    array(a.size() - 1);
-    for (string_view key : a.subspan(1)) {
-      const auto at = database.find(key);
-      bulkOrNull(at != database.end() ? std::get_if<string>(&at->second.value) : nullptr);
-    }
-  }
-  void push(Args a) {
-    if (!database.get<List>(a[1])) database.obtain(a[1]).value = List();
-    List& list = *database.get<List>(a[1]);
-    const bool left = is(a[0], "lpush");
-    for (string_view item : a.subspan(2)) left ? list.emplace_front(item) : list.emplace_back(item);
-    integer(list.size());
-  }
-  void lrange(Args a) {
-    std::int64_t first = resp::integer(a[2]), last = resp::integer(a[3]);
-    const List* items = database.get<List>(a[1]);
-    const std::int64_t size = items ? std::ssize(*items) : 0;
-    first = std::max<std::int64_t>(first < 0 ? first + size : first, 0);
-    last = std::min(last < 0 ? last + size : last, size - 1);
-    if (first > last) return array(0);
-    list(std::ranges::subrange(items->begin() + first, items->begin() + last + 1));
-  }
-  void keys(Args a) {
-    std::vector<string_view> found;
-    for (const auto& [key, entry] : database)
-      if (matches(a[1], key)) found.push_back(key);
-    list(found);
-  }
-  void dbsize(Args) { integer(database.size()); }
-  void flushall(Args) { database.clear(), status("OK"); }
-  void command(Args) { array(0); }
-  void info(Args) {
-    const string backend(leat::EventLoop::current().backend());
-    bulk("# Server\r\nredis_version:7.0.0\r\nleat_backend:" + backend + "\r\n");
-  }
-  void config(Args a) {
-    static constexpr std::pair<string_view, string_view> settings[] = {{"appendonly", "no"},
-                                                                       {"save", ""}};
-    if (!is(a[1], "get"))
-      throw Failure("ERR unknown subcommand '" + string(a[1]) + "'. Try CONFIG HELP.");
-    if (a.size() < 3) throw resp::wrongArity("config|get");
-    std::vector<string_view> found;
-    for (const auto& [name, value] : settings)
-      if (matches(a[2], name)) found.insert(found.end(), {name, value});
-    list(found);
-  }
-  void subscribe(Args a) {
-    for (string_view channel : a.subspan(1)) {
-      subscriptions.emplace(channel, this);
-      channels_.emplace(channel);
-      confirm("subscribe", channel);
-    }
-  }
-  void unsubscribe(Args a) {
-    std::vector<string> names(a.begin() + 1, a.end());
-    if (names.empty()) names.assign(channels_.begin(), channels_.end());
-    if (names.empty()) return confirm("unsubscribe", std::nullopt);
-    for (const string& channel : names) {
-      subscriptions.erase({channel, this});
-      channels_.erase(channel);
-      confirm("unsubscribe", channel);
-    }
-  }
-  void confirm(string_view what, std::optional<string_view> channel) {
-    array(3);
-    bulk(what);
-    channel ? bulk(*channel) : null();
-    integer(channels_.size());
-  }
-  void publish(Args a) {
-    auto to = subscriptions.lower_bound({string(a[1]), nullptr});
-    int count = 0;
-    for (; to != subscriptions.end() && to->first == a[1]; ++to, ++count) to->second->receive(a);
-    integer(count);
-  }
-  void receive(Args a) {
-    list(std::array{"message"sv, a[1], a[2]});
-    (void)socket_.write(text());
-    clear();
-    if (socket_.writableLength() > maxUnread) socket_.destroy();
-  }
-  void shutdown(Args) { leaving_ = true, std::raise(SIGTERM); }
-
-  leat::net::Socket socket_;
-  resp::Requests requests_;
-  std::set<string> channels_;
-  bool leaving_ = false;
 };
 
-const resp::Command<Client> Client::commands[] = {  // the frequent ones first
-                                                    // clang-format off
-    {"get", 2, &Client::get}, {"set", -3, &Client::set}, {"del", -2, &Client::del},
-    {"mget", -2, &Client::mget}, {"mset", -3, &Client::mset}, {"incr", 2, &Client::incr},
-    {"exists", -2, &Client::exists}, {"expire", 3, &Client::expire}, {"ttl", 2, &Client::ttl},
-    {"lpush", -3, &Client::push}, {"rpush", -3, &Client::push}, {"lrange", 4, &Client::lrange},
-    {"keys", 2, &Client::keys}, {"dbsize", 1, &Client::dbsize}, {"flushall", -1, &Client::flushall},
-    {"ping", -1, &Client::ping}, {"echo", 2, &Client::echo}, {"info", -1, &Client::info},
-    {"command", -1, &Client::command}, {"config", -2, &Client::config}, {"publish", 3, &Client::publish},
-    {"subscribe", -2, &Client::subscribe}, {"unsubscribe", -1, &Client::unsubscribe},
-    {"shutdown", -1, &Client::shutdown}};
+void ping(Client& c, Args a) { a.size() > 1 ? c.bulk(a[1]) : c.put("+", "PONG"); }
+void echo(Client& c, Args a) { c.bulk(a[1]); }
+void get(Client& c, Args a) { c.bulk(find<string>(a[1])); }
+void mget(Client& c, Args a) { c.list(a.subspan(1) | transform(find<string, false>)); }
+void del(Client& c, Args a) { c.integer(count_if(a.subspan(1), erase)); }
+void exists(Client& c, Args a) { c.integer(count_if(a.subspan(1), has)); }
+void dbsize(Client& c, Args) { c.integer(database.size()); }
+void flushall(Client& c, Args) { database.clear(), c.put("+", "OK"); }
+void command(Client& c, Args) { c.array(0); }
+void info(Client& c, Args) { c.bulk("leat_backend:"s.append(EventLoop::current().backend())); }
+void quit(Client&, Args) { std::raise(SIGTERM), throw leat::Error("leaving"); }
+void set(Client& c, Args a) {
+  const char* invalid = "ERR invalid expire time in 'set' command";
+  int64_t ms = 0;
+  bool nx = false, xx = false;
+  for (size_t i = 3; i < a.size(); ++i) {
+    const int unit = is(a[i], "ex") ? 1000 : is(a[i], "px") ? 1 : 0;
+    nx |= is(a[i], "nx"), xx |= is(a[i], "xx");
+    if (unit ? ms || i + 1 == a.size() : (nx && xx) || !(is(a[i], "nx") || is(a[i], "xx")))
+      throw Failure("ERR syntax error");
+    if (unit) integer(a[++i]), ms = unit * integer(a[i], 1, maxSeconds * 1000 / unit, invalid);
+  }
+  if ((nx || xx) && has(a[1]) != xx) return void(c.bulk(nullptr));
+  database[a[1]] = Entry{std::move(a[2])};
+  if (ms > 0) expireAt(a[1], steady_clock::now() + ms * 1ms);
+  c.put("+", "OK");
+}
+void mset(Client& c, Args a) {
+  if (a.size() % 2 == 0) throw Failure("ERR wrong number of arguments for 'mset' command");
+  for (size_t i = 1; i < a.size(); i += 2) database[a[i]] = Entry{std::move(a[i + 1])};
+  c.put("+", "OK");
+}
+void incr(Client& c, Args a) {
+  const string* text = find<string>(a[1]);
+  const int64_t value = text ? integer(*text) : 0;
+  if (value == INT64_MAX) throw Failure("ERR increment or decrement would overflow");
+  database[a[1]].value = std::to_string(value + 1);
+  c.integer(value + 1);
+}
+void ttl(Client& c, Args a) {
+  const auto at = database.find(a[1]);
+  if (at == database.end()) return void(c.integer(-2));
+  const auto rest = at->second.deadline - steady_clock::now() + 500ms;
+  c.integer(at->second.timer->active() ? rest / 1s : -1);
+}
+void push(Client& c, Args a) {
+  List* items = find<List>(a[1]);
+  if (!items) items = &database[a[1]].value.emplace<List>();
+  for (auto& item : a.subspan(2))
+    items->insert(is(a[0], "lpush") ? items->begin() : items->end(), item);
+  c.integer(items->size());
+}
+void lrange(Client& c, Args a) {
+  const List none, *found = find<List>(a[1]), &items = found ? *found : none;
+  const int64_t from = integer(a[2]), to = integer(a[3]), size = std::ssize(items);
+  const int64_t first = std::max<int64_t>(from < 0 ? from + size : from, 0);
+  const int64_t count = std::min(to < 0 ? to + size : to, size - 1) - first + 1;
+  if (count <= 0) return void(c.array(0));
+  c.list(std::views::counted(items.begin() + first, count));
+}
+void keys(Client& c, Args a) {
+  const auto fits = [&](const string& key) { return !fnmatch(a[1].c_str(), key.c_str(), 0); };
+  c.list(std::views::keys(database) | std::views::filter(fits));
+}
+void config(Client& c, Args a) {  // what redis-benchmark asks for
+  const bool save = is(a[2], "save");
+  if (!is(a[1], "get") || (!save && !is(a[2], "appendonly"))) return void(c.array(0));
+  c.array(2).bulk(a[2]).bulk(save ? "" : "no");
+}
+void subscribe(Client& c, Args a) {
+  for (Client::subscribers.insert(&c); const string& name : a.subspan(1)) {
+    c.channels.insert(name);
+    c.array(3).bulk("subscribe").bulk(name).integer(c.channels.size());
+  }
+}
+void publish(Client& c, Args a) {
+  c.integer(count_if(Client::subscribers, [&](Client* to) {
+    if (!to->channels.contains(a[1])) return false;
+    to->array(3).bulk("message").bulk(a[1]).bulk(a[2]).send();
+    if (to->socket.writableLength() > maxUnread) to->socket.destroy();
+    return true;
+  }));
+}
+void expire(Client& c, Args a) {
+  const char* invalid = "ERR invalid expire time in 'expire' command";
+  const auto rest = 1s * (integer(a[2]), integer(a[2], -maxSeconds, maxSeconds, invalid));
+  c.integer(int{expireAt(a[1], steady_clock::now() + rest)});
+}
+using Command = std::tuple<string, int, void (*)(Client&, Args)>;
+// clang-format off: name, arity (-2: two or more), what it does
+const std::vector<Command> commands = {
+    {"get", 2, get}, {"set", -3, set}, {"mget", -2, mget}, {"mset", -3, mset}, {"del", -2, del},
+    {"exists", -2, exists}, {"incr", 2, incr}, {"expire", 3, expire}, {"ttl", 2, ttl},
+    {"lpush", -3, push}, {"rpush", -3, push}, {"lrange", 4, lrange}, {"keys", 2, keys},
+    {"dbsize", 1, dbsize}, {"flushall", -1, flushall}, {"ping", -1, ping}, {"echo", 2, echo},
+    {"command", -1, command}, {"info", -1, info}, {"config", 3, config},
+    {"subscribe", -2, subscribe}, {"publish", 3, publish}, {"shutdown", -1, quit}};
 // clang-format on
 
-void Client::execute(Args args) try {
-  const auto run = resp::findCommand(std::span(commands), args).run;
-  if (!channels_.empty() && run != &Client::subscribe && run != &Client::unsubscribe &&
-      run != &Client::ping)
-    throw resp::notWhileSubscribed(args[0]);
-  (this->*run)(args);
+void execute(Client& c, Args a) try {
+  for (const int size = static_cast<int>(a.size()); const auto& [name, arity, run] : commands) {
+    if (!is(a[0], name.c_str())) continue;
+    if (arity < 0 ? size < -arity : size != arity)
+      throw Failure("ERR wrong number of arguments for '" + name + "' command");
+    return run(c, a);
+  }
+  string text = "ERR unknown command '" + a[0].substr(0, 128) + "', with args beginning with: ";
+  for (const string& arg : a.subspan(1))
+    if (text.size() < 300) text += "'" + arg.substr(0, 128) + "' ";
+  throw Failure(text);
 } catch (const Failure& failure) {
-  error(failure.what());
+  c.error(failure.what());
 }
 
-leat::Task<> Client::serve(leat::net::Socket socket) {
-  Client client(std::move(socket));
+leat::Task<> serve(leat::net::Socket socket) {
+  Client c{socket};
   try {
-    while (!client.leaving_) {
-      const Args args = client.requests_.next();
-      if (!args.empty()) client.execute(args);
-      if (!args.empty() && client.text().size() < maxReplies) continue;
-      const auto room = client.socket_.write(client.text());
-      client.clear();
-      if (!room) co_await room;
-      if (!args.empty()) continue;
-      const std::size_t count = co_await client.socket_.read(client.requests_.room());
-      if (count == 0) break;
-      client.requests_.received(count);
+    for (std::optional<string_view> text;; c.args.clear()) {
+      while (!(text = c.reader.line(maxLine))) co_await c.more();
+      if (text->starts_with('*')) {
+        auto left = integer(text->substr(1), INT64_MIN, maxArguments, "invalid multibulk length");
+        for (; left > 0; --left) {
+          while (!(text = c.reader.line(maxLine))) co_await c.more();
+          if (!text->starts_with('$'))
+            throw Failure("expected '$', got '"s.append(*text, 0, 1) + "'");
+          const auto size = size_t(integer(text->substr(1), 0, maxBulk, "invalid bulk length"));
+          while (c.reader.unread().size() < size + 2) co_await c.more();
+          c.args.emplace_back(c.reader.bytes(size + 2)->substr(0, size));
+        }
+      } else {  // as a person types it
+        for (const auto word : std::views::split(*text, ' '))
+          if (!word.empty()) c.args.emplace_back(word.begin(), word.end());
+      }
+      if (!c.args.empty()) execute(c, c.args);
+      if (c.out.size() > maxReplies) co_await c.send();
     }
   } catch (const Failure& failure) {  // not the protocol
-    client.error(failure.what());
+    c.error("ERR Protocol error: "s + failure.what());
+  } catch (const leat::RangeError&) {
+    c.error("ERR Protocol error: too big inline request");
   } catch (const leat::Error&) {  // the client has gone, or the server stops
   }
-  (void)client.socket_.end(client.text());
+  (void)socket.end(c.out);
 }
 
-leat::Task<> listen(int port) {
-  leat::AbortController stopping;
-  const auto handler = [&](leat::net::Socket socket) {
-    return leat::withSignal(stopping.signal(), Client::serve(std::move(socket)));
-  };
-  const auto server =
-      co_await leat::net::listen(handler, {.port = port, .host = "127.0.0.1"}, {.noDelay = true});
-  std::printf("listening on %d\n", server.address().port());
-  std::fflush(stdout);
+leat::Task<> start(int port, leat::AbortController stopping) {
+  auto server = co_await listen(serve, {.port = port, .host = "127.0.0.1"}, {.noDelay = true});
+  std::printf("listening on %d\n", server.address().port()), std::fflush(stdout);
   co_await leat::nextSignal(SIGTERM, SIGINT);
   (void)server.close();
   stopping.abort();  // who waits for a client ends; what was written is still sent, for 5 s
-  leat::setTimeout([] { leat::EventLoop::current().stop(); }, 5s).unref();
+  leat::setTimeout([] { EventLoop::current().stop(); }, 5s).unref();
 }
 
 int main(int argc, char** argv) {
   const int port = argc == 3 && argv[1] == "--port"sv ? std::atoi(argv[2]) : 6379;
-  return leat::run([port] { return listen(port); });
+  leat::AbortController stopping;
+  return leat::run([&] { return leat::withSignal(stopping.signal(), start(port, stopping)); });
 }

@@ -6,3 +6,4 @@
 #include <leat/net/connect.hpp>
 #include <leat/net/server.hpp>
 #include <leat/net/socket.hpp>
+#include <leat/net/socket_reader.hpp>

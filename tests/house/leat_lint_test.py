@@ -168,6 +168,21 @@ class LeatLint(unittest.TestCase):
         self.assertEqual(lint('#define TRY(x) \\\n  ({ auto r = co_await (x); r; })\n'), [(1, 'B7')])
         self.passes('int x = ({ auto r = a(); r; });\n  co_await b();')
 
+    def test_b8_assertions_of_catch2(self):
+        self.finds('B8',
+                   'CHECK(co_await a());',
+                   'REQUIRE(co_await a() == 1);',
+                   'CHECK_FALSE((co_await a()).empty());',
+                   'REQUIRE_FALSE(f(co_await a()));',
+                   'CATCH_REQUIRE(co_await a());',
+                   'if (n) CHECK(co_await a());',
+                   'CHECKED_IF(co_await a()) { go(); }')
+        self.passes('auto x = co_await a();\n  CHECK(x == 1);',
+                    'CHECK_THAT(co_await a(), Equals("x"));',
+                    'CHECK_NOTHROW(co_await a());',
+                    'CHECK(run([&]() -> Task<> { co_await a(); }) == 0);',
+                    'co_await a();\n  CHECK(done);')
+
     def test_comments_strings_and_directives_are_no_code(self):
         self.passes('// co_await run([s] {});',
                     '/* co_await run([s] {}); */ go("co_await run([s] {})");',
