@@ -193,6 +193,7 @@ class [[nodiscard("nothing is received until this is awaited")]] PendingReceive 
 template <class T>
 class Channel {
  public:
+  using LoopBound = void;
   /// With room for `capacity` values; with none each send waits for a receiver.
   explicit Channel(std::size_t capacity = 0)
       : state_(detail::makeRef<detail::ChannelState<T>>(capacity)) {}

@@ -11,6 +11,7 @@ namespace leat::inline LEAT_ABI {
 /// Node: no counterpart. Thread: one loop's.
 class ManualResetEvent {
  public:
+  using LoopBound = void;
   class Awaiter;
 
   explicit ManualResetEvent(bool set = false) noexcept : set_(set) {}

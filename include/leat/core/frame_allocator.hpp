@@ -16,6 +16,9 @@
 
 namespace leat::inline LEAT_ABI::detail {
 
+/// What every block is aligned to: compilers place over-aligned locals relative to the frame.
+inline constexpr std::align_val_t frameAlign{frameGrain};
+
 /// `size` must be the same in allocate and free; that is what sized deletes give.
 void* allocateFrame(std::size_t size);
 void freeFrame(void* block, std::size_t size) noexcept;
@@ -174,7 +177,7 @@ LEAT_NOINLINE inline void freeFrameSlow(void* block, std::size_t cls) noexcept {
 LEAT_ALWAYS_INLINE inline void* allocateFrame(std::size_t size) {
   const std::size_t cls = frameClass(size);
   if (cls >= frameClasses) [[unlikely]]
-    return ::operator new(size);
+    return ::operator new(size, frameAlign);
   Magazine& magazine = threadState.loaded[cls];
   void* block = magazine.head;
   if (block == nullptr) [[unlikely]]
@@ -187,7 +190,7 @@ LEAT_ALWAYS_INLINE inline void* allocateFrame(std::size_t size) {
 LEAT_ALWAYS_INLINE inline void freeFrame(void* block, std::size_t size) noexcept {
   const std::size_t cls = frameClass(size);
   if (cls >= frameClasses) [[unlikely]]
-    return ::operator delete(block);
+    return ::operator delete(block, frameAlign);
   Magazine& magazine = threadState.loaded[cls];
   if (--magazine.room < 0) [[unlikely]]
     return freeFrameSlow(block, cls);
@@ -197,8 +200,8 @@ LEAT_ALWAYS_INLINE inline void freeFrame(void* block, std::size_t size) noexcept
 
 #else
 
-inline void* allocateFrame(std::size_t size) { return ::operator new(size); }
-inline void freeFrame(void* block, std::size_t) noexcept { ::operator delete(block); }
+inline void* allocateFrame(std::size_t size) { return ::operator new(size, frameAlign); }
+inline void freeFrame(void* block, std::size_t) noexcept { ::operator delete(block, frameAlign); }
 
 #endif
 

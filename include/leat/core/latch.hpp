@@ -11,6 +11,7 @@ namespace leat::inline LEAT_ABI {
 /// Node: no counterpart. Thread: one loop's.
 class Latch {
  public:
+  using LoopBound = void;
   explicit Latch(std::size_t count) noexcept : event_(count == 0), count_(count) {}
 
   /// Throws: RangeError ERR_OUT_OF_RANGE when `by` is more than what is left.

@@ -12,6 +12,7 @@ namespace leat::inline LEAT_ABI {
 /// Node: no counterpart. Thread: one loop's.
 class Mutex {
  public:
+  using LoopBound = void;
   class Guard;
   class Awaiter;
 

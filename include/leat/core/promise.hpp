@@ -32,6 +32,7 @@ struct PromiseCoroutine;
 template <class T>
 class Promise {
  public:
+  using LoopBound = void;
   using promise_type = detail::PromiseCoroutine<T>;
   using ValueType = T;
   struct Resolvers;
@@ -115,6 +116,7 @@ class Promise {
 template <class T>
 class Resolver {
  public:
+  using LoopBound = void;
   explicit Resolver(detail::Ref<detail::PromiseState<T>> state) noexcept
       : state_(std::move(state)) {
     state_->addResolver();
@@ -151,6 +153,7 @@ class Resolver {
 template <class T>
 class Rejecter {
  public:
+  using LoopBound = void;
   explicit Rejecter(Resolver<T> resolver) noexcept : resolver_(std::move(resolver)) {}
   template <class E>
   void operator()(E&& reason) const {

@@ -11,6 +11,7 @@ namespace leat::inline LEAT_ABI {
 /// Node: no counterpart. Thread: one loop's.
 class Semaphore {
  public:
+  using LoopBound = void;
   class Permit;
   class Awaiter;
 

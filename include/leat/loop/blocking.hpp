@@ -2,6 +2,7 @@
 // blocking: a call that blocks, on a thread of the blocking pool.
 #pragma once
 
+#include <leat/core/sendable.hpp>
 #include <leat/core/waiter.hpp>
 #include <leat/loop/event_loop.hpp>
 #include <leat/pool/blocking_pool.hpp>
@@ -24,7 +25,7 @@ class BlockingCallBase : public BlockingJob, private PostedJob {
   int start(EventLoop& loop, OnDone onDone, void* waiter) noexcept {
     home_ = loop.ref();
     context_ = currentContext();
-    const int error = BlockingPool::shared().submit(*this);
+    const int error = enqueue();
     if (error == 0) {
       onDone_ = onDone;
       waiter_ = waiter;
@@ -45,6 +46,8 @@ class BlockingCallBase : public BlockingJob, private PostedJob {
   /// asked for go.
   virtual void call() noexcept = 0;
   virtual void clear() noexcept = 0;
+  /// Hands it to the pool, now or later; 0 or -errno.
+  virtual int enqueue() noexcept { return BlockingPool::shared().submit(*this); }
 
   static void run(BlockingJob& job) noexcept {
     auto& self = static_cast<BlockingCallBase&>(job);
@@ -124,21 +127,23 @@ class BlockingCall final : public BlockingCallBase {
 template <class Call>
 class BlockingAwaiter : private Job {
  public:
-  explicit BlockingAwaiter(Ref<Call> call) noexcept
-      : Job(onAborted), call_(std::move(call)), hooks_(*this) {}
+  /// Obeys `signal` and, unless `ambient` is false, the signal of the context.
+  explicit BlockingAwaiter(Ref<Call> call, AbortState* signal = nullptr,
+                           bool ambient = true) noexcept
+      : Job(onAborted), call_(std::move(call)), hooks_(*this, signal), ambient_(ambient) {}
   ~BlockingAwaiter() { stop(); }
 
   bool await_ready() const noexcept { return false; }
   void await_suspend(std::coroutine_handle<> handle) {
     loop_ = &EventLoop::current();
-    if (!hooks_.check()) {
+    if (!hooks_.check(ambient_)) {
       continuation_.capture(handle);
       return loop_->queue().pushMicrotask(*this);
     }
     if (const int error = call_->start(*loop_, onDone, this))
       throw SystemError(-error, "pthread_create");
     continuation_.capture(handle);
-    (void)hooks_.arm();
+    (void)hooks_.arm(ambient_);
     home_.emplace(loop_->ref());
     loop_->hold();
   }
@@ -150,7 +155,8 @@ class BlockingAwaiter : private Job {
 
  private:
   struct Hooks : CancelHooks {
-    explicit Hooks(BlockingAwaiter& o) noexcept : CancelHooks(onCancel), owner(o) {}
+    Hooks(BlockingAwaiter& o, AbortState* signal) noexcept
+        : CancelHooks(onCancel, signal), owner(o) {}
     static void onCancel(CancelHooks& hooks) noexcept {
       BlockingAwaiter& self = static_cast<Hooks&>(hooks).owner;
       self.stop();
@@ -182,6 +188,7 @@ class BlockingAwaiter : private Job {
   Ref<Call> call_;
   Continuation continuation_;
   Hooks hooks_;
+  bool ambient_;
 };
 
 /// A blocking call that has not begun.
@@ -230,6 +237,10 @@ auto blocking(F&& f, Args&&... args) {
   using Given = std::invoke_result_t<Callable&, std::decay_t<Args>...>;
   static_assert(std::is_void_v<Given> || !Awaitable<Given>,
                 "blocking(f): f must block, not return something to await");
+  static_assert((isSendable<std::decay_t<Args>> && ...) && isSendable<Callable>,
+                "blocking(f, args...): a handle of a loop may not go to another thread");
+  static_assert(std::is_void_v<Given> || isSendable<std::decay_t<Given>>,
+                "blocking(f): f may not make handles of a loop on another thread");
   // User code is of unknown length: it shares the threads that the disk can do without.
   return detail::blockingCall(detail::BlockingJob::Class::slow, std::forward<F>(f),
                               std::forward<Args>(args)...);

@@ -5,6 +5,7 @@
 #include <leat/base/function.hpp>
 #include <leat/base/mpsc_queue.hpp>
 #include <leat/base/ref.hpp>
+#include <leat/core/sendable.hpp>
 #include <leat/core/thread_state.hpp>
 
 #include <sched.h>

@@ -11,6 +11,7 @@ namespace leat::inline LEAT_ABI {
 /// Node: `using timeout = setTimeout(...)`, that is `timeout[Symbol.dispose]()`.
 class ScopedTimeout {
  public:
+  using LoopBound = void;
   ScopedTimeout() noexcept = default;
   ScopedTimeout(Timeout timeout) noexcept : timeout_(std::move(timeout)) {}
   ScopedTimeout(ScopedTimeout&& other) noexcept

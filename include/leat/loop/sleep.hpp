@@ -195,6 +195,7 @@ inline Yield yield() noexcept { return {}; }
 /// Ticks that came while nobody waited are kept and given at once, as in Node. Ends with the object.
 class Interval {
  public:
+  using LoopBound = void;
   /// `period` as for `setInterval`. Starts at once. Throws: Error ERR_NO_LOOP.
   template <Duration D>
   explicit Interval(const D& period, TimerOptions options = {});

@@ -123,6 +123,7 @@ struct TimerWith final : TimerBlock, FrameAllocated {
 /// Node: `Timeout`. Thread: the loop's.
 class Timeout {
  public:
+  using LoopBound = void;
   Timeout() noexcept = default;
   explicit Timeout(detail::Ref<detail::TimerBlock> timer) noexcept : timer_(std::move(timer)) {}
 
@@ -232,6 +233,7 @@ struct ImmediateWith final : ImmediateBlock, FrameAllocated {
 /// What setImmediate gives. Node: `Immediate`.
 class Immediate {
  public:
+  using LoopBound = void;
   Immediate() noexcept = default;
   explicit Immediate(detail::Ref<detail::ImmediateBlock> block) noexcept
       : block_(std::move(block)) {}

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <queue_fixture.hpp>
+#include <vector>
 
 using leat::AsyncGenerator;
 using leat::ManualResetEvent;
@@ -232,4 +233,118 @@ TEST_CASE("generators consume generators, and long chains of tasks inside are to
   gate.resolve();
   queues.drain();
   REQUIRE(running.get() == 2);
+}
+
+namespace {
+
+AsyncGenerator<int> nested(int depth, ManualResetEvent* event) {
+  if (depth == 0) {
+    if (event != nullptr) co_await event->wait();
+    co_yield 1;
+  } else {
+    auto inner = nested(depth - 1, event);
+    while (auto value = co_await inner.next()) co_yield *value + 1;
+  }
+}
+
+struct Leaving {
+  Leaving(std::vector<int>& o, int n) : order(&o), number(n) {}
+  Leaving(const Leaving&) = delete;
+  Leaving& operator=(const Leaving&) = delete;
+  ~Leaving() { order->push_back(number); }
+  std::vector<int>* order;
+  int number;
+};
+
+/// A tree: two generators in every frame.
+AsyncGenerator<int> tree(int depth, int number, std::vector<int>& order) {
+  const Leaving leaving(order, number);
+  if (depth > 0) {
+    auto left = tree(depth - 1, number * 10 + 1, order);
+    auto right = tree(depth - 1, number * 10 + 2, order);
+    (void)co_await left.next();
+    (void)co_await right.next();
+    co_yield number;
+  }
+  co_yield number;
+}
+
+AsyncGenerator<int> passOn(AsyncGenerator<int>& source) {
+  while (auto value = co_await source.next()) co_yield *value;
+}
+
+AsyncGenerator<int> giveAway(AsyncGenerator<int>& into) {
+  auto mine = count(3);
+  (void)co_await mine.next();
+  into = std::move(mine);
+  co_yield 7;
+}
+
+}  // namespace
+
+TEST_CASE("a deep chain of generators is destroyed without recursion") {
+  constexpr int depth = 200000;
+  QueueFixture queues;
+  SECTION("at rest") {
+    auto outer = nested(depth, nullptr);
+    auto body = [&]() -> Task<int> {
+      auto value = co_await outer.next();
+      co_return *value;
+    };
+    Running<int> running(body());
+    queues.drain();
+    REQUIRE(running.get() == depth + 1);
+  }
+  SECTION("while all of it waits") {
+    ManualResetEvent event;
+    auto outer = nested(depth, &event);
+    auto body = [&]() -> Task<> {
+      auto value = co_await outer.next();
+      (void)value;
+    };
+    Running<> running(body());
+    queues.drain();
+    REQUIRE_FALSE(running.done());
+    outer = AsyncGenerator<int>();
+  }
+}
+
+TEST_CASE("generators in the frame of a generator are destroyed before it") {
+  QueueFixture queues;
+  std::vector<int> order;
+  {
+    auto root = tree(2, 1, order);
+    auto body = [&]() -> Task<> {
+      auto value = co_await root.next();
+      CHECK(*value == 1);
+    };
+    Running<> running(body());
+    queues.drain();
+    REQUIRE(running.done());
+    REQUIRE(order.empty());
+  }
+  REQUIRE(order == std::vector<int>{122, 121, 12, 112, 111, 11, 1});
+}
+
+TEST_CASE("a generator that another one only refers to or has given away outlives it") {
+  QueueFixture queues;
+  AsyncGenerator<int> kept = count(3);
+  AsyncGenerator<int> given;
+  auto body = [&]() -> Task<> {
+    {
+      auto outer = passOn(kept);
+      auto first = co_await outer.next();
+      CHECK(*first == 0);
+      auto giver = giveAway(given);
+      auto seven = co_await giver.next();
+      CHECK(*seven == 7);
+    }
+    auto second = co_await kept.next();
+    CHECK(*second == 1);
+    auto next = co_await given.next();
+    CHECK(*next == 1);
+  };
+  Running<> running(body());
+  queues.drain();
+  REQUIRE(running.done());
 }

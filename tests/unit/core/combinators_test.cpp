@@ -236,3 +236,20 @@ TEST_CASE("the end of the loop frees combinators that are pending or queued") {
   }
   REQUIRE(live == 0);
 }
+
+TEST_CASE("the combinators have Node's names too") {
+  QueueFixture queues;
+  const auto two = settled(queues, Promise<>::all(taskOf(1), Promise<int>::resolve(2)));
+  REQUIRE(two == std::tuple<int, int>(1, 2));
+  std::vector<Task<int>> tasks;
+  tasks.push_back(taskOf(3));
+  tasks.push_back(taskOf(4));
+  REQUIRE(settled(queues, Promise<>::all(std::move(tasks))) == std::vector<int>{3, 4});
+  const auto both = Promise<int>::allSettled(taskOf(5), failing(6));
+  const auto& results = settled(queues, both);
+  REQUIRE(std::get<0>(results).ok());
+  REQUIRE_FALSE(std::get<1>(results).ok());
+  REQUIRE(settled(queues, Promise<>::race(taskOf(7), taskOf(8))) == 7);
+  REQUIRE(settled(queues, Promise<>::any(failing(9), taskOf(10))) == 10);
+  REQUIRE(rejected(queues, Promise<>::race(failing(11))) == "int 11");
+}

@@ -37,6 +37,26 @@ Task<int> add(Task<int> a, Task<int> b) {
 Task<std::unique_ptr<int>> unique(int x) { co_return std::make_unique<int>(x); }
 Task<int&> reference(int& x) { co_return x; }
 
+/// More aligned than the promise of a coroutine can be. `padding` makes some frames larger than are recycled.
+template <std::size_t padding>
+struct alignas(64) Wide {
+  explicit Wide(int v) : value(v) {}
+  bool aligned() const { return reinterpret_cast<std::uintptr_t>(this) % 64 == 0; }
+  int value;
+  char bytes[padding]{};
+};
+template <class W>
+Task<W> wide(int value, Gate& gate) {
+  co_await gate;
+  co_return W(value);
+}
+template <class W>
+Task<> awaitWide(Gate& gate, int* done) {
+  Task<W> task = wide<W>(7, gate);
+  const W result = co_await std::move(task);
+  *done = result.value;
+}
+
 }  // namespace
 
 TEST_CASE("a task does nothing until it is awaited") {
@@ -169,4 +189,22 @@ TEST_CASE("assignment to a task destroys what it held") {
   REQUIRE(live == 1);
   task = Task<>();
   REQUIRE(live == 0);
+}
+
+TEMPLATE_TEST_CASE("a result may be more aligned than a frame", "", Wide<1>, Wide<2000>) {
+  Gate gate;
+  int done = 0;
+  Task<> outer = awaitWide<TestType>(gate, &done);
+  Running running(std::move(outer));
+  gate.go();
+  CHECK(done == 7);
+
+  // Destroyed while suspended, the chain is found through promises of either kind.
+  {
+    Task<> dropped = awaitWide<TestType>(gate, &done);
+    Running stopped(std::move(dropped));
+  }
+  auto* block = leat::detail::allocateFrame(sizeof(TestType));
+  CHECK(reinterpret_cast<std::uintptr_t>(block) % alignof(TestType) == 0);
+  leat::detail::freeFrame(block, sizeof(TestType));
 }
