@@ -40,12 +40,12 @@ inline std::string codeOf(const std::exception_ptr& error) {
 /// Makes this thread one with queues. Declare it first: what is made on it must be gone before it is.
 class QueueFixture : private leat::detail::QueueHooks {
  public:
-  QueueFixture() { leat::detail::threadState.queue = &queue; }
+  QueueFixture() { leat::detail::enterHome(queue); }
   QueueFixture(const QueueFixture&) = delete;
   QueueFixture& operator=(const QueueFixture&) = delete;
   ~QueueFixture() {
     queue.clear();
-    leat::detail::threadState.queue = nullptr;
+    leat::detail::leaveHome();
     CHECK(leat::detail::threadState.context == nullptr);
   }
 

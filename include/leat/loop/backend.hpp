@@ -4,32 +4,56 @@
 
 #include <leat/core/system_error.hpp>
 #include <leat/loop/detail/epoll_reactor.hpp>
+#include <leat/loop/detail/uring_reactor.hpp>
 
 #include <cstdlib>
 #include <string_view>
 
 namespace leat::inline LEAT_ABI::detail {
 
+inline Reactor* makeEpoll() {
+  auto* reactor = new EpollReactor;
+  const int error = reactor->open();
+  if (error == 0) return reactor;
+  delete reactor;
+  throw SystemError(-error, "epoll_create1");
+}
+
+/// Null, and why, when the ring cannot be made.
+inline UringReactor* tryUring(std::string_view& reason, int& error) {
+  auto* reactor = new UringReactor;
+  error = reactor->open();
+  reason = reactor->mode();
+  if (error == 0) return reactor;
+  delete reactor;
+  return nullptr;
+}
+
 /// Throws: RangeError ERR_UNKNOWN_BACKEND for a name that this version does not have, SystemError when
 /// the back end cannot start.
 inline Reactor* makeReactor(std::string_view wanted, std::string_view& reason) {
-  reason = "asked for by the program";
+  std::string_view who = "asked for by the program";
   if (wanted.empty()) {
     const char* variable = std::getenv("LEAT_BACKEND");
     wanted = variable == nullptr ? "" : variable;
-    reason = wanted.empty() ? "the only back end of this version" : "asked for by LEAT_BACKEND";
+    who = "asked for by LEAT_BACKEND";
   }
-  if (!wanted.empty() && wanted != "epoll")
+  if (!wanted.empty() && wanted != "epoll" && wanted != "io_uring")
     throw RangeError(
-        SharedText({"unknown back end '", wanted, "'; this version has: epoll"}).view(),
+        SharedText({"unknown back end '", wanted, "'; this version has: epoll, io_uring"}).view(),
         "ERR_UNKNOWN_BACKEND");
-  auto* reactor = new EpollReactor;
-  const int error = reactor->open();
-  if (error < 0) {
-    delete reactor;
-    throw SystemError(-error, "epoll_create1");
+  if (wanted != "epoll") {
+    int error = 0;
+    if (Reactor* const reactor = tryUring(reason, error)) {
+      if (!wanted.empty()) reason = who;
+      return reactor;
+    }
+    if (!wanted.empty())
+      throw SystemError(-error, "io_uring_setup", SharedText({reason, "; ", who}).view());
+  } else {
+    reason = who;
   }
-  return reactor;
+  return makeEpoll();
 }
 
 }  // namespace leat::inline LEAT_ABI::detail

@@ -33,7 +33,7 @@ struct LoopTimer : TimerNode {
 ///
 /// Node: the event loop; libuv's `uv_loop_t`.
 /// Throws: Error ERR_LOOP_EXISTS where the thread has one, SystemError when the back end cannot start.
-class EventLoop : private detail::QueueHooks {
+class EventLoop final : private detail::QueueHooks {
  public:
   explicit EventLoop(LoopOptions options = {});
   /// Ends everything in flight: operations are abandoned, suspended coroutines destroyed, queues
@@ -65,7 +65,7 @@ class EventLoop : private detail::QueueHooks {
     return ref().post(std::forward<F>(f));
   }
 
-  /// "epoll", and why when it is not the first choice: see `backendReason`.
+  /// "io_uring" or "epoll"; `backendReason` says how the ring was made, or why there is none.
   std::string_view backend() const noexcept { return reactor_->name(); }
   std::string_view backendReason() const noexcept { return backendReason_; }
   /// Readable when `runOnce(0)` has something to do besides timers; for foreign loops.
@@ -163,7 +163,7 @@ inline EventLoop::EventLoop(LoopOptions options)
   reactor_->setDispatch(dispatch, this);
   reactor_->setBusyPoll(static_cast<std::int64_t>(options.busyPoll) * 1000);
   detail::threadState.loop = this;
-  detail::threadState.queue = &queue_;
+  detail::enterHome(queue_);
 }
 
 inline EventLoop::~EventLoop() {
@@ -177,7 +177,7 @@ inline EventLoop::~EventLoop() {
   queue_.clear();
   dropQueues();
   reactor_->abandonAll();
-  detail::threadState.queue = nullptr;
+  detail::leaveHome();
   detail::threadState.loop = nullptr;
   delete reactor_;
   delete[] scratch_;
@@ -206,6 +206,7 @@ inline void EventLoop::run() {
   afterCallback();
   runTimers();
   while (alive() && !stopping_) turn(-1);
+  reactor_->flush();
   stopped_ = std::exchange(stopping_, false);
   running_ = false;
 }
@@ -216,6 +217,7 @@ inline bool EventLoop::runOnce(long timeoutMs) {
   afterCallback();
   runTimers();
   turn(timeoutMs < 0 ? -1 : std::int64_t{timeoutMs} * 1'000'000);
+  reactor_->flush();
   return alive();
 }
 
@@ -247,7 +249,8 @@ inline std::int64_t EventLoop::waitNs(std::int64_t maxWaitNs) noexcept {
 
 inline void EventLoop::pollIo(std::int64_t maxWaitNs) noexcept {
   const int result = reactor_->turn(maxWaitNs);
-  if (result < 0) queue_.report(std::make_exception_ptr(SystemError(-result, "epoll_wait")));
+  if (result < 0)
+    queue_.report(std::make_exception_ptr(SystemError(-result, reactor_->turnCall())));
 }
 
 inline void EventLoop::runTimers() noexcept {
@@ -411,8 +414,9 @@ inline void EventLoop::unhandledRejection(detail::PromiseStateBase& promise) noe
     if ((asException || answer == detail::HookAnswer::Threw) && !dead()) pushNoOp();
     return;
   }
-  const std::string place = detail::describePlace(promise.where);
-  fatal(promise.error, origin, place.c_str(), 1);
+  const bool known = promise.where.line() != 0;
+  const std::string place = known ? detail::describePlace(promise.where) : std::string();
+  fatal(promise.error, origin, known ? place.c_str() : nullptr, 1);
 }
 
 inline void EventLoop::rejectionHandled(detail::PromiseStateBase& promise) noexcept {
@@ -424,6 +428,8 @@ inline void EventLoop::rejectionHandled(detail::PromiseStateBase& promise) noexc
 
 template <class F>
 bool LoopRef::post(F&& f) const {
+  static_assert(isSendable<std::decay_t<F>>,
+                "post(f): a handle of a loop may not go to another thread");
   using Callable = decltype(detail::bindCallback(std::forward<F>(f)));
   auto* job = new detail::PostedCallback<Callable>(detail::bindCallback(std::forward<F>(f)));
   if (postJob(*job)) return true;

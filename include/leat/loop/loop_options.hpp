@@ -11,7 +11,8 @@
 namespace leat::inline LEAT_ABI {
 
 struct LoopOptions {
-  /// "epoll", or empty for the environment's LEAT_BACKEND, else the best that works.
+  /// "io_uring" or "epoll"; empty for the environment's LEAT_BACKEND, else the best that works. One that
+  /// was asked for and cannot start is an error; see docs/backends.md.
   std::string_view backend{};
   /// How many microseconds a turn asks the kernel again and again before it sleeps: a third of the
   /// latency at few connections, for a core that never rests. 0 is off.

@@ -103,6 +103,11 @@ struct IoHandle : ListNode {
   /// Set by the owner: a transfer shorter than asked for means that the next one would block. True
   /// of TCP and of pipes. Not of Unix sockets, which also stop short at passed descriptors.
   bool shortMeansBlocked = false;
+  /// Set by the owner: it is a socket that nobody else has attached, so there is nothing to check.
+  bool ownSocket = false;
+  /// Set by the owner that stages bytes: completes, without having been submitted, when some of them
+  /// could not be sent: with 0, then `unstage` gives them back, or with -errno.
+  Op* leftover = nullptr;
 
   // The rest belongs to the back end.
   bool readable = true;  // the next receive may find something
@@ -111,6 +116,7 @@ struct IoHandle : ListNode {
   bool lasting =
       false;  // end, hang-up or urgent data seen: a short receive is no proof of emptiness
   Reactor* reactor = nullptr;
+  void* file = nullptr;
   List<Op> readers;   // recv, read, accept
   List<Op> writers;   // send, write, connect
   List<Op> watchers;  // poll
@@ -143,6 +149,9 @@ class Reactor {
   virtual ~Reactor() = default;
 
   virtual const char* name() const noexcept = 0;
+  /// What the kernel was asked in vain when `attach` or `turn` gives an error, for messages.
+  virtual const char* attachCall() const noexcept = 0;
+  virtual const char* turnCall() const noexcept = 0;
   /// 0 or -errno: -EPERM for what cannot be waited for (regular files), -EEXIST for a descriptor that
   /// another handle has attached.
   virtual int attach(IoHandle& handle) noexcept = 0;
@@ -163,6 +172,14 @@ class Reactor {
   virtual void abandon(Op& op) noexcept = 0;
   /// `abandon` for every operation and `detach` for every handle: the end of a loop, not in a turn.
   virtual void abandonAll() noexcept = 0;
+
+  /// Takes a few bytes that are to be sent on a socket; they go with those of all others, in one system
+  /// call, when the turn ends. False: not now, not here, or too many; then use `tryNow`.
+  virtual bool stage(IoHandle&, const iovec*, std::size_t) noexcept { return false; }
+  /// Gives the bytes back that are staged and not sent; valid until the handle stages again.
+  virtual iovec unstage(IoHandle&) noexcept { return {nullptr, 0}; }
+  /// Tells the kernel now what it would be told in the next turn: where there may be no next turn.
+  virtual void flush() noexcept {}
 
   /// Dispatches what has completed; if nothing has, waits at most `timeoutNs` (0: not at all,
   /// negative: for ever). Returns early when woken. How many were dispatched, or -errno.

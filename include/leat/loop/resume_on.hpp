@@ -212,8 +212,9 @@ class [[nodiscard("it goes nowhere until it is awaited")]] ResumeOn {
 
 /// The coroutine goes on on the thread of another loop, in its poll phase; on that loop already, at once.
 /// It must come home, `co_await resumeOn(home)`, before it ends and before it touches what belongs to
-/// its own loop; until then its own loop is held. Stores of AsyncLocalStorage go along. The ambient
-/// abort signal stays at home and is there again when the coroutine is back.
+/// its own loop; until then its own loop is held. One that ends away ends the process, with a message.
+/// Stores of AsyncLocalStorage go along. The ambient abort signal stays at home and is there again when
+/// the coroutine is back.
 ///
 /// Node: no counterpart; MessagePort between workers.
 /// Cancel: before it leaves: AbortError. On its way it arrives.

@@ -11,8 +11,12 @@ namespace detail {
 
 /// Keeps the callable, whose captures its coroutine refers to, and the arguments.
 template <class T, class F, class... Args>
-Promise<T> callAndKeep(Ref<CallbackBlock<F>> block, Args... args) {
-  co_return co_await block->callable(std::move(args)...);
+Promise<T> callAndKeep(Drives<std::invoke_result_t<F&, Args...>>, Ref<CallbackBlock<F>> block,
+                       Args... args) {
+  threadState.thrownAt = {};
+  auto&& made = block->callable(std::move(args)...);
+  co_await TakePlace(made);
+  co_return co_await static_cast<std::invoke_result_t<F&, Args...>&&>(made);
 }
 
 }  // namespace detail
@@ -41,7 +45,7 @@ auto spawn(F&& f, Args&&... args) {
   using T =
       std::remove_cvref_t<AwaitResult<std::invoke_result_t<Callable&, std::decay_t<Args>...>>>;
   auto block = detail::makeRef<detail::CallbackBlock<Callable>>(std::forward<F>(f));
-  return detail::callAndKeep<T, Callable, std::decay_t<Args>...>(std::move(block),
+  return detail::callAndKeep<T, Callable, std::decay_t<Args>...>({}, std::move(block),
                                                                  std::forward<Args>(args)...);
 }
 

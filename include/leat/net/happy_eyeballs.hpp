@@ -54,7 +54,7 @@ class EyeballRace : private LoopTimer {
         errors_(addresses_.size()),
         attempt_(std::move(attempt)),
         headStart_(headStart) {
-    if (signal != nullptr) (void)FollowedSignal::add(*signal, *scope_.state());
+    if (signal != nullptr) (void)leat::detail::followSignal(*signal, *scope_.state());
   }
   ~EyeballRace() { stopTimer(); }
 

@@ -45,11 +45,11 @@ struct ServerOptions {
 /// the loop's end.
 class Server {
  public:
+  using LoopBound = void;
   explicit Server(leat::detail::Ref<detail::Listener> listener) noexcept
       : listener_(std::move(listener)) {}
 
-  /// Binds and listens. A Task: names are looked up. A server that was closed stays closed; Node's can
-  /// listen again.
+  /// Binds and listens; after `close` anew. A Task: names are looked up.
   /// Throws: SystemError ("listen EADDRINUSE: address already in use 127.0.0.1:80", ENOTFOUND, EACCES),
   /// Error ERR_SERVER_ALREADY_LISTEN, ERR_SERVER_NOT_RUNNING, RangeError ERR_SOCKET_BAD_PORT, AbortError.
   Task<> listen(ListenOptions options) const;
@@ -215,10 +215,11 @@ inline Task<> startListening(Ref<Listener> listener, BindTarget target) {
   listener->checkStart();
   const Ref<AbortState> signal = target.signal;
   throwIfAborted(signal.get());
+  const unsigned closes = listener->closes();
   Starting mark(*listener);
   BoundSocket bound = co_await bindAndListen(std::move(target));
   throwIfAborted(signal.get());
-  if (listener->closed())
+  if (listener->closes() != closes)
     throw Error("Server was closed before it listened.", "ERR_SERVER_NOT_RUNNING");
   listener->start(std::move(bound), signal.get());
 }

@@ -103,6 +103,7 @@ class SocketEnd {
 /// Thread: the loop's. Throws, all of it: Error ERR_WRONG_THREAD elsewhere and after the loop's end.
 class Socket {
  public:
+  using LoopBound = void;
   explicit Socket(leat::detail::Ref<detail::Connection> connection) noexcept
       : connection_(std::move(connection)) {}
 
@@ -271,10 +272,10 @@ inline std::size_t endOf(std::string_view text, std::string_view delimiter, std:
 }
 
 /// Whether `size` bytes, with a delimiter that ends at `end` or none, are within the limit.
-inline void checkLimit(std::size_t size, std::size_t end, std::size_t limit) {
+inline void checkLimit(const char* call, std::size_t size, std::size_t end, std::size_t limit) {
   if (end == std::string_view::npos ? size < limit : end <= limit) return;
-  throw RangeError("readUntil: no delimiter within the limit of " + std::to_string(limit) +
-                   " bytes");
+  throw RangeError(std::string(call) + ": no delimiter within the limit of " +
+                   std::to_string(limit) + " bytes");
 }
 
 /// From what is there already, without a copy of what lies behind; empty when that has no delimiter.
@@ -282,7 +283,7 @@ inline std::string takeUntil(Connection& connection, std::string_view delimiter,
                              std::size_t limit) {
   Buffer& unread = connection.unread;
   const std::size_t end = endOf(unread.view(), delimiter, 0);
-  checkLimit(unread.size(), end, limit);
+  checkLimit("readUntil", unread.size(), end, limit);
   if (end == std::string_view::npos) return {};
   std::string line(unread.view().substr(0, end));
   unread = unread.subarray(static_cast<std::ptrdiff_t>(end));
@@ -304,7 +305,7 @@ inline Task<std::string> readUntil(Socket socket, ConnectionRef connection, std:
     const std::size_t from = got.size() - overlap;
     got.append(chunk.view());
     const std::size_t end = endOf(got, delimiter, from);
-    checkLimit(got.size(), end, limit);
+    checkLimit("readUntil", got.size(), end, limit);
     if (end == got.npos) continue;
     line = got.substr(0, end);
     const Buffer whole = Buffer::adopt(std::exchange(got, {}));

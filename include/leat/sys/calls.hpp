@@ -30,7 +30,13 @@ namespace leat::inline LEAT_ABI::sys {
   X(connect) X(socket) X(socketpair) X(bind) X(listen) X(shutdown) X(close) X(getsockopt)       \
   X(setsockopt) X(getsockname) X(getpeername) X(epoll_create1) X(epoll_ctl) X(epoll_wait)       \
   X(eventfd) X(pipe2) X(fcntl) X(ioctl) X(poll) X(open) X(unlink) X(sigaction)                  \
-  X(pthread_sigmask) X(getaddrinfo) X(getnameinfo) X(futex) X(pthread_create)
+  X(pthread_sigmask) X(getaddrinfo) X(getnameinfo) X(futex) X(pthread_create) X(fstat) X(mmap)    \
+  X(munmap) X(madvise) X(io_uring_setup) X(io_uring_enter) X(io_uring_register)                  \
+  X(pread) X(pwrite) X(preadv) X(pwritev) X(statx) X(statfs) X(mkdir) X(mkdtemp) X(rmdir)       \
+  X(rename) X(opendir) X(readdir) X(closedir) X(copy_file_range) X(symlink) X(readlink)         \
+  X(link) X(ftruncate) X(fsync) X(fdatasync) X(fchmodat) X(fchmod) X(fchownat) X(fchown)        \
+  X(utimensat) X(futimens) X(access) X(realpath) X(inotify_init1) X(inotify_add_watch)          \
+  X(inotify_rm_watch)
 // clang-format on
 
 /// Every call of the seam. `count` is how many there are.
@@ -71,6 +77,14 @@ inline int outcome(int value) noexcept { return value < 0 ? -errno : value; }
 inline ssize_t outcome(ssize_t value) noexcept { return value < 0 ? -errno : value; }
 /// A call that was interrupted before it did anything is made again.
 inline bool interrupted(ssize_t value) noexcept { return value < 0 && errno == EINTR; }
+
+/// For a call that the kernel has made already, through a ring: 0, or -errno when the hook fails it.
+inline int passes(Call call) noexcept {
+  int error;
+  do error = fails(call) ? errno : 0;
+  while (error == EINTR);
+  return -error;
+}
 
 // ---- bytes ----
 

@@ -181,6 +181,69 @@ void promises(Cases& add) {
     in("1", [&] { (void)P().finally(returning("finally")).then(Said{log, "then"}); });
     in("2", [&] { (void)P().then(returning("callback")).then(Said{log, "then2"}); });
   });
+  add("a snapshot calls with the stores of where it was made", [](Log log) {
+    const Sayer say{log};
+    const auto there = in("1", [] { return AsyncLocalStorage<>::snapshot(); });
+    const auto nowhere = AsyncLocalStorage<>::snapshot();
+    in("2", [&] {
+      log(there([](int a, int b) { return a + b; }, 2, 3));
+      there(say, "there");
+      there([&] {
+        say("a");
+        there(say, "b");
+        nowhere(say, "nowhere");
+        say("c");
+      });
+      say("here");
+      there([&] { nextTick(say, "tick"); });
+      try {
+        there([] { throw error("x"); });
+      } catch (const std::exception& e) {
+        log(e.what());
+      }
+      say("here-again");
+    });
+    const auto async = [](Log l) -> Promise<> {
+      Sayer{l}("async");
+      co_await yield();
+      Sayer{l}("async2");
+    };
+    const auto caller = [async](Log l, leat::ContextSnapshot from) -> Promise<> {
+      co_await from(async, l);
+      Sayer{l}("after");
+    };
+    in("4", [&] { (void)caller(log, there); });
+  });
+  add("a bound function is called with the stores of where it was bound", [](Log log) {
+    static Storage other;
+    const Sayer say{log};
+    const auto both = [log] { log(text(als()), "/", text(other)); };
+    const auto bound = in(
+        "1", [both] { return other.run("2", [both] { return AsyncLocalStorage<>::bind(both); }); });
+    bound();
+    in("3", [&] {
+      bound();
+      setImmediate(bound);
+      nextTick(bound);
+      both();
+    });
+    const auto free = AsyncLocalStorage<>::bind(say);
+    in("4", [&] {
+      say("in");
+      free("free");
+    });
+    const auto f = [](Log l) -> Promise<> {
+      Sayer{l}("f");
+      co_await yield();
+      Sayer{l}("g");
+    };
+    const auto async = in("5", [f] { return AsyncLocalStorage<>::bind(f); });
+    const auto caller = [](Log l, decltype(async) call) -> Promise<> {
+      co_await call(l);
+      Sayer{l}("after");
+    };
+    in("6", [&] { (void)caller(log, async); });
+  });
   add("a thenable is asked in the store of the resolve", [](Log log) {
     struct Asked {
       explicit Asked(Log l) noexcept : log(l) {}

@@ -144,6 +144,36 @@ module.exports = (order, {busy}) => {
     als.run(1, () => other.run(2, () => { say('both'); process.nextTick(say, 'tick'); als.exit(() => say('one')); }));
     other.run(3, () => P().then(() => say('other')));
   });
+  order('a snapshot calls with the stores of where it was made', (log) => {
+    const say = sayer(log);
+    const there = als.run(1, () => AsyncLocalStorage.snapshot());
+    const nowhere = AsyncLocalStorage.snapshot();
+    als.run(2, () => {
+      log(there((a, b) => a + b, 2, 3));
+      there(say, 'there');
+      there(() => { say('a'); there(say, 'b'); nowhere(say, 'nowhere'); say('c'); });
+      say('here');
+      there(() => process.nextTick(say, 'tick'));
+      try { there(() => { throw new Error('x'); }); } catch (e) { log(e.message); }
+      say('here-again');
+    });
+    als.run(4, async () => {
+      await there(async () => { say('async'); await null; say('async2'); });
+      say('after');
+    });
+  });
+  order('a bound function is called with the stores of where it was bound', (log) => {
+    const say = sayer(log);
+    const other = new AsyncLocalStorage();
+    const both = () => log(als.getStore() ?? '-', '/', other.getStore() ?? '-');
+    const bound = als.run(1, () => other.run(2, () => AsyncLocalStorage.bind(both)));
+    bound();
+    als.run(3, () => { bound(); setImmediate(bound); process.nextTick(bound); both(); });
+    const free = AsyncLocalStorage.bind(say);
+    als.run(4, () => { say('in'); free('free'); });
+    const async = als.run(5, () => AsyncLocalStorage.bind(async () => { say('f'); await null; say('g'); }));
+    als.run(6, async () => { await async(); say('after'); });
+  });
   order('a thenable is asked in the store of the resolve', (log) => {
     const say = sayer(log);
     const thenable = {then(r) { say('then-called'); r(1); }};

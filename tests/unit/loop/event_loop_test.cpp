@@ -8,6 +8,7 @@
 #include <poll.h>
 
 #include <leat_test.hpp>
+#include <backend.hpp>
 #include <child.hpp>
 #include <optional>
 #include <thread>
@@ -342,7 +343,8 @@ TEST_CASE("the back end has a name and a reason, and one that is unknown is refu
     bool good = true;
     {
       EventLoop loop;
-      good = good && loop.backend() == "epoll" && !loop.backendReason().empty();
+      good = good && (loop.backend() == "io_uring" || loop.backend() == "epoll") &&
+             !loop.backendReason().empty();
     }
     {
       EventLoop loop({.backend = "epoll"});
@@ -411,7 +413,8 @@ TEST_CASE("with busyPoll the loop works the same, and asks the kernel more often
       },
       {.busyPoll = 20'000});
   CHECK(fired == 2);
-  CHECK(injector.count(leat::sys::Call::epoll_wait) > 5);
+  // A ring tells by its memory, without a call, that nothing has come.
+  if (!leat_test::onUring()) CHECK(injector.count(leat::sys::Call::epoll_wait) > 5);
 }
 
 TEST_CASE("a loop that cannot be made throws, and leaves nothing behind") {
@@ -434,7 +437,9 @@ TEST_CASE("an error of the kernel's wait is an uncaught exception, not a loop th
     leat::testing::FaultInjector injector;
     return run([&] {
       setTimeout([] {}, 10000);
-      injector.fail(leat::sys::Call::epoll_wait, EBADF, 1, 1000);
+      injector.fail(
+          leat::testing::calls(leat::sys::Call::epoll_wait, leat::sys::Call::io_uring_enter), EBADF,
+          1, 1000);
     });
   });
   CHECK(end.code == 1);

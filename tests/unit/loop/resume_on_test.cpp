@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include <leat/core/async_local_storage.hpp>
+#include <leat/core/scope.hpp>
 #include <leat/core/with_context.hpp>
 #include <leat/loop/resume_on.hpp>
 #include <leat/loop/run.hpp>
 #include <leat/loop/sleep.hpp>
 
 #include <leat_test.hpp>
+#include <child.hpp>
+#include <csignal>
 #include <optional>
+#include <string>
 #include <thread>
+#include <vector>
 
 using leat::EventLoop;
 using leat::LoopRef;
@@ -188,6 +193,8 @@ TEST_CASE("a loop that ends while the coroutine is on its way is the same error"
       }
       if (arrived) co_await resumeOn(home);
       co_await leat::sleep(1);
+      // The immediate above refers to this frame, and on a busy machine the timer comes first.
+      co_await leat::nextImmediate();
       thread.join();
       CHECK(references() == 0);
     });
@@ -287,4 +294,79 @@ TEST_CASE("many coroutines go to and fro between loops at once") {
     for (int i = 0; i < 20; ++i) (void)spawn(travel);
   });
   CHECK(done == 20);
+}
+
+namespace {
+
+/// Runs main in a process of its own, beside another loop.
+template <class Main>
+void checkEndsAway(Main main) {
+  const leat_test::ChildEnd end = leat_test::inChild([&] {
+    std::signal(SIGABRT, SIG_DFL);
+    const Other other;
+    return run([&] { return main(other.ref()); });
+  });
+  CHECK(end.signal == SIGABRT);
+  CHECK_THAT(end.err, leat_test::containsText("it must co_await resumeOn(home) before it ends"));
+  CHECK_THAT(end.err, leat_test::containsText("resume_on_test.cpp"));
+}
+
+Task<> goAway(LoopRef there) { co_await resumeOn(std::move(there)); }
+
+}  // namespace
+
+TEST_CASE("a coroutine that ends on the other loop ends the process with a message") {
+  SECTION("a task") {
+    checkEndsAway([](const LoopRef& there) -> Task<> { co_await resumeOn(there); });
+  }
+  SECTION("an async function without a result") {
+    checkEndsAway([](const LoopRef& there) -> leat::Promise<> { co_await resumeOn(there); });
+  }
+  SECTION("one with a result") {
+    checkEndsAway([](const LoopRef& there) -> leat::Promise<int> {
+      co_await resumeOn(there);
+      co_return 1;
+    });
+  }
+  SECTION("one that throws") {
+    checkEndsAway([](const LoopRef& there) -> leat::Promise<> {
+      co_await resumeOn(there);
+      throw leat::Error("away");
+    });
+  }
+  SECTION("one whose child went away") {
+    checkEndsAway([](const LoopRef& there) -> leat::Promise<> { co_await goAway(there); });
+  }
+}
+
+TEST_CASE("a promise of another loop rejects the promise that is to adopt it") {
+  Other other;
+  std::optional<leat::Promise<int>> theirs;
+  leat::detail::Atomic<int> made{0};
+  other.ref().post([&] {
+    theirs.emplace(leat::Promise<int>::resolve(1));
+    made.store(1);
+  });
+  while (made.load() == 0) std::this_thread::yield();
+  std::vector<std::string> texts;
+  const auto note = [&texts](const std::exception& e) { texts.push_back(e.what()); };
+  const int code = run([&] {
+    const auto parts = leat::Promise<int>::withResolvers();
+    parts.resolve.resolve(*theirs);
+    (void)parts.promise.then([](int) {}, note);
+    (void)leat::Promise<>::resolve().then([&] { return *theirs; }).then([](int) {}, note);
+    const auto asyncFunction = [&]() -> leat::Promise<int> { co_return *theirs; };
+    (void)asyncFunction().then([](int) {}, note);
+    (void)leat::Promise<int>::resolve(2).finally([&] { return *theirs; }).then([](int) {}, note);
+  });
+  CHECK(code == 0);
+  CHECK(texts.size() == 4);
+  for (const std::string& text : texts)
+    CHECK_THAT(text, leat_test::containsText("another event loop than the one it was made on"));
+  leat::detail::Atomic<int> dropped{0};
+  other.ref().post([&] {
+    theirs.reset();
+    dropped.store(1);
+  });
+  while (dropped.load() == 0) std::this_thread::yield();
 }

@@ -16,6 +16,7 @@
 #include <sys/un.h>
 
 #include <leat_test.hpp>
+#include <backend.hpp>
 #include <string>
 #include <vector>
 
@@ -166,8 +167,9 @@ class Duo {
     const ssize_t sent = ::send(peer.get(), text.data(), text.size(), MSG_NOSIGNAL);
     if (sent != static_cast<ssize_t>(text.size())) throw leat::Error("the peer could not send");
   }
-  /// What is there now.
+  /// What is there now, the bytes included that the loop would send when its turn ends.
   std::string hear() const {
+    flush();
     std::string text(65536, '\0');
     const ssize_t count = ::recv(peer.get(), text.data(), text.size(), MSG_DONTWAIT);
     text.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
@@ -175,8 +177,12 @@ class Duo {
   }
   /// Whether the socket has said that it sends no more.
   bool heardEnd() const {
+    flush();
     char byte;
     return ::recv(peer.get(), &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 0;
+  }
+  static void flush() {
+    if (auto* loop = leat::EventLoop::currentOrNull()) loop->reactor().flush();
   }
   void hangUp() { peer.reset(); }
   void sayEnd() const { ::shutdown(peer.get(), SHUT_WR); }

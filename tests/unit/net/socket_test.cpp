@@ -703,7 +703,12 @@ TEST_CASE("an echo costs one receive and one send, and one wait of the loop") {
     for (int i = 0; i < messages; ++i) co_await ping();
     CHECK(counter.count(leat::sys::Call::recv) <= messages);
     CHECK(counter.count(leat::sys::Call::send) == messages);
-    CHECK(counter.total() - counter.count(leat::sys::Call::epoll_wait) <= 2 * messages);
+    // Besides the waits, of which the peer's `hear` makes some in a ring, and what idle threads do.
+    long waits = 0;
+    for (const auto call :
+         {leat::sys::Call::epoll_wait, leat::sys::Call::io_uring_enter, leat::sys::Call::futex})
+      waits += counter.count(call);
+    CHECK(counter.total() - waits <= 2 * messages);
     duo.hangUp();
     co_await running;
   });

@@ -25,7 +25,9 @@ using leat::detail::Waiter;
 
 /// Counted by its handles, by operations in flight and by unsent bytes: dropping the last handle of a
 /// socket sends what was accepted, then closes.
-class Connection : public Counted<Connection>, private LoopOwned {
+class Connection : public Counted<Connection>, private LoopOwned, private HoldsLoop<Connection> {
+  friend HoldsLoop<Connection>;
+
  public:
   explicit Connection(EventLoop& loop) noexcept;
   ~Connection();
@@ -118,10 +120,17 @@ class Connection : public Counted<Connection>, private LoopOwned {
   static void onPeerEnded(Job& job, JobAction action) noexcept;
   static void onClose(Job& job, JobAction action) noexcept;
   static void onReceiverGone(Job& job, JobAction action) noexcept;
+  static void onLeftover(Op& op, int result, unsigned) noexcept;
   static void onLoopEnd(LoopOwned& owned) noexcept;
 
   int noteReceived(int result) noexcept;
   bool refusesWrites() noexcept;
+  bool stage(std::span<const iovec> vectors) noexcept;
+  void sendStaged();
+  void keepStaged(std::span<const std::byte> rest);
+  std::span<const std::byte> takeStaged() noexcept;
+  std::span<const std::byte> sendLast() noexcept;
+  void leaveToHeir() noexcept;
   int sendNow(std::span<const iovec> vectors) noexcept;
   Sent room() noexcept;
   void submitSend();
@@ -135,25 +144,17 @@ class Connection : public Counted<Connection>, private LoopOwned {
     if (CloseListener* listener = std::exchange(closeListener, nullptr))
       listener->closed(*listener);
   }
-  void hold() noexcept {
-    hold_.take();
-    retain();
-  }
-  void letGo() noexcept {
-    hold_.drop();
-    release();
-  }
   void passedLoop() noexcept { inlineReceives_ = inlineSends_ = 0; }
 
   // Transfers in a row that did not pass the loop: then others get their turn.
   static constexpr unsigned maxInlineReceives = 16;
   static constexpr unsigned maxInlineSends = 64;
 
-  LoopHold hold_;
   sys::UniqueFd fd_;
   IoHandle handle_;
   ConnectionOp receiveOp_{*this, onReceived};
   ConnectionOp sendOp_{*this, onSent};
+  ConnectionOp leftoverOp_{*this, onLeftover};
   ConnectionJob closeJob_{*this, onClose};
   ConnectionJob peerEnded_{*this, onPeerEnded};
   ConnectionJob receiverGone_{*this, onReceiverGone};
@@ -176,11 +177,12 @@ class Connection : public Counted<Connection>, private LoopOwned {
 };
 
 inline Connection::Connection(EventLoop& loop) noexcept
-    : LoopOwned(onLoopEnd), hold_(loop), idle_(loop) {}
+    : LoopOwned(onLoopEnd), HoldsLoop(loop), idle_(loop) {}
 
 inline Connection::~Connection() {
   if (usable()) {
     idle_.stop();
+    leaveToHeir();
     closeDescriptor();
   }
   tellListener();
@@ -189,7 +191,10 @@ inline Connection::~Connection() {
 inline void Connection::open(sys::UniqueFd&& fd, bool shortMeansBlocked) {
   handle_.fd = fd.get();
   handle_.shortMeansBlocked = shortMeansBlocked;
-  if (const int error = loop().reactor().attach(handle_)) throw SystemError(-error, "epoll_ctl");
+  handle_.ownSocket = true;
+  handle_.leftover = &leftoverOp_;
+  leat::detail::Reactor& reactor = loop().reactor();
+  if (const int error = reactor.attach(handle_)) throw SystemError(-error, reactor.attachCall());
   fd_ = std::move(fd);
   loop().queue().own(*this);
 }
@@ -254,109 +259,12 @@ inline void Connection::putBack(Buffer bytes) {
   }
 }
 
-// ---- sending ----
-
-inline Sent Connection::send(std::span<const std::byte> bytes, const Buffer* owner) {
-  if (refusesWrites()) return Sent::Refused;
-  bytesWritten += bytes.size();
-  if (queue_.empty() && !bytes.empty()) {
-    const iovec vector{const_cast<std::byte*>(bytes.data()), bytes.size()};
-    const int sent = sendNow({&vector, 1});
-    if (sent < 0) return Sent::Full;
-    bytes = bytes.subspan(static_cast<std::size_t>(sent));
-  }
-  if (!bytes.empty()) {
-    queue_.push(owner != nullptr ? owner->subarray(-static_cast<std::ptrdiff_t>(bytes.size()))
-                                 : Buffer::from(bytes));
-    submitSend();
-  }
-  return room();
-}
-
-inline Sent Connection::sendAll(std::span<const Buffer> buffers) {
-  if (refusesWrites()) return Sent::Refused;
-  const bool idle = queue_.empty();
-  for (const Buffer& buffer : buffers) {
-    bytesWritten += buffer.size();
-    queue_.push(buffer);
-  }
-  while (idle && !queue_.empty()) {
-    const int sent = sendNow(queue_.gather());
-    if (sent < 0) return Sent::Full;
-    if (sent == 0) break;
-    queue_.consume(static_cast<std::size_t>(sent));
-  }
-  submitSend();
-  return room();
-}
-
-/// What the kernel took at once; negative when the socket is destroyed for it.
-inline int Connection::sendNow(std::span<const iovec> vectors) noexcept {
-  if (inlineSends_ >= maxInlineSends) return 0;
-  ++inlineSends_;
-  sendOp_.prepareSend(handle_, vectors.data(), vectors.size());
-  const int sent = loop().reactor().tryNow(sendOp_);
-  if (sent == -EAGAIN) return 0;
-  if (sent < 0) {
-    destroy(socketError(-sent, "write"));
-  } else {
-    idle_.touch();
-  }
-  return sent;
-}
-
-inline Sent Connection::room() noexcept {
-  if (!queue_.empty() && queue_.bytes() >= highWaterMark) needDrain_ = true;
-  return needDrain_ ? Sent::Full : Sent::Taken;
-}
-
-inline void Connection::submitSend() {
-  if (queue_.empty() || sending_) return;
-  const std::span<const iovec> vectors = queue_.gather();
-  sendOp_.prepareSend(handle_, vectors.data(), vectors.size());
-  sending_ = true;
-  hold();
-  loop().reactor().submit(sendOp_);
-}
-
-inline void Connection::abandonSend() noexcept {
-  // Not a question of busy(): a loop that was stopped by an exception may have taken its completion.
-  if (!std::exchange(sending_, false)) return;
-  if (sendOp_.busy()) loop().reactor().abandon(sendOp_);
-  letGo();
-}
-
-inline void Connection::onSent(Op& op, int result, unsigned) noexcept {
-  Connection& self = static_cast<ConnectionOp&>(op).connection;
-  Ref<Connection> alive(&self);
-  self.passedLoop();
-  self.sending_ = false;
-  self.letGo();
-  if (self.closed_) return;
-  if (result < 0) return self.destroy(socketError(-result, "write"));
-  self.idle_.touch();
-  self.queue_.consume(static_cast<std::size_t>(result));
-  if (!self.queue_.empty()) return self.submitSend();
-  self.needDrain_ = false;
-  wakeAll(self.drainWaiters_);
-  if (self.ending_) self.shutDownWhenSent();
-}
-
-/// After the end a write is an error of the socket, as in Node.
-inline bool Connection::refusesWrites() noexcept {
-  if (!closed_ && ending_) destroy(std::make_exception_ptr(writeAfterEnd(endedByPeer())));
-  return closed_;
-}
-
-inline void Connection::throwUnwritable() const {
-  if (!error_ && endedByPeer()) throw writeAfterEnd(true);
-  throwGone("Cannot call write after a stream was destroyed", "ERR_STREAM_DESTROYED");
-}
-
 // ---- the end ----
 
 inline void Connection::end() noexcept {
   if (closed_ || ending_) return;
+  sendStaged();
+  if (closed_) return;
   ending_ = true;
   shutDownWhenSent();
 }
@@ -388,6 +296,8 @@ inline void Connection::destroyWhenDone() noexcept {
 inline void Connection::destroy(std::exception_ptr error) noexcept {
   if (!usable()) return;
   Ref<Connection> alive(this);
+  sendStaged();
+  if (closed_) return;
   closed_ = true;
   error_ = std::move(error);
   abandonSend();
@@ -424,6 +334,7 @@ inline void Connection::onLoopEnd(LoopOwned& owned) noexcept {
   auto& self = static_cast<Connection&>(owned);
   Ref<Connection> alive(&self);
   self.closed_ = self.closeEmitted_ = true;
+  self.sendLast();
   self.abandonSend();
   self.abandonReceive();
   self.peerEnded_.unlink();

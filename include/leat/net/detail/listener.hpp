@@ -4,7 +4,7 @@
 #pragma once
 
 #include <leat/net/detail/bind.hpp>
-#include <leat/net/detail/connection.hpp>
+#include <leat/net/detail/connection_send.hpp>
 #include <leat/net/detail/names.hpp>
 
 #include <netinet/tcp.h>
@@ -23,14 +23,20 @@ struct AcceptWaiter : Waiter {
 };
 
 /// Counted by its handles, by its connections and, while it listens for a handler, by itself.
-class Listener : public Counted<Listener>, private LoopOwned, public CloseListener {
+class Listener : public Counted<Listener>,
+                 private LoopOwned,
+                 private HoldsLoop<Listener>,
+                 public CloseListener {
+  friend HoldsLoop<Listener>;
+
  public:
   explicit Listener(EventLoop& loop) noexcept;
   ~Listener();
 
-  /// Whether a `start` may come. Throws: Error ERR_SERVER_ALREADY_LISTEN, ERR_SERVER_NOT_RUNNING.
+  /// Whether a `start` may come. Throws: Error ERR_SERVER_ALREADY_LISTEN.
   void checkStart() const;
-  /// Takes over a descriptor that listens; when it throws, it has not. An abort closes the server.
+  /// Takes over a descriptor that listens; when it throws, it has not. A closed server is open again. An
+  /// abort closes the server.
   /// Throws: SystemError.
   void start(BoundSocket&& bound, AbortState* signal);
   bool listening() const noexcept { return fd_.get() >= 0; }
@@ -41,6 +47,8 @@ class Listener : public Counted<Listener>, private LoopOwned, public CloseListen
   /// Stops accepting. What was accepted and not taken is closed.
   void close() noexcept;
   bool closed() const noexcept { return closed_; }
+  /// How often `close` was called: who is about to start compares.
+  unsigned closes() const noexcept { return closes_; }
   /// Closed, and the last connection gone, and that has been told: in a tick, before the last socket's
   /// close phase, as in Node.
   bool finished() const noexcept { return finished_; }
@@ -98,19 +106,10 @@ class Listener : public Counted<Listener>, private LoopOwned, public CloseListen
   void stopAccepting() noexcept;
   void finishWhenEmpty() noexcept;
   Ref<Connection> adopt(sys::UniqueFd&& fd);
-  void hold() noexcept {
-    hold_.take();
-    retain();
-  }
-  void letGo() noexcept {
-    hold_.drop();
-    release();
-  }
 
   // How long a server that ran out of descriptors leaves connections in the backlog.
   static constexpr std::int32_t pauseMs = 100;
 
-  LoopHold hold_;
   sys::UniqueFd fd_;
   SocketFile file_;
   IoHandle handle_;
@@ -125,6 +124,7 @@ class Listener : public Counted<Listener>, private LoopOwned, public CloseListen
   List<Waiter> closeWaiters_;
   std::size_t promised_ = 0;  // of the front of ready_
   std::size_t connections_ = 0;
+  unsigned closes_ = 0;
   bool accepting_ = false;
   bool tcp_ = true;
   bool paused_ = false;
@@ -135,7 +135,7 @@ class Listener : public Counted<Listener>, private LoopOwned, public CloseListen
 };
 
 inline Listener::Listener(EventLoop& loop) noexcept
-    : LoopOwned(onLoopEnd), CloseListener{onConnectionClosed}, hold_(loop) {
+    : LoopOwned(onLoopEnd), HoldsLoop(loop), CloseListener{onConnectionClosed} {
   loop.queue().own(*this);
 }
 
@@ -145,7 +145,6 @@ inline Listener::~Listener() {
 
 inline void Listener::checkStart() const {
   checkThread();
-  if (closed_) throw Error("Server is not running.", "ERR_SERVER_NOT_RUNNING");
   if (starting || listening())
     throw Error("Listen method has been called more than once without closing.",
                 "ERR_SERVER_ALREADY_LISTEN");
@@ -153,8 +152,10 @@ inline void Listener::checkStart() const {
 
 inline void Listener::start(BoundSocket&& bound, AbortState* signal) {
   handle_.fd = bound.fd.get();
-  if (const int error = hold_.loop().reactor().attach(handle_))
-    throw SystemError(-error, "epoll_ctl");
+  handle_.ownSocket = true;
+  leat::detail::Reactor& reactor = hold_.loop().reactor();
+  if (const int error = reactor.attach(handle_)) throw SystemError(-error, reactor.attachCall());
+  closed_ = finished_ = false;
   fd_ = std::move(bound.fd);
   tcp_ = bound.tcp;
   file_ = std::move(bound.file);
@@ -318,6 +319,7 @@ inline void Listener::stopAccepting() noexcept {
 }
 
 inline void Listener::close() noexcept {
+  ++closes_;
   if (closed_ || !hold_.onThread()) return;
   Ref<Listener> alive(this);
   stopAccepting();
@@ -326,7 +328,7 @@ inline void Listener::close() noexcept {
 }
 
 inline void Listener::finishWhenEmpty() noexcept {
-  if (!closed_ || connections_ > 0 || closing_ || !hold_.onThread()) return;
+  if (!closed_ || finished_ || connections_ > 0 || closing_ || !hold_.onThread()) return;
   closing_ = true;
   retain();
   hold_.loop().queue().pushTick(closeJob_);
@@ -334,11 +336,10 @@ inline void Listener::finishWhenEmpty() noexcept {
 
 inline void Listener::onClosed(Job& job, JobAction action) noexcept {
   Listener& self = static_cast<CloseJob&>(job).listener;
-  self.finished_ = true;
-  static_cast<LoopOwned&>(self).unlink();
+  self.closing_ = false;
+  // It may be listening again: those who waited are told all the same, as in Node.
+  self.finished_ = self.closed_;
   if (action == JobAction::Run) wakeAll(self.closeWaiters_);
-  self.handler.reset();
-  self.onDrop.reset();
   self.release();
 }
 

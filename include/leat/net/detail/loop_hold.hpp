@@ -11,11 +11,11 @@ using leat::detail::threadState;
 
 class LoopHold {
  public:
-  explicit LoopHold(EventLoop& loop) noexcept : loop_(&loop) {}
+  explicit LoopHold(EventLoop& loop) noexcept : loop_(&loop), home_(threadState.home) {}
 
   /// Refers to a loop that has ended where `onThread` is false.
   EventLoop& loop() const noexcept { return *loop_; }
-  bool onThread() const noexcept { return threadState.loop == loop_; }
+  bool onThread() const noexcept { return threadState.home == home_; }
   /// Throws: Error ERR_WRONG_THREAD.
   void checkThread(std::string_view what) const {
     if (!onThread()) [[unlikely]]
@@ -47,8 +47,26 @@ class LoopHold {
   }
 
   EventLoop* loop_;
+  leat::detail::HomeId home_;
   unsigned count_ = 0;
   bool referenced_ = true;
+};
+
+/// Base of the counted Owner: while something is in flight it holds the loop, and itself.
+template <class Owner>
+class HoldsLoop {
+ protected:
+  explicit HoldsLoop(EventLoop& loop) noexcept : hold_(loop) {}
+  void hold() noexcept {
+    hold_.take();
+    static_cast<Owner*>(this)->retain();
+  }
+  void letGo() noexcept {
+    hold_.drop();
+    static_cast<Owner*>(this)->release();
+  }
+
+  LoopHold hold_;
 };
 
 }  // namespace leat::inline LEAT_ABI::net::detail

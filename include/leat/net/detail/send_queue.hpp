@@ -20,6 +20,10 @@ class SendQueue {
     bytes_ += buffer.size();
     if (buffer.size() > 0) buffers_.push_back(std::move(buffer));
   }
+  void pushFront(Buffer buffer) {
+    bytes_ += buffer.size();
+    buffers_.insert(buffers_.begin() + static_cast<std::ptrdiff_t>(head_), std::move(buffer));
+  }
   /// The front of the queue for one gathered write; valid until the queue changes.
   std::span<const iovec> gather() {
     vectors_.clear();

@@ -2,7 +2,7 @@
 // What a coroutine waits in for a socket: bytes, room to send, the end.
 #pragma once
 
-#include <leat/net/detail/connection.hpp>
+#include <leat/net/detail/connection_send.hpp>
 
 namespace leat::inline LEAT_ABI::net::detail {
 

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: MIT
+// The back end on io_uring. One system call a turn: it hands over every request that came up since the
+// last, and waits. The kernel is given memory of the reactor only: it receives into pieces that it
+// picks when bytes are there, and sends from staged copies without waiting. So no operation's memory is
+// ever in the kernel, and to abandon one is to forget it.
+#pragma once
+
+#include <leat/loop/detail/readiness_reactor.hpp>
+#include <leat/loop/detail/uring_file.hpp>
+
+#include <cstring>
+#include <new>
+#include <utility>
+
+namespace leat::inline LEAT_ABI::detail {
+
+/// What the ring does: receives and accepts, which belong to the descriptor and not to an operation
+/// (bytes and connections that come when the operation has gone are kept for the next one); short sends
+/// for all sockets at once; polls for the rest, which is then done by system calls, as with epoll.
+class UringReactor final : public ReadinessReactor {
+ public:
+  UringReactor() noexcept : ReadinessReactor(0x7fffffff) {}
+  ~UringReactor() override;
+
+  /// Makes the ring. 0 or -errno; nothing else may be called before it succeeded.
+  int open(unsigned submissions = 256, unsigned completions = 2048) noexcept;
+  /// How the ring was made; after a failure, why it was not.
+  const char* mode() const noexcept { return mode_; }
+  unsigned buffers() const noexcept { return buffers_.count(); }
+
+  const char* name() const noexcept override { return "io_uring"; }
+  const char* attachCall() const noexcept override { return "fstat"; }
+  const char* turnCall() const noexcept override { return "io_uring_enter"; }
+  int attach(IoHandle& handle) noexcept override;
+  void detach(IoHandle& handle) noexcept override;
+  void abandonAll() noexcept override;
+  bool stage(IoHandle& handle, const iovec* vectors, std::size_t count) noexcept override;
+  iovec unstage(IoHandle& handle) noexcept override;
+  void flush() noexcept override;
+  int backendFd() noexcept override;
+  bool hasReady() const noexcept override {
+    return ReadinessReactor::hasReady() || !toArm_.empty();
+  }
+
+ private:
+  using File = UringFile;
+  // By measurement: from here on a copy costs more than the system call that it spares. Left again
+  // after so many receives in a row of less than half.
+  static constexpr unsigned bulkFrom = 32768;
+  static constexpr unsigned bulkFor = 4;
+  static constexpr unsigned maxPieces = 4;  // held for who does not read
+  static constexpr unsigned perFile = 6;    // requests that `arm` makes at most
+  static constexpr unsigned maxSpareStages = 256;
+  static constexpr std::uint64_t wakeWord = 7;  // 0 is of no interest
+
+  static File& fileOf(IoHandle& handle) noexcept { return *static_cast<File*>(handle.file); }
+
+  int fetch(std::int64_t timeoutNs) noexcept override;
+  int perform(Op& op) noexcept override;
+  void rest(IoHandle& handle) noexcept override { armLater(fileOf(handle)); }
+  int restFd() const noexcept override { return signal_ ? signal_.get() : wakeFd_.get(); }
+  int waitFd() const noexcept override { return signal_ ? signal_.get() : ring_.fd(); }
+
+  // To the kernel.
+  void armLater(File& file) noexcept {
+    if (!file.linked()) toArm_.pushBack(file);
+  }
+  void armAll() noexcept;
+  void arm(File& file) noexcept;
+  void armSend(File& file) noexcept;
+  void armReader(File& file, const Op& op) noexcept;
+  void armReceive(File& file) noexcept;
+  void armPoll(File& file, File::Request request, short events) noexcept;
+  uring::Sqe& ask(File& file, File::Request request, uring::Opcode opcode) noexcept;
+  void withdraw(File& file, unsigned requests) noexcept;
+  uring::Sqe* entry() noexcept;
+  bool makeRoom() noexcept;
+  static constexpr std::uint32_t pollWord(short events) noexcept;
+
+  // From the kernel.
+  int reap() noexcept;
+  void clearSignal() noexcept;
+  void fold(const uring::Cqe& completion) noexcept;
+  void foldDetached(File& file, File::Request request, const uring::Cqe& completion) noexcept;
+  void foldReceive(File& file, const uring::Cqe& completion) noexcept;
+  void foldAccept(File& file, int result) noexcept;
+  void foldSend(File& file, int result) noexcept;
+  void foldPoll(File& file, File::Request request, int result) noexcept;
+
+  void keepPiece(File& file, unsigned short id, unsigned size) noexcept;
+  void dropPiece(File& file) noexcept;
+  int receiveNow(File& file, Op& op) noexcept;
+  int takeReceived(File& file, Op& op) noexcept;
+  int takeAccepted(File& file) noexcept;
+  void keepAccepted(File& file, int fd) noexcept;
+
+  static int checkForeign(File& file, const File* there) noexcept;
+  File* newFile(IoHandle& handle) noexcept;
+  void freeFile(File& file) noexcept;
+  File** place(int fd) noexcept;
+  UringStage* newStage() noexcept;
+  void freeStage(File& file) noexcept;
+  void settle() noexcept;
+
+  UringRing ring_;
+  sys::UniqueFd signal_;  // see backendFd
+  UringBuffers buffers_;
+  const char* mode_ = "";
+  List<File> toArm_;
+  unsigned sends_ = 0;  // asked for since the last `enter`: they complete within it
+  unsigned live_ = 0;   // files that the kernel may still name
+  bool waking_ = false;
+  File** byNumber_ = nullptr;
+  std::size_t numbers_ = 0;
+  File* files_ = nullptr;  // all that were ever made
+  File* freeFiles_ = nullptr;
+  UringStage* freeStages_ = nullptr;
+  unsigned spareStages_ = 0;
+};
+
+// ---- making and ending it ----
+
+inline int UringReactor::open(unsigned submissions, unsigned completions) noexcept {
+  const int wake = openWakeFd();
+  if (wake < 0) {
+    mode_ = "there is no eventfd";
+    return wake;
+  }
+  int error = ring_.open(submissions, completions);
+  mode_ = ring_.mode();
+  if (error != 0) return error;
+  error = buffers_.open(ring_.fd());
+  if (error == 0) return 0;
+  mode_ = error == -EINVAL ? "the kernel has no rings of buffers (before Linux 5.19)"
+                           : "the memory for receives could not be had";
+  ring_.close();
+  return error;
+}
+
+inline UringReactor::~UringReactor() {
+  abandonAll();
+  ring_.close();
+  buffers_.close();
+  while (files_ != nullptr) {
+    File* const file = files_;
+    files_ = file->nextMade;
+    freeStage(*file);
+    delete[] file->accepted;
+    delete file;
+  }
+  while (freeStages_ != nullptr) {
+    UringStage* const stage = freeStages_;
+    freeStages_ = stage->next;
+    delete stage;
+  }
+  delete[] byNumber_;
+}
+
+inline void UringReactor::abandonAll() noexcept {
+  ReadinessReactor::abandonAll();
+  if (!inChild()) settle();
+}
+
+/// The kernel answers what it was told to end at once. Where it does not, as on a thread that is not the
+/// ring's, closing the ring ends it all; nothing but this object's memory is named in there.
+inline void UringReactor::settle() noexcept {
+  for (int tries = 0; live_ > 0 && tries < 100; ++tries) {
+    const int error = ring_.enter(1, 50'000'000);
+    if (reap() == 0 && error != 0 && error != -EINTR) break;
+  }
+}
+
+// ---- registration ----
+
+inline int UringReactor::attach(IoHandle& handle) noexcept {
+  if (inChild()) return -ECHILD;
+  if (handle.fd < 0) return -EBADF;
+  File** const at = place(handle.fd);
+  File* const file = at == nullptr ? nullptr : newFile(handle);
+  if (file == nullptr) return -ENOMEM;
+  if (!handle.ownSocket) {
+    if (const int error = checkForeign(*file, *at)) {
+      freeFile(*file);
+      return error;
+    }
+  }
+  *at = file;
+  handle.file = file;
+  enlist(handle);
+  return 0;
+}
+
+/// What epoll would refuse: files, which are always ready, and what is attached already. Another open
+/// file may have got the number of one that was closed too early.
+inline int UringReactor::checkForeign(File& file, const File* there) noexcept {
+  struct ::stat found;
+  if (const int error = sys::fstat(file.fd, found)) return error;
+  file.device = found.st_dev;
+  file.inode = found.st_ino;
+  if (there != nullptr &&
+      (there->handle->ownSocket || (there->device == file.device && there->inode == file.inode)))
+    return -EEXIST;
+  if (S_ISREG(found.st_mode) || S_ISDIR(found.st_mode)) return -EPERM;
+  if (!S_ISCHR(found.st_mode) && !S_ISBLK(found.st_mode)) return 0;
+  sys::UniqueFd judge(sys::epoll_create1(EPOLL_CLOEXEC));
+  epoll_event none{};
+  return judge ? sys::epoll_ctl(judge.get(), EPOLL_CTL_ADD, file.fd, &none) : 0;
+}
+
+/// The kernel gives up the open file before this returns, so that closing the descriptor closes it.
+inline void UringReactor::detach(IoHandle& handle) noexcept {
+  if (handle.reactor != this) return;
+  File& file = fileOf(handle);
+  handle.file = nullptr;
+  dismiss(handle);
+  if (inChild()) return;
+  file.unlink();
+  file.handle = nullptr;
+  if (byNumber_[file.fd] == &file) byNumber_[file.fd] = nullptr;
+  while (file.received()) dropPiece(file);
+  while (file.acceptedFrom < file.acceptedTo) sys::close(file.accepted[file.acceptedFrom++]);
+  if (file.asked != 0) {
+    withdraw(file, file.asked);
+    (void)ring_.enter(0, 0);
+    if (ring_.unsubmitted() > 0)
+      ring_.neutralize([&file](const uring::Sqe& e) { return File::ofWord(e.userData) == &file; });
+  }
+  if (file.asked == 0) freeFile(file);
+}
+
+inline UringFile** UringReactor::place(int fd) noexcept {
+  const auto index = static_cast<std::size_t>(fd);
+  if (index < numbers_) return &byNumber_[index];
+  std::size_t wanted = numbers_ < 64 ? 64 : numbers_;
+  while (wanted <= index) wanted *= 2;
+  auto** const grown = new (std::nothrow) File*[wanted]();
+  if (grown == nullptr) return nullptr;
+  for (std::size_t i = 0; i < numbers_; ++i) grown[i] = byNumber_[i];
+  delete[] byNumber_;
+  byNumber_ = grown;
+  numbers_ = wanted;
+  return &byNumber_[index];
+}
+
+inline UringFile* UringReactor::newFile(IoHandle& handle) noexcept {
+  File* file = freeFiles_;
+  if (file != nullptr) {
+    freeFiles_ = file->nextFree;
+    file->reuse(handle);
+  } else {
+    file = new (std::nothrow) File(handle);
+    if (file == nullptr) return nullptr;
+    file->nextMade = files_;
+    files_ = file;
+  }
+  ++live_;
+  return file;
+}
+
+inline void UringReactor::freeFile(File& file) noexcept {
+  freeStage(file);
+  file.nextFree = freeFiles_;
+  freeFiles_ = &file;
+  --live_;
+}
+
+// ---- sending ----
+
+inline bool UringReactor::stage(IoHandle& handle, const iovec* vectors,
+                                std::size_t count) noexcept {
+  if (handle.reactor != this || handle.leftover == nullptr || inChild()) return false;
+  if (!handle.writable || !handle.writers.empty()) return false;
+  File& file = fileOf(handle);
+  std::size_t total = 0;
+  for (std::size_t i = 0; i < count; ++i) total += vectors[i].iov_len;
+  if (total > UringStage::capacity || file.inKernel(File::send)) return false;
+  if (file.staged == nullptr && (file.staged = newStage()) == nullptr) return false;
+  UringStage& stage = *file.staged;
+  if (stage.from == stage.to) stage.from = stage.to = 0;
+  if (total > UringStage::capacity - stage.to) return false;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (vectors[i].iov_len > 0)
+      std::memcpy(stage.bytes + stage.to, vectors[i].iov_base, vectors[i].iov_len);
+    stage.to += vectors[i].iov_len;
+  }
+  armLater(file);
+  return true;
+}
+
+inline iovec UringReactor::unstage(IoHandle& handle) noexcept {
+  if (handle.reactor != this || inChild()) return {nullptr, 0};
+  File& file = fileOf(handle);
+  if (file.staged == nullptr || file.inKernel(File::send)) return {nullptr, 0};
+  UringStage& stage = *file.staged;
+  const iovec rest{stage.bytes + stage.from, stage.to - stage.from};
+  stage.from = stage.to;
+  return rest;
+}
+
+inline UringStage* UringReactor::newStage() noexcept {
+  UringStage* stage = freeStages_;
+  if (stage == nullptr) return new (std::nothrow) UringStage;
+  --spareStages_;
+  freeStages_ = stage->next;
+  stage->from = stage->to = 0;
+  return stage;
+}
+
+inline void UringReactor::freeStage(File& file) noexcept {
+  UringStage* const stage = std::exchange(file.staged, nullptr);
+  if (stage == nullptr) return;
+  if (spareStages_ == maxSpareStages) {
+    delete stage;
+    return;
+  }
+  ++spareStages_;
+  stage->next = freeStages_;
+  freeStages_ = stage;
+}
+
+}  // namespace leat::inline LEAT_ABI::detail

@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: MIT
+// What a ring tells the kernel, what the kernel answers, and what came before it was asked for.
+#pragma once
+
+#include <leat/loop/detail/uring_core.hpp>
+
+namespace leat::inline LEAT_ABI::detail {
+
+// ---- to the kernel ----
+
+/// Where nothing is to be told and nothing to be waited for there is no system call.
+inline int UringReactor::fetch(std::int64_t timeoutNs) noexcept {
+  armAll();
+  const bool waits = timeoutNs != 0 && completed_.empty() && ring_.peek() == nullptr;
+  int error = 0;
+  if (waits || ring_.unsubmitted() > 0 || ring_.needsEnter()) {
+    buffers_.publish();
+    error = ring_.enter(waits ? sends_ + 1 : 0, timeoutNs);
+  }
+  int count = reap();
+  clearSignal();
+  // What did not fit into the queue is with the kernel still, or it came after the last look.
+  while ((count > 0 || signal_) && error == 0 && (ring_.needsEnter() || ring_.peek() != nullptr)) {
+    buffers_.publish();
+    error = ring_.needsEnter() ? ring_.enter(0, 0) : 0;
+    const int more = reap();
+    clearSignal();
+    count += more;
+    if (more == 0) break;
+  }
+  // Busy and out of memory pass; the next turn tells the kernel again.
+  if (count > 0 || error == -EBUSY || error == -EAGAIN) return count;
+  return error;
+}
+
+inline void UringReactor::flush() noexcept {
+  if (inChild()) return;
+  armAll();
+  if (ring_.unsubmitted() == 0) return;
+  buffers_.publish();
+  (void)ring_.enter(0, 0);
+}
+
+/// The ring's own descriptor does not wake who polls it while completions wait for `enter`
+/// (DEFER_TASKRUN); an eventfd that is registered with the ring is told of them.
+inline int UringReactor::backendFd() noexcept {
+  if (!signal_ && !inChild()) {
+    int fd = sys::eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+    sys::UniqueFd owner(fd);
+    if (fd >= 0 && sys::io_uring_register(ring_.fd(), uring::registerEventfd, &fd, 1) == 0)
+      signal_ = std::move(owner);
+    flush();
+  }
+  return ReadinessReactor::backendFd();
+}
+
+inline void UringReactor::clearSignal() noexcept {
+  std::uint64_t count;
+  if (signal_) (void)sys::read(signal_.get(), &count, sizeof count);
+}
+
+inline void UringReactor::armAll() noexcept {
+  if (!waking_) {
+    uring::Sqe* const wake = entry();
+    if (wake == nullptr) return;
+    wake->opcode = uring::opPollAdd;
+    wake->fd = wakeFd_.get();
+    wake->opFlags = pollWord(POLLIN);
+    wake->len = uring::pollMultishot;
+    wake->userData = wakeWord;
+    waking_ = true;
+  }
+  while (!toArm_.empty()) {
+    if (ring_.room() < perFile && !makeRoom()) return;
+    arm(toArm_.popFront());
+  }
+}
+
+/// False where the kernel takes nothing: then it is told in the next turn.
+inline bool UringReactor::makeRoom() noexcept {
+  buffers_.publish();
+  (void)ring_.enter(0, 0);
+  return ring_.room() >= perFile;
+}
+
+inline void UringReactor::arm(File& file) noexcept {
+  IoHandle& handle = *file.handle;
+  if (file.staged != nullptr && !file.inKernel(File::send)) armSend(file);
+  if (handle.readers.empty()) {
+    withdraw(file, file.asked & File::bit(File::accept));
+  } else if (!handle.readable) {
+    armReader(file, handle.readers.front());
+  }
+  if (!handle.writers.empty() && !handle.writable) armPoll(file, File::pollOut, POLLOUT);
+  if (handle.changed || handle.watchers.empty()) return;
+  unsigned wanted = 0;
+  for (Op* op = handle.watchers.first(); op != nullptr; op = handle.watchers.after(*op))
+    wanted |= static_cast<unsigned>(op->size);
+  if (wanted & POLLIN) armPoll(file, File::pollIn, POLLIN);
+  if (wanted & POLLOUT) armPoll(file, File::pollOut, POLLOUT);
+  // Errors and hang-ups are told always.
+  if ((wanted & POLLPRI) || wanted == 0) armPoll(file, File::pollPri, POLLPRI);
+}
+
+inline void UringReactor::armSend(File& file) noexcept {
+  UringStage& stage = *file.staged;
+  if (stage.from == stage.to) return freeStage(file);
+  if (!file.handle->writable) return;
+  if (const int error = sys::passes(sys::Call::send)) return foldSend(file, error);
+  uring::Sqe& e = ask(file, File::send, uring::opSend);
+  e.addr = reinterpret_cast<std::uint64_t>(stage.bytes + stage.from);
+  e.len = static_cast<std::uint32_t>(stage.to - stage.from);
+  // Never waits in the kernel, so it completes inside of `enter`.
+  e.opFlags = MSG_DONTWAIT | MSG_NOSIGNAL;
+  ++sends_;
+}
+
+inline void UringReactor::armReader(File& file, const Op& op) noexcept {
+  if (file.polls || op.kind == OpKind::read) return armPoll(file, File::pollIn, POLLIN);
+  if (op.kind == OpKind::recv) return armReceive(file);
+  if (file.inKernel(File::accept)) return;
+  uring::Sqe& e = ask(file, File::accept, uring::opAccept);
+  e.opFlags = SOCK_NONBLOCK | SOCK_CLOEXEC;
+  if (op.multishot) e.ioprio = uring::acceptMultishot;
+}
+
+inline void UringReactor::armReceive(File& file) noexcept {
+  if (file.bulk) {
+    withdraw(file, file.asked & File::bit(File::recv));
+    if (file.inKernel(File::recv) || file.inKernel(File::arrivals)) return;
+    uring::Sqe& e = ask(file, File::arrivals, uring::opPollAdd);
+    e.opFlags = pollWord(POLLIN | POLLRDHUP | POLLPRI);
+    e.len = uring::pollMultishot;
+    return;
+  }
+  withdraw(file, file.asked & File::bit(File::arrivals));
+  if (file.inKernel(File::recv)) return;
+  uring::Sqe& e = ask(file, File::recv, uring::opRecv);
+  e.flags = uring::sqeBufferSelect;
+  e.ioprio = uring::recvMultishot;
+}
+
+inline void UringReactor::armPoll(File& file, File::Request request, short events) noexcept {
+  if (file.inKernel(request)) return;
+  ask(file, request, uring::opPollAdd).opFlags = pollWord(events);
+}
+
+/// There is room: see `armAll`.
+inline uring::Sqe& UringReactor::ask(File& file, File::Request request,
+                                     uring::Opcode opcode) noexcept {
+  uring::Sqe& e = *ring_.next();
+  e.opcode = opcode;
+  e.fd = file.fd;
+  e.userData = file.word(request);
+  file.asked |= File::bit(request);
+  file.withdrawn &= ~File::bit(request);
+  return e;
+}
+
+/// Each answers once more, with ECANCELED or with what came before.
+inline void UringReactor::withdraw(File& file, unsigned requests) noexcept {
+  requests &= ~(file.withdrawn | File::bit(File::send));
+  for (unsigned r = 0; requests >> r != 0; ++r) {
+    if (((requests >> r) & 1) == 0) continue;
+    uring::Sqe* const e = entry();
+    if (e == nullptr) return;
+    e->opcode = uring::opAsyncCancel;
+    e->fd = -1;
+    e->addr = file.word(static_cast<File::Request>(r));
+    file.withdrawn |= 1U << r;
+  }
+}
+
+inline uring::Sqe* UringReactor::entry() noexcept {
+  if (ring_.room() == 0) (void)makeRoom();
+  return ring_.next();
+}
+
+/// The kernel reads the two halves of the word in the order of little-endian machines.
+constexpr std::uint32_t UringReactor::pollWord(short events) noexcept {
+  const auto word = static_cast<std::uint32_t>(static_cast<unsigned short>(events));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+  return word << 16;
+#else
+  return word;
+#endif
+}
+
+// ---- from the kernel ----
+
+inline int UringReactor::reap() noexcept {
+  int count = 0;
+  while (const uring::Cqe* at = ring_.peek()) {
+    const uring::Cqe completion = *at;
+    ring_.pop();
+    ++count;
+    if (completion.userData == wakeWord) {
+      if ((completion.flags & uring::cqeMore) == 0) waking_ = false;
+    } else if (completion.userData != 0) {
+      fold(completion);
+    }
+  }
+  return count;
+}
+
+inline void UringReactor::fold(const uring::Cqe& completion) noexcept {
+  File& file = *File::ofWord(completion.userData);
+  const File::Request request = File::requestOf(completion.userData);
+  if ((completion.flags & uring::cqeMore) == 0) {
+    file.asked &= ~File::bit(request);
+    file.withdrawn &= ~File::bit(request);
+  }
+  if (request == File::send) --sends_;
+  if (file.handle == nullptr) return foldDetached(file, request, completion);
+  IoHandle& handle = *file.handle;
+  switch (request) {
+    case File::recv:
+      foldReceive(file, completion);
+      break;
+    case File::accept:
+      foldAccept(file, completion.res);
+      break;
+    case File::send:
+      foldSend(file, completion.res);
+      return;
+    default:
+      foldPoll(file, request, completion.res);
+  }
+  makeReady(handle);
+  if (!handle.linked()) armLater(file);
+}
+
+/// What comes for a descriptor that has gone is given back.
+inline void UringReactor::foldDetached(File& file, File::Request request,
+                                       const uring::Cqe& completion) noexcept {
+  if (request == File::accept && completion.res >= 0) sys::close(completion.res);
+  if (completion.flags & uring::cqeBuffer)
+    buffers_.recycle(static_cast<unsigned short>(completion.flags >> uring::cqeBufferShift));
+  if (file.asked == 0) freeFile(file);
+}
+
+inline void UringReactor::foldReceive(File& file, const uring::Cqe& completion) noexcept {
+  IoHandle& handle = *file.handle;
+  const int result = completion.res;
+  if (completion.flags & uring::cqeBuffer) {
+    const auto id = static_cast<unsigned short>(completion.flags >> uring::cqeBufferShift);
+    if (result > 0) {
+      keepPiece(file, id, static_cast<unsigned>(result));
+    } else {
+      buffers_.recycle(id);
+    }
+  }
+  if (result == -ECANCELED) return;
+  handle.readable = true;
+  // The end, and what the kernel could not do this way, is found again by asking directly.
+  file.moreToRead = result <= 0 || (completion.flags & uring::cqeNonEmpty) != 0;
+  if (result >= 0 || result == -EINTR) return;
+  if (result == -ENOBUFS) {
+    buffers_.grow();
+  } else if (result == -EAGAIN || result == -EINVAL || result == -EOPNOTSUPP) {
+    file.polls = true;
+  } else {
+    file.failure = result;
+  }
+}
+
+inline void UringReactor::foldAccept(File& file, int result) noexcept {
+  if (result >= 0) {
+    keepAccepted(file, result);
+  } else if (result == -EAGAIN || result == -EINVAL || result == -EOPNOTSUPP) {
+    file.polls = true;
+    file.handle->readable = true;
+  } else if (result != -ECANCELED && result != -EINTR && result != -ECONNABORTED &&
+             result != -EPROTO) {
+    file.failure = result;
+    file.handle->readable = true;
+  }
+}
+
+/// Success is no news. What the socket had no room for goes back to the owner.
+inline void UringReactor::foldSend(File& file, int result) noexcept {
+  IoHandle& handle = *file.handle;
+  UringStage& stage = *file.staged;
+  if (result > 0) stage.from += static_cast<unsigned>(result);
+  const bool failed = result < 0 && result != -EAGAIN && result != -EINTR;
+  if (failed) stage.from = stage.to;
+  if (stage.from == stage.to) freeStage(file);
+  if (!failed && file.staged == nullptr) return;
+  if (!failed) handle.writable = false;
+  if (!handle.leftover->busy()) completeLater(*handle.leftover, failed ? result : 0);
+}
+
+inline void UringReactor::foldPoll(File& file, File::Request request, int result) noexcept {
+  IoHandle& handle = *file.handle;
+  if (result == -ECANCELED) return;
+  if (request == File::pollIn) handle.readable = true;
+  if (request == File::pollOut) handle.writable = true;
+  if (request == File::arrivals) {
+    handle.readable = true;
+    if (result < 0 || (result & (POLLRDHUP | POLLHUP | POLLPRI)) != 0) handle.lasting = true;
+  }
+  handle.changed = true;
+}
+
+// ---- what came before it was asked for ----
+
+inline int UringReactor::perform(Op& op) noexcept {
+  File& file = fileOf(*op.handle);
+  if (op.kind == OpKind::recv) {
+    if (file.received()) {
+      const int error = sys::passes(sys::Call::recv);
+      return error != 0 ? error : takeReceived(file, op);
+    }
+    if (file.failure != 0) return std::exchange(file.failure, 0);
+    if (file.inKernel(File::recv)) return wouldBlock;
+    return receiveNow(file, op);
+  } else if (op.kind == OpKind::accept) {
+    if (file.acceptedFrom < file.acceptedTo) {
+      const int error = sys::passes(sys::Call::accept4);
+      return error == 0 ? takeAccepted(file) : error == -EPROTO ? -ECONNABORTED : error;
+    }
+    if (file.failure != 0) return std::exchange(file.failure, 0);
+    if (file.inKernel(File::accept)) return wouldBlock;
+  }
+  return performNow(op);
+}
+
+inline int UringReactor::receiveNow(File& file, Op& op) noexcept {
+  const int result = performNow(op);
+  if (!file.bulk || result <= 0) return result;
+  if (static_cast<unsigned>(result) >= bulkFrom / 2) {
+    file.littles = 0;
+  } else if (++file.littles == bulkFor) {
+    file.bulk = false;
+  }
+  return result;
+}
+
+inline void UringReactor::keepPiece(File& file, unsigned short id, unsigned size) noexcept {
+  buffers_.piece(id) = {UringBuffers::none, 0, size};
+  if (file.received()) {
+    buffers_.piece(file.lastPiece).next = id;
+  } else {
+    file.firstPiece = id;
+  }
+  file.lastPiece = id;
+  // Nobody reads: what else comes stays in the socket, and its sender waits.
+  if (++file.pieces >= maxPieces && file.handle->readers.empty())
+    withdraw(file, file.asked & File::bit(File::recv));
+}
+
+inline void UringReactor::dropPiece(File& file) noexcept {
+  const unsigned short id = file.firstPiece;
+  file.firstPiece = buffers_.piece(id).next;
+  buffers_.recycle(id);
+  --file.pieces;
+}
+
+inline int UringReactor::takeReceived(File& file, Op& op) noexcept {
+  auto* const into = static_cast<char*>(op.data);
+  std::size_t taken = 0;
+  while (file.received() && taken < op.size) {
+    const unsigned short id = file.firstPiece;
+    UringBuffers::Piece& piece = buffers_.piece(id);
+    const std::size_t room = op.size - taken;
+    const unsigned count = room < piece.left ? static_cast<unsigned>(room) : piece.left;
+    std::memcpy(into + taken, buffers_.data(id) + piece.offset, count);
+    taken += count;
+    piece.offset += count;
+    piece.left -= count;
+    if (piece.left == 0) dropPiece(file);
+  }
+  if (taken >= bulkFrom) {
+    file.bulk = true;
+    file.littles = 0;
+  }
+  op.handle->readable =
+      file.received() || file.failure != 0 || (file.moreToRead && !file.inKernel(File::recv));
+  return static_cast<int>(taken);
+}
+
+inline int UringReactor::takeAccepted(File& file) noexcept {
+  const int fd = file.accepted[file.acceptedFrom++];
+  file.handle->readable = file.acceptedFrom < file.acceptedTo || file.failure != 0;
+  return fd;
+}
+
+inline void UringReactor::keepAccepted(File& file, int fd) noexcept {
+  if (file.acceptedFrom == file.acceptedTo) file.acceptedFrom = file.acceptedTo = 0;
+  if (file.acceptedTo == file.acceptedRoom) {
+    const unsigned room = file.acceptedRoom == 0 ? 16 : file.acceptedRoom * 2;
+    auto* const grown = new (std::nothrow) int[room];
+    if (grown == nullptr) {
+      sys::close(fd);
+      file.failure = -ENOMEM;
+      file.handle->readable = true;
+      return;
+    }
+    for (unsigned i = 0; i < file.acceptedTo; ++i) grown[i] = file.accepted[i];
+    delete[] file.accepted;
+    file.accepted = grown;
+    file.acceptedRoom = room;
+  }
+  file.accepted[file.acceptedTo++] = fd;
+  file.handle->readable = true;
+}
+
+}  // namespace leat::inline LEAT_ABI::detail

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+// Combined signals whose last handle goes on another thread than that of their sources.
+#include <leat/core/with_context.hpp>
+#include <leat/loop/resume_on.hpp>
+#include <leat/loop/run.hpp>
+#include <leat/loop/sleep.hpp>
+
+#include <leat_test.hpp>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+using leat::AbortController;
+using leat::AbortSignal;
+using leat::EventLoop;
+using leat::LoopRef;
+using leat::Task;
+
+namespace {
+
+/// A loop on a thread of its own, until it is told to end.
+class Other {
+ public:
+  Other() {
+    leat::detail::Atomic<int> ready{0};
+    thread_ = std::thread([&] {
+      leat::run([&] {
+        const leat::Timeout hold = leat::setInterval([] {}, 1000);
+        ref_ = EventLoop::current().ref();
+        ready.store(1);
+      });
+    });
+    while (ready.load() == 0) std::this_thread::yield();
+  }
+  ~Other() {
+    ref_->post([] { EventLoop::current().stop(); });
+    thread_.join();
+  }
+  const LoopRef& ref() const { return *ref_; }
+
+ private:
+  std::thread thread_;
+  std::optional<LoopRef> ref_;
+};
+
+void onThread(void (*body)(void*), void* argument) { std::thread(body, argument).join(); }
+
+}  // namespace
+
+TEST_CASE("a combined signal that goes on another thread is unlinked by the thread of its source") {
+  const AbortController source;
+  auto combined = std::make_optional(AbortSignal::any(source.signal()));
+  const auto& followers = source.signal().state()->followers;
+  REQUIRE(followers.size() == 1);
+  onThread([](void* handle) { static_cast<std::optional<AbortSignal>*>(handle)->reset(); },
+           &combined);
+  REQUIRE(followers.size() == 1);
+  SECTION("when it is combined again") {
+    const AbortSignal next = AbortSignal::any(source.signal());
+    REQUIRE(followers.size() == 1);
+    source.abort();
+    REQUIRE(next.aborted());
+  }
+  SECTION("or aborted") {
+    source.abort();
+    REQUIRE(followers.empty());
+  }
+  SECTION("or gone, there or here") {}
+}
+
+TEST_CASE("the last handle of a source may go with the combined signal on another thread") {
+  std::optional<AbortSignal> combined;
+  {
+    const AbortController source;
+    combined = AbortSignal::any(source.signal(), AbortController().signal());
+  }
+  onThread([](void* handle) { static_cast<std::optional<AbortSignal>*>(handle)->reset(); },
+           &combined);
+  REQUIRE_FALSE(combined);
+}
+
+TEST_CASE("a signal that is followed on one thread cannot be combined on another") {
+  struct Attempt {
+    AbortController source;
+    std::string code;
+    static void run(void* self) {
+      auto& attempt = *static_cast<Attempt*>(self);
+      attempt.code = "none";
+      try {
+        (void)AbortSignal::any(attempt.source.signal());
+      } catch (const leat::Error& e) {
+        attempt.code = e.code();
+      }
+    }
+  } attempt;
+  {
+    const AbortSignal here = AbortSignal::any(attempt.source.signal());
+    onThread(Attempt::run, &attempt);
+    REQUIRE(attempt.code == "ERR_WRONG_THREAD");
+  }
+  // Nobody follows it any more.
+  onThread(Attempt::run, &attempt);
+  REQUIRE(attempt.code == "none");
+  const AbortSignal again = AbortSignal::any(attempt.source.signal());
+  attempt.source.abort();
+  REQUIRE(again.aborted());
+}
+
+TEST_CASE("combined signals come and go on two loops while their source is in use") {
+  Other other;
+  const AbortController source;
+  int aborted = 0;
+  leat::run([&]() -> Task<> {
+    for (int round = 0; round < 200; ++round) {
+      for (int i = 0; i < 10; ++i) {
+        auto combined = std::make_optional(AbortSignal::any(source.signal()));
+        (void)other.ref().post([handle = std::move(combined)]() mutable { handle.reset(); });
+        const AbortSignal here = AbortSignal::any(source.signal());
+      }
+      co_await leat::yield();
+    }
+  });
+  const AbortSignal last = AbortSignal::any(source.signal());
+  const leat::AbortRegistration told = last.onAbort([&] { ++aborted; });
+  source.abort();
+  REQUIRE(aborted == 1);
+}
+
+namespace {
+
+Task<> journey(LoopRef there, LoopRef home) {
+  co_await leat::resumeOn(std::move(there));
+  co_await leat::resumeOn(std::move(home));
+}
+
+Task<> underSignals(const AbortSignal& signal, LoopRef there, LoopRef home) {
+  const AbortController mine;
+  co_await leat::withSignal(
+      signal, leat::withSignal(mine.signal(), journey(std::move(there), std::move(home))));
+}
+
+}  // namespace
+
+TEST_CASE("the context of a coroutine that travels may be dropped on either side") {
+  Other other;
+  const AbortController source;
+  leat::run([&]() -> Task<> {
+    const LoopRef home = EventLoop::current().ref();
+    for (int round = 0; round < 50; ++round) {
+      std::vector<leat::Promise<>> all;
+      for (int i = 0; i < 20; ++i)
+        all.push_back(leat::spawn(underSignals(source.signal(), other.ref(), home)));
+      for (leat::Promise<>& one : all) co_await one;
+    }
+  });
+  REQUIRE_FALSE(source.signal().aborted());
+  source.abort();
+}
