@@ -56,10 +56,10 @@ Task<> program() {
   // [stop]
   co_await nextSignal("SIGTERM");
   std::printf("SIGTERM with %zu connections\n", server.connections());
-  auto closing = server.close();  // no new connections from here on
+  (void)server.close();  // no new connections from here on
   drain.abort();
   auto late = spawn(tooLate(port));
-  auto closed = co_await asResult(withTimeout(5000, closing));
+  auto closed = co_await asResult(withTimeout(5000, server.closed()));
   // [/stop]
   std::printf("closed: %s\n", closed ? "all are gone" : describe(closed.error()).c_str());
   std::printf("the busy client heard\n%s", (co_await busy).c_str());

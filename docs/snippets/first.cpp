@@ -8,10 +8,15 @@
 using namespace leat;
 
 Task<> greet(net::Socket socket) {
-  co_await socket.write("What is your name?\n");
-  auto name = co_await asResult(withTimeout(10'000, socket.readUntil("\n")));
-  if (name) co_await socket.write("Hello, " + *name);
-  co_await socket.end();
+  try {
+    co_await socket.write("What is your name?\n");
+    std::string name = co_await withTimeout(10'000, socket.readUntil("\n"));
+    co_await socket.write("Hello, " + name);
+    co_await socket.end();
+  } catch (
+      const Error& error) {  // too slow, or gone; uncaught it would end the process, as in Node
+    std::printf("%s\n", error.what());
+  }
 }
 
 Task<> program() {

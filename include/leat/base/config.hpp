@@ -72,6 +72,11 @@
 #endif
 #endif
 
+/// Whether the io_uring back end stands on liburing instead of leat's own system calls.
+#ifndef LEAT_USE_LIBURING
+#define LEAT_USE_LIBURING 0
+#endif
+
 /// Entities with identity: one instance per process, also across shared libraries that hide symbols.
 #define LEAT_API [[gnu::visibility("default")]]
 
@@ -79,12 +84,28 @@
 /// For what is a few instructions once the size or type it is called with is known.
 #define LEAT_ALWAYS_INLINE [[gnu::always_inline]]
 
-#if LEAT_RECYCLE_FRAMES && LEAT_STACK_CHECK
-#define LEAT_ABI v0_1
-#elif LEAT_RECYCLE_FRAMES
-#define LEAT_ABI v0_1_tail_calls
-#elif LEAT_STACK_CHECK
-#define LEAT_ABI v0_1_plain_frames
+// What of LEAT_ABI each switch that matters to it says.
+#if LEAT_STACK_CHECK
+#define LEAT_ABI_CALLS
 #else
-#define LEAT_ABI v0_1_tail_calls_plain_frames
+#define LEAT_ABI_CALLS _tail_calls
 #endif
+#if LEAT_RECYCLE_FRAMES
+#define LEAT_ABI_FRAMES
+#else
+#define LEAT_ABI_FRAMES _plain_frames
+#endif
+#if LEAT_USE_LIBURING
+#define LEAT_ABI_RING _liburing
+#else
+#define LEAT_ABI_RING
+#endif
+#define LEAT_ABI_JOIN(version, calls, frames, ring) version##calls##frames##ring
+#define LEAT_ABI_EXPAND(version, calls, frames, ring) LEAT_ABI_JOIN(version, calls, frames, ring)
+#define LEAT_ABI LEAT_ABI_EXPAND(v0_1, LEAT_ABI_CALLS, LEAT_ABI_FRAMES, LEAT_ABI_RING)
+
+/// The tag goes into the names of functions and variables that give a type of leat: what a function returns
+/// is no part of its name otherwise, and two configurations would link.
+namespace leat {
+inline namespace LEAT_ABI __attribute__((abi_tag)) {}
+}  // namespace leat

@@ -94,6 +94,7 @@ class Slot {
     state_ = Value;
   }
   void fail(std::exception_ptr error) noexcept {
+    if (state_ == Value) value_.~Type();
     ::new (static_cast<void*>(&error_)) std::exception_ptr(std::move(error));
     state_ = Error;
   }
@@ -153,10 +154,21 @@ class [[nodiscard]] Result {
       return static_cast<T&>(slot_.stored());
     }
   }
+  decltype(auto) value() const& {
+    if (!ok()) [[unlikely]]
+      rethrow();
+    if constexpr (std::is_reference_v<T>) {
+      return static_cast<T>(*slot_.stored());
+    } else if constexpr (!std::is_void_v<T>) {
+      return static_cast<const T&>(slot_.stored());
+    }
+  }
   T value() && { return slot_.take(); }
   decltype(auto) operator*() & { return value(); }
+  decltype(auto) operator*() const& { return value(); }
   T operator*() && { return slot_.take(); }
   auto* operator->() { return &value(); }
+  auto* operator->() const { return &value(); }
 
  private:
   Result() noexcept = default;

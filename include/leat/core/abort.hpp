@@ -140,9 +140,10 @@ class AbortSignal {
  public:
   /// Node: `AbortSignal.abort(reason)`: aborted already, by default with an AbortError.
   static AbortSignal abort(std::exception_ptr reason = nullptr);
-  /// Node: `AbortSignal.timeout(ms)`: aborts with a TimeoutError; does not hold the loop.
+  /// Node: `AbortSignal.timeout(ms)`: aborts with a TimeoutError; does not hold the loop. Also a duration.
   /// Defined in loop/abort_timeout.hpp.
-  static AbortSignal timeout(long long milliseconds);
+  template <class D>
+  static AbortSignal timeout(const D& delay);
   /// Node: `AbortSignal.any(signals)`: follows the first to abort, with its reason. Its listeners
   /// are called after those of the source.
   template <class... Signals>

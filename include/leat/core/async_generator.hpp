@@ -19,8 +19,9 @@ template <class T>
 class NextAwaiter;
 
 /// The part of a generator's promise that does not depend on its values. A generator that another one
-/// keeps in its frame and has asked is linked to that one: chains of any depth are destroyed leaf first,
-/// without recursion.
+/// keeps in its frame and awaits is linked to that one: chains of any depth that are in flight are
+/// destroyed leaf first, without recursion. One that rests is destroyed with the frame that it is in,
+/// after what was declared later.
 struct GeneratorLinks : TaskPromiseBase, ListNode {
   ~GeneratorLinks() {
     while (!inner.empty()) inner.popFront().outer = nullptr;
@@ -37,8 +38,7 @@ struct GeneratorLinks : TaskPromiseBase, ListNode {
   /// `to` is where the generator is kept from now on.
   void movedTo(TaskOwner& to) noexcept {
     owner = &to;
-    outer = nullptr;
-    unlink();
+    notAsked();
   }
   /// `asked` is awaited by the coroutine at `frame`, whose promise this is.
   void noteAsked(GeneratorLinks& asked, void* frame) noexcept {
@@ -50,6 +50,10 @@ struct GeneratorLinks : TaskPromiseBase, ListNode {
     asked.unlink();
     asked.outer = this;
     inner.pushBack(asked);
+  }
+  void notAsked() noexcept {
+    outer = nullptr;
+    unlink();
   }
   LEAT_NOINLINE static void destroyAll(GeneratorLinks& root) noexcept {
     for (GeneratorLinks* at = &root;;) {
@@ -66,7 +70,7 @@ struct GeneratorLinks : TaskPromiseBase, ListNode {
     }
   }
 
-  static constexpr std::size_t headBytes = 2 * sizeof(void*);
+  static constexpr std::size_t headBytes = static_cast<std::size_t>(frameAlign);
   TaskOwner* owner = nullptr;
   GeneratorLinks* outer = nullptr;
   List<GeneratorLinks> inner;
@@ -185,6 +189,7 @@ class NextAwaiter {
     if (promise_ == nullptr || promise_->waiting != this) return;
     promise_->waiting = nullptr;
     promise_->continuation = {};
+    promise_->notAsked();
   }
 
   std::coroutine_handle<> frame_;

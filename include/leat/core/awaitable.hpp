@@ -101,8 +101,9 @@ Moved<F> moved(F& callable) {
 }  // namespace leat::inline LEAT_ABI
 
 /// In functions that take a callable of type F and give something awaitable.
-#define LEAT_GUARD_CLOSURE(F)                                                                     \
-  static_assert(::leat::detail::safeInAwait<F>,                                                   \
-                "g++ 12 destroys the captures of a closure written inside a co_await expression " \
-                "twice: give the closure a name and pass moved(name) or the name itself "         \
-                "(LEAT_CLOSURE_GUARD=0 turns this check off)")
+#define LEAT_GUARD_CLOSURE(F)                                                                \
+  static_assert(::leat::detail::safeInAwait<F>,                                              \
+                "g++ 12 destroys the captures of a closure twice when the call stands in a " \
+                "co_await expression, so such closures are refused in every call: give the " \
+                "closure a name and pass moved(name) or the name itself. See "               \
+                "docs/gcc12-pitfalls.md (LEAT_CLOSURE_GUARD=0 turns this check off)")

@@ -207,9 +207,11 @@ class Continuation {
   /// its own context.
   void resumeFromQueue() noexcept {
     ContextNode* before = std::exchange(threadState.context, context_.leak());
-    if (before != nullptr) [[unlikely]]
-      before->release();
+    if (before == nullptr) [[likely]]
+      return handle_.resume();
+    // Its release may run anything, so the coroutine, which this is part of, goes first.
     handle_.resume();
+    before->release();
   }
   std::coroutine_handle<> handle() const noexcept { return handle_; }
 

@@ -63,6 +63,7 @@ class MicrotaskQueue {
 
   /// After each callback of the loop: ticks, then microtasks, then rejections, until all are empty.
   void drain() noexcept;
+  bool idleButRejections() const noexcept { return ticks_.empty() && microtasks_.empty(); }
   bool idle() const noexcept {
     return ticks_.empty() && microtasks_.empty() && rejections_.empty();
   }
@@ -137,10 +138,10 @@ inline void MicrotaskQueue::drain() noexcept {
       microtasks_.popFront().run();
       runParked();
     }
-    if (ticks_.empty() && !stopped_ && !(rejections_.empty() && handledLate_.empty())) {
-      context.drop();
+    // What the context of the last job held may queue jobs when it goes.
+    context.drop();
+    if (idleButRejections() && !stopped_ && !(rejections_.empty() && handledLate_.empty()))
       reportRejections();
-    }
   } while (!ticks_.empty() || !microtasks_.empty() || (!stopped_ && !rejections_.empty()));
 }
 

@@ -242,6 +242,9 @@ template <class T>
 template <class E, class G>
 Promise<T> Promise<T>::catch_(G&& onRejected, std::source_location where) const {
   LEAT_GUARD_CLOSURE(G);
+  if constexpr (std::is_void_v<E>)
+    static_assert(std::is_void_v<T> || !std::is_void_v<detail::RejectedResult<std::decay_t<G>>>,
+                  "catch_(f): f must give the value that stands for the promise's, or throw");
   if constexpr (std::is_void_v<E>) {
     return detail::attachThen<T>(*state_, detail::PassThrough(), std::forward<G>(onRejected),
                                  where);

@@ -164,6 +164,8 @@ class [[nodiscard("a Task does nothing until it is awaited or spawned")]] Task
   bool valid() const noexcept { return static_cast<bool>(frame); }
   /// Throws: TypeError ERR_TASK_CONSUMED when there is nothing left to await.
   Awaiter operator co_await() &&;
+  /// A task is awaited once, and used up: write `co_await std::move(task)`.
+  Awaiter operator co_await() & = delete;
 
  private:
   friend promise_type;
@@ -182,26 +184,26 @@ class [[nodiscard("a Task does nothing until it is awaited or spawned")]] Task
 template <class T>
 class Task<T>::Awaiter {
  public:
-  explicit Awaiter(Task& task) noexcept : task_(&task) {}
+  explicit Awaiter(Task&& task) noexcept : task_(std::move(task)) {}
   bool await_ready() const noexcept { return false; }
   template <class P>
   std::coroutine_handle<> await_suspend(std::coroutine_handle<P> parent) noexcept {
-    task_->frame.promise().continuation = parent;
+    task_.frame.promise().continuation = parent;
     if constexpr (std::is_base_of_v<detail::TaskPromiseBase, P>) {
       link_ = &parent.promise().awaiting;
-      *link_ = task_;
+      *link_ = &task_;
     } else {
       link_ = &unlinked_;
     }
-    return detail::transfer(task_->frame);
+    return detail::transfer(task_.frame);
   }
   T await_resume() {
     *link_ = nullptr;
-    return task_->result().take();
+    return task_.result().take();
   }
 
  private:
-  Task* task_;
+  Task task_;  // here, so that the chain has no link that another object could break
   // What the parent's promise keeps of the task, or of another kind of parent nothing.
   detail::TaskOwner** link_;
   detail::TaskOwner* unlinked_;
@@ -212,7 +214,7 @@ typename Task<T>::Awaiter Task<T>::operator co_await() && {
   if (!frame) [[unlikely]]
     detail::throwTypeError("co_await of a Task that was moved from or already awaited",
                            "ERR_TASK_CONSUMED");
-  return Awaiter(*this);
+  return Awaiter(std::move(*this));
 }
 
 namespace detail {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <leat/core/abort.hpp>
+#include <leat/loop/duration.hpp>
 #include <leat/loop/event_loop.hpp>
 
 namespace leat::inline LEAT_ABI {
@@ -86,17 +87,19 @@ class TimeoutSource : private LoopTimer {
 
 }  // namespace detail
 
-/// Throws: RangeError ERR_OUT_OF_RANGE when `milliseconds` is negative or more than 2^31-1 (Node takes
-/// more and fires at once); Error ERR_NO_LOOP.
-inline AbortSignal AbortSignal::timeout(long long milliseconds) {
-  if (milliseconds < 0 || milliseconds > 2147483647)
+/// Throws: RangeError ERR_OUT_OF_RANGE when `delay` is negative or more than 2^31-1 ms (Node takes more
+/// and fires at once); Error ERR_NO_LOOP.
+template <class D>
+AbortSignal AbortSignal::timeout(const D& delay) {
+  static_assert(Duration<D>, "AbortSignal::timeout takes milliseconds or a duration");
+  const double ms = detail::milliseconds(delay);
+  if (!(ms >= 0 && ms <= 2147483647))
     throw RangeError(
         detail::SharedText({"The value of \"milliseconds\" is out of range. It must be >= 0 && <= "
                             "2147483647. Received ",
-                            detail::Decimal(milliseconds)})
+                            detail::Decimal(static_cast<long long>(ms))})
             .view());
-  return detail::TimeoutSource::make(milliseconds < 1 ? 1
-                                                      : static_cast<std::int32_t>(milliseconds));
+  return detail::TimeoutSource::make(detail::waitMs(delay));
 }
 
 }  // namespace leat::inline LEAT_ABI

@@ -61,4 +61,16 @@ std::int32_t waitMs(const D& d) noexcept {
 }
 
 }  // namespace detail
+
+/// A time in options: made of a number of milliseconds or of a duration.
+class Milliseconds {
+ public:
+  template <Duration D>
+  Milliseconds(const D& d) noexcept : count_(detail::milliseconds(d)) {}
+  double count() const noexcept { return count_; }
+
+ private:
+  double count_;
+};
+
 }  // namespace leat::inline LEAT_ABI

@@ -9,25 +9,13 @@
 #include <leat/loop/loop_options.hpp>
 #include <leat/loop/loop_part.hpp>
 #include <leat/loop/loop_ref.hpp>
+#include <leat/loop/loop_timer.hpp>
 #include <leat/loop/process_hooks.hpp>
 #include <leat/loop/report.hpp>
-#include <leat/loop/timer_lists.hpp>
 
 #include <span>
 
 namespace leat::inline LEAT_ABI {
-
-namespace detail {
-
-/// A timer of the loop. Called with Run when it is due, with Drop at the end of the loop; it is not
-/// armed any more then.
-struct LoopTimer : TimerNode {
-  using Function = void (*)(LoopTimer&, JobAction) noexcept;
-  explicit LoopTimer(Function f) noexcept : fire(f) {}
-  Function fire;
-};
-
-}  // namespace detail
 
 /// A loop belongs to the thread that made it; a thread has at most one.
 ///
@@ -37,7 +25,8 @@ class EventLoop final : private detail::QueueHooks {
  public:
   explicit EventLoop(LoopOptions options = {});
   /// Ends everything in flight: operations are abandoned, suspended coroutines destroyed, queues
-  /// dropped. What still refers to the loop does nothing from then on.
+  /// dropped. What still refers to the loop does nothing from then on. On another thread it says so
+  /// and aborts: what runs here belongs to no thread but the loop's.
   ~EventLoop();
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
@@ -167,6 +156,9 @@ inline EventLoop::EventLoop(LoopOptions options)
 }
 
 inline EventLoop::~EventLoop() {
+  if (detail::threadState.loop != this)
+    detail::abortWith("ERR_WRONG_THREAD",
+                      "an event loop was destroyed on another thread than the one that made it");
   shared_->close();
   queue_.stop();
   queue_.clear();
@@ -350,8 +342,9 @@ inline void EventLoop::arm(detail::LoopTimer& timer, std::int32_t milliseconds) 
 }
 inline void EventLoop::armAt(detail::LoopTimer& timer, std::int32_t milliseconds,
                              std::int64_t startMs) {
-  if (!timer.linked()) ++timersArmed_;
+  const bool waited = timer.linked();
   timers_.insert(timer, milliseconds, startMs);
+  timersArmed_ += waited ? 0 : 1;
 }
 inline void EventLoop::disarm(detail::LoopTimer& timer, bool referenced) noexcept {
   if (!timer.linked()) return timers_.removeFiring(timer, referenced);
@@ -442,7 +435,8 @@ template <class X>
 detail::PostedCallback<F>::PostedCallback(X&& f)
     : PostedJob([](PostedJob& job, bool run) noexcept {
         auto* self = static_cast<PostedCallback*>(&job);
-        if (run) EventLoop::current().callback(self->callable);
+        // It comes from nowhere, whatever the loop was entered in.
+        if (run) (void)ContextScope(nullptr), EventLoop::current().callback(self->callable);
         delete self;
       }),
       callable(std::forward<X>(f)) {}

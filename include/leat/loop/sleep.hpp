@@ -184,6 +184,11 @@ Sleep sleep(const D& delay, TimerOptions options = {}) noexcept {
   return Sleep(detail::waitMs(delay), options);
 }
 
+/// Found beside the `sleep` of <unistd.h>, which would block: the call is ambiguous then.
+inline Sleep sleep(unsigned milliseconds, TimerOptions options = {}) noexcept {
+  return Sleep(detail::waitMs(milliseconds), options);
+}
+
 /// Waits for the next check phase. Node: `setImmediate` of `timers/promises`. Cancel: AbortError.
 inline NextImmediate nextImmediate(SignalRef signal = {}) noexcept { return NextImmediate(signal); }
 

@@ -106,8 +106,9 @@ struct TimerWith final : TimerBlock, FrameAllocated {
       ownerState &= ~std::uint32_t{calling};
     }
     if (has(cleared)) return clear();
-    if (!has(active) || linked()) return;  // refreshed by its callback
-    if (has(repeats)) return start(begun);
+    if (!has(active)) return;
+    if (has(repeats)) return start(begun);  // also when refreshed by its callback, as in Node
+    if (linked()) return;
     finish();
   }
   union {

@@ -25,6 +25,10 @@ inline bool causedBy(std::exception_ptr error, const std::exception_ptr& reason)
   return false;
 }
 
+inline SharedText timeoutText(std::int32_t ms) {
+  return SharedText{"The operation was aborted due to timeout after ", Decimal(ms), " ms"};
+}
+
 /// The timer of one withTimeout and the signal that it aborts. Holds the loop while it is armed.
 class Deadline : private LoopTimer {
  public:
@@ -56,9 +60,7 @@ class Deadline : private LoopTimer {
     auto& self = static_cast<Deadline&>(timer);
     self.ended();
     if (action == JobAction::Drop) return;
-    const SharedText text{"The operation was aborted due to timeout after ", Decimal(self.ms_),
-                          " ms"};
-    abortNow(*self.state_, std::make_exception_ptr(TimeoutError(text.view())));
+    abortNow(*self.state_, std::make_exception_ptr(TimeoutError(timeoutText(self.ms_).view())));
   }
   void ended() noexcept {
     armed_ = false;
@@ -82,6 +84,65 @@ Task<T> withDeadline(std::int32_t ms, Work work) {
   co_return std::move(outcome).value();
 }
 
+/// Waits for a promise or a timer, whichever is first. Lives in the frame of who waits.
+template <class T>
+class PromiseOrTimeout : private LoopTimer, private Job {
+ public:
+  PromiseOrTimeout(std::int32_t ms, Promise<T> promise) noexcept
+      : LoopTimer(onTimer), Job(onSettled), ms_(ms), promise_(std::move(promise)) {}
+  ~PromiseOrTimeout() { stop(); }
+
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> handle) {
+    loop_ = &EventLoop::current();
+    continuation_.capture(handle);
+    promise_.state().react(*this);
+    loop_->arm(*this, ms_);
+    loop_->hold();
+    armed_ = true;
+  }
+  T await_resume() {
+    if (late_) [[unlikely]]
+      throw TimeoutError(timeoutText(ms_).view());
+    return promise_.state().take(1);
+  }
+
+ private:
+  static void onSettled(Job& job, JobAction action) noexcept {
+    auto& self = static_cast<PromiseOrTimeout&>(job);
+    self.stop();
+    if (action == JobAction::Run) self.continuation_.resumeFromQueue();
+  }
+  static void onTimer(LoopTimer& timer, JobAction action) noexcept {
+    auto& self = static_cast<PromiseOrTimeout&>(timer);
+    self.armed_ = false;
+    self.loop_->letGo();
+    // Settled in the meantime: its reaction is in the queue.
+    if (action == JobAction::Drop || !self.promise_.state().pending()) return;
+    static_cast<Job&>(self).unlink();
+    self.late_ = true;
+    self.continuation_.resume();
+  }
+  void stop() noexcept {
+    if (!std::exchange(armed_, false)) return;
+    loop_->disarm(*this);
+    loop_->letGo();
+  }
+
+  const std::int32_t ms_;
+  bool armed_ = false;
+  bool late_ = false;
+  EventLoop* loop_ = nullptr;
+  Continuation continuation_;
+  Promise<T> promise_;
+};
+
+template <class T>
+Task<T> promiseInTime(std::int32_t ms, Promise<T> promise) {
+  PromiseOrTimeout<T> either(ms, std::move(promise));
+  co_return co_await either;
+}
+
 template <class Work>
 struct MadeOf {
   using Type = std::invoke_result_t<Work&>;
@@ -96,6 +157,8 @@ struct MadeOf<Work> {
 /// Awaits `work`, an awaitable or a callable that returns one, for at most `limit` (milliseconds or a
 /// duration). Then every operation in it is aborted, and its end awaited: if it ends because of that,
 /// this throws the TimeoutError; a value that it gives all the same is given.
+/// A Promise is not the work but its result: with one this throws at once when the time is over, and
+/// what will settle the promise goes on. Give a Task or a callable to have the work aborted.
 ///
 /// Node: `AbortSignal.timeout`, which does not hold the loop: this does.
 /// Cancel: the work gets the ambient signal, too. Throws: TimeoutError, what the work throws.
@@ -104,7 +167,11 @@ auto withTimeout(const D& limit, Work&& work) {
   if constexpr (!Awaitable<Work>) LEAT_GUARD_CLOSURE(Work);
   using Kept = detail::KeptWork<Work>;
   using T = detail::WithoutRvalue<AwaitResult<typename detail::MadeOf<Kept>::Type>>;
-  return detail::withDeadline<T, Kept>(detail::waitMs(limit), std::forward<Work>(work));
+  if constexpr (detail::isPromise<std::remove_cvref_t<Kept>>)
+    return detail::promiseInTime(detail::waitMs(limit),
+                                 std::remove_cvref_t<Kept>(std::forward<Work>(work)));
+  else
+    return detail::withDeadline<T, Kept>(detail::waitMs(limit), std::forward<Work>(work));
 }
 
 }  // namespace leat::inline LEAT_ABI

@@ -22,8 +22,8 @@ struct ConnectOptions {
   /// Binds to this address of the machine first.
   std::string_view localAddress{};
   int localPort = 0;
-  /// Milliseconds for the whole of it, look-up included; 0: no limit of its own.
-  double timeout = 0;
+  /// For the whole of it, look-up included; 0: no limit of its own.
+  Milliseconds timeout = 0;
   /// Milliseconds that an address has before the next one joins in.
   int attemptTimeout = 250;
   bool noDelay = false;
@@ -48,7 +48,7 @@ class ConnectTarget {
         localPort(o.localPort),
         family(o.family),
         attemptTimeout(o.attemptTimeout),
-        timeout(o.timeout),
+        timeout(o.timeout.count()),
         highWaterMark(o.highWaterMark),
         noDelay(o.noDelay),
         keepAlive(o.keepAlive),
@@ -140,7 +140,7 @@ inline Task<Socket> connectInTime(ConnectTarget target) {
 /// when all of several addresses failed, TimeoutError, RangeError ERR_SOCKET_BAD_PORT.
 inline Task<Socket> connect(ConnectOptions options) {
   if (options.path.empty()) SocketAddress::checkPort(options.port);
-  if (options.timeout > 0) return detail::connectInTime(detail::ConnectTarget(options));
+  if (options.timeout.count() > 0) return detail::connectInTime(detail::ConnectTarget(options));
   return detail::connectNow(detail::ConnectTarget(options));
 }
 

@@ -254,3 +254,74 @@ TEST_CASE("a timeout of nothing lets work that is ready go first") {
     CHECK_THAT(got18, leat_test::containsText("TimeoutError"));
   });
 }
+
+TEST_CASE("a promise is waited for until the time is over, and its work goes on") {
+  bool finished = false;
+  const int code = run([&]() -> Task<> {
+    auto work = [&]() -> leat::Promise<int> {
+      co_await sleep(30);
+      finished = true;
+      co_return 1;
+    };
+    auto promise = work();
+    std::string what;
+    try {
+      (void)co_await leat::withTimeout(5, promise);
+    } catch (const leat::TimeoutError& error) {
+      what = error.what();
+    }
+    CHECK(what == "The operation was aborted due to timeout after 5 ms");
+    CHECK_FALSE(finished);
+    const int value = co_await leat::withTimeout(std::chrono::seconds(5), promise);
+    CHECK(value == 1);
+    CHECK(finished);
+  });
+  CHECK(code == 0);
+}
+
+TEST_CASE("a promise in time gives its value, moved, or throws its reason") {
+  const int code = run([&]() -> Task<> {
+    auto given = co_await leat::withTimeout(
+        5000, leat::Promise<std::unique_ptr<int>>::resolve(std::make_unique<int>(7)));
+    CHECK(*given == 7);
+    std::string what;
+    auto failed = leat::Promise<>::reject(leat::Error("reason"));
+    try {
+      co_await leat::withTimeout(5000, failed);
+    } catch (const leat::Error& error) {
+      what = error.what();
+    }
+    CHECK(what == "reason");
+  });
+  CHECK(code == 0);
+}
+
+TEST_CASE("a promise that never settles and is waited for in time holds the loop until then") {
+  bool late = false;
+  const int code = run([&]() -> Task<> {
+    auto never = leat::Promise<>::withResolvers();
+    try {
+      co_await leat::withTimeout(5, never.promise);
+    } catch (const leat::TimeoutError&) {
+      late = true;
+    }
+    // A reason that comes after that is nobody's business, as with Promise.race.
+    never.reject(leat::Error("too late"));
+    co_await sleep(1);
+  });
+  CHECK(late);
+  CHECK(code == 0);
+}
+
+TEST_CASE("a wait for a promise in time is torn down with its loop") {
+  const int code = run([]() -> Task<> {
+    auto waits = []() -> Task<> {
+      auto never = leat::Promise<>::withResolvers();
+      co_await leat::withTimeout(100'000, never.promise);
+    };
+    (void)leat::spawn(waits());
+    co_await sleep(1);
+    leat::EventLoop::current().stop();
+  });
+  CHECK(code == 0);
+}
