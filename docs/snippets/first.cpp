@@ -13,8 +13,7 @@ Task<> greet(net::Socket socket) {
     std::string name = co_await withTimeout(10'000, socket.readUntil("\n"));
     co_await socket.write("Hello, " + name);
     co_await socket.end();
-  } catch (
-      const Error& error) {  // too slow, or gone; uncaught it would end the process, as in Node
+  } catch (const Error& error) {  // too slow, or gone; uncaught it would end the process
     std::printf("%s\n", error.what());
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The program both consumers build: it uses the library as a user's first program does, and prints
+// The program that most consumers build: it uses the library as a user's first program does, and prints
 // what run.cmake expects.
+// [program]
 #include <leat.hpp>
 
 #include <cstdio>
@@ -11,3 +12,4 @@ int main() {
               code);
   return code;
 }
+// [/program]

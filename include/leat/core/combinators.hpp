@@ -5,7 +5,6 @@
 
 #include <leat/core/promise.hpp>
 
-#include <iterator>
 #include <tuple>
 #include <variant>
 #include <vector>

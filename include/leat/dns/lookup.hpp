@@ -62,7 +62,7 @@ class LookupResult : public LookupAddress {
 
 namespace detail {
 
-class Lookups;
+class LEAT_API Lookups;
 
 /// What the system is asked. The same question in flight is asked once.
 class LookupQuestion {
@@ -113,7 +113,7 @@ class LookupJob final : public BlockingJob, public PostedJob, public LookupEntry
 };
 
 /// The questions of a loop that are in flight. Each holds the loop and is counted once by the list.
-class Lookups : public LoopPart {
+class LEAT_API Lookups : public LoopPart {
  public:
   Lookups(const void* k, EventLoop& loop) noexcept : LoopPart(k), loop_(loop) {}
   ~Lookups() override {

@@ -46,6 +46,8 @@ class BlockingCallBase : public BlockingJob, private PostedJob {
   /// asked for go.
   virtual void call() noexcept = 0;
   virtual void clear() noexcept = 0;
+  /// On the worker, when the loop has been told.
+  virtual void told() noexcept {}
   /// Hands it to the pool, now or later; 0 or -errno.
   virtual int enqueue() noexcept { return BlockingPool::shared().submit(*this); }
 
@@ -58,6 +60,7 @@ class BlockingCallBase : public BlockingJob, private PostedJob {
     auto& self = static_cast<BlockingCallBase&>(job);
     self.retain();
     if (!self.home_.postJob(self)) self.release();
+    self.told();
   }
   static void dispose(BlockingJob& job) noexcept { delete &static_cast<BlockingCallBase&>(job); }
   static constexpr Operations operations{run, done, dispose};

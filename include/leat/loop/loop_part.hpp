@@ -13,7 +13,8 @@ struct LoopPart : ListNode {
   const void* const kind;
 };
 
-/// Its address tells the kinds of parts apart, also across shared libraries.
+/// Its address tells the kinds of parts apart, also across shared libraries: the part is LEAT_API too, as
+/// nothing made of a hidden type is visible.
 template <class Part>
 LEAT_API inline constexpr char loopPartKind = 0;
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-// What the loop prints to stderr: exceptions that nobody caught, and warnings.
+// What the loop prints to stderr: exceptions that nobody caught, warnings, misuse that it cannot survive.
 #pragma once
 
 #include <leat/core/describe.hpp>
 #include <leat/core/microtask_queue.hpp>
 #include <leat/sys/calls.hpp>
 
+#include <cstdlib>
 #include <source_location>
 
 namespace leat::inline LEAT_ABI::detail {
@@ -32,6 +33,12 @@ inline void printUncaught(const std::exception_ptr& error, ExceptionOrigin origi
   if (place != nullptr) text.append("\n    of the promise made at ").append(place);
   text += "\n";
   printToStderr(text);
+}
+
+/// For misuse that shows where nothing may be thrown and nothing can go on.
+[[noreturn]] inline void abortWith(std::string_view code, std::string_view text) noexcept {
+  printToStderr(std::string("leat: ").append(text).append(" (").append(code).append(")\n"));
+  std::abort();
 }
 
 /// Node: "(node:PID) NAME: TEXT".

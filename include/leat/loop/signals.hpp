@@ -48,7 +48,7 @@ struct SignalWaiter : Waiter {
 };
 
 /// The listeners and waiters of one loop.
-class SignalHub : public LoopPart {
+class LEAT_API SignalHub : public LoopPart {
  public:
   SignalHub(const void* k, EventLoop& loop);
   ~SignalHub() override;

@@ -64,7 +64,7 @@ struct WatchedFd : Counted<WatchedFd> {
 };
 
 /// The descriptors that a loop watches, by number.
-class FdTable : public LoopPart {
+class LEAT_API FdTable : public LoopPart {
  public:
   FdTable(const void* k, EventLoop& loop) noexcept : LoopPart(k), loop_(loop) {}
   ~FdTable() override {

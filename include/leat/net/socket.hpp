@@ -9,7 +9,6 @@
 
 #include <netinet/tcp.h>
 
-#include <algorithm>
 #include <string>
 
 namespace leat::inline LEAT_ABI::net {
@@ -54,8 +53,8 @@ class [[nodiscard("a read does nothing until it is awaited")]] ReadBufferOperati
   Awaiter operator co_await() && {
     connection_->checkThread();
     const std::span<std::byte> scratch = connection_->loop().scratch();
-    return Awaiter(std::move(connection_), scratch.first(std::min(size_, scratch.size())),
-                   signal_.get());
+    const std::size_t size = size_ < scratch.size() ? size_ : scratch.size();
+    return Awaiter(std::move(connection_), scratch.first(size), signal_.get());
   }
 
  private:
@@ -301,7 +300,8 @@ inline Task<std::string> readUntil(Socket socket, ConnectionRef connection, std:
   for (;;) {
     const Buffer chunk = co_await socket.read(std::size_t{65536}, SignalRef(signal.get()));
     if (chunk.empty()) co_return std::exchange(got, {});
-    const std::size_t overlap = std::min(got.size(), delimiter.size() - 1);
+    const std::size_t reach = delimiter.size() - 1;
+    const std::size_t overlap = got.size() < reach ? got.size() : reach;
     const std::size_t from = got.size() - overlap;
     got.append(chunk.view());
     const std::size_t end = endOf(got, delimiter, from);

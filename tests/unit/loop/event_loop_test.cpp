@@ -6,10 +6,12 @@
 #include <leat/testing/fuse.hpp>
 
 #include <poll.h>
+#include <signal.h>
 
 #include <leat_test.hpp>
 #include <backend.hpp>
 #include <child.hpp>
+#include <memory>
 #include <optional>
 #include <thread>
 #include <vector>
@@ -444,4 +446,26 @@ TEST_CASE("an error of the kernel's wait is an uncaught exception, not a loop th
   });
   CHECK(end.code == 1);
   CHECK_THAT(end.err, containsText("EBADF"));
+}
+
+TEST_CASE("a loop that is destroyed on another thread than its own says so and aborts") {
+  for (const bool other : {false, true}) {
+    CAPTURE(other);
+    const auto end = leat_test::inChild([other] {
+      EventLoop* loop = nullptr;
+      std::thread([&] {
+        loop = new EventLoop;
+        setTimeout([] {}, 1000);
+        loop->runOnce(0);
+      }).join();
+      // Whether or not this thread has a loop of its own.
+      const auto own = other ? std::make_unique<EventLoop>() : nullptr;
+      delete loop;
+      return 0;
+    });
+    CHECK(end.code == -1);
+    CHECK(end.signal == SIGABRT);
+    CHECK_THAT(end.err, containsText("destroyed on another thread"));
+    CHECK_THAT(end.err, containsText("ERR_WRONG_THREAD"));
+  }
 }

@@ -200,11 +200,12 @@ TEST_CASE("it holds the loop until the time is over") {
 
 TEST_CASE("a blocking call under a timeout does not keep it waiting") {
   struct Gate {
-    leat::detail::Atomic<int> opened{0}, left{0};
+    leat::detail::Atomic<int> begun{0}, opened{0}, left{0};
   };
   auto gate = std::make_shared<Gate>();
   run([&]() -> Task<> {
     const auto block = [gate] {
+      gate->begun.store(1);
       while (gate->opened.load() == 0) ::usleep(200);
       gate->left.store(1);
     };
@@ -214,7 +215,8 @@ TEST_CASE("a blocking call under a timeout does not keep it waiting") {
     CHECK(gate->left.load() == 0);
   });
   gate->opened.store(1);
-  while (gate->left.load() == 0) ::usleep(200);
+  // A call that no thread has begun by then never will.
+  while (gate->begun.load() == 1 && gate->left.load() == 0) ::usleep(200);
 }
 
 TEST_CASE("the stores of the caller are there in the work") {

@@ -18,7 +18,7 @@ class UringBuffers {
   ~UringBuffers() { close(); }
 
   /// Tells the kernel of them. 0 or -errno (-EINVAL: before Linux 5.19).
-  int open(int ring) noexcept;
+  int open(UringRing& ring) noexcept;
   /// When the kernel is through with them; in the child of a fork there is nothing to do.
   void close() noexcept;
 
@@ -67,7 +67,7 @@ class UringBuffers {
   unsigned short published_ = 0;
 };
 
-inline int UringBuffers::open(int ring) noexcept {
+inline int UringBuffers::open(UringRing& ring) noexcept {
   generation_ = sys::watchForks();
   memorySize_ = ringSize + limit * stride + limit * sizeof(Piece);
   if (const int error = sys::mapUnshared(memorySize_, -1, 0, memory_)) return error;
@@ -75,11 +75,7 @@ inline int UringBuffers::open(int ring) noexcept {
   entries_ = static_cast<uring::Buffer*>(memory_);
   pieces_ = bytes + ringSize;
   info_ = reinterpret_cast<Piece*>(pieces_ + limit * stride);
-  uring::BufferRegistration registration{};
-  registration.ringAddress = reinterpret_cast<std::uint64_t>(entries_);
-  registration.ringEntries = limit;
-  const int error = sys::io_uring_register(ring, uring::registerPbufRing, &registration, 1);
-  if (error < 0) {
+  if (const int error = ring.tellBuffers(entries_, limit); error < 0) {
     close();
     return error;
   }

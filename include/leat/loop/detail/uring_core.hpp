@@ -129,7 +129,7 @@ inline int UringReactor::open(unsigned submissions, unsigned completions) noexce
   int error = ring_.open(submissions, completions);
   mode_ = ring_.mode();
   if (error != 0) return error;
-  error = buffers_.open(ring_.fd());
+  error = buffers_.open(ring_);
   if (error == 0) return 0;
   mode_ = error == -EINVAL ? "the kernel has no rings of buffers (before Linux 5.19)"
                            : "the memory for receives could not be had";

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: MIT
-// The two queues that a process shares with the kernel, and how a ring is made on kernels of several
-// ages. The only file that knows whether liburing is used.
+// The two queues that a process shares with the kernel. This and liburing_ring.hpp are the only files
+// that know which of the two is used.
 #pragma once
 
 #include <leat/base/config.hpp>
+
+#if LEAT_USE_LIBURING
+#include <leat/loop/detail/liburing_ring.hpp>
+#else
+
+#include <leat/loop/detail/uring_probe.hpp>
 #include <leat/sys/fd.hpp>
 #include <leat/sys/fork.hpp>
-#include <leat/sys/uring_calls.hpp>
 
 namespace leat::inline LEAT_ABI::detail {
-
-namespace uring = sys::uring;
 
 /// Not shared between threads: the one that calls `start` first is the one that may `enter`.
 class UringRing {
@@ -54,7 +57,15 @@ class UringRing {
   }
   void pop() noexcept { __atomic_store_n(cqHead_, ++head_, __ATOMIC_RELEASE); }
 
+  /// The eventfd is told of completions. 0 or -errno.
+  int tellEventfd(int fd) noexcept;
+  /// What group 0 of the buffers to receive into is. 0 or -errno.
+  int tellBuffers(uring::Buffer* entries, unsigned count) noexcept;
+
  private:
+  template <class Ring>
+  friend int probeUring(Ring&, unsigned, unsigned, const char*&) noexcept;
+
   static unsigned load(const unsigned* word, MemoryOrder order) noexcept {
     return __atomic_load_n(word, order);
   }
@@ -86,39 +97,9 @@ class UringRing {
 
 // ---- making it ----
 
-/// A kernel that does not know a flag answers EINVAL. One that refuses rings altogether answers EPERM or
-/// ENOSYS, and then there is no use in asking again.
 inline int UringRing::open(unsigned entries, unsigned completions) noexcept {
-  struct Step {
-    unsigned flags;
-    const char* mode;
-  };
-  constexpr unsigned base = uring::setupClamp | uring::setupCqSize;
-  constexpr Step steps[] = {
-      {base | uring::setupSingleIssuer | uring::setupDeferTaskrun | uring::setupTaskrunFlag |
-           uring::setupDisabled,
-       "with SINGLE_ISSUER and DEFER_TASKRUN"},
-      {base | uring::setupCoopTaskrun | uring::setupTaskrunFlag,
-       "with COOP_TASKRUN, as the kernel has no DEFER_TASKRUN (Linux 6.1)"},
-      {base, "without flags, as the kernel has no COOP_TASKRUN (Linux 5.19)"},
-  };
   generation_ = sys::watchForks();
-  int error = -EINVAL;
-  for (const Step& step : steps) {
-    mode_ = step.mode;
-    error = setup(entries, completions, step.flags);
-    // Before Linux 5.12 the queues count as locked memory, of which there may be little.
-    if (error == -ENOMEM) error = setup(32, 64, step.flags);
-    if (error != -EINVAL) break;
-  }
-  if (error == 0) return 0;
-  close();
-  mode_ = error == -EPERM        ? "io_uring_setup is not permitted"
-          : error == -ENOSYS     ? "the kernel has no io_uring, or refuses it"
-          : error == -ENOMEM     ? "there is not enough memory, or memory that may be locked"
-          : error == -EOPNOTSUPP ? "the kernel's io_uring is too old (before Linux 5.11)"
-                                 : "io_uring_setup failed";
-  return error;
+  return probeUring(*this, entries, completions, mode_);
 }
 
 inline int UringRing::setup(unsigned entries, unsigned completions, unsigned flags) noexcept {
@@ -129,9 +110,7 @@ inline int UringRing::setup(unsigned entries, unsigned completions, unsigned fla
   if (fd < 0) return fd;
   fd_.reset(fd);
   flags_ = flags;
-  constexpr unsigned needed = uring::featureSingleMmap | uring::featureNoDrop |
-                              uring::featureFastPoll | uring::featureExtArg;
-  const int error = (params.features & needed) == needed ? map(params) : -EOPNOTSUPP;
+  const int error = (params.features & uringNeeds) == uringNeeds ? map(params) : -EOPNOTSUPP;
   if (error != 0) {
     close();
     return error;
@@ -190,6 +169,17 @@ inline int UringRing::start() noexcept {
   return 0;
 }
 
+inline int UringRing::tellEventfd(int fd) noexcept {
+  return sys::io_uring_register(fd_.get(), uring::registerEventfd, &fd, 1);
+}
+
+inline int UringRing::tellBuffers(uring::Buffer* entries, unsigned count) noexcept {
+  uring::BufferRegistration registration{};
+  registration.ringAddress = reinterpret_cast<std::uint64_t>(entries);
+  registration.ringEntries = count;
+  return sys::io_uring_register(fd_.get(), uring::registerPbufRing, &registration, 1);
+}
+
 // ---- using it ----
 
 inline uring::Sqe* UringRing::next() noexcept {
@@ -225,3 +215,5 @@ inline int UringRing::enter(unsigned wanted, std::int64_t timeoutNs) noexcept {
 }
 
 }  // namespace leat::inline LEAT_ABI::detail
+
+#endif

@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <leat/task.hpp>
+#include <leat/timers.hpp>
+
+leat::Task<int> answer();

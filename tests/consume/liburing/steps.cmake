@@ -1,0 +1,17 @@
+# A leat that was installed with LEAT_USE_LIBURING asks for liburing in its CMake package and in its leat.pc.
+step("configuring leat" ${CMAKE_COMMAND} -S ${LEAT_ROOT} -B ${WORK}/leat -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${COMPILER}
+     -DLEAT_USE_LIBURING=ON -DLEAT_BUILD_TESTS=OFF -DLEAT_BUILD_EXAMPLES=OFF -DLEAT_BUILD_BENCH=OFF)
+step("installing" ${CMAKE_COMMAND} --install ${WORK}/leat --prefix ${WORK}/prefix)
+build_with_cmake(${HERE}/find_package -DCMAKE_PREFIX_PATH=${WORK}/prefix)
+run_consumer(${WORK}/build/consumer)
+file(READ ${WORK}/build/build.ninja how)
+if(NOT how MATCHES "-DLEAT_USE_LIBURING=1" OR NOT how MATCHES "liburing[.]")
+  message(FATAL_ERROR "find_package does not bring liburing")
+endif()
+compile_with_pkg_config(${WORK}/prefix)
+run_consumer(${WORK}/consumer)
+foreach(flag -luring -DLEAT_USE_LIBURING=1)
+  if(NOT flag IN_LIST flags)
+    message(FATAL_ERROR "leat.pc lacks ${flag}: ${flags}")
+  endif()
+endforeach()

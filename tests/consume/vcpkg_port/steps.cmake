@@ -1,0 +1,25 @@
+# The overlay port, run with stand-ins for vcpkg's functions: it installs what a port may, and a user finds it.
+step("the portfile" ${CMAKE_COMMAND} -DCURRENT_PORT_DIR=${LEAT_ROOT}/cmake/vcpkg/leat -DCURRENT_PACKAGES_DIR=${WORK}/prefix
+     -DFEATURES=core -DWORK=${WORK} -DGENERATOR=${GENERATOR} -DCOMPILER=${COMPILER}
+     -P ${HERE}/vcpkg_port/functions.cmake)
+foreach(folder bin lib debug share/doc)
+  if(EXISTS ${WORK}/prefix/${folder})
+    message(FATAL_ERROR "the port leaves ${folder}")
+  endif()
+endforeach()
+# The same files as CMake installs, where vcpkg wants them.
+install_leat(${WORK}/by_cmake)
+file(GLOB_RECURSE by_cmake RELATIVE ${WORK}/by_cmake ${WORK}/by_cmake/*)
+list(TRANSFORM by_cmake REPLACE "^lib.*/cmake/leat/" "share/leat/")
+list(TRANSFORM by_cmake REPLACE "^share/doc/leat/LICENSE$" "share/leat/copyright")
+list(TRANSFORM by_cmake REPLACE "^bin/" "tools/leat/")
+list(APPEND by_cmake share/leat/usage)
+file(GLOB_RECURSE by_port RELATIVE ${WORK}/prefix ${WORK}/prefix/*)
+set(missing "${by_cmake}")
+list(REMOVE_ITEM missing ${by_port})
+list(REMOVE_ITEM by_port ${by_cmake})
+if(missing OR by_port)
+  message(FATAL_ERROR "the port lacks: ${missing}\nand has besides: ${by_port}")
+endif()
+build_with_cmake(${HERE}/find_package -DCMAKE_PREFIX_PATH=${WORK}/prefix)
+run_consumer(${WORK}/build/consumer)
