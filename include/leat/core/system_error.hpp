@@ -11,7 +11,8 @@ namespace leat::inline LEAT_ABI {
 /// and `port`.
 class LEAT_API SystemError : public Error {
  public:
-  /// "ENOENT: no such file or directory, open 'x'", and "-> 'y'" when there is a second path.
+  /// "ENOENT: no such file or directory, open 'x'", and "-> 'y'" when there is a second path. An empty
+  /// path is shown too; a view of nothing is none.
   SystemError(int number, std::string_view syscall, std::string_view path = {},
               std::string_view dest = {})
       : SystemError(number, syscall, fileText(number, syscall, path, dest)) {
@@ -24,6 +25,11 @@ class LEAT_API SystemError : public Error {
                                int port, bool text = false);
   /// With a code that is no errno: "getaddrinfo ENOTFOUND host".
   static SystemError ofHost(std::string_view code, std::string_view syscall, std::string_view host);
+
+  /// With a code and a text of the library's own: "Path is a directory: rm returned EISDIR (is a
+  /// directory) x".
+  static SystemError ofFile(int number, std::string_view syscall, std::string_view path,
+                            std::string_view code, std::string_view text, std::string_view reason);
 
   /// The system's number, positive; 0 when the code is none of its. Node's `errno` is its negative.
   int number() const noexcept { return number_; }
@@ -58,12 +64,12 @@ inline detail::SharedText SystemError::fileText(int number, std::string_view sys
           sys::errorText(number),
           ", ",
           syscall,
-          path.empty() ? "" : " '",
+          path.data() == nullptr ? "" : " '",
           path,
-          path.empty() ? "" : "'",
-          dest.empty() ? "" : " -> '",
+          path.data() == nullptr ? "" : "'",
+          dest.data() == nullptr ? "" : " -> '",
           dest,
-          dest.empty() ? "" : "'"};
+          dest.data() == nullptr ? "" : "'"};
 }
 
 inline SystemError SystemError::ofAddress(int number, std::string_view syscall,
@@ -90,6 +96,16 @@ inline SystemError SystemError::ofHost(std::string_view code, std::string_view s
   const detail::SharedText text{syscall, " ", code, host.empty() ? "" : " ", host};
   SystemError error(0, syscall, text, code);
   error.address_ = host;
+  return error;
+}
+
+inline SystemError SystemError::ofFile(int number, std::string_view syscall, std::string_view path,
+                                       std::string_view code, std::string_view text,
+                                       std::string_view reason) {
+  const detail::SharedText message{text, ": ",   syscall, " returned ", sys::errorName(number),
+                                   " (", reason, ") ",    path};
+  SystemError error(number, syscall, message, code);
+  error.path_ = path;
   return error;
 }
 

@@ -11,19 +11,31 @@ class CallSet {
  public:
   constexpr CallSet() noexcept = default;
   constexpr bool has(sys::Call call) const noexcept {
-    return (bits_ >> static_cast<int>(call)) & 1;
+    return (words_[word(call)] & bit(call)) != 0;
   }
-  constexpr CallSet with(sys::Call call) const noexcept { return CallSet(bits_ | bit(call)); }
-  constexpr CallSet without(sys::Call call) const noexcept { return CallSet(bits_ & ~bit(call)); }
-  static constexpr CallSet all() noexcept { return CallSet(~std::uint64_t{0}); }
+  constexpr CallSet with(sys::Call call) const noexcept {
+    CallSet set = *this;
+    set.words_[word(call)] |= bit(call);
+    return set;
+  }
+  constexpr CallSet without(sys::Call call) const noexcept {
+    CallSet set = *this;
+    set.words_[word(call)] &= ~bit(call);
+    return set;
+  }
+  static constexpr CallSet all() noexcept {
+    CallSet set;
+    for (std::uint64_t& bits : set.words_) bits = ~std::uint64_t{0};
+    return set;
+  }
 
  private:
-  static_assert(static_cast<int>(sys::Call::count) < 64);
-  constexpr explicit CallSet(std::uint64_t bits) noexcept : bits_(bits) {}
+  static constexpr int words = (static_cast<int>(sys::Call::count) + 63) / 64;
+  static constexpr int word(sys::Call call) noexcept { return static_cast<int>(call) / 64; }
   static constexpr std::uint64_t bit(sys::Call call) noexcept {
-    return std::uint64_t{1} << static_cast<int>(call);
+    return std::uint64_t{1} << (static_cast<int>(call) % 64);
   }
-  std::uint64_t bits_ = 0;
+  std::uint64_t words_[words] = {};
 };
 
 template <class... Calls>

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: MIT
+// cp: whole trees of files, by the rules of Node's.
+#pragma once
+
+#include <leat/fs/copy.hpp>
+#include <leat/fs/directories.hpp>
+#include <leat/fs/paths.hpp>
+
+namespace leat::inline LEAT_ABI::detail {
+
+/// Copies trees without recursion. Each step is a file, or the mode of a folder that is complete.
+class TreeCopy {
+ public:
+  TreeCopy(const FileRequest& request, const fs::CpOptions& options) noexcept
+      : request_(request), options_(options) {}
+  /// Throws: SystemError.
+  void copy(const std::string& src, const std::string& dest);
+
+ private:
+  using Found = struct ::statx;
+  struct Step {
+    std::string src;
+    std::string dest;
+    bool completed;
+    unsigned mode;
+  };
+  /// What is known of both; false: there is no `dest`. Refuses what must not be copied.
+  bool examine(const std::string& src, const std::string& dest, Found& from, Found& to) const;
+  void refuseSelf(const std::string& src, const Found& from, const std::string& dest) const;
+  void copyAny(const std::string& src, const std::string& dest, const Found& from, bool exists);
+  void copyFolder(const std::string& src, const std::string& dest, const Found& from, bool exists);
+  void copyFile(const std::string& src, const std::string& dest, const Found& from, bool exists);
+  void copyLink(const std::string& src, const std::string& dest, bool exists);
+  void setTimes(const std::string& src, const std::string& dest, unsigned mode) const;
+  static std::string readLink(const std::string& path);
+  static std::string resolved(std::string_view path);
+  static bool isWithin(const std::string& outer, const std::string& inner) {
+    const std::string o = resolved(outer);
+    const std::string i = resolved(inner);
+    return o == "/" || (i.starts_with(o) && (i.size() == o.size() || i[o.size()] == '/'));
+  }
+  static void check(int error, std::string_view syscall, std::string_view path,
+                    std::string_view dest = {}) {
+    if (error != 0) throwFile(error, syscall, path, dest);
+  }
+  [[noreturn]] static void refuse(int error, std::string_view path, std::string_view code,
+                                  std::string_view text, std::string_view reason) {
+    throw SystemError::ofFile(error, "cp", path, code, text, reason);
+  }
+  [[noreturn]] static void refuseSubdirectory(std::string_view src, std::string_view shown,
+                                              std::string_view dest) {
+    const SharedText reason{"cannot copy ", src, " to a subdirectory of self ", shown};
+    refuse(EINVAL, dest, "ERR_FS_CP_EINVAL", "Invalid src or dest", reason.view());
+  }
+
+  const FileRequest& request_;
+  const fs::CpOptions& options_;
+  std::vector<Step> todo_;
+};
+
+inline std::string TreeCopy::resolved(std::string_view path) {
+  if (path.starts_with('/')) return normalizedPath(path);
+  char* here = nullptr;
+  check(sys::realpath(".", here), "uv_cwd", {});
+  std::string whole(here);
+  ::free(here);
+  return joinedPath(whole, path);
+}
+
+inline std::string TreeCopy::readLink(const std::string& path) {
+  FileRequest request(FileCall::readlink, path);
+  return linkTarget(request);
+}
+
+inline void TreeCopy::copy(const std::string& src, const std::string& dest) {
+  Found from;
+  Found to;
+  const bool exists = examine(src, dest, from, to);
+  refuseSelf(src, from, dest);
+  const std::string parent(folderOf(dest));
+  const int error = statPath(parent, true, to);
+  if (error == -ENOENT) {
+    std::string first;
+    check(makeFolders(parent, 0777, first), "mkdir", parent);
+  } else {
+    check(error, "stat", parent);
+  }
+  copyAny(src, dest, from, exists);
+  while (!todo_.empty() && !request_.left()) {
+    const Step step = std::move(todo_.back());
+    todo_.pop_back();
+    if (step.completed) {
+      check(sys::fchmodat(step.dest.c_str(), step.mode), "chmod", step.dest);
+    } else {
+      const bool there = examine(step.src, step.dest, from, to);
+      copyAny(step.src, step.dest, from, there);
+    }
+  }
+}
+
+inline bool TreeCopy::examine(const std::string& src, const std::string& dest, Found& from,
+                              Found& to) const {
+  const bool follow = options_.dereference;
+  const char* const syscall = follow ? "stat" : "lstat";
+  check(statPath(src, follow, from), syscall, src);
+  const int error = statPath(dest, follow, to);
+  if (error != -ENOENT) check(error, syscall, dest);
+  const bool exists = error == 0;
+  const bool fromFolder = S_ISDIR(from.stx_mode);
+  if (exists && sameFile(from, to))
+    refuse(EINVAL, dest, "ERR_FS_CP_EINVAL", "Invalid src or dest",
+           "src and dest cannot be the same");
+  if (exists && fromFolder && !S_ISDIR(to.stx_mode)) {
+    const SharedText why{"cannot overwrite non-directory ", dest, " with directory ", src};
+    refuse(EISDIR, dest, "ERR_FS_CP_DIR_TO_NON_DIR",
+           "Cannot overwrite non-directory with directory", why.view());
+  }
+  if (exists && !fromFolder && S_ISDIR(to.stx_mode)) {
+    const SharedText why{"cannot overwrite directory ", dest, " with non-directory ", src};
+    refuse(ENOTDIR, dest, "ERR_FS_CP_NON_DIR_TO_DIR",
+           "Cannot overwrite directory with non-directory", why.view());
+  }
+  if (fromFolder && isWithin(src, dest)) refuseSubdirectory(src, dest, dest);
+  return exists;
+}
+
+/// Looks at the folders around `dest`: by their identity, as links may lead into the source.
+inline void TreeCopy::refuseSelf(const std::string& src, const Found& from,
+                                 const std::string& dest) const {
+  const std::string srcParent = resolved(folderOf(src));
+  std::string outer = resolved(folderOf(dest));
+  std::string inner = dest;
+  while (outer != srcParent && outer != "/") {
+    Found found;
+    const int error = statPath(outer, true, found);
+    if (error == -ENOENT) return;
+    check(error, "stat", outer);
+    if (sameFile(from, found)) refuseSubdirectory(src, inner, inner);
+    inner = outer;
+    outer = std::string(folderOf(outer));
+  }
+}
+
+inline void TreeCopy::copyAny(const std::string& src, const std::string& dest, const Found& from,
+                              bool exists) {
+  const unsigned mode = from.stx_mode;
+  if (S_ISDIR(mode)) return copyFolder(src, dest, from, exists);
+  if (S_ISREG(mode) || S_ISCHR(mode) || S_ISBLK(mode)) return copyFile(src, dest, from, exists);
+  if (S_ISLNK(mode)) return copyLink(src, dest, exists);
+  const bool socket = S_ISSOCK(mode);
+  const std::string_view what = socket ? "socket file" : "FIFO pipe";
+  const SharedText text{"Cannot copy a ", what};
+  const SharedText why{"cannot copy a ", what, ": ", dest};
+  refuse(EINVAL, dest, socket ? "ERR_FS_CP_SOCKET" : "ERR_FS_CP_FIFO_PIPE", text.view(),
+         why.view());
+}
+
+inline void TreeCopy::copyFolder(const std::string& src, const std::string& dest, const Found& from,
+                                 bool exists) {
+  if (!options_.recursive) {
+    const SharedText why{src, " is a directory (not copied)"};
+    refuse(EISDIR, src, "ERR_FS_EISDIR", "Path is a directory", why.view());
+  }
+  if (!exists) {
+    check(sys::mkdir(dest.c_str(), 0777), "mkdir", dest);
+    todo_.push_back(Step{std::string(), dest, true, from.stx_mode & 07777u});
+  }
+  std::vector<FolderEntry> entries;
+  check(listFolder(src, entries), "opendir", src);
+  for (std::size_t i = entries.size(); i-- > 0;)
+    todo_.push_back(
+        Step{joinedPath(src, entries[i].name), joinedPath(dest, entries[i].name), false, 0});
+}
+
+inline void TreeCopy::copyFile(const std::string& src, const std::string& dest, const Found& from,
+                               bool exists) {
+  if (exists && !options_.force) {
+    if (!options_.errorOnExist) return;
+    const SharedText why{dest, " already exists"};
+    refuse(EEXIST, dest, "ERR_FS_CP_EEXIST", "Target already exists", why.view());
+  }
+  if (exists) check(sys::unlink(dest.c_str()), "unlink", dest);
+  check(copyOne(request_, src.c_str(), dest.c_str(), options_.mode), "copyfile", src, dest);
+  const unsigned mode = from.stx_mode & 07777u;
+  if (options_.preserveTimestamps) setTimes(src, dest, mode);
+  check(sys::fchmodat(dest.c_str(), mode), "chmod", dest);
+}
+
+inline void TreeCopy::setTimes(const std::string& src, const std::string& dest,
+                               unsigned mode) const {
+  if ((mode & 0200u) == 0) check(sys::fchmodat(dest.c_str(), mode | 0200u), "chmod", dest);
+  Found now;
+  check(statPath(src, true, now), "stat", src);
+  const timespec times[2] = {
+      {static_cast<time_t>(now.stx_atime.tv_sec), static_cast<long>(now.stx_atime.tv_nsec)},
+      {static_cast<time_t>(now.stx_mtime.tv_sec), static_cast<long>(now.stx_mtime.tv_nsec)}};
+  check(sys::utimensat(dest.c_str(), times, 0), "utime", dest);
+}
+
+inline void TreeCopy::copyLink(const std::string& src, const std::string& dest, bool exists) {
+  std::string target = readLink(src);
+  if (!options_.verbatimSymlinks && !target.starts_with('/'))
+    target = resolved(joinedPath(folderOf(src), target));
+  char byte;
+  if (exists && sys::readlink(dest.c_str(), &byte, 1) >= 0) {
+    std::string old = readLink(dest);
+    if (!old.starts_with('/')) old = resolved(joinedPath(folderOf(dest), old));
+    if (isWithin(target, old)) refuseSubdirectory(target, old, dest);
+    Found found;
+    check(statPath(src, true, found), "stat", src);
+    if (S_ISDIR(found.stx_mode) && isWithin(old, target)) {
+      const SharedText why{"cannot overwrite ", old, " with ", target};
+      refuse(EINVAL, dest, "ERR_FS_CP_SYMLINK_TO_SUBDIRECTORY",
+             "Cannot overwrite symlink in subdirectory of self", why.view());
+    }
+    check(sys::unlink(dest.c_str()), "unlink", dest);
+  }
+  check(sys::symlink(target.c_str(), dest.c_str()), "symlink", target, dest);
+}
+
+}  // namespace leat::inline LEAT_ABI::detail
+
+namespace leat::inline LEAT_ABI::fs {
+
+/// Copies a file, or when recursive a folder with all in it. Links are copied as links that lead to the
+/// same place, unless `dereference`; with `verbatimSymlinks` they say the same.
+/// Cancel: what was copied by then stays.
+inline Operation<void> cp(std::string_view src, std::string_view dest, CpOptions options = {}) {
+  using namespace leat::detail;
+  checkCopyMode(options.mode);
+  const auto body = [](FileRequest& r) {
+    CpOptions asked;
+    asked.recursive = (r.length & 1) != 0;
+    asked.force = (r.length & 2) != 0;
+    asked.errorOnExist = (r.length & 4) != 0;
+    asked.dereference = (r.length & 8) != 0;
+    asked.preserveTimestamps = (r.length & 16) != 0;
+    asked.verbatimSymlinks = (r.length & 32) != 0;
+    asked.mode = r.flags;
+    TreeCopy(r, asked).copy(r.path, r.dest);
+  };
+  FileDraft<void> draft(body, FileCall::cp, src, "src", dest, "dest");
+  draft->length = (options.recursive ? 1 : 0) | (options.force ? 2 : 0) |
+                  (options.errorOnExist ? 4 : 0) | (options.dereference ? 8 : 0) |
+                  (options.preserveTimestamps ? 16 : 0) | (options.verbatimSymlinks ? 32 : 0);
+  draft->flags = options.mode;
+  return std::move(draft).with(options.signal);
+}
+
+}  // namespace leat::inline LEAT_ABI::fs

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: MIT
+// The steps that the operations of fs are made of. All block: they run on a worker.
+#pragma once
+
+#include <leat/fs/detail/file_request.hpp>
+#include <leat/fs/stats.hpp>
+#include <leat/sys/fd.hpp>
+
+namespace leat::inline LEAT_ABI::detail {
+
+// ---- texts of paths ----
+
+/// Without "." and ".." and doubled slashes, as Node's path.normalize does; a slash at the end goes too.
+inline std::string normalizedPath(std::string_view path) {
+  const bool absolute = path.starts_with('/');
+  std::string result;
+  std::size_t fixed = 0;  // what ".." cannot take away
+  while (!path.empty()) {
+    const std::string_view part = path.substr(0, path.find('/'));
+    path.remove_prefix(part.size() < path.size() ? part.size() + 1 : path.size());
+    if (part.empty() || part == ".") continue;
+    if (part == ".." && result.size() > fixed) {
+      const std::size_t slash = result.rfind('/');
+      result.resize(slash == std::string::npos || slash < fixed ? fixed : slash);
+      continue;
+    }
+    if (part == ".." && absolute) continue;
+    if (!result.empty()) result += '/';
+    result += part;
+    if (part == "..") fixed = result.size();
+  }
+  if (absolute) return "/" + result;
+  return result.empty() ? std::string(".") : result;
+}
+inline std::string joinedPath(std::string_view folder, std::string_view name) {
+  std::string whole(folder);
+  if (!whole.empty() && !name.empty()) whole += '/';
+  whole += name;
+  return normalizedPath(whole);
+}
+/// The folder that holds it, as Node's path.dirname.
+inline std::string_view folderOf(std::string_view path) {
+  while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string_view::npos) return ".";
+  path = path.substr(0, slash == 0 ? 1 : slash);
+  while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
+  return path;
+}
+inline std::string_view nameOf(std::string_view path) {
+  while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
+  return path.substr(path.rfind('/') + 1);
+}
+
+// ---- what is there ----
+
+/// 0 or -errno.
+inline int statPath(const std::string& path, bool follow, struct ::statx& found) noexcept {
+  return sys::statx(AT_FDCWD, path.c_str(), follow ? 0 : AT_SYMLINK_NOFOLLOW, found);
+}
+inline int statFd(int fd, struct ::statx& found) noexcept {
+  return sys::statx(fd, "", AT_EMPTY_PATH, found);
+}
+inline bool sameFile(const struct ::statx& a, const struct ::statx& b) noexcept {
+  return a.stx_ino == b.stx_ino && a.stx_dev_major == b.stx_dev_major &&
+         a.stx_dev_minor == b.stx_dev_minor;
+}
+
+/// S_IFMT bits for a DT_ number.
+inline unsigned modeOfEntry(unsigned type) noexcept { return type << 12; }
+
+/// A stream of a folder's entries.
+class FolderStream {
+ public:
+  FolderStream() noexcept = default;
+  FolderStream(const FolderStream&) = delete;
+  FolderStream& operator=(const FolderStream&) = delete;
+  ~FolderStream() { (void)close(); }
+  bool isOpen() const noexcept { return stream_ != nullptr; }
+  /// 0 or -errno.
+  int open(const char* path) noexcept { return sys::opendir(path, stream_); }
+  int close() noexcept {
+    DIR* const stream = std::exchange(stream_, nullptr);
+    return stream == nullptr ? 0 : sys::closedir(stream);
+  }
+  /// 1 and the next entry that is neither "." nor "..", 0 at the end, or -errno.
+  int next(const dirent*& entry) noexcept {
+    for (;;) {
+      const int more = sys::readdir(stream_, entry);
+      if (more <= 0) return more;
+      const std::string_view name = entry->d_name;
+      if (name != "." && name != "..") return 1;
+    }
+  }
+
+ private:
+  DIR* stream_ = nullptr;
+};
+
+struct FolderEntry {
+  std::string name;
+  unsigned mode;  // S_IFMT bits, or 0
+};
+
+/// All entries, by the bytes of their names, as Node has them. What the file system tells no kind of is
+/// asked for. 0 or -errno.
+inline int listFolder(const std::string& path, std::vector<FolderEntry>& sorted) {
+  std::vector<FolderEntry> found;
+  FolderStream stream;
+  if (const int error = stream.open(path.c_str())) return error;
+  const dirent* entry = nullptr;
+  int more;
+  while ((more = stream.next(entry)) > 0) {
+    found.push_back(FolderEntry{entry->d_name, modeOfEntry(entry->d_type)});
+    struct ::statx known;
+    if (entry->d_type == DT_UNKNOWN && statPath(path + '/' + entry->d_name, false, known) == 0)
+      found.back().mode = known.stx_mode & S_IFMT;
+  }
+  if (more < 0) return more;
+  std::vector<FolderEntry*> order;
+  order.reserve(found.size());
+  for (FolderEntry& one : found) order.push_back(&one);
+  const auto compare = [](const void* a, const void* b) {
+    return (*static_cast<FolderEntry* const*>(a))
+        ->name.compare((*static_cast<FolderEntry* const*>(b))->name);
+  };
+  if (!order.empty()) ::qsort(order.data(), order.size(), sizeof(FolderEntry*), compare);
+  sorted.reserve(found.size());
+  for (FolderEntry* one : order) sorted.push_back(std::move(*one));
+  return 0;
+}
+
+/// A folder that a walk has still to read, and what its entries are called in the result.
+struct FolderVisit {
+  std::string path;
+  std::string prefix;  // of names, "" or ending in a slash
+};
+
+// ---- bytes ----
+
+constexpr std::size_t fileChunk = std::size_t{4} << 20;
+constexpr std::int64_t fileLimit = 0x7fffffff;
+
+[[noreturn]] LEAT_NOINLINE inline void throwTooLarge(std::int64_t size) {
+  throw RangeError(SharedText{"File size (", Decimal(size), ") is greater than 2 GiB"}.view(),
+                   "ERR_FS_FILE_TOO_LARGE");
+}
+
+/// Reads from the current position until `size` bytes, or the end. Throws: SystemError.
+inline std::size_t readUpTo(const FileRequest& request, int fd, std::byte* data, std::size_t size) {
+  std::size_t done = 0;
+  while (done < size && !request.left()) {
+    const std::size_t want = size - done < fileChunk ? size - done : fileChunk;
+    const ssize_t n = sys::read(fd, data + done, want);
+    if (n < 0) throwFile(static_cast<int>(n), "read");
+    if (n == 0) break;
+    done += static_cast<std::size_t>(n);
+  }
+  return done;
+}
+
+/// The rest of a file whose size says nothing: of /proc, of a pipe, of a device.
+inline Buffer readUnsized(const FileRequest& request, int fd) {
+  Buffer whole = Buffer::allocUnsafe(65536);
+  std::size_t size = 0;
+  while (!request.left()) {
+    size += readUpTo(request, fd, whole.data() + size, whole.size() - size);
+    if (size < whole.size()) break;
+    if (size > static_cast<std::size_t>(fileLimit) / 2) throwTooLarge(fileLimit + 1);
+    Buffer bigger = Buffer::allocUnsafe(2 * size);
+    (void)whole.copy(bigger.bytes());
+    whole = std::move(bigger);
+  }
+  return std::move(whole).subarray(0, static_cast<std::ptrdiff_t>(size));
+}
+
+inline Buffer readWhole(const FileRequest& request, int fd) {
+  struct ::statx known;
+  if (const int error = statFd(fd, known)) throwFile(error, "fstat");
+  const auto size = S_ISREG(known.stx_mode) ? static_cast<std::int64_t>(known.stx_size) : 0;
+  if (size > fileLimit) throwTooLarge(size);
+  if (size == 0) return readUnsized(request, fd);
+  Buffer whole = Buffer::allocUnsafe(static_cast<std::size_t>(size));
+  const std::size_t got = readUpTo(request, fd, whole.data(), whole.size());
+  return std::move(whole).subarray(0, static_cast<std::ptrdiff_t>(got));
+}
+
+inline void writeWhole(const FileRequest& request, int fd, std::string_view bytes) {
+  while (!bytes.empty() && !request.left()) {
+    const ssize_t n =
+        sys::write(fd, bytes.data(), bytes.size() < fileChunk ? bytes.size() : fileChunk);
+    if (n < 0) throwFile(static_cast<int>(n), "write");
+    bytes.remove_prefix(static_cast<std::size_t>(n));
+  }
+}
+
+/// Opens, or throws the SystemError of `open`.
+inline sys::UniqueFd openFile(const std::string& path, int flags, unsigned mode = 0666) {
+  const int fd = sys::open(path.c_str(), flags, mode);
+  if (fd < 0) throwFile(fd, "open", path);
+  return sys::UniqueFd(fd);
+}
+inline void closeFile(sys::UniqueFd& file) {
+  if (const int error = sys::close(file.release())) throwFile(error, "close");
+}
+
+}  // namespace leat::inline LEAT_ABI::detail

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+// Dir: the entries of a folder one at a time, for folders that are large.
+#pragma once
+
+#include <leat/core/task.hpp>
+#include <leat/fs/detail/worker.hpp>
+#include <leat/fs/operation.hpp>
+
+#include <deque>
+#include <optional>
+
+namespace leat::inline LEAT_ABI::detail {
+
+/// A stream and what it has given ahead. The stream is used under `streamMutex_` by one worker at a time,
+/// the entries under `listMutex_` for moments, also by the loop. So what an abandoned read has fetched
+/// is there for the next.
+class DirState final : public ClosingJob {
+ public:
+  DirState(std::string path, bool recursive, unsigned batch)
+      : path_(std::move(path)), recursive_(recursive), batch_(batch == 0 ? 1 : batch) {}
+
+  const std::string& path() const noexcept { return path_; }
+  std::optional<fs::Dirent> pop(bool& ended);
+  // On a worker. 0 or -errno; `fetch`, which fetches some entries unless there are, throws SystemError.
+  int open() noexcept { return stream_.open(path_.c_str()); }
+  void fetch(const FileRequest& request);
+  int close() noexcept;
+
+  bool closing = false;  // the loop's thread
+
+ private:
+  bool isOpen() const noexcept override { return stream_.isOpen(); }
+  void shut() noexcept override { (void)stream_.close(); }
+  int nextEntry(const dirent*& entry);
+
+  std::string path_;  // of the folder that is being read
+  const bool recursive_;
+  const unsigned batch_;
+  sys::Mutex streamMutex_;
+  FolderStream stream_;
+  std::vector<std::string> folders_;  // still to be read
+  sys::Mutex listMutex_;
+  std::deque<fs::Dirent> entries_;
+  bool ended_ = false;
+};
+
+inline std::optional<fs::Dirent> DirState::pop(bool& ended) {
+  const sys::MutexLock lock(listMutex_);
+  ended = ended_ && entries_.empty();
+  if (entries_.empty()) return std::nullopt;
+  std::optional<fs::Dirent> first(std::move(entries_.front()));
+  entries_.pop_front();
+  return first;
+}
+
+/// The next entry of this folder or of one below.
+inline int DirState::nextEntry(const dirent*& entry) {
+  for (;;) {
+    const int more = stream_.next(entry);
+    if (more != 0 || folders_.empty()) return more;
+    path_ = std::move(folders_.back());
+    folders_.pop_back();
+    if (const int error = stream_.close()) return error;
+    if (const int error = stream_.open(path_.c_str())) return error;
+  }
+}
+
+inline void DirState::fetch(const FileRequest& request) {
+  const sys::MutexLock streamLock(streamMutex_);
+  {
+    const sys::MutexLock lock(listMutex_);
+    if (!stream_.isOpen()) ended_ = true;  // closed meanwhile, or a folder could not be opened
+    if (!entries_.empty() || ended_) return;
+  }
+  for (unsigned i = 0; i < batch_; ++i) {
+    const dirent* entry = nullptr;
+    const int more = nextEntry(entry);
+    if (more < 0) throwFile(more, syscallOf(request.call), path_);
+    const sys::MutexLock lock(listMutex_);
+    if (more == 0) {
+      ended_ = true;
+      return;
+    }
+    unsigned mode = modeOfEntry(entry->d_type);
+    struct ::statx known;
+    if (entry->d_type == DT_UNKNOWN && statPath(path_ + '/' + entry->d_name, false, known) == 0)
+      mode = known.stx_mode & S_IFMT;
+    if (recursive_ && S_ISDIR(mode)) folders_.push_back(joinedPath(path_, entry->d_name));
+    entries_.emplace_back(entry->d_name, path_, mode);
+  }
+}
+
+inline int DirState::close() noexcept {
+  const sys::MutexLock lock(streamMutex_);
+  return stream_.close();
+}
+
+}  // namespace leat::inline LEAT_ABI::detail
+
+namespace leat::inline LEAT_ABI::fs {
+
+/// A folder that is being read: `while (auto entry = co_await dir.next())`. Copies are handles to the
+/// same; the last one closes it in the background.
+///
+/// Node: `fs.Dir`. Entries come in the order of the file system.
+class Dir {
+ public:
+  std::string_view path() const noexcept { return path_; }
+  /// The next entry, or nothing at the end. Node: `read()`; the end does not close.
+  /// Cancel: AbortError; no entry is lost.
+  /// Throws: SystemError; Error ERR_DIR_CLOSED.
+  Task<std::optional<Dirent>> next() const { return nextOf(state_); }
+  Task<std::optional<Dirent>> read() const { return nextOf(state_); }
+  /// Throws: SystemError; Error ERR_DIR_CLOSED the second time.
+  Operation<void> close() const;
+
+  /// Internal.
+  explicit Dir(leat::detail::Ref<leat::detail::DirState> state)
+      : state_(std::move(state)), path_(state_->path()) {}
+
+ private:
+  using State = leat::detail::DirState;
+  static Task<std::optional<Dirent>> nextOf(leat::detail::Ref<State> state);
+  static Operation<void> fetch(const leat::detail::Ref<State>& state) {
+    using namespace leat::detail;
+    const auto body = [](FileRequest& r) { static_cast<State&>(*r.object).fetch(r); };
+    FileDraft<void> draft(body, FileCall::readDirectory);
+    draft->object = state;
+    return std::move(draft).with(SignalRef());
+  }
+  static void checkOpen(const State& state) {
+    if (state.closing) leat::detail::throwError("Directory handle was closed", "ERR_DIR_CLOSED");
+  }
+
+  leat::detail::Ref<State> state_;
+  std::string path_;
+};
+
+inline Task<std::optional<Dirent>> Dir::nextOf(leat::detail::Ref<State> state) {
+  bool ended = false;
+  for (;;) {
+    checkOpen(*state);
+    std::optional<Dirent> entry = state->pop(ended);
+    if (entry || ended) co_return entry;
+    co_await fetch(state);
+  }
+}
+
+inline Operation<void> Dir::close() const {
+  using namespace leat::detail;
+  checkOpen(*state_);
+  state_->closing = true;
+  const auto body = [](FileRequest& r) { r.check(static_cast<State&>(*r.object).close()); };
+  auto job = makeRef<FileJob<void>>(body, FileCall::closedir);
+  job->request.object = state_;
+  return Operation<void>(std::move(job), SignalRef(), false);
+}
+
+/// Opens a folder to read its entries one at a time.
+inline Operation<Dir> opendir(std::string_view path, OpendirOptions options = {}) {
+  using namespace leat::detail;
+  const auto body = [](FileRequest& r) {
+    auto state = makeRef<DirState>(r.path, r.flag, static_cast<unsigned>(r.length));
+    r.check(state->open());
+    return Dir(std::move(state));
+  };
+  FileDraft<Dir> draft(body, FileCall::opendir, path);
+  draft->flag = options.recursive;
+  draft->length = options.bufferSize;
+  return std::move(draft).with(options.signal);
+}
+
+}  // namespace leat::inline LEAT_ABI::fs

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: MIT
+// FileHandle: an open file, and what can be done with it.
+#pragma once
+
+#include <leat/fs/detail/worker.hpp>
+#include <leat/fs/operation.hpp>
+
+#include <span>
+
+namespace leat::inline LEAT_ABI::fs {
+
+struct ReadResult {
+  std::size_t bytesRead;
+  /// The buffer that was given, or made.
+  Buffer buffer;
+};
+struct WriteResult {
+  std::size_t bytesWritten;
+  Buffer buffer;
+};
+struct ReadvResult {
+  std::size_t bytesRead;
+  std::vector<Buffer> buffers;
+};
+struct WritevResult {
+  std::size_t bytesWritten;
+  std::vector<Buffer> buffers;
+};
+
+/// An open file. Copies are handles to the same; when the last one goes, and no operation on it is in
+/// flight, the file is closed in the background. To know of an error of closing, `co_await close()`.
+///
+/// Node: `FileHandle`. Overlap: operations at positions of their own may overlap; those at the current
+/// position are done in an order that nobody knows.
+class FileHandle {
+ public:
+  /// The descriptor, which stays the file's; -1 from `close()` on.
+  int fd() const noexcept { return state_->closing() ? -1 : state_->fd(); }
+
+  /// Reads up to `length` bytes to `buffer`, from `offset` on; 0 at the end of the file.
+  Operation<ReadResult> read(Buffer buffer, TransferOptions options = {}) const;
+  /// The same with a new buffer of `offset + length` bytes, or 16384.
+  Operation<ReadResult> read(TransferOptions options = {}) const;
+  /// Fills one buffer after the other with one call.
+  Operation<ReadvResult> readv(std::span<const Buffer> buffers,
+                               std::int64_t position = currentPosition,
+                               FileOptions options = {}) const;
+  /// May write less than was asked for, as the system may. `writeFile` writes all.
+  Operation<WriteResult> write(Buffer buffer, TransferOptions options = {}) const;
+  Operation<WriteResult> write(std::string_view text, std::int64_t position = currentPosition,
+                               FileOptions options = {}) const;
+  Operation<WritevResult> writev(std::span<const Buffer> buffers,
+                                 std::int64_t position = currentPosition,
+                                 FileOptions options = {}) const;
+  /// From the current position to the end. Throws: RangeError ERR_FS_FILE_TOO_LARGE over 2 GiB.
+  Operation<Buffer> readFile(FileOptions options = {}) const;
+  /// The same as text: the bytes as they are. The encoding is "utf8" or "utf-8".
+  Operation<std::string> readFile(std::string_view encoding, FileOptions options = {}) const;
+  /// All of it, at the current position.
+  Operation<void> writeFile(Buffer data, FileOptions options = {}) const;
+  Operation<void> writeFile(std::string_view data, FileOptions options = {}) const {
+    return writeFile(Buffer::from(data), options);
+  }
+  /// The same: whether it appends is for the flag that the file was opened with to say.
+  Operation<void> appendFile(Buffer data, FileOptions options = {}) const {
+    return writeFile(std::move(data), options);
+  }
+  Operation<void> appendFile(std::string_view data, FileOptions options = {}) const {
+    return writeFile(data, options);
+  }
+  Operation<Stats> stat(FileOptions options = {}) const;
+  Operation<void> truncate(std::int64_t length = 0, FileOptions options = {}) const;
+  /// Has data, and for `sync` also what is known of the file, on the disk before it ends.
+  Operation<void> sync(FileOptions options = {}) const;
+  Operation<void> datasync(FileOptions options = {}) const;
+  Operation<void> chmod(unsigned mode, FileOptions options = {}) const;
+  Operation<void> chown(unsigned uid, unsigned gid, FileOptions options = {}) const;
+  Operation<void> utimes(FileTime atime, FileTime mtime, FileOptions options = {}) const;
+
+  /// Waits for the operations in flight and closes. From here on the others throw Error EBADF ("file
+  /// closed"). Of a file that is closed, or being closed, does nothing.
+  /// Cancel: it cannot be.
+  Operation<void> close() const {
+    return Operation<void>(leat::detail::Ref<leat::detail::FileJob<void>>(
+                               leat::detail::makeRef<leat::detail::CloseFileJob>(state_)),
+                           SignalRef(), false);
+  }
+
+  /// Internal.
+  explicit FileHandle(leat::detail::Ref<leat::detail::FileState> state) noexcept
+      : state_(std::move(state)) {}
+
+ private:
+  leat::detail::Ref<leat::detail::FileState> state_;
+};
+
+}  // namespace leat::inline LEAT_ABI::fs
+
+namespace leat::inline LEAT_ABI::detail {
+
+// ---- on a worker ----
+
+/// How FileHandle and the functions that open files get theirs. Throws: SystemError.
+inline fs::FileHandle openHandle(FileRequest& request) {
+  // Before the file, so that nothing is left open where there is no memory.
+  Ref<FileState> state = makeRef<FileState>(-1);
+  state->adopt(static_cast<int>(
+      request.check(sys::open(request.path.c_str(), request.flags, request.mode))));
+  return fs::FileHandle(std::move(state));
+}
+
+inline std::size_t readBytes(FileRequest& r) {
+  const auto size = static_cast<std::size_t>(r.length);
+  if (size == 0) return 0;
+  std::byte* const to = r.buffers[0].data() + r.offset;
+  return static_cast<std::size_t>(r.check(r.position < 0
+                                              ? sys::read(r.file.fd(), to, size)
+                                              : sys::pread(r.file.fd(), to, size, r.position)));
+}
+inline std::size_t writeBytes(FileRequest& r) {
+  const std::byte* const from = r.buffers[0].data() + r.offset;
+  const auto size = static_cast<std::size_t>(r.length);
+  return static_cast<std::size_t>(r.check(r.position < 0
+                                              ? sys::write(r.file.fd(), from, size)
+                                              : sys::pwrite(r.file.fd(), from, size, r.position)));
+}
+
+/// The system takes 1024 at a time, so a call of more ends early where the first did.
+inline std::size_t transferVectors(FileRequest& r, bool in) {
+  constexpr std::size_t most = 1024;
+  std::size_t total = 0;
+  std::vector<iovec> vectors;
+  for (std::size_t first = 0; first < r.buffers.size() || first == 0; first += most) {
+    vectors.clear();
+    std::size_t size = 0;
+    for (std::size_t i = first; i < r.buffers.size() && i - first < most; ++i) {
+      vectors.push_back(iovec{r.buffers[i].data(), r.buffers[i].size()});
+      size += r.buffers[i].size();
+    }
+    const int count = static_cast<int>(vectors.size());
+    const off_t at = r.position + static_cast<off_t>(total);
+    const int fd = r.file.fd();
+    const ssize_t n = r.position < 0 ? in ? sys::readv(fd, vectors.data(), count)
+                                          : sys::writev(fd, vectors.data(), count)
+                      : in ? sys::preadv(fd, vectors.data(), count, at)
+                                     : sys::pwritev(fd, vectors.data(), count, at);
+    if (n < 0 && total > 0) break;
+    total += static_cast<std::size_t>(r.check(n));
+    if (static_cast<std::size_t>(n) < size) break;
+  }
+  return total;
+}
+
+// ---- on the loop's thread ----
+
+[[noreturn]] LEAT_NOINLINE inline void throwTransferRange(std::string_view name,
+                                                          std::string_view limit,
+                                                          std::int64_t bound,
+                                                          std::int64_t received) {
+  throw RangeError(SharedText{"The value of \"", name, "\" is out of range. It must be ", limit,
+                              Decimal(bound), ". Received ", Decimal(received)}
+                       .view());
+}
+
+/// Checks a part of a buffer as Node does, and fills in the length. A file that is closed is told of first,
+/// when the operation is awaited.
+inline void checkTransfer(const Buffer& buffer, fs::TransferOptions& options, bool writes) {
+  const auto size = static_cast<std::int64_t>(buffer.size());
+  if (options.offset < 0)
+    throwTransferRange("offset", ">= 0 && <= ", 9007199254740991, options.offset);
+  if (writes && options.offset > size) throwTransferRange("offset", "<= ", size, options.offset);
+  if (options.length == 0 && !writes) return;
+  if (options.length == fs::wholeLength) options.length = size - options.offset;
+  if (!writes && size == 0)
+    throw TypeError("The argument 'buffer' is empty and cannot be written. Received <Buffer >");
+  if (options.length < 0) throwTransferRange("length", ">= ", 0, options.length);
+  if (options.length > size - options.offset)
+    throwTransferRange("length", "<= ", size - options.offset, options.length);
+}
+
+inline void checkEncoding(std::string_view encoding) {
+  std::string lower(encoding);
+  for (char& c : lower)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  if (lower == "utf8" || lower == "utf-8") return;
+  throw TypeError(
+      SharedText{"The argument 'encoding' is invalid encoding. Received ", Inspected(encoding)}
+          .view());
+}
+
+}  // namespace leat::inline LEAT_ABI::detail
+
+namespace leat::inline LEAT_ABI::fs {
+
+inline Operation<ReadResult> FileHandle::read(Buffer buffer, TransferOptions options) const {
+  using namespace leat::detail;
+  if (!state_->closing()) checkTransfer(buffer, options, false);
+  const auto body = [](FileRequest& r) {
+    const std::size_t n = readBytes(r);
+    return ReadResult{n, std::move(r.buffers[0])};
+  };
+  FileDraft<ReadResult> draft(body, FileCall::read, state_);
+  draft->buffers.push_back(std::move(buffer));
+  draft->offset = options.offset;
+  draft->length = options.length;
+  draft->position = options.position;
+  return std::move(draft).with(options.signal);
+}
+
+inline Operation<ReadResult> FileHandle::read(TransferOptions options) const {
+  constexpr std::int64_t usual = 16384;
+  const std::int64_t size = options.length < 0 ? usual : options.offset + options.length;
+  return read(Buffer::alloc(static_cast<std::size_t>(size)), options);
+}
+
+inline Operation<ReadvResult> FileHandle::readv(std::span<const Buffer> buffers,
+                                                std::int64_t position, FileOptions options) const {
+  using namespace leat::detail;
+  const auto body = [](FileRequest& r) {
+    const std::size_t n = transferVectors(r, true);
+    return ReadvResult{n, std::move(r.buffers)};
+  };
+  FileDraft<ReadvResult> draft(body, FileCall::read, state_);
+  draft->buffers.assign(buffers.begin(), buffers.end());
+  draft->position = position;
+  return std::move(draft).with(options.signal);
+}
+
+inline Operation<WriteResult> FileHandle::write(Buffer buffer, TransferOptions options) const {
+  using namespace leat::detail;
+  if (!state_->closing()) checkTransfer(buffer, options, true);
+  const auto body = [](FileRequest& r) {
+    const std::size_t n = writeBytes(r);
+    return WriteResult{n, std::move(r.buffers[0])};
+  };
+  FileDraft<WriteResult> draft(body, FileCall::write, state_);
+  draft->buffers.push_back(std::move(buffer));
+  draft->offset = options.offset;
+  draft->length = options.length;
+  draft->position = options.position;
+  return std::move(draft).with(options.signal);
+}
+
+inline Operation<WriteResult> FileHandle::write(std::string_view text, std::int64_t position,
+                                                FileOptions options) const {
+  TransferOptions whole;
+  whole.position = position;
+  whole.signal = options.signal;
+  return write(Buffer::from(text), whole);
+}
+
+inline Operation<WritevResult> FileHandle::writev(std::span<const Buffer> buffers,
+                                                  std::int64_t position,
+                                                  FileOptions options) const {
+  using namespace leat::detail;
+  const auto body = [](FileRequest& r) {
+    const std::size_t n = r.buffers.empty() ? 0 : transferVectors(r, false);
+    return WritevResult{n, std::move(r.buffers)};
+  };
+  FileDraft<WritevResult> draft(body, FileCall::write, state_);
+  draft->buffers.assign(buffers.begin(), buffers.end());
+  draft->position = position;
+  return std::move(draft).with(options.signal);
+}
+
+inline Operation<Buffer> FileHandle::readFile(FileOptions options) const {
+  using namespace leat::detail;
+  const auto body = [](FileRequest& r) { return readWhole(r, r.file.fd()); };
+  return FileDraft<Buffer>(body, FileCall::readFile, state_).with(options.signal);
+}
+
+inline Operation<std::string> FileHandle::readFile(std::string_view encoding,
+                                                   FileOptions options) const {
+  using namespace leat::detail;
+  checkEncoding(encoding);
+  const auto body = [](FileRequest& r) { return readWhole(r, r.file.fd()).toString(); };
+  return FileDraft<std::string>(body, FileCall::readFile, state_).with(options.signal);
+}
+
+inline Operation<void> FileHandle::writeFile(Buffer data, FileOptions options) const {
+  using namespace leat::detail;
+  const auto body = [](FileRequest& r) { writeWhole(r, r.file.fd(), r.buffers[0].view()); };
+  FileDraft<void> draft(body, FileCall::writeFile, state_);
+  draft->buffers.push_back(std::move(data));
+  return std::move(draft).with(options.signal);
+}
+
+inline Operation<Stats> FileHandle::stat(FileOptions options) const {
+  using namespace leat::detail;
+  const auto body = [](FileRequest& r) {
+    struct ::statx found;
+    r.check(statFd(r.file.fd(), found));
+    return Stats(found);
+  };
+  return FileDraft<Stats>(body, FileCall::fstat, state_).with(options.signal);
+}
+
+inline Operation<void> FileHandle::truncate(std::int64_t length, FileOptions options) const {
+  using namespace leat::detail;
+  const auto body = [](FileRequest& r) { r.check(sys::ftruncate(r.file.fd(), r.length)); };
+  FileDraft<void> draft(body, FileCall::ftruncate, state_);
+  draft->length = length < 0 ? 0 : length;
+  return std::move(draft).with(options.signal);
+}
+
+inline Operation<void> FileHandle::sync(FileOptions options) const {
+  using namespace leat::detail;
+  const auto body = [](FileRequest& r) { r.check(sys::fsync(r.file.fd())); };
+  return FileDraft<void>(body, FileCall::fsync, state_).with(options.signal);
+}
+
+inline Operation<void> FileHandle::datasync(FileOptions options) const {
+  using namespace leat::detail;
+  const auto body = [](FileRequest& r) { r.check(sys::fdatasync(r.file.fd())); };
+  return FileDraft<void>(body, FileCall::fdatasync, state_).with(options.signal);
+}
+
+inline Operation<void> FileHandle::chmod(unsigned mode, FileOptions options) const {
+  using namespace leat::detail;
+  const auto body = [](FileRequest& r) { r.check(sys::fchmod(r.file.fd(), r.mode)); };
+  FileDraft<void> draft(body, FileCall::fchmod, state_);
+  draft->mode = mode;
+  return std::move(draft).with(options.signal);
+}
+
+inline Operation<void> FileHandle::chown(unsigned uid, unsigned gid, FileOptions options) const {
+  using namespace leat::detail;
+  const auto body = [](FileRequest& r) { r.check(sys::fchown(r.file.fd(), r.uid, r.gid)); };
+  FileDraft<void> draft(body, FileCall::fchown, state_);
+  draft->uid = uid;
+  draft->gid = gid;
+  return std::move(draft).with(options.signal);
+}
+
+inline Operation<void> FileHandle::utimes(FileTime atime, FileTime mtime,
+                                          FileOptions options) const {
+  using namespace leat::detail;
+  const auto body = [](FileRequest& r) { r.check(sys::futimens(r.file.fd(), r.times)); };
+  FileDraft<void> draft(body, FileCall::futimes, state_);
+  draft->times[0] = atime.value();
+  draft->times[1] = mtime.value();
+  return std::move(draft).with(options.signal);
+}
+
+}  // namespace leat::inline LEAT_ABI::fs

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+// Whole files: opened, read, written, cut.
+#pragma once
+
+#include <leat/fs/file_handle.hpp>
+
+namespace leat::inline LEAT_ABI::detail {
+
+inline Buffer readPath(FileRequest& request) {
+  const sys::UniqueFd file = openFile(request.path, request.flags);
+  return readWhole(request, file.get());
+}
+
+inline void writePath(FileRequest& request) {
+  sys::UniqueFd file = openFile(request.path, request.flags, request.mode);
+  writeWhole(request, file.get(), request.buffers[0].view());
+  if (request.flag && !request.left())
+    if (const int error = sys::fsync(file.get())) throwFile(error, "fsync");
+  closeFile(file);
+}
+
+inline void truncatePath(FileRequest& request) {
+  sys::UniqueFd file = openFile(request.path, O_RDWR);
+  if (const int error = sys::ftruncate(file.get(), request.length)) throwFile(error, "ftruncate");
+  closeFile(file);
+}
+
+}  // namespace leat::inline LEAT_ABI::detail
+
+namespace leat::inline LEAT_ABI::fs {
+
+/// Opens a file. Node: `fs.promises.open`. The descriptor is not inherited by child processes.
+inline Operation<FileHandle> open(std::string_view path, Flags flags = O_RDONLY,
+                                  unsigned mode = 0666, FileOptions options = {}) {
+  using namespace leat::detail;
+  FileDraft<FileHandle> draft(openHandle, FileCall::open, path);
+  draft->flags = flags.value();
+  draft->mode = mode;
+  return std::move(draft).with(options.signal);
+}
+
+/// The bytes of a file. Of one without a size (in /proc, a pipe) up to its end.
+/// Throws: RangeError ERR_FS_FILE_TOO_LARGE over 2 GiB.
+inline Operation<Buffer> readFile(std::string_view path, ReadFileOptions options = {}) {
+  using namespace leat::detail;
+  FileDraft<Buffer> draft(readPath, FileCall::readFile, path);
+  draft->flags = options.flag.value();
+  return std::move(draft).with(options.signal);
+}
+
+/// The same as text, whose encoding is "utf8" or "utf-8". Node replaces what is no UTF-8; here the bytes
+/// stay as they are.
+inline Operation<std::string> readFile(std::string_view path, std::string_view encoding,
+                                       ReadFileOptions options = {}) {
+  using namespace leat::detail;
+  checkEncoding(encoding);
+  const auto body = [](FileRequest& r) { return readPath(r).toString(); };
+  FileDraft<std::string> draft(body, FileCall::readFile, path);
+  draft->flags = options.flag.value();
+  return std::move(draft).with(options.signal);
+}
+
+/// Writes a whole file, by default in the place of what was there.
+/// Cancel: what was written by then stays.
+inline Operation<void> writeFile(std::string_view path, Buffer data,
+                                 WriteFileOptions options = {}) {
+  using namespace leat::detail;
+  FileDraft<void> draft(writePath, FileCall::writeFile, path);
+  draft->flags = options.flag.value();
+  draft->mode = options.mode;
+  draft->flag = options.flush;
+  draft->buffers.push_back(std::move(data));
+  return std::move(draft).with(options.signal);
+}
+inline Operation<void> writeFile(std::string_view path, std::string_view data,
+                                 WriteFileOptions options = {}) {
+  return writeFile(path, Buffer::from(data), options);
+}
+
+/// Writes behind what is there, or makes the file.
+inline Operation<void> appendFile(std::string_view path, Buffer data,
+                                  AppendFileOptions options = {}) {
+  WriteFileOptions all;
+  all.flag = options.flag;
+  all.mode = options.mode;
+  all.flush = options.flush;
+  all.signal = options.signal;
+  return writeFile(path, std::move(data), all);
+}
+inline Operation<void> appendFile(std::string_view path, std::string_view data,
+                                  AppendFileOptions options = {}) {
+  return appendFile(path, Buffer::from(data), options);
+}
+
+/// Makes a file `length` bytes long: cuts it off, or fills it up with zeros.
+inline Operation<void> truncate(std::string_view path, std::int64_t length = 0,
+                                FileOptions options = {}) {
+  using namespace leat::detail;
+  FileDraft<void> draft(truncatePath, FileCall::truncate, path);
+  draft->length = length < 0 ? 0 : length;
+  return std::move(draft).with(options.signal);
+}
+
+}  // namespace leat::inline LEAT_ABI::fs

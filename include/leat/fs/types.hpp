@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: MIT
+// What the functions of fs take besides paths: open flags as Node spells them, times, options.
+#pragma once
+
+#include <leat/core/abort.hpp>
+
+#include <fcntl.h>
+
+#include <cstdint>
+#include <string_view>
+
+namespace leat::inline LEAT_ABI {
+
+namespace detail {
+
+/// A text as Node shows it in messages: in quotes, what cannot be printed escaped, at most 128 long.
+class Inspected {
+ public:
+  explicit Inspected(std::string_view text) noexcept;
+  operator std::string_view() const noexcept { return {text_, size_}; }
+
+ private:
+  static constexpr std::size_t limit = 128;
+  void put(char c) noexcept {
+    if (size_ < limit) {
+      text_[size_++] = c;
+    } else {
+      cut_ = true;
+    }
+  }
+  void putEscaped(char c, char quote) noexcept;
+
+  char text_[limit + 3];
+  std::size_t size_ = 0;
+  bool cut_ = false;
+};
+
+inline Inspected::Inspected(std::string_view text) noexcept {
+  const auto holds = [text](char c) { return text.find(c) != std::string_view::npos; };
+  const char quote = !holds('\'') ? '\'' : !holds('"') ? '"' : !holds('`') ? '`' : '\'';
+  put(quote);
+  for (const char c : text) putEscaped(c, quote);
+  put(quote);
+  if (cut_)
+    for (int i = 0; i < 3; ++i) text_[size_++] = '.';
+}
+
+inline void Inspected::putEscaped(char c, char quote) noexcept {
+  constexpr std::string_view plain = "btnvfr";  // \b is 8, \t is 9, ...
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  const auto byte = static_cast<unsigned char>(c);
+  if (byte >= 32 && byte != 127) {
+    if (c == quote || c == '\\') put('\\');
+    return put(c);
+  }
+  put('\\');
+  if (byte >= 8 && byte <= 13 && byte != 11) return put(plain[byte - 8]);
+  if (byte == 11) return put('v');
+  put('x');
+  put(digits[byte >> 4]);
+  put(digits[byte & 15]);
+}
+
+}  // namespace detail
+
+namespace fs {
+
+/// How to open a file: "r", "r+", "rs+", "w", "wx", "w+", "wx+", "a", "ax", "a+", "ax+" and their
+/// like, or the system's O_RDONLY | ... themselves.
+/// Throws: TypeError ERR_INVALID_ARG_VALUE when the text is none of Node's.
+class Flags {
+ public:
+  template <class Text>
+    requires std::is_convertible_v<const Text&, std::string_view>
+  Flags(const Text& text) : value_(parse(text)) {}
+  constexpr Flags(int value) noexcept : value_(value) {}
+  constexpr int value() const noexcept { return value_; }
+
+ private:
+  static int parse(std::string_view text);
+  int value_;
+};
+
+/// A moment for `utimes`: seconds since 1970, as in Node, or any std::chrono::time_point of the system
+/// clock.
+class FileTime {
+ public:
+  template <class Number>
+    requires std::is_arithmetic_v<Number>
+  constexpr FileTime(Number seconds) noexcept {
+    seconds_ = static_cast<std::int64_t>(seconds);
+    nanoseconds_ = std::int64_t((static_cast<double>(seconds) - double(seconds_)) * 1e9);
+    normalize();
+  }
+  template <class TimePoint>
+    requires requires(const TimePoint& t) { t.time_since_epoch().count(); }
+  constexpr FileTime(const TimePoint& time) noexcept {
+    using Period = typename TimePoint::duration::period;
+    const std::int64_t count = time.time_since_epoch().count();
+    seconds_ = count / Period::den * Period::num;
+    nanoseconds_ = count % Period::den * (1'000'000'000 / Period::den) * Period::num;
+    normalize();
+  }
+  static constexpr FileTime fromNs(std::int64_t ns) noexcept {
+    FileTime time(0);
+    time.seconds_ = ns / 1'000'000'000;
+    time.nanoseconds_ = ns % 1'000'000'000;
+    time.normalize();
+    return time;
+  }
+  timespec value() const noexcept {
+    return {static_cast<time_t>(seconds_), static_cast<long>(nanoseconds_)};
+  }
+
+ private:
+  constexpr void normalize() noexcept {
+    seconds_ += nanoseconds_ / 1'000'000'000;
+    nanoseconds_ %= 1'000'000'000;
+    if (nanoseconds_ >= 0) return;
+    nanoseconds_ += 1'000'000'000;
+    --seconds_;
+  }
+  std::int64_t seconds_ = 0;
+  std::int64_t nanoseconds_ = 0;
+};
+
+/// Node: `fs.constants`; those of the system (O_RDONLY, R_OK, S_IFMT, ...) are its macros.
+inline constexpr int COPYFILE_EXCL = 1;
+inline constexpr int COPYFILE_FICLONE = 2;
+inline constexpr int COPYFILE_FICLONE_FORCE = 4;
+
+/// The file's own position, in the place of a number of bytes.
+inline constexpr std::int64_t currentPosition = -1;
+/// As many bytes as the buffer has behind the offset.
+inline constexpr std::int64_t wholeLength = -1;
+
+/// Options of what has no others.
+struct FileOptions {
+  /// Aborts the operation, besides the ambient signal.
+  SignalRef signal{};
+};
+struct ReadFileOptions {
+  Flags flag = O_RDONLY;
+  SignalRef signal{};
+};
+struct WriteFileOptions {
+  Flags flag = O_WRONLY | O_CREAT | O_TRUNC;
+  unsigned mode = 0666;
+  /// Has the data on the disk before it ends.
+  bool flush = false;
+  SignalRef signal{};
+};
+struct AppendFileOptions {
+  Flags flag = O_WRONLY | O_CREAT | O_APPEND;
+  unsigned mode = 0666;
+  bool flush = false;
+  SignalRef signal{};
+};
+/// Of `FileHandle::read` and `write`.
+struct TransferOptions {
+  std::int64_t offset = 0;
+  std::int64_t length = wholeLength;
+  std::int64_t position = currentPosition;
+  SignalRef signal{};
+};
+struct MkdirOptions {
+  bool recursive = false;
+  unsigned mode = 0777;
+  SignalRef signal{};
+};
+struct RmOptions {
+  bool recursive = false;
+  /// What is not there is no error.
+  bool force = false;
+  /// Of EBUSY, EMFILE, ENFILE, ENOTEMPTY and EPERM, when recursive.
+  unsigned maxRetries = 0;
+  /// Milliseconds before the first retry; the second waits twice as long, and so on.
+  unsigned retryDelay = 100;
+  SignalRef signal{};
+};
+struct ReaddirOptions {
+  bool recursive = false;
+  SignalRef signal{};
+};
+struct OpendirOptions {
+  /// Entries that are fetched at once.
+  unsigned bufferSize = 32;
+  bool recursive = false;
+  SignalRef signal{};
+};
+struct CpOptions {
+  bool recursive = false;
+  bool force = true;
+  bool errorOnExist = false;
+  bool dereference = false;
+  bool preserveTimestamps = false;
+  bool verbatimSymlinks = false;
+  /// COPYFILE_ bits for each file.
+  int mode = 0;
+  SignalRef signal{};
+};
+
+inline int Flags::parse(std::string_view text) {
+  struct Known {
+    std::string_view name;
+    int flags;
+  };
+  constexpr int create = O_CREAT | O_TRUNC;
+  constexpr int append = O_CREAT | O_APPEND;
+  static constexpr Known known[] = {
+      {"r", O_RDONLY},
+      {"rs", O_RDONLY | O_SYNC},
+      {"sr", O_RDONLY | O_SYNC},
+      {"r+", O_RDWR},
+      {"rs+", O_RDWR | O_SYNC},
+      {"sr+", O_RDWR | O_SYNC},
+      {"w", create | O_WRONLY},
+      {"wx", create | O_WRONLY | O_EXCL},
+      {"xw", create | O_WRONLY | O_EXCL},
+      {"w+", create | O_RDWR},
+      {"wx+", create | O_RDWR | O_EXCL},
+      {"xw+", create | O_RDWR | O_EXCL},
+      {"a", append | O_WRONLY},
+      {"ax", append | O_WRONLY | O_EXCL},
+      {"xa", append | O_WRONLY | O_EXCL},
+      {"as", append | O_WRONLY | O_SYNC},
+      {"sa", append | O_WRONLY | O_SYNC},
+      {"a+", append | O_RDWR},
+      {"ax+", append | O_RDWR | O_EXCL},
+      {"xa+", append | O_RDWR | O_EXCL},
+      {"as+", append | O_RDWR | O_SYNC},
+      {"sa+", append | O_RDWR | O_SYNC},
+  };
+  for (const Known& one : known)
+    if (one.name == text) return one.flags;
+  using leat::detail::Inspected;
+  using leat::detail::SharedText;
+  throw TypeError(SharedText{"The argument 'flags' is invalid. Received ", Inspected(text)}.view());
+}
+
+}  // namespace fs
+}  // namespace leat::inline LEAT_ABI

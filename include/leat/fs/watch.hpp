@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: MIT
+// watch: what changes in a file or a folder, told by inotify. The loop waits for the descriptor; what may
+// touch the disk (adding folders, looking into them) is done on the blocking pool.
+#pragma once
+
+#include <leat/core/as_result.hpp>
+#include <leat/core/task.hpp>
+#include <leat/fs/detail/worker.hpp>
+#include <leat/fs/operation.hpp>
+#include <leat/loop/wait_fd.hpp>
+
+#include <deque>
+#include <optional>
+#include <unordered_map>
+
+namespace leat::inline LEAT_ABI::fs {
+
+struct WatchOptions {
+  /// Whether waiting for changes holds the loop.
+  bool persistent = true;
+  /// Folders below too, also those that are made later.
+  bool recursive = false;
+  /// Ends the watch: `next()` throws AbortError.
+  SignalRef signal{};
+};
+
+/// Node: { eventType, filename }.
+struct WatchEvent {
+  /// "rename" when a name appeared or went, "change" when a file did.
+  std::string_view eventType;
+  /// From the folder that is watched; of a file its name. Empty when the system lost events: look again.
+  std::string filename;
+};
+
+}  // namespace leat::inline LEAT_ABI::fs
+
+namespace leat::inline LEAT_ABI::detail {
+
+/// Counted by the handles and by what is on its way to the pool. The folders are the worker's that has
+/// `workMutex_`; the events are guarded for moments.
+class WatchState final : public ClosingJob {
+ public:
+  WatchState(std::string path, bool recursive) : root_(std::move(path)), recursive_(recursive) {}
+
+  // On a worker. Throw: SystemError.
+  void start(const FileRequest& request);
+  void collect(const FileRequest& request);
+  // On the loop's thread.
+  std::optional<fs::WatchEvent> pop();
+  int fd() const noexcept { return fd_; }
+
+  AbortController closer;
+  bool closed = false;
+  bool persistent = true;
+  // The signal of the options; keeps `closer` told.
+  Ref<AbortState> signal;
+
+ private:
+  static constexpr std::uint32_t mask = IN_ATTRIB | IN_CREATE | IN_MODIFY | IN_DELETE |
+                                        IN_DELETE_SELF | IN_MOVE_SELF | IN_MOVED_FROM | IN_MOVED_TO;
+  bool isOpen() const noexcept override { return fd_ >= 0; }
+  void shut() noexcept override {
+    const int fd = std::exchange(fd_, -1);
+    if (fd >= 0) (void)sys::close(fd);
+  }
+  void push(std::string_view type, std::string name) {
+    const sys::MutexLock lock(listMutex_);
+    events_.push_back(fs::WatchEvent{type, std::move(name)});
+  }
+  std::string pathOf(const std::string& prefix) const {
+    return prefix.empty() ? root_ : root_ + '/' + prefix.substr(0, prefix.size() - 1);
+  }
+  int add(const std::string& prefix);
+  /// Whether it is there. Folders come and go, and may belong to others: that is no error.
+  static bool checkFolder(const FileRequest& request, int error) {
+    if (error == -ENOENT || error == -ENOTDIR || error == -EACCES) return false;
+    request.check(error);
+    return true;
+  }
+  void addTree(const FileRequest& request, std::string prefix, bool tell);
+  void forget(const std::string& prefix);
+  void take(const FileRequest& request, const inotify_event& event);
+
+  const std::string root_;
+  const bool recursive_;
+  int fd_ = -1;
+  sys::Mutex workMutex_;
+  std::unordered_map<int, std::string> folders_;  // by watch: the prefix of the names in it
+  sys::Mutex listMutex_;
+  std::deque<fs::WatchEvent> events_;
+};
+
+inline std::optional<fs::WatchEvent> WatchState::pop() {
+  const sys::MutexLock lock(listMutex_);
+  if (events_.empty()) return std::nullopt;
+  std::optional<fs::WatchEvent> first(std::move(events_.front()));
+  events_.pop_front();
+  return first;
+}
+
+inline int WatchState::add(const std::string& prefix) {
+  const int watch = sys::inotify_add_watch(fd_, pathOf(prefix).c_str(), mask);
+  if (watch < 0) return watch;
+  folders_[watch] = prefix;
+  return 0;
+}
+
+inline void WatchState::start(const FileRequest& request) {
+  const sys::MutexLock lock(workMutex_);
+  fd_ = static_cast<int>(request.check(sys::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)));
+  request.check(add(""));
+  if (!recursive_) return;
+  struct ::statx found;
+  request.check(statPath(root_, true, found));
+  if (S_ISDIR(found.stx_mode)) addTree(request, "", false);
+}
+
+/// Watches the folders below one that is watched. `tell`: what is in them came before the watch did, and
+/// is told now; the watch may tell of some of it again.
+inline void WatchState::addTree(const FileRequest& request, std::string prefix, bool tell) {
+  std::vector<std::string> todo;
+  todo.push_back(std::move(prefix));
+  while (!todo.empty() && !request.left()) {
+    const std::string folder = std::move(todo.back());
+    todo.pop_back();
+    std::vector<FolderEntry> entries;
+    (void)checkFolder(request, listFolder(pathOf(folder), entries));
+    for (const FolderEntry& entry : entries) {
+      if (tell) push("rename", folder + entry.name);
+      if (!S_ISDIR(entry.mode)) continue;
+      std::string inner = folder + entry.name + '/';
+      if (checkFolder(request, add(inner))) todo.push_back(std::move(inner));
+    }
+  }
+}
+
+/// A folder was moved away: it and those below are not watched any more.
+inline void WatchState::forget(const std::string& prefix) {
+  for (auto at = folders_.begin(); at != folders_.end();) {
+    if (at->second.starts_with(prefix)) {
+      (void)sys::inotify_rm_watch(fd_, at->first);
+      at = folders_.erase(at);
+    } else {
+      ++at;
+    }
+  }
+}
+
+inline void WatchState::take(const FileRequest& request, const inotify_event& event) {
+  if ((event.mask & IN_Q_OVERFLOW) != 0) return push("rename", std::string());
+  const auto folder = folders_.find(event.wd);
+  if (folder == folders_.end()) return;
+  if ((event.mask & IN_IGNORED) != 0) {
+    folders_.erase(folder);
+    return;
+  }
+  const std::string prefix = folder->second;
+  // Of folders below, what happens to themselves is told by the folder around them.
+  if (event.len == 0 && !prefix.empty()) return;
+  std::string name = event.len == 0 ? std::string(nameOf(root_)) : prefix + event.name;
+  const bool changed =
+      (event.mask & ~static_cast<std::uint32_t>(IN_ATTRIB | IN_MODIFY | IN_ISDIR)) == 0;
+  push(changed ? "change" : "rename", name);
+  if (!recursive_ || (event.mask & IN_ISDIR) == 0 || event.len == 0) return;
+  name += '/';
+  if ((event.mask & IN_MOVED_FROM) != 0) forget(name);
+  if ((event.mask & (IN_CREATE | IN_MOVED_TO)) == 0) return;
+  if (checkFolder(request, add(name))) addTree(request, name, true);
+}
+
+/// Takes what the kernel has. Two that wait for the same watch may both come here.
+inline void WatchState::collect(const FileRequest& request) {
+  const sys::MutexLock lock(workMutex_);
+  if (fd_ < 0) return;
+  alignas(inotify_event) char bytes[8192];
+  const ssize_t size = sys::read(fd_, bytes, sizeof bytes);
+  if (size == -EAGAIN) return;
+  request.check(size);
+  for (ssize_t at = 0; at < size;) {
+    const auto& event = *reinterpret_cast<const inotify_event*>(bytes + at);
+    at += static_cast<ssize_t>(sizeof event + event.len);
+    take(request, event);
+  }
+}
+
+}  // namespace leat::inline LEAT_ABI::detail
+
+namespace leat::inline LEAT_ABI::fs {
+
+/// A watch that has begun: `while (auto event = co_await watcher.next())`. Copies are handles to the
+/// same; the last one ends it.
+class Watcher {
+ public:
+  /// The next change; nothing after `close()`. Changes that come while nobody waits are kept.
+  /// Cancel: AbortError; no event is lost, and by the ambient signal the watch does not end.
+  /// Throws: SystemError, also ENOSPC when a new folder needs more watches than the system allows.
+  Task<std::optional<WatchEvent>> next() const { return nextOf(state_); }
+  /// Ends the watch, and who waits in `next()` gets nothing.
+  void close() const {
+    if (std::exchange(state_->closed, true)) return;
+    state_->closer.abort();
+  }
+
+  /// Internal.
+  explicit Watcher(leat::detail::Ref<leat::detail::WatchState> state) noexcept
+      : state_(std::move(state)) {}
+
+ private:
+  using State = leat::detail::WatchState;
+  static Task<std::optional<WatchEvent>> nextOf(leat::detail::Ref<State> state);
+  static Operation<void> collect(const leat::detail::Ref<State>& state) {
+    using namespace leat::detail;
+    const auto body = [](FileRequest& r) { static_cast<State&>(*r.object).collect(r); };
+    FileDraft<void> draft(body, FileCall::watch);
+    draft->object = state;
+    return std::move(draft).with(state->closer);
+  }
+
+  leat::detail::Ref<State> state_;
+};
+
+inline Task<std::optional<WatchEvent>> Watcher::nextOf(leat::detail::Ref<State> state) {
+  for (;;) {
+    if (state->signal && leat::detail::isAborted(*state->signal))
+      throw AbortError(state->signal->reason);
+    if (state->closed) co_return std::nullopt;
+    std::optional<WatchEvent> event = state->pop();
+    if (event) co_return event;
+    WaitFdOptions options;
+    options.signal = state->closer;
+    options.ref = state->persistent;
+    Result<Ready> ready = co_await asResult(wait(state->fd(), Ready::Readable, options));
+    if (!ready && !state->closer.signal().aborted()) ready.value();
+    if (!ready) continue;
+    Result<void> collected = co_await asResult(collect(state));
+    if (!collected && !state->closer.signal().aborted()) collected.value();
+  }
+}
+
+/// Watches a file, or the names in a folder and their files. What happens after this has gone on is told.
+///
+/// Node: `fs.promises.watch`, which begins with its first `next()`; recursive it looks at each file by
+/// itself, here it is inotify as well.
+/// Throws: SystemError ("ENOENT: no such file or directory, watch 'x'").
+inline Operation<Watcher> watch(std::string_view path, WatchOptions options = {}) {
+  using namespace leat::detail;
+  const auto body = [](FileRequest& r) {
+    auto& state = static_cast<WatchState&>(*r.object);
+    state.start(r);
+    return Watcher(Ref<WatchState>(&state));
+  };
+  FileDraft<Watcher> draft(body, FileCall::watch, path);
+  if (path.empty()) draft->paths = 0;  // Node leaves it out of the message
+  auto state = makeRef<WatchState>(draft->path, options.recursive);
+  state->persistent = options.persistent;
+  if (options.signal.state() != nullptr) {
+    state->signal = Ref<AbortState>(options.signal.state());
+    (void)followSignal(*state->signal, *state->closer.signal().state());
+  }
+  draft->object = std::move(state);
+  return std::move(draft).with(options.signal);
+}
+
+}  // namespace leat::inline LEAT_ABI::fs

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+// The system calls of files and folders, through the seam.
+#pragma once
+
+#include <leat/sys/calls.hpp>
+
+#include <dirent.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace leat::inline LEAT_ABI::sys {
+
+static_assert(sizeof(off_t) == 8, "leat needs file offsets of 64 bits: -D_FILE_OFFSET_BITS=64");
+
+// ---- bytes at a place ----
+
+inline ssize_t pread(int fd, void* data, size_t size, off_t offset) noexcept {
+  ssize_t n;
+  do n = fails(Call::pread) ? -1 : ::pread(fd, data, size, offset);
+  while (interrupted(n));
+  return outcome(n);
+}
+inline ssize_t pwrite(int fd, const void* data, size_t size, off_t offset) noexcept {
+  ssize_t n;
+  do n = fails(Call::pwrite) ? -1 : ::pwrite(fd, data, size, offset);
+  while (interrupted(n));
+  return outcome(n);
+}
+inline ssize_t preadv(int fd, const iovec* vectors, int count, off_t offset) noexcept {
+  ssize_t n;
+  do n = fails(Call::preadv) ? -1 : ::preadv(fd, vectors, count, offset);
+  while (interrupted(n));
+  return outcome(n);
+}
+inline ssize_t pwritev(int fd, const iovec* vectors, int count, off_t offset) noexcept {
+  ssize_t n;
+  do n = fails(Call::pwritev) ? -1 : ::pwritev(fd, vectors, count, offset);
+  while (interrupted(n));
+  return outcome(n);
+}
+/// Between the current positions of both.
+inline ssize_t copy_file_range(int from, int to, size_t size) noexcept {
+  ssize_t n;
+  do n = fails(Call::copy_file_range) ? -1 : ::copy_file_range(from, nullptr, to, nullptr, size, 0);
+  while (interrupted(n));
+  return outcome(n);
+}
+inline int ftruncate(int fd, off_t size) noexcept {
+  int r;
+  do r = fails(Call::ftruncate) ? -1 : ::ftruncate(fd, size);
+  while (interrupted(r));
+  return outcome(r);
+}
+inline int fsync(int fd) noexcept {
+  int r;
+  do r = fails(Call::fsync) ? -1 : ::fsync(fd);
+  while (interrupted(r));
+  return outcome(r);
+}
+inline int fdatasync(int fd) noexcept {
+  int r;
+  do r = fails(Call::fdatasync) ? -1 : ::fdatasync(fd);
+  while (interrupted(r));
+  return outcome(r);
+}
+
+// ---- what is known of a file ----
+
+/// The whole of it. With an empty path and AT_EMPTY_PATH that of `folder`, a descriptor.
+inline int statx(int folder, const char* path, int flags, struct ::statx& found) noexcept {
+  constexpr unsigned wanted = STATX_BASIC_STATS | STATX_BTIME;
+  return outcome(fails(Call::statx) ? -1 : ::statx(folder, path, flags, wanted, &found));
+}
+inline int statfs(const char* path, struct ::statfs& found) noexcept {
+  int r;
+  do r = fails(Call::statfs) ? -1 : ::statfs(path, &found);
+  while (interrupted(r));
+  return outcome(r);
+}
+inline int access(const char* path, int mode) noexcept {
+  return outcome(fails(Call::access) ? -1 : ::access(path, mode));
+}
+inline int fchmodat(const char* path, unsigned mode) noexcept {
+  return outcome(fails(Call::fchmodat) ? -1 : ::fchmodat(AT_FDCWD, path, mode, 0));
+}
+inline int fchmod(int fd, unsigned mode) noexcept {
+  return outcome(fails(Call::fchmod) ? -1 : ::fchmod(fd, mode));
+}
+inline int fchownat(const char* path, uid_t uid, gid_t gid, int flags) noexcept {
+  return outcome(fails(Call::fchownat) ? -1 : ::fchownat(AT_FDCWD, path, uid, gid, flags));
+}
+inline int fchown(int fd, uid_t uid, gid_t gid) noexcept {
+  return outcome(fails(Call::fchown) ? -1 : ::fchown(fd, uid, gid));
+}
+inline int utimensat(const char* path, const timespec (&times)[2], int flags) noexcept {
+  return outcome(fails(Call::utimensat) ? -1 : ::utimensat(AT_FDCWD, path, times, flags));
+}
+inline int futimens(int fd, const timespec (&times)[2]) noexcept {
+  return outcome(fails(Call::futimens) ? -1 : ::futimens(fd, times));
+}
+
+// ---- names ----
+
+inline int mkdir(const char* path, unsigned mode) noexcept {
+  return outcome(fails(Call::mkdir) ? -1 : ::mkdir(path, mode));
+}
+/// Replaces the six X at the end of `pattern`.
+inline int mkdtemp(char* pattern) noexcept {
+  return outcome(fails(Call::mkdtemp) || ::mkdtemp(pattern) == nullptr ? -1 : 0);
+}
+inline int rmdir(const char* path) noexcept {
+  return outcome(fails(Call::rmdir) ? -1 : ::rmdir(path));
+}
+inline int rename(const char* from, const char* to) noexcept {
+  return outcome(fails(Call::rename) ? -1 : ::rename(from, to));
+}
+inline int symlink(const char* target, const char* path) noexcept {
+  return outcome(fails(Call::symlink) ? -1 : ::symlink(target, path));
+}
+inline ssize_t readlink(const char* path, char* target, size_t size) noexcept {
+  return outcome(fails(Call::readlink) ? -1 : ::readlink(path, target, size));
+}
+inline int link(const char* from, const char* to) noexcept {
+  return outcome(fails(Call::link) ? -1 : ::link(from, to));
+}
+/// `found` is for the caller to free().
+inline int realpath(const char* path, char*& found) noexcept {
+  found = fails(Call::realpath) ? nullptr : ::realpath(path, nullptr);
+  return found == nullptr ? -errno : 0;
+}
+
+// ---- folders ----
+
+inline int opendir(const char* path, DIR*& stream) noexcept {
+  stream = fails(Call::opendir) ? nullptr : ::opendir(path);
+  return stream == nullptr ? -errno : 0;
+}
+/// 1 and an entry, which is good until the next call; 0 at the end.
+inline int readdir(DIR* stream, const dirent*& entry) noexcept {
+  entry = nullptr;
+  if (fails(Call::readdir)) return -errno;
+  errno = 0;
+  entry = ::readdir(stream);
+  return entry != nullptr ? 1 : -errno;
+}
+/// Never made twice, as `close`.
+inline int closedir(DIR* stream) noexcept {
+  const int r = ::closedir(stream);
+  return outcome(fails(Call::closedir) ? -1 : r);
+}
+
+// ---- changes, and waiting for them ----
+
+/// Not asked of the hook: it cannot fail.
+inline void sleepNs(std::int64_t ns) noexcept {
+  timespec rest{static_cast<time_t>(ns / 1'000'000'000), static_cast<long>(ns % 1'000'000'000)};
+  while (::nanosleep(&rest, &rest) != 0 && errno == EINTR) {
+  }
+}
+
+inline int inotify_init1(int flags) noexcept {
+  return outcome(fails(Call::inotify_init1) ? -1 : ::inotify_init1(flags));
+}
+inline int inotify_add_watch(int fd, const char* path, std::uint32_t mask) noexcept {
+  return outcome(fails(Call::inotify_add_watch) ? -1 : ::inotify_add_watch(fd, path, mask));
+}
+inline int inotify_rm_watch(int fd, int watch) noexcept {
+  return outcome(fails(Call::inotify_rm_watch) ? -1 : ::inotify_rm_watch(fd, watch));
+}
+
+}  // namespace leat::inline LEAT_ABI::sys

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+// A folder of its own for each test of files, which ends with it, and what such tests look at.
+
+#include <leat/core/as_result.hpp>
+#include <leat/core/with_context.hpp>
+#include <leat/fs.hpp>
+#include <leat/loop/abort_timeout.hpp>
+#include <leat/loop/run.hpp>
+#include <leat/loop/sleep.hpp>
+#include <leat/testing/fuse.hpp>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include <leat_test.hpp>
+
+namespace leat_test {
+
+/// Temporary, and the working folder while it lives, so that paths in messages are short. What is open at
+/// the end and was not at the beginning is a failure.
+class TempFolder {
+ public:
+  TempFolder() : before_(std::filesystem::current_path()), open_(openFiles()) {
+    std::string pattern = (std::filesystem::temp_directory_path() / "leat-fs-XXXXXX").string();
+    REQUIRE(::mkdtemp(pattern.data()) != nullptr);
+    path_ = pattern;
+    std::filesystem::current_path(path_);
+  }
+  TempFolder(const TempFolder&) = delete;
+  TempFolder& operator=(const TempFolder&) = delete;
+  ~TempFolder() {
+    checkClosed();
+    std::filesystem::current_path(before_);
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+
+  const std::string& path() const { return path_; }
+  /// Closing goes on in the background for a moment.
+  void checkClosed() const {
+    for (int i = 0; i < 4000 && openFiles() != open_; ++i) ::usleep(500);
+    CHECK(openFiles() == open_);
+  }
+  /// The same while the loop goes on.
+  leat::Task<> awaitClosed() const {
+    for (int i = 0; i < 2000 && openFiles() != open_; ++i) co_await leat::sleep(1);
+    CHECK(openFiles() == open_);
+  }
+  static long openFiles() {
+    long count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+      std::error_code gone;
+      const std::string target = std::filesystem::read_symlink(entry.path(), gone).string();
+      // The loops of the process come and go on their own.
+      if (!gone && target.find("anon_inode:[") == std::string::npos) ++count;
+    }
+    return count;
+  }
+
+ private:
+  std::filesystem::path before_;
+  std::string path_;
+  long open_;
+};
+
+inline void put(const std::string& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
+inline std::string get(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return std::string(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+}
+
+/// The message of what an operation threw.
+template <class R>
+std::string messageOf(R& result) {
+  if (result.ok()) return "no error";
+  try {
+    std::rethrow_exception(result.error());
+  } catch (const leat::Error& error) {
+    return std::string(error.message());
+  } catch (const std::exception& error) {
+    return std::string("not of the library: ") + error.what();
+  }
+}
+template <class R>
+std::string codeOf(R& result) {
+  if (result.ok()) return "no error";
+  try {
+    std::rethrow_exception(result.error());
+  } catch (const leat::Error& error) {
+    return std::string(error.code());
+  }
+}
+
+/// The message of what making an operation throws.
+template <class F>
+std::string thrownBy(F&& make) {
+  try {
+    (void)make();
+  } catch (const leat::Error& error) {
+    return std::string(error.code()) + ": " + std::string(error.message());
+  }
+  return "nothing";
+}
+
+/// While it lives, each `call` that a worker makes stops there until `open()`.
+class Gate {
+ public:
+  explicit Gate(leat::sys::Call call) {
+    opened.store(0);
+    inside.store(0);
+    entered.store(0);
+    which.store(static_cast<int>(call));
+    home.store(::pthread_self());
+    before_ = leat::sys::fault.exchange(&hook);
+  }
+  Gate(const Gate&) = delete;
+  Gate& operator=(const Gate&) = delete;
+  ~Gate() {
+    open();
+    while (inside.load() != 0) ::usleep(100);
+    leat::sys::fault.store(before_);
+  }
+  void open() { opened.store(1); }
+  leat::Task<> reached() const {
+    do co_await leat::sleep(1);
+    while (entered.load() == 0);
+  }
+
+ private:
+  static int hook(leat::sys::Call call) noexcept {
+    if (static_cast<int>(call) != which.load() || ::pthread_self() == home.load()) return 0;
+    inside.fetchAdd(1);
+    entered.fetchAdd(1);
+    while (opened.load() == 0) ::usleep(100);
+    inside.fetchSub(1);
+    return 0;
+  }
+  static inline leat::detail::Atomic<int> opened{0}, inside{0}, entered{0}, which{0};
+  static inline leat::detail::Atomic<pthread_t> home{0};
+  leat::sys::FaultHook before_;
+};
+
+}  // namespace leat_test

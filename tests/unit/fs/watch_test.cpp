@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+#include "fs_rig.hpp"
+
+#include <leat/loop/with_timeout.hpp>
+
+#include <set>
+
+namespace fs = leat::fs;
+namespace stdfs = std::filesystem;
+using leat::AbortController;
+using leat::asResult;
+using leat::Promise;
+using leat::run;
+using leat::Task;
+using leat_test::codeOf;
+using leat_test::messageOf;
+using leat_test::put;
+using leat_test::TempFolder;
+
+namespace {
+
+/// Takes events until `wanted` ("rename f") came; false when it does not come.
+Task<bool> seen(fs::Watcher watcher, std::string wanted) {
+  for (;;) {
+    auto event = co_await asResult(leat::withTimeout(10'000, watcher.next()));
+    if (!event.ok() || !event.value()) co_return false;
+    const fs::WatchEvent& e = *event.value();
+    if (std::string(e.eventType) + " " + e.filename == wanted) co_return true;
+  }
+}
+
+}  // namespace
+
+TEST_CASE("what happens in a folder is told, also what came while nobody waited") {
+  const TempFolder folder;
+  stdfs::create_directory("d");
+  const auto main = [&]() -> Task<> {
+    {
+      auto watcher = co_await fs::watch("d");
+      put("d/f", "");
+      stdfs::rename("d/f", "d/g");
+      const bool made = co_await seen(watcher, "rename f");
+      CHECK(made);
+      const bool moved = co_await seen(watcher, "rename g");
+      CHECK(moved);
+      Promise<bool> waiting = seen(watcher, "change g");
+      co_await leat::sleep(10);
+      put("d/g", "more");
+      const bool changed = co_await waiting;
+      CHECK(changed);
+      stdfs::remove("d/g");
+      const bool removed = co_await seen(watcher, "rename g");
+      CHECK(removed);
+    }
+    co_await folder.awaitClosed();
+  };
+  CHECK(run(main) == 0);
+}
+
+TEST_CASE("a file is watched by its name") {
+  const TempFolder folder;
+  stdfs::create_directory("d");
+  put("d/f", "");
+  const auto main = []() -> Task<> {
+    auto watcher = co_await fs::watch("d/f");
+    put("d/f", "text");
+    const bool changed = co_await seen(watcher, "change f");
+    CHECK(changed);
+    stdfs::remove("d/f");
+    const bool removed = co_await seen(watcher, "rename f");
+    CHECK(removed);
+    auto missing = co_await asResult(fs::watch("d/f"));
+    CHECK(messageOf(missing) == "ENOENT: no such file or directory, watch 'd/f'");
+  };
+  CHECK(run(main) == 0);
+}
+
+TEST_CASE(
+    "a recursive watch sees folders that were there, that are new, and not those moved away") {
+  const TempFolder folder;
+  stdfs::create_directories("d/old/deep");
+  const auto main = []() -> Task<> {
+    auto watcher = co_await fs::watch("d", {.recursive = true});
+    put("d/old/deep/f", "x");
+    const bool deep = co_await seen(watcher, "rename old/deep/f");
+    CHECK(deep);
+    stdfs::create_directories("d/new/inner");
+    put("d/new/inner/g", "x");
+    const bool told = co_await seen(watcher, "rename new/inner/g");
+    CHECK(told);
+    put("d/new/inner/h", "x");
+    const bool later = co_await seen(watcher, "rename new/inner/h");
+    CHECK(later);
+    stdfs::rename("d/old", "away");
+    const bool moved = co_await seen(watcher, "rename old");
+    CHECK(moved);
+    put("away/deep/unseen", "x");
+    put("d/last", "x");
+    std::set<std::string> names;
+    while (names.count("last") == 0) {
+      const auto event = co_await watcher.next();
+      names.insert(event->filename);
+    }
+    CHECK(names.count("old/deep/unseen") == 0);
+  };
+  CHECK(run(main) == 0);
+}
+
+TEST_CASE("a watch ends by close, by its signal, and not by the signal of a wait") {
+  const TempFolder folder;
+  stdfs::create_directory("d");
+  const auto main = [&]() -> Task<> {
+    {
+      auto watcher = co_await fs::watch("d");
+      auto late =
+          co_await asResult(leat::withSignal(leat::AbortSignal::timeout(10), watcher.next()));
+      CHECK(codeOf(late) == "ABORT_ERR");
+      put("d/f", "");
+      const bool goesOn = co_await seen(watcher, "rename f");
+      CHECK(goesOn);
+      const auto toTheEnd = [](fs::Watcher w) -> Promise<int> {
+        int events = 0;
+        while (auto event = co_await w.next()) ++events;
+        co_return events;
+      };
+      Promise<int> waiting = toTheEnd(watcher);
+      co_await leat::sleep(5);
+      watcher.close();
+      (void)co_await waiting;
+      const auto behind = co_await watcher.next();
+      CHECK_FALSE(behind);
+      AbortController controller;
+      auto other = co_await fs::watch("d", {.signal = controller});
+      Promise<std::optional<fs::WatchEvent>> next = other.next();
+      co_await leat::sleep(5);
+      controller.abort(leat::Error("the user left"));
+      auto aborted = co_await asResult(next);
+      CHECK(codeOf(aborted) == "ABORT_ERR");
+      auto again = co_await asResult(other.next());
+      CHECK(codeOf(again) == "ABORT_ERR");
+    }
+    co_await folder.awaitClosed();
+  };
+  CHECK(run(main) == 0);
+}
+
+TEST_CASE("a watch that is not persistent does not hold the loop") {
+  const TempFolder folder;
+  stdfs::create_directory("d");
+  bool ended = false;
+  leat::EventLoop loop;
+  auto running = leat::spawn([](bool& end) -> Task<> {
+    auto watcher = co_await fs::watch("d", {.persistent = false});
+    (void)co_await watcher.next();
+    end = true;
+  }(ended));
+  loop.run();
+  CHECK_FALSE(ended);
+}
