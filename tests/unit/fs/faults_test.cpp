@@ -140,7 +140,7 @@ TEST_CASE("whatever system call of a folder fails, its operation says so and not
   failEach(folderSession, 40);
 }
 
-TEST_CASE("calls that are interrupted are made again") {
+TEST_CASE("calls on files that are interrupted are made again") {
   const TempFolder folder;
   const auto main = []() -> Task<> {
     leat::testing::FaultInjector injector;
