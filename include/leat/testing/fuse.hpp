@@ -30,6 +30,7 @@ class CallSet {
   }
 
  private:
+  friend class SharedCallSet;
   static constexpr int words = (static_cast<int>(sys::Call::count) + 63) / 64;
   static constexpr int word(sys::Call call) noexcept { return static_cast<int>(call) / 64; }
   static constexpr std::uint64_t bit(sys::Call call) noexcept {
@@ -45,9 +46,23 @@ constexpr CallSet calls(Calls... call) noexcept {
   return set;
 }
 
+/// One that is replaced while threads of the pool, which close files in the background, look at it.
+class SharedCallSet {
+ public:
+  bool has(sys::Call call) const noexcept {
+    return (words_[CallSet::word(call)].load(detail::acquire) & CallSet::bit(call)) != 0;
+  }
+  void operator=(const CallSet& set) noexcept {
+    for (int n = 0; n < CallSet::words; ++n) words_[n].store(set.words_[n], detail::release);
+  }
+
+ private:
+  detail::Atomic<std::uint64_t> words_[CallSet::words]{};
+};
+
 /// What the hook looks at. Process-wide, as the hook is.
 struct FuseState {
-  detail::Atomic<const CallSet*> which{nullptr};
+  SharedCallSet which;
   detail::Atomic<int> error{0};
   detail::Atomic<long> from{0};
   detail::Atomic<long> to{0};
@@ -55,7 +70,6 @@ struct FuseState {
   detail::Atomic<long> blown{0};
   detail::Atomic<int> last{static_cast<int>(sys::Call::count)};
   detail::Atomic<long> counts[static_cast<int>(sys::Call::count)]{};
-  CallSet set;
 };
 LEAT_API inline constinit FuseState fuseState{};
 
@@ -124,26 +138,24 @@ FuseReport fuse(Body&& body, int error = EIO, CallSet which = CallSet::all(), lo
 }
 
 inline FaultInjector::FaultInjector() noexcept {
-  state.which.store(nullptr, detail::relaxed);
+  state.which = CallSet();
   resetCounts();
   before_ = sys::fault.exchange(&hook, detail::acqRel);
 }
 
 inline void FaultInjector::fail(CallSet which, int error, long nth, long times) noexcept {
-  state.which.store(nullptr, detail::seqCst);
-  state.set = which;
+  state.which = CallSet();
   state.error.store(error, detail::relaxed);
   state.from.store(nth, detail::relaxed);
   state.to.store(nth + times - 1, detail::relaxed);
   state.seen.store(0, detail::relaxed);
   state.blown.store(0, detail::relaxed);
-  state.which.store(&state.set, detail::seqCst);
+  state.which = which;
 }
 
 inline int FaultInjector::hook(sys::Call call) noexcept {
   state.counts[static_cast<int>(call)].fetchAdd(1, detail::relaxed);
-  const CallSet* which = state.which.load(detail::acquire);
-  if (which == nullptr || !which->has(call)) return 0;
+  if (!state.which.has(call)) return 0;
   const long nth = state.seen.fetchAdd(1, detail::relaxed) + 1;
   if (nth < state.from.load(detail::relaxed) || nth > state.to.load(detail::relaxed)) return 0;
   state.last.store(static_cast<int>(call), detail::release);
