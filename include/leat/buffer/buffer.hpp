@@ -1,70 +1,36 @@
 // SPDX-License-Identifier: MIT
-// Buffer: bytes in shared storage. Copies and slices refer to the same bytes.
+// Buffer: bytes in shared storage. Copies and slices refer to the same bytes. Here is the whole class,
+// and what sockets and files need of it; encodings, numbers, searching and filling have headers of
+// their own, and <leat/buffer.hpp> has all.
 #pragma once
 
-#include <leat/core/error.hpp>
+#include <leat/buffer/arguments.hpp>
+#include <leat/buffer/storage.hpp>
+#include <leat/buffer/utf8.hpp>
 
-#include <concepts>
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
 #include <span>
-#include <string>
-#include <string_view>
 
 namespace leat::inline LEAT_ABI {
 
+class Buffer;
+class BufferKeys;
+class BufferEntries;
+
 namespace detail {
 
-/// What the handles of some bytes share. Counted atomically: buffers travel between threads.
-class BufferStorage {
- public:
-  using Dispose = void (*)(BufferStorage&) noexcept;
-
-  explicit BufferStorage(Dispose dispose, std::uint32_t blockSize = 0) noexcept
-      : blockSize_(blockSize), dispose_(dispose) {}
-  BufferStorage(const BufferStorage&) = delete;
-  BufferStorage& operator=(const BufferStorage&) = delete;
-
-  void retain() noexcept { count_.fetchAdd(1, relaxed); }
-  void release() noexcept {
-    if (count_.fetchSub(1, acqRel) == 1) dispose_(*this);
-  }
-  /// Whether the caller's is the only handle; then what the others wrote is visible.
-  bool unique() const noexcept { return count_.load(acquire) == 1; }
-
-  /// A storage with `size` bytes behind it, in one block; short ones in recycled memory.
-  static Ref<BufferStorage> withBytes(std::size_t size);
-  std::byte* bytesBehind() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
-
- protected:
-  ~BufferStorage() = default;
-
- private:
-  static void disposeBlock(BufferStorage& storage) noexcept;
-
-  Atomic<std::uint32_t> count_{1};
-  const std::uint32_t blockSize_;  // 0 when the block came from the heap
-  const Dispose dispose_;
-};
-static_assert(sizeof(BufferStorage) == 16);
-
-/// A string or vector that was taken over.
-template <class Container>
-struct BufferContainer final : BufferStorage {
-  explicit BufferContainer(Container&& c) : BufferStorage(disposeThis), container(std::move(c)) {}
-  static void disposeThis(BufferStorage& storage) noexcept {
-    delete &static_cast<BufferContainer&>(storage);
-  }
-  Container container;
+template <class Range>
+concept BufferRange = requires(const Range& r) {
+  { *r.begin() } -> std::same_as<const Buffer&>;
+  r.end();
 };
 
-/// An owner of bytes in one piece: std::string, std::vector<std::byte>, std::vector<char>, ...
-template <class C>
-concept ByteContainer = requires(C& c) {
-  typename C::allocator_type;
-  requires sizeof(*c.data()) == 1 && !std::is_const_v<std::remove_reference_t<decltype(*c.data())>>;
-  c.size();
+/// Numbers wider than a byte, such as those of a std::vector<int>; characters are none.
+template <class Range>
+concept NumberRange = requires(const Range& r) {
+  requires std::integral<std::remove_cvref_t<decltype(*r.begin())>> && sizeof(*r.begin()) > 1;
+  requires !requires { typename Range::traits_type; };
+  r.end();
+  r.size();
 };
 
 }  // namespace detail
@@ -72,12 +38,21 @@ concept ByteContainer = requires(C& c) {
 /// Bytes in shared storage. A Buffer is a handle: copying it is one atomic increment, and what is
 /// written through one handle is seen through all that overlap.
 ///
-/// Node: `Buffer`. Short ones come from recycled blocks of their own instead of a pool of 8 KiB, so a
-/// slice that is kept never keeps more than the buffer that it was cut from.
+/// Node: `Buffer`. Text is std::string and std::string_view in UTF-8. Every std::string that comes out of
+/// a buffer is UTF-8: what is none, a lone surrogate too, is U+FFFD in it. Short buffers come from
+/// recycled blocks of their own instead of a pool of 8 KiB, so a slice that is kept never keeps more than
+/// the buffer that it was cut from.
 /// Lifetime: pointers and views are valid while any handle of the same storage is held.
 /// Thread: handles may be copied, handed over and dropped on any thread; the bytes are not guarded.
+/// Throws: where an argument is wrong, TypeError and RangeError with Node's code and words.
 class Buffer {
+  using Integer = detail::Integer;            // any integral type; {} is Node's undefined
+  using EncodingName = detail::EncodingName;  // "hex", "UTF-8", BufferEncoding::latin1, ...
+
  public:
+  /// Node: `buffer.constants.MAX_LENGTH`.
+  static constexpr std::size_t maxSize = PTRDIFF_MAX - 1024;
+
   /// No bytes and no storage.
   Buffer() noexcept = default;
   Buffer(const Buffer&) noexcept = default;
@@ -92,11 +67,15 @@ class Buffer {
     return *this;
   }
 
-  /// `size` zeros. Throws: RangeError ERR_OUT_OF_RANGE.
-  static Buffer alloc(std::size_t size);
-  /// `size` bytes with anything in them, perhaps old secrets. Throws: RangeError ERR_OUT_OF_RANGE.
-  static Buffer allocUnsafe(std::size_t size);
-  /// A copy of the bytes.
+  /// `size` zeros, or the bytes that `fill` makes of them.
+  static Buffer alloc(Integer size);
+  template <class Value, class... Encoding>
+  static Buffer alloc(Integer size, const Value& value, const Encoding&... encoding);
+  /// `size` bytes with anything in them, perhaps old secrets.
+  static Buffer allocUnsafe(Integer size);
+  /// The same, never from recycled memory.
+  static Buffer allocUnsafeSlow(Integer size);
+  /// A copy of the bytes. Those of a text stay as they are, UTF-8 or not.
   static Buffer from(std::string_view text) { return copyOf(text.data(), text.size()); }
   static Buffer from(std::span<const std::byte> bytes) {
     return copyOf(bytes.data(), bytes.size());
@@ -105,32 +84,34 @@ class Buffer {
     return copyOf(bytes.data(), bytes.size());
   }
   static Buffer from(const Buffer& other) { return copyOf(other.data_, other.size_); }
-  /// These bytes; of each number the lowest eight bits. Node: `Buffer.of(...)`, `Buffer.from([...])`.
-  template <std::integral... Bytes>
-  static Buffer of(Bytes... bytes);
+  /// The bytes that the text stands for: what is no hex or base64 ends it or is skipped, as in Node.
+  static Buffer from(std::string_view text, EncodingName encoding);
   /// Takes over the bytes of a string or a vector of bytes; nothing is copied.
   template <detail::ByteContainer Container>
     requires(!std::is_lvalue_reference_v<Container>)
+  static Buffer from(Container&& container) {
+    return adopt(std::move(container));
+  }
+  template <detail::ByteContainer Container>
+    requires(!std::is_lvalue_reference_v<Container>)
   static Buffer adopt(Container&& container);
-  /// The bytes of several, one after the other, in a new buffer.
-  template <class Range>
-    requires requires(const Range& r) {
-      { *r.begin() } -> std::same_as<const Buffer&>;
-      r.end();
-    }
-  static Buffer concat(const Range& buffers);
-  /// The same, cut off at `totalLength` bytes, or filled up with zeros.
-  template <class Range>
-    requires requires(const Range& r) {
-      { *r.begin() } -> std::same_as<const Buffer&>;
-      r.end();
-    }
-  static Buffer concat(const Range& buffers, std::size_t totalLength);
+  /// Of each number the lowest eight bits. Node: `Buffer.from([...])`.
+  template <detail::NumberRange Range>
+  static Buffer from(const Range& numbers);
+  template <std::integral... Bytes>
+  static Buffer of(Bytes... bytes);
+  /// The bytes of several, one after the other, in a new buffer; cut off at `totalLength` bytes, or filled
+  /// up with zeros.
+  template <detail::BufferRange Range>
+  static Buffer concat(const Range& buffers, Integer totalLength = {});
   template <std::same_as<Buffer>... Buffers>
     requires(sizeof...(Buffers) >= 2)
   static Buffer concat(const Buffers&... buffers);
   /// -1, 0 or 1: the order of the bytes as unsigned numbers, a shorter one first.
   static int compare(const Buffer& a, const Buffer& b) noexcept;
+  /// How many bytes `from` would give; of an encoding that is none, as of utf8.
+  static std::size_t byteLength(std::string_view text, EncodingName encoding = "utf8") noexcept;
+  static bool isEncoding(std::string_view name) noexcept;
 
   std::byte* data() const noexcept { return data_; }
   std::size_t size() const noexcept { return size_; }
@@ -141,6 +122,10 @@ class Buffer {
   std::uint8_t& operator[](std::size_t index) const noexcept { return begin()[index]; }
   std::uint8_t* begin() const noexcept { return reinterpret_cast<std::uint8_t*>(data_); }
   std::uint8_t* end() const noexcept { return begin() + size_; }
+  /// The buffer itself, its indices, and pairs of index and byte, each for a range-based `for`.
+  Buffer values() const { return *this; }
+  BufferKeys keys() const noexcept;
+  BufferEntries entries() const;
 
   /// Views of the bytes. A temporary must be asked by name, as the view may outlive it.
   std::string_view view() const noexcept { return {reinterpret_cast<const char*>(data_), size_}; }
@@ -151,36 +136,139 @@ class Buffer {
   operator std::span<std::byte>() const&& = delete;
   operator std::span<const std::byte>() const& noexcept { return bytes(); }
   operator std::span<const std::byte>() const&& = delete;
-  /// The bytes as they are. Node: decodes UTF-8 and replaces what is none; here nothing is changed.
-  std::string toString() const { return std::string(view()); }
+  /// The bytes as text. `std::string(buffer)` has them as they are, whether UTF-8 or not.
+  std::string toString() const { return detail::wellFormed(view()); }
+  std::string toString(EncodingName encoding, Integer start = 0, Integer end = {}) const;
+  /// `<Buffer 68 65>`; of more than `most` bytes, how many more.
+  std::string inspect(std::size_t most = 50) const;
+  /// What `JSON.stringify` gives: `{"type":"Buffer","data":[104,101]}`.
+  std::string toJSON() const;
 
   /// The same bytes from `start` to before `end`. Negative positions count from the end; what lies
   /// outside is cut off.
-  Buffer subarray(std::ptrdiff_t start = 0, std::ptrdiff_t end = PTRDIFF_MAX) const& {
-    return cut(*this, start, end);
-  }
-  Buffer subarray(std::ptrdiff_t start = 0, std::ptrdiff_t end = PTRDIFF_MAX) && {
+  Buffer subarray(Integer start = 0, Integer end = {}) const& { return cut(*this, start, end); }
+  Buffer subarray(Integer start = 0, Integer end = {}) && {
     return cut(std::move(*this), start, end);
   }
+  Buffer slice(Integer start = 0, Integer end = {}) const { return cut(*this, start, end); }
   bool equals(std::string_view other) const noexcept { return view() == other; }
   bool equals(const Buffer& other) const noexcept { return view() == other.view(); }
   int compare(const Buffer& other) const noexcept { return compare(*this, other); }
-  /// Where `value` stands first at or behind `offset`, or -1. A number is searched by its lowest eight
-  /// bits. A negative offset counts from the end.
-  std::ptrdiff_t indexOf(int value, std::ptrdiff_t offset = 0) const noexcept;
-  std::ptrdiff_t indexOf(std::string_view value, std::ptrdiff_t offset = 0) const noexcept;
-  std::ptrdiff_t indexOf(const Buffer& value, std::ptrdiff_t offset = 0) const noexcept {
-    return indexOf(value.view(), offset);
-  }
-  template <class V>
-  bool includes(const V& value, std::ptrdiff_t offset = 0) const noexcept {
-    return indexOf(value, offset) >= 0;
-  }
+  /// The order of a part of this and a part of `target`.
+  int compare(const Buffer& target, Integer targetStart, Integer targetEnd = {},
+              Integer sourceStart = {}, Integer sourceEnd = {}) const;
   /// Copies the bytes from `sourceStart` to before `sourceEnd`, as many as `target` has room for behind
   /// `targetStart`; how many that were. They may overlap.
-  /// Throws: RangeError ERR_OUT_OF_RANGE when `sourceStart` lies behind the end.
-  std::size_t copy(std::span<std::byte> target, std::size_t targetStart = 0,
-                   std::size_t sourceStart = 0, std::size_t sourceEnd = SIZE_MAX) const;
+  std::size_t copy(std::span<std::byte> target, Integer targetStart = 0, Integer sourceStart = 0,
+                   Integer sourceEnd = {}) const;
+
+  // In buffer/search.hpp:
+
+  /// Where `value` stands first at or behind `offset`, or -1. A number is searched by its lowest eight
+  /// bits. A negative offset counts from the end. In utf16le only even places are looked at.
+  std::ptrdiff_t indexOf(int value, Integer offset = {}) const noexcept;
+  std::ptrdiff_t indexOf(std::string_view value, Integer offset = {},
+                         EncodingName encoding = "utf8") const;
+  std::ptrdiff_t indexOf(std::string_view value, EncodingName encoding) const;
+  std::ptrdiff_t indexOf(const Buffer& value, Integer offset = {},
+                         EncodingName encoding = "utf8") const;
+  /// Where `value` stands last, beginning at or before `offset`, or -1.
+  std::ptrdiff_t lastIndexOf(int value, Integer offset = {}) const noexcept;
+  std::ptrdiff_t lastIndexOf(std::string_view value, Integer offset = {},
+                             EncodingName encoding = "utf8") const;
+  std::ptrdiff_t lastIndexOf(std::string_view value, EncodingName encoding) const;
+  std::ptrdiff_t lastIndexOf(const Buffer& value, Integer offset = {},
+                             EncodingName encoding = "utf8") const;
+  template <class Value, class... More>
+  bool includes(const Value& value, const More&... offsetAndEncoding) const {
+    return indexOf(value, offsetAndEncoding...) >= 0;
+  }
+  /// Repeats a byte, the bytes of a text or a buffer from `offset` to before `end`. Gives itself.
+  Buffer fill(int value, Integer offset = {}, Integer end = {}) const;
+  Buffer fill(std::string_view value, Integer offset = {}, Integer end = {},
+              EncodingName encoding = "utf8") const;
+  Buffer fill(std::string_view value, Integer offset, EncodingName encoding) const;
+  Buffer fill(std::string_view value, EncodingName encoding) const;
+  Buffer fill(const Buffer& value, Integer offset = {}, Integer end = {}) const;
+  /// Turns the bytes of each number of 2, 4 or 8 bytes round. Gives itself.
+  Buffer swap16() const;
+  Buffer swap32() const;
+  Buffer swap64() const;
+
+  // In buffer/encoding.hpp:
+
+  /// Writes a text, no part of a character; how many bytes that were.
+  std::size_t write(std::string_view text, Integer offset = {}, Integer length = {},
+                    EncodingName encoding = "utf8") const;
+  std::size_t write(std::string_view text, Integer offset, EncodingName encoding) const;
+  std::size_t write(std::string_view text, EncodingName encoding) const;
+
+  // In buffer/numbers.hpp: the number at `offset`, and writing one there, which gives the place behind it.
+
+  std::int8_t readInt8(Integer offset = 0) const;
+  std::uint8_t readUInt8(Integer offset = 0) const;
+  std::int16_t readInt16LE(Integer offset = 0) const;
+  std::uint16_t readUInt16LE(Integer offset = 0) const;
+  std::int32_t readInt32LE(Integer offset = 0) const;
+  std::uint32_t readUInt32LE(Integer offset = 0) const;
+  std::int64_t readBigInt64LE(Integer offset = 0) const;
+  std::uint64_t readBigUInt64LE(Integer offset = 0) const;
+  float readFloatLE(Integer offset = 0) const;
+  double readDoubleLE(Integer offset = 0) const;
+  std::int16_t readInt16BE(Integer offset = 0) const;
+  std::uint16_t readUInt16BE(Integer offset = 0) const;
+  std::int32_t readInt32BE(Integer offset = 0) const;
+  std::uint32_t readUInt32BE(Integer offset = 0) const;
+  std::int64_t readBigInt64BE(Integer offset = 0) const;
+  std::uint64_t readBigUInt64BE(Integer offset = 0) const;
+  float readFloatBE(Integer offset = 0) const;
+  double readDoubleBE(Integer offset = 0) const;
+  std::int64_t readIntLE(Integer offset, Integer byteLength) const;
+  std::uint64_t readUIntLE(Integer offset, Integer byteLength) const;
+  std::int64_t readIntBE(Integer offset, Integer byteLength) const;
+  std::uint64_t readUIntBE(Integer offset, Integer byteLength) const;
+
+  std::size_t writeInt8(Integer value, Integer offset = 0) const;
+  std::size_t writeUInt8(Integer value, Integer offset = 0) const;
+  std::size_t writeInt16LE(Integer value, Integer offset = 0) const;
+  std::size_t writeUInt16LE(Integer value, Integer offset = 0) const;
+  std::size_t writeInt32LE(Integer value, Integer offset = 0) const;
+  std::size_t writeUInt32LE(Integer value, Integer offset = 0) const;
+  std::size_t writeBigInt64LE(Integer value, Integer offset = 0) const;
+  std::size_t writeBigUInt64LE(Integer value, Integer offset = 0) const;
+  std::size_t writeFloatLE(double value, Integer offset = 0) const;
+  std::size_t writeDoubleLE(double value, Integer offset = 0) const;
+  std::size_t writeInt16BE(Integer value, Integer offset = 0) const;
+  std::size_t writeUInt16BE(Integer value, Integer offset = 0) const;
+  std::size_t writeInt32BE(Integer value, Integer offset = 0) const;
+  std::size_t writeUInt32BE(Integer value, Integer offset = 0) const;
+  std::size_t writeBigInt64BE(Integer value, Integer offset = 0) const;
+  std::size_t writeBigUInt64BE(Integer value, Integer offset = 0) const;
+  std::size_t writeFloatBE(double value, Integer offset = 0) const;
+  std::size_t writeDoubleBE(double value, Integer offset = 0) const;
+  std::size_t writeIntLE(Integer value, Integer offset, Integer byteLength) const;
+  std::size_t writeUIntLE(Integer value, Integer offset, Integer byteLength) const;
+  std::size_t writeIntBE(Integer value, Integer offset, Integer byteLength) const;
+  std::size_t writeUIntBE(Integer value, Integer offset, Integer byteLength) const;
+
+  std::uint8_t readUint8(Integer offset = 0) const;
+  std::size_t writeUint8(Integer value, Integer offset = 0) const;
+  std::uint16_t readUint16LE(Integer offset = 0) const;
+  std::size_t writeUint16LE(Integer value, Integer offset = 0) const;
+  std::uint32_t readUint32LE(Integer offset = 0) const;
+  std::size_t writeUint32LE(Integer value, Integer offset = 0) const;
+  std::uint64_t readBigUint64LE(Integer offset = 0) const;
+  std::size_t writeBigUint64LE(Integer value, Integer offset = 0) const;
+  std::uint16_t readUint16BE(Integer offset = 0) const;
+  std::size_t writeUint16BE(Integer value, Integer offset = 0) const;
+  std::uint32_t readUint32BE(Integer offset = 0) const;
+  std::size_t writeUint32BE(Integer value, Integer offset = 0) const;
+  std::uint64_t readBigUint64BE(Integer offset = 0) const;
+  std::size_t writeBigUint64BE(Integer value, Integer offset = 0) const;
+  std::uint64_t readUintLE(Integer offset, Integer byteLength) const;
+  std::size_t writeUintLE(Integer value, Integer offset, Integer byteLength) const;
+  std::uint64_t readUintBE(Integer offset, Integer byteLength) const;
+  std::size_t writeUintBE(Integer value, Integer offset, Integer byteLength) const;
 
   /// The same bytes, wherever they are stored. Node's `==` asks whether it is the same object.
   friend bool operator==(const Buffer& a, const Buffer& b) noexcept { return a.equals(b); }
@@ -193,71 +281,62 @@ class Buffer {
   bool unique() const noexcept { return storage_ && storage_->unique(); }
 
  private:
-  static constexpr std::size_t maxSize = PTRDIFF_MAX - 1024;
-  static void checkSize(std::size_t size);
+  using MakeStorage = detail::Ref<detail::BufferStorage> (*)(std::size_t);
+  static Buffer make(std::size_t size, MakeStorage storage);
   static Buffer copyOf(const void* bytes, std::size_t size);
-  static Buffer cut(Buffer whole, std::ptrdiff_t start, std::ptrdiff_t end) noexcept;
-  /// `offset`, counted from the end when negative, between 0 and the size.
-  std::size_t position(std::ptrdiff_t offset) const noexcept;
+  static Buffer cut(Buffer whole, Integer start, Integer end) noexcept;
+  static std::size_t added(std::size_t total, std::size_t size);
+  void append(std::size_t& at, const Buffer& part) const noexcept;
+  std::ptrdiff_t find(std::string_view value, Integer offset, bool forward,
+                      bool units) const noexcept;
+  void fillWith(std::size_t have, std::size_t offset, std::size_t end) const noexcept;
+  std::size_t placeOf(Integer offset, std::size_t bytes) const;
+  std::size_t storeInteger(Integer value, Integer offset, Integer byteLength, bool isSigned,
+                           bool little) const;
 
   detail::Ref<detail::BufferStorage> storage_;
   std::byte* data_ = nullptr;
   std::size_t size_ = 0;
 };
 
-namespace detail {
-
-[[noreturn]] LEAT_NOINLINE inline void throwOutOfRange(std::string_view argument, std::size_t most,
-                                                       std::size_t received) {
-  const Decimal limit(static_cast<long long>(most));
-  const Decimal got(static_cast<long long>(received));
-  throw RangeError(SharedText{"The value of \"", argument,
-                              "\" is out of range. It must be >= 0 && <= ", limit, ". Received ",
-                              got}
-                       .view());
-}
-
-inline Ref<BufferStorage> BufferStorage::withBytes(std::size_t size) {
-  const std::size_t block = sizeof(BufferStorage) + size;
-  const bool recycled = block <= frameGrain * frameClasses;
-  void* memory = recycled ? allocateFrame(block) : ::operator new(block);
-  const auto recorded = recycled ? static_cast<std::uint32_t>(block) : 0;
-  return Ref<BufferStorage>::adopt(::new (memory) BufferStorage(disposeBlock, recorded));
-}
-
-inline void BufferStorage::disposeBlock(BufferStorage& storage) noexcept {
-  const std::uint32_t block = storage.blockSize_;
-  storage.~BufferStorage();
-  if (block != 0) {
-    freeFrame(&storage, block);
-  } else {
-    ::operator delete(&storage);
-  }
-}
-
-}  // namespace detail
-
-inline void Buffer::checkSize(std::size_t size) {
-  if (size > maxSize) detail::throwOutOfRange("size", maxSize, size);
-}
-
-inline Buffer Buffer::allocUnsafe(std::size_t size) {
+inline Buffer Buffer::make(std::size_t size, MakeStorage storage) {
   if (size == 0) return {};
-  checkSize(size);
-  auto storage = detail::BufferStorage::withBytes(size);
-  std::byte* bytes = storage->bytesBehind();
-  return Buffer(std::move(storage), bytes, size);
+  auto bytes = storage(size);
+  std::byte* const first = bytes->bytesBehind();
+  return Buffer(std::move(bytes), first, size);
 }
 
-inline Buffer Buffer::alloc(std::size_t size) {
+inline Buffer Buffer::allocUnsafe(Integer size) {
+  return make(detail::checkedUpTo("size", size, maxSize), detail::BufferStorage::withBytes);
+}
+
+inline Buffer Buffer::allocUnsafeSlow(Integer size) {
+  return make(detail::checkedUpTo("size", size, maxSize), detail::BufferStorage::onHeap);
+}
+
+inline Buffer Buffer::alloc(Integer size) {
   Buffer buffer = allocUnsafe(size);
-  if (size != 0) std::memset(buffer.data_, 0, size);
+  if (buffer.size_ != 0) std::memset(buffer.data_, 0, buffer.size_);
   return buffer;
+}
+
+template <class Value, class... Encoding>
+Buffer Buffer::alloc(Integer size, const Value& value, const Encoding&... encoding) {
+  const Buffer buffer = allocUnsafe(size);
+  return buffer.size_ == 0 ? buffer : buffer.fill(value, encoding...);
 }
 
 inline Buffer Buffer::copyOf(const void* bytes, std::size_t size) {
   Buffer buffer = allocUnsafe(size);
   if (size != 0) std::memcpy(buffer.data_, bytes, size);
+  return buffer;
+}
+
+template <detail::NumberRange Range>
+Buffer Buffer::from(const Range& numbers) {
+  Buffer buffer = allocUnsafe(numbers.size());
+  std::uint8_t* out = buffer.begin();
+  for (const auto number : numbers) *out++ = static_cast<std::uint8_t>(number);
   return buffer;
 }
 
@@ -280,30 +359,28 @@ Buffer Buffer::adopt(Container&& container) {
   return Buffer(std::move(storage), bytes, size);
 }
 
-template <class Range>
-  requires requires(const Range& r) {
-    { *r.begin() } -> std::same_as<const Buffer&>;
-    r.end();
-  }
-Buffer Buffer::concat(const Range& buffers) {
-  std::size_t total = 0;
-  for (const Buffer& part : buffers) {
-    if (part.size_ > maxSize - total) checkSize(SIZE_MAX);
-    total += part.size_;
-  }
-  return concat(buffers, total);
+inline std::size_t Buffer::added(std::size_t total, std::size_t size) {
+  if (size > maxSize - total) detail::throwNotUpTo("length", maxSize, SIZE_MAX);
+  return total + size;
 }
 
-template <class Range>
-  requires requires(const Range& r) {
-    { *r.begin() } -> std::same_as<const Buffer&>;
-    r.end();
-  }
-Buffer Buffer::concat(const Range& buffers, std::size_t totalLength) {
-  Buffer whole = allocUnsafe(totalLength);
+inline void Buffer::append(std::size_t& at, const Buffer& part) const noexcept {
+  const std::size_t room = size_ - at;
+  const std::size_t count = part.size_ < room ? part.size_ : room;
+  if (count != 0) std::memcpy(data_ + at, part.data_, count);
+  at += count;
+}
+
+template <detail::BufferRange Range>
+Buffer Buffer::concat(const Range& buffers, Integer totalLength) {
+  if (buffers.begin() == buffers.end()) return {};
+  std::size_t total = detail::checkedUpTo("length", totalLength, maxSize);
+  if (!totalLength.given())
+    for (const Buffer& part : buffers) total = added(total, part.size_);
+  Buffer whole = allocUnsafe(total);
   std::size_t at = 0;
-  for (const Buffer& part : buffers) at += part.copy(whole.bytes(), at);
-  if (at < totalLength) std::memset(whole.data_ + at, 0, totalLength - at);
+  for (const Buffer& part : buffers) whole.append(at, part);
+  if (at < total) std::memset(whole.data_ + at, 0, total - at);
   return whole;
 }
 
@@ -311,9 +388,11 @@ template <std::same_as<Buffer>... Buffers>
   requires(sizeof...(Buffers) >= 2)
 Buffer Buffer::concat(const Buffers&... buffers) {
   const Buffer* const parts[] = {&buffers...};
-  Buffer whole = allocUnsafe((buffers.size_ + ...));
+  std::size_t total = 0;
+  for (const Buffer* part : parts) total = added(total, part->size_);
+  Buffer whole = allocUnsafe(total);
   std::size_t at = 0;
-  for (const Buffer* part : parts) at += part->copy(whole.bytes(), at);
+  for (const Buffer* part : parts) whole.append(at, *part);
   return whole;
 }
 
@@ -322,44 +401,24 @@ inline int Buffer::compare(const Buffer& a, const Buffer& b) noexcept {
   return (order > 0) - (order < 0);
 }
 
-inline std::size_t Buffer::position(std::ptrdiff_t offset) const noexcept {
-  const auto size = static_cast<std::ptrdiff_t>(size_);
-  if (offset < 0) offset = offset < -size ? 0 : offset + size;
-  return static_cast<std::size_t>(offset < size ? offset : size);
-}
-
-inline Buffer Buffer::cut(Buffer whole, std::ptrdiff_t start, std::ptrdiff_t end) noexcept {
-  const std::size_t first = whole.position(start);
-  const std::size_t last = whole.position(end);
+inline Buffer Buffer::cut(Buffer whole, Integer start, Integer end) noexcept {
+  const std::size_t first = start.place(whole.size_, 0);
+  const std::size_t last = end.place(whole.size_, whole.size_);
   if (first >= last) return {};
   return Buffer(std::move(whole.storage_), whole.data_ + first, last - first);
 }
 
-inline std::ptrdiff_t Buffer::indexOf(int value, std::ptrdiff_t offset) const noexcept {
-  const std::size_t from = position(offset);
-  if (from == size_) return -1;
-  const void* found = std::memchr(data_ + from, value & 255, size_ - from);
-  return found == nullptr ? -1 : static_cast<const std::byte*>(found) - data_;
-}
-
-inline std::ptrdiff_t Buffer::indexOf(std::string_view value,
-                                      std::ptrdiff_t offset) const noexcept {
-  const std::size_t from = position(offset);
-  if (value.empty()) return static_cast<std::ptrdiff_t>(from);
-  if (from == size_) return -1;
-  const void* found = ::memmem(data_ + from, size_ - from, value.data(), value.size());
-  return found == nullptr ? -1 : static_cast<const std::byte*>(found) - data_;
-}
-
-inline std::size_t Buffer::copy(std::span<std::byte> target, std::size_t targetStart,
-                                std::size_t sourceStart, std::size_t sourceEnd) const {
-  if (sourceStart > size_) detail::throwOutOfRange("sourceStart", size_, sourceStart);
-  if (sourceEnd > size_) sourceEnd = size_;
-  if (targetStart >= target.size() || sourceStart >= sourceEnd) return 0;
-  const std::size_t room = target.size() - targetStart;
-  const std::size_t wanted = sourceEnd - sourceStart;
-  const std::size_t count = wanted < room ? wanted : room;
-  std::memmove(target.data() + targetStart, data_ + sourceStart, count);
+inline std::size_t Buffer::copy(std::span<std::byte> target, Integer targetStart,
+                                Integer sourceStart, Integer sourceEnd) const {
+  if (targetStart.negative()) detail::throwOutOfRange("targetStart", {">= 0"}, targetStart);
+  const std::size_t first = detail::checkedUpTo("sourceStart", sourceStart, size_);
+  if (sourceEnd.negative()) detail::throwOutOfRange("sourceEnd", {">= 0"}, sourceEnd);
+  const std::size_t last = sourceEnd.place(size_, size_);
+  const std::size_t at = targetStart.place(target.size(), 0);
+  if (at == target.size() || first >= last) return 0;
+  const std::size_t room = target.size() - at;
+  const std::size_t count = last - first < room ? last - first : room;
+  std::memmove(target.data() + at, data_ + first, count);
   return count;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <leat/buffer/buffer.hpp>
+#include <leat/buffer.hpp>
 
 #include <pthread.h>
 
@@ -50,11 +50,12 @@ TEST_CASE("alloc gives zeros, whatever the size") {
 }
 
 TEST_CASE("a size that no memory has is a RangeError, as a negative one is in Node") {
-  REQUIRE_THROWS_AS(Buffer::alloc(static_cast<std::size_t>(-1)), leat::RangeError);
-  REQUIRE_THROWS_WITH(
-      Buffer::allocUnsafe(static_cast<std::size_t>(-1)),
-      containsText("The value of \"size\" is out of range. It must be >= 0 && <= ") &&
-          containsText("Received -1"));
+  REQUIRE_THROWS_AS(Buffer::alloc(SIZE_MAX), leat::RangeError);
+  const std::string words = "The value of \"size\" is out of range. It must be >= 0 && <= " +
+                            std::to_string(Buffer::maxSize) + ". Received ";
+  REQUIRE_THROWS_WITH(Buffer::alloc(-1), words + "-1");
+  REQUIRE_THROWS_WITH(Buffer::allocUnsafe(-4294967297), words + "-4_294_967_297");
+  REQUIRE_THROWS_WITH(Buffer::allocUnsafeSlow(SIZE_MAX), words + "18_446_744_073_709_551_615");
 }
 
 TEST_CASE("from copies text, bytes, numbers and buffers") {
@@ -71,6 +72,84 @@ TEST_CASE("from copies text, bytes, numbers and buffers") {
   CHECK(copy.data() != ofText.data());
   CHECK(Buffer::from(std::string_view("a\0b", 3)).size() == 3);
   CHECK(Buffer::of(1, 257, -1) == Buffer::of(1, 1, 255));
+}
+
+TEST_CASE("from takes over what it is given for good") {
+  std::vector<std::uint8_t> bytes(2000, 7);
+  const void* const place = bytes.data();
+  const Buffer taken = Buffer::from(std::move(bytes));
+  CHECK(taken.data() == place);
+  CHECK(taken.size() == 2000);
+  std::string text(100, 'x');
+  const void* const textPlace = text.data();
+  CHECK(Buffer::from(std::move(text)).data() == textPlace);
+  const std::string kept(100, 'y');
+  CHECK(static_cast<const void*>(Buffer::from(kept).data()) != kept.data());
+  CHECK(kept.size() == 100);
+  const std::vector<int> numbers{1, 256, -1, 65};
+  CHECK(Buffer::from(numbers) == Buffer::of(1, 0, 255, 65));
+  CHECK(Buffer::from(std::list<long>()).empty());
+}
+
+TEST_CASE("a buffer and its slices let the bytes go with the last of them") {
+  // A container that tells when it is destroyed.
+  struct Bytes : std::vector<char> {
+    explicit Bytes(int* alive) : std::vector<char>(64, 'b'), alive_(alive) { ++*alive_; }
+    Bytes(Bytes&& other) noexcept
+        : std::vector<char>(std::move(other)), alive_(std::exchange(other.alive_, nullptr)) {}
+    Bytes(const Bytes&) = delete;
+    Bytes& operator=(const Bytes&) = delete;
+    ~Bytes() {
+      if (alive_ != nullptr) --*alive_;
+    }
+    int* alive_;
+  };
+  int alive = 0;
+  Buffer last;
+  {
+    const Buffer whole = Buffer::from(Bytes(&alive));
+    const Buffer copy = whole;
+    last = copy.subarray(10, 20).slice(1, 2);
+    CHECK(alive == 1);
+  }
+  CHECK(alive == 1);
+  CHECK(last == "b");
+  {
+    const auto entries = last.entries();
+    last = Buffer();
+    CHECK(alive == 1);
+    for (const auto [index, byte] : entries) CHECK((index == 0 && byte == 'b'));
+  }
+  CHECK(alive == 0);
+}
+
+TEST_CASE("short buffers come back in recycled blocks, each one's own") {
+  // Two that live at once never share, whatever was freed before.
+  std::vector<Buffer> many;
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < 500; ++i) {
+      many.push_back(Buffer::allocUnsafe(i % 60 + 1));
+      many.back().fill(i);
+    }
+    for (int i = 0; i < 500; ++i) {
+      const Buffer& each = many[static_cast<std::size_t>(i)];
+      CHECK(each == std::string(static_cast<std::size_t>(i % 60 + 1), static_cast<char>(i)));
+      CHECK(each.unique());
+    }
+    many.clear();
+  }
+#if LEAT_RECYCLE_FRAMES
+  const void* place = nullptr;
+  {
+    const Buffer first = Buffer::allocUnsafe(100);
+    place = first.data();
+  }
+  CHECK(Buffer::allocUnsafe(100).data() == place);
+  CHECK(Buffer::from(std::string_view("abc"), "latin1").unique());
+#endif
+  const Buffer slow = Buffer::allocUnsafeSlow(100);
+  CHECK(slow.size() == 100);
+  CHECK(slow.unique());
 }
 
 TEST_CASE("adopt takes over a string or a vector without copying") {
@@ -197,6 +276,40 @@ TEST_CASE("concat joins, cuts off and fills up") {
   CHECK(Buffer::concat(parts[0], parts[2], parts[0]) == "abcdeab");
   const Buffer alone = Buffer::concat(std::vector<Buffer>{parts[0]});
   CHECK(alone.data() != parts[0].data());
+}
+
+TEST_CASE("concat refuses lengths that cannot be, but not for nothing") {
+  const std::vector<Buffer> parts{Buffer::from("ab")};
+  CHECK_THROWS_WITH(
+      Buffer::concat(parts, -1),
+      containsText("The value of \"length\" is out of range. It must be >= 0 && <= "));
+  CHECK(Buffer::concat(std::vector<Buffer>(), -1).empty());
+}
+
+TEST_CASE("parts of buffers compare") {
+  const Buffer a = Buffer::from("xxhello"), b = Buffer::from("hello!!");
+  CHECK(a.compare(b, 0, 5, 2) == 0);
+  CHECK(a.compare(b, 0, 6, 2) == -1);
+  CHECK(a.compare(b, 5, 5, 2, 2) == 0);
+  CHECK(a.compare(b, 5, 5) == 1);
+  CHECK(a.compare(b, 0, {}, 7) == -1);
+  CHECK_THROWS_WITH(
+      a.compare(b, 0, 8),
+      "The value of \"targetEnd\" is out of range. It must be >= 0 && <= 7. Received 8");
+  CHECK_THROWS_WITH(
+      a.compare(b, 0, {}, 0, -1),
+      "The value of \"sourceEnd\" is out of range. It must be >= 0 && <= 7. Received -1");
+}
+
+TEST_CASE("a buffer is walked through by values, keys and entries") {
+  const Buffer b = Buffer::from("abc");
+  std::string seen;
+  for (const std::uint8_t byte : Buffer::from("abc").values()) seen += static_cast<char>(byte);
+  for (const std::size_t key : b.keys()) seen += static_cast<char>('0' + key);
+  for (auto [index, byte] : Buffer(b).entries()) byte = static_cast<std::uint8_t>('x' + index);
+  CHECK(seen == "abc012");
+  CHECK(b == "xyz");
+  for (const auto entry : Buffer().entries()) FAIL("an entry of nothing: " << entry.index);
 }
 
 TEST_CASE("indexOf finds bytes and texts as Node does") {

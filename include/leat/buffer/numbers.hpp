@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: MIT
+// Numbers in the bytes of a Buffer, at any place and in either order.
+#pragma once
+
+#include <leat/buffer/buffer.hpp>
+
+#include <bit>
+
+namespace leat::inline LEAT_ABI {
+
+namespace detail {
+
+/// A number of `bytes` bytes does not begin at `offset` in `size`.
+[[noreturn, gnu::cold]] LEAT_NOINLINE inline void throwNoPlace(Integer offset, std::size_t size,
+                                                               std::size_t bytes) {
+  if (bytes > size)
+    throwRange("Attempt to access memory outside buffer bounds", "ERR_BUFFER_OUT_OF_BOUNDS");
+  const Decimal last(static_cast<long long>(size - bytes));
+  throwOutOfRange("offset", {">= 0 and <= ", last}, offset);
+}
+
+/// `value` does not fit into `bytes` bytes.
+[[noreturn, gnu::cold]] LEAT_NOINLINE inline void throwNoFit(Integer value, unsigned bytes,
+                                                             bool isSigned, bool big) {
+  const unsigned bits = 8 * bytes - (isSigned ? 1 : 0);
+  const std::string_view n = big ? "n" : "";
+  const Decimal power(bits);
+  const auto whole = static_cast<long long>(std::uint64_t{1} << (bits & 63));
+  if (bytes > 4) {
+    const SharedText below{"< 2", n, " ** ", power, n};
+    const SharedText from =
+        isSigned ? SharedText{"-(2", n, " ** ", power, n, ")"} : SharedText{"0", n};
+    throwOutOfRange("value", {">= ", from.view(), " and ", below.view()}, value, big);
+  }
+  const Decimal least(isSigned ? -whole : 0), most(whole - 1);
+  throwOutOfRange("value", {">= ", least, " and <= ", most}, value, big);
+}
+
+/// How many bytes a number of variable length has.
+inline unsigned checkedByteLength(Integer byteLength) {
+  if (byteLength.bits() == 0 || !byteLength.zeroTo(6)) [[unlikely]]
+    throwOutOfRange("byteLength", {">= 1 and <= 6"}, byteLength);
+  return static_cast<unsigned>(byteLength.bits());
+}
+
+inline void checkFit(Integer value, unsigned bytes, bool isSigned, bool big = false) {
+  const unsigned bits = 8 * bytes - (isSigned ? 1 : 0);
+  const std::uint64_t most = ~std::uint64_t{0} >> (64 - bits);
+  const std::int64_t least = isSigned ? -static_cast<std::int64_t>(most) - 1 : 0;
+  if (!value.between(least, most)) [[unlikely]]
+    throwNoFit(value, bytes, isSigned, big);
+}
+
+inline constexpr bool hostIsLittle = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
+
+/// The order of the bytes turned round when `little` is not the machine's.
+template <class Word>
+Word inOrder(Word word, bool little) noexcept {
+  if (little == hostIsLittle) return word;
+  if constexpr (sizeof(Word) == 2) return __builtin_bswap16(word);
+  if constexpr (sizeof(Word) == 4) return __builtin_bswap32(word);
+  if constexpr (sizeof(Word) == 8) return __builtin_bswap64(word);
+  return word;
+}
+
+template <class Number, class Word>
+Number loadNumber(const std::byte* at, bool little) noexcept {
+  static_assert(sizeof(Number) == sizeof(Word));
+  Word word;
+  std::memcpy(&word, at, sizeof word);
+  word = inOrder(word, little);
+  Number number;
+  std::memcpy(&number, &word, sizeof number);
+  return number;
+}
+
+template <class Word>
+void storeWord(std::byte* at, Word word, bool little) noexcept {
+  word = inOrder(word, little);
+  std::memcpy(at, &word, sizeof word);
+}
+
+inline std::uint64_t loadBytes(const std::byte* at, unsigned count, bool little) noexcept {
+  std::uint64_t number = 0;
+  for (unsigned i = 0; i < count; ++i)
+    number = number << 8 | static_cast<std::uint64_t>(at[little ? count - 1 - i : i]);
+  return number;
+}
+
+inline void storeBytes(std::byte* at, std::uint64_t number, unsigned count, bool little) noexcept {
+  for (unsigned i = 0; i < count; ++i, number >>= 8)
+    at[little ? i : count - 1 - i] = static_cast<std::byte>(number & 255);
+}
+
+}  // namespace detail
+
+inline std::size_t Buffer::placeOf(Integer offset, std::size_t bytes) const {
+  if (bytes > size_ || !offset.zeroTo(size_ - bytes)) [[unlikely]]
+    detail::throwNoPlace(offset, size_, bytes);
+  return offset.bits();
+}
+
+inline std::int8_t Buffer::readInt8(Integer offset) const {
+  return detail::loadNumber<std::int8_t, std::uint8_t>(data_ + placeOf(offset, 1), true);
+}
+inline std::uint8_t Buffer::readUInt8(Integer offset) const {
+  return detail::loadNumber<std::uint8_t, std::uint8_t>(data_ + placeOf(offset, 1), true);
+}
+inline std::int16_t Buffer::readInt16LE(Integer offset) const {
+  return detail::loadNumber<std::int16_t, std::uint16_t>(data_ + placeOf(offset, 2), true);
+}
+inline std::uint16_t Buffer::readUInt16LE(Integer offset) const {
+  return detail::loadNumber<std::uint16_t, std::uint16_t>(data_ + placeOf(offset, 2), true);
+}
+inline std::int16_t Buffer::readInt16BE(Integer offset) const {
+  return detail::loadNumber<std::int16_t, std::uint16_t>(data_ + placeOf(offset, 2), false);
+}
+inline std::uint16_t Buffer::readUInt16BE(Integer offset) const {
+  return detail::loadNumber<std::uint16_t, std::uint16_t>(data_ + placeOf(offset, 2), false);
+}
+inline std::int32_t Buffer::readInt32LE(Integer offset) const {
+  return detail::loadNumber<std::int32_t, std::uint32_t>(data_ + placeOf(offset, 4), true);
+}
+inline std::uint32_t Buffer::readUInt32LE(Integer offset) const {
+  return detail::loadNumber<std::uint32_t, std::uint32_t>(data_ + placeOf(offset, 4), true);
+}
+inline std::int32_t Buffer::readInt32BE(Integer offset) const {
+  return detail::loadNumber<std::int32_t, std::uint32_t>(data_ + placeOf(offset, 4), false);
+}
+inline std::uint32_t Buffer::readUInt32BE(Integer offset) const {
+  return detail::loadNumber<std::uint32_t, std::uint32_t>(data_ + placeOf(offset, 4), false);
+}
+inline std::int64_t Buffer::readBigInt64LE(Integer offset) const {
+  return detail::loadNumber<std::int64_t, std::uint64_t>(data_ + placeOf(offset, 8), true);
+}
+inline std::uint64_t Buffer::readBigUInt64LE(Integer offset) const {
+  return detail::loadNumber<std::uint64_t, std::uint64_t>(data_ + placeOf(offset, 8), true);
+}
+inline std::int64_t Buffer::readBigInt64BE(Integer offset) const {
+  return detail::loadNumber<std::int64_t, std::uint64_t>(data_ + placeOf(offset, 8), false);
+}
+inline std::uint64_t Buffer::readBigUInt64BE(Integer offset) const {
+  return detail::loadNumber<std::uint64_t, std::uint64_t>(data_ + placeOf(offset, 8), false);
+}
+inline float Buffer::readFloatLE(Integer offset) const {
+  return detail::loadNumber<float, std::uint32_t>(data_ + placeOf(offset, 4), true);
+}
+inline float Buffer::readFloatBE(Integer offset) const {
+  return detail::loadNumber<float, std::uint32_t>(data_ + placeOf(offset, 4), false);
+}
+inline double Buffer::readDoubleLE(Integer offset) const {
+  return detail::loadNumber<double, std::uint64_t>(data_ + placeOf(offset, 8), true);
+}
+inline double Buffer::readDoubleBE(Integer offset) const {
+  return detail::loadNumber<double, std::uint64_t>(data_ + placeOf(offset, 8), false);
+}
+
+inline std::uint64_t Buffer::readUIntLE(Integer offset, Integer byteLength) const {
+  const unsigned count = detail::checkedByteLength(byteLength);
+  return detail::loadBytes(data_ + placeOf(offset, count), count, true);
+}
+inline std::int64_t Buffer::readIntLE(Integer offset, Integer byteLength) const {
+  const std::uint64_t number = readUIntLE(offset, byteLength);
+  const unsigned unused = 64 - 8 * static_cast<unsigned>(byteLength.bits());
+  return static_cast<std::int64_t>(number << unused) >> unused;
+}
+inline std::uint64_t Buffer::readUIntBE(Integer offset, Integer byteLength) const {
+  const unsigned count = detail::checkedByteLength(byteLength);
+  return detail::loadBytes(data_ + placeOf(offset, count), count, false);
+}
+inline std::int64_t Buffer::readIntBE(Integer offset, Integer byteLength) const {
+  const std::uint64_t number = readUIntBE(offset, byteLength);
+  const unsigned unused = 64 - 8 * static_cast<unsigned>(byteLength.bits());
+  return static_cast<std::int64_t>(number << unused) >> unused;
+}
+
+inline std::size_t Buffer::writeInt8(Integer value, Integer offset) const {
+  detail::checkFit(value, 1, true);
+  const std::size_t at = placeOf(offset, 1);
+  detail::storeWord(data_ + at, static_cast<std::uint8_t>(value.bits()), true);
+  return at + 1;
+}
+inline std::size_t Buffer::writeUInt8(Integer value, Integer offset) const {
+  detail::checkFit(value, 1, false);
+  const std::size_t at = placeOf(offset, 1);
+  detail::storeWord(data_ + at, static_cast<std::uint8_t>(value.bits()), true);
+  return at + 1;
+}
+inline std::size_t Buffer::writeInt16LE(Integer value, Integer offset) const {
+  detail::checkFit(value, 2, true);
+  const std::size_t at = placeOf(offset, 2);
+  detail::storeWord(data_ + at, static_cast<std::uint16_t>(value.bits()), true);
+  return at + 2;
+}
+inline std::size_t Buffer::writeUInt16LE(Integer value, Integer offset) const {
+  detail::checkFit(value, 2, false);
+  const std::size_t at = placeOf(offset, 2);
+  detail::storeWord(data_ + at, static_cast<std::uint16_t>(value.bits()), true);
+  return at + 2;
+}
+inline std::size_t Buffer::writeInt16BE(Integer value, Integer offset) const {
+  detail::checkFit(value, 2, true);
+  const std::size_t at = placeOf(offset, 2);
+  detail::storeWord(data_ + at, static_cast<std::uint16_t>(value.bits()), false);
+  return at + 2;
+}
+inline std::size_t Buffer::writeUInt16BE(Integer value, Integer offset) const {
+  detail::checkFit(value, 2, false);
+  const std::size_t at = placeOf(offset, 2);
+  detail::storeWord(data_ + at, static_cast<std::uint16_t>(value.bits()), false);
+  return at + 2;
+}
+inline std::size_t Buffer::writeInt32LE(Integer value, Integer offset) const {
+  detail::checkFit(value, 4, true);
+  const std::size_t at = placeOf(offset, 4);
+  detail::storeWord(data_ + at, static_cast<std::uint32_t>(value.bits()), true);
+  return at + 4;
+}
+inline std::size_t Buffer::writeUInt32LE(Integer value, Integer offset) const {
+  detail::checkFit(value, 4, false);
+  const std::size_t at = placeOf(offset, 4);
+  detail::storeWord(data_ + at, static_cast<std::uint32_t>(value.bits()), true);
+  return at + 4;
+}
+inline std::size_t Buffer::writeInt32BE(Integer value, Integer offset) const {
+  detail::checkFit(value, 4, true);
+  const std::size_t at = placeOf(offset, 4);
+  detail::storeWord(data_ + at, static_cast<std::uint32_t>(value.bits()), false);
+  return at + 4;
+}
+inline std::size_t Buffer::writeUInt32BE(Integer value, Integer offset) const {
+  detail::checkFit(value, 4, false);
+  const std::size_t at = placeOf(offset, 4);
+  detail::storeWord(data_ + at, static_cast<std::uint32_t>(value.bits()), false);
+  return at + 4;
+}
+inline std::size_t Buffer::writeBigInt64LE(Integer value, Integer offset) const {
+  detail::checkFit(value, 8, true, true);
+  const std::size_t at = placeOf(offset, 8);
+  detail::storeWord(data_ + at, static_cast<std::uint64_t>(value.bits()), true);
+  return at + 8;
+}
+inline std::size_t Buffer::writeBigUInt64LE(Integer value, Integer offset) const {
+  detail::checkFit(value, 8, false, true);
+  const std::size_t at = placeOf(offset, 8);
+  detail::storeWord(data_ + at, static_cast<std::uint64_t>(value.bits()), true);
+  return at + 8;
+}
+inline std::size_t Buffer::writeBigInt64BE(Integer value, Integer offset) const {
+  detail::checkFit(value, 8, true, true);
+  const std::size_t at = placeOf(offset, 8);
+  detail::storeWord(data_ + at, static_cast<std::uint64_t>(value.bits()), false);
+  return at + 8;
+}
+inline std::size_t Buffer::writeBigUInt64BE(Integer value, Integer offset) const {
+  detail::checkFit(value, 8, false, true);
+  const std::size_t at = placeOf(offset, 8);
+  detail::storeWord(data_ + at, static_cast<std::uint64_t>(value.bits()), false);
+  return at + 8;
+}
+inline std::size_t Buffer::writeFloatLE(double value, Integer offset) const {
+  const std::size_t at = placeOf(offset, 4);
+  const auto number = static_cast<float>(value);
+  detail::storeWord(data_ + at, std::bit_cast<std::uint32_t>(number), true);
+  return at + 4;
+}
+inline std::size_t Buffer::writeFloatBE(double value, Integer offset) const {
+  const std::size_t at = placeOf(offset, 4);
+  const auto number = static_cast<float>(value);
+  detail::storeWord(data_ + at, std::bit_cast<std::uint32_t>(number), false);
+  return at + 4;
+}
+inline std::size_t Buffer::writeDoubleLE(double value, Integer offset) const {
+  const std::size_t at = placeOf(offset, 8);
+  detail::storeWord(data_ + at, std::bit_cast<std::uint64_t>(value), true);
+  return at + 8;
+}
+inline std::size_t Buffer::writeDoubleBE(double value, Integer offset) const {
+  const std::size_t at = placeOf(offset, 8);
+  detail::storeWord(data_ + at, std::bit_cast<std::uint64_t>(value), false);
+  return at + 8;
+}
+
+inline std::size_t Buffer::storeInteger(Integer value, Integer offset, Integer byteLength,
+                                        bool isSigned, bool little) const {
+  const unsigned count = detail::checkedByteLength(byteLength);
+  detail::checkFit(value, count, isSigned);
+  const std::size_t at = placeOf(offset, count);
+  detail::storeBytes(data_ + at, value.bits(), count, little);
+  return at + count;
+}
+inline std::size_t Buffer::writeUIntLE(Integer value, Integer offset, Integer byteLength) const {
+  return storeInteger(value, offset, byteLength, false, true);
+}
+inline std::size_t Buffer::writeIntLE(Integer value, Integer offset, Integer byteLength) const {
+  return storeInteger(value, offset, byteLength, true, true);
+}
+inline std::size_t Buffer::writeUIntBE(Integer value, Integer offset, Integer byteLength) const {
+  return storeInteger(value, offset, byteLength, false, false);
+}
+inline std::size_t Buffer::writeIntBE(Integer value, Integer offset, Integer byteLength) const {
+  return storeInteger(value, offset, byteLength, true, false);
+}
+
+// Node's other spelling.
+
+inline std::uint8_t Buffer::readUint8(Integer offset) const { return readUInt8(offset); }
+inline std::size_t Buffer::writeUint8(Integer value, Integer offset) const {
+  return writeUInt8(value, offset);
+}
+inline std::uint16_t Buffer::readUint16LE(Integer offset) const { return readUInt16LE(offset); }
+inline std::size_t Buffer::writeUint16LE(Integer value, Integer offset) const {
+  return writeUInt16LE(value, offset);
+}
+inline std::uint32_t Buffer::readUint32LE(Integer offset) const { return readUInt32LE(offset); }
+inline std::size_t Buffer::writeUint32LE(Integer value, Integer offset) const {
+  return writeUInt32LE(value, offset);
+}
+inline std::uint64_t Buffer::readBigUint64LE(Integer offset) const {
+  return readBigUInt64LE(offset);
+}
+inline std::size_t Buffer::writeBigUint64LE(Integer value, Integer offset) const {
+  return writeBigUInt64LE(value, offset);
+}
+inline std::uint16_t Buffer::readUint16BE(Integer offset) const { return readUInt16BE(offset); }
+inline std::size_t Buffer::writeUint16BE(Integer value, Integer offset) const {
+  return writeUInt16BE(value, offset);
+}
+inline std::uint32_t Buffer::readUint32BE(Integer offset) const { return readUInt32BE(offset); }
+inline std::size_t Buffer::writeUint32BE(Integer value, Integer offset) const {
+  return writeUInt32BE(value, offset);
+}
+inline std::uint64_t Buffer::readBigUint64BE(Integer offset) const {
+  return readBigUInt64BE(offset);
+}
+inline std::size_t Buffer::writeBigUint64BE(Integer value, Integer offset) const {
+  return writeBigUInt64BE(value, offset);
+}
+inline std::uint64_t Buffer::readUintLE(Integer offset, Integer byteLength) const {
+  return readUIntLE(offset, byteLength);
+}
+inline std::size_t Buffer::writeUintLE(Integer value, Integer offset, Integer byteLength) const {
+  return writeUIntLE(value, offset, byteLength);
+}
+inline std::uint64_t Buffer::readUintBE(Integer offset, Integer byteLength) const {
+  return readUIntBE(offset, byteLength);
+}
+inline std::size_t Buffer::writeUintBE(Integer value, Integer offset, Integer byteLength) const {
+  return writeUIntBE(value, offset, byteLength);
+}
+
+}  // namespace leat::inline LEAT_ABI
