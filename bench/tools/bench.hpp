@@ -9,17 +9,23 @@
 
 #define BENCH_NOINLINE __attribute__((noinline))
 
-// Runs `body`, which performs `operations` operations, five times and prints the median per
-// operation.
-template <class Body>
-void bench(const char* name, long operations, Body body) {
+// Runs `body`, which performs `operations` operations, five times, each time after `prepare`, which is
+// not measured, and prints the median per operation.
+template <class Prepare, class Body>
+void benchAfter(const char* name, long operations, Prepare prepare, Body body) {
   std::array<double, 5> samples;
   for (double& sample : samples) {
+    prepare();
     const double begin = nowNs();
     body();
     sample = (nowNs() - begin) / static_cast<double>(operations);
   }
   reportMedian(name, samples.data(), static_cast<int>(samples.size()));
+}
+
+template <class Body>
+void bench(const char* name, long operations, Body body) {
+  benchAfter(name, operations, [] {}, body);
 }
 
 // Makes the compiler believe that `value` is read, so that what computed it stays.

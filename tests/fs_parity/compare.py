@@ -41,7 +41,7 @@ class Random:
         recursive = lambda: r.choice(['none', 'recursive'])
         choices = [
             lambda: ['open', handle(), path(), r.choice(FLAGS), mode()],
-            lambda: ['hclose', handle()],
+            lambda: [r.choice(['hclose', 'hcloses']), handle()],
             lambda: ['hread', handle(), 8, r.choice([0, 0, 2, 9]), r.choice([0, 3, 8, 9]), r.choice([-1, 0, 2, 5000000000])],
             lambda: ['hwrite', handle(), 'textdata', r.choice([0, 1, 9]), r.choice([2, 7, 9]), r.choice([-1, 0, 3])],
             lambda: ['hreadv', handle(), '2,3', r.choice([-1, 0, 1])],
@@ -60,6 +60,7 @@ class Random:
                                'stat', 'lstat']), path()],
             lambda: ['access', path(), r.choice([0, 4, 6, 1, 9])],
             lambda: ['chmod', path(), r.choice([0o644, 0o755, 0o600, 0o777])],
+            lambda: ['chmodText', path(), r.choice(['644', '0755', '00600', '0777', '0o777', '8', '', '-1', '77777777777777'])],
             lambda: [r.choice(['utimes', 'lutimes']), path(), 1000, r.choice([0, 1234567890, 2.5])],
             lambda: [r.choice(['rename', 'link']), path(), path()],
             lambda: ['symlink', r.choice(['a', 'd', 'nowhere', '../a', 'e']), path()],
@@ -73,6 +74,8 @@ class Random:
             lambda: ['cp', path(), path(), r.choice(['none', 'no-force,errorOnExist', 'verbatimSymlinks', 'dereference'])],
             # A tree is copied to a new place: what an old one does to it depends on the order of the file system.
             lambda: ['cpTree', path(), 'out', r.choice(['recursive', 'recursive,verbatimSymlinks', 'recursive,dereference'])],
+            lambda: ['cpFilter', path(), 'out', r.choice(['recursive', 'recursive,verbatimSymlinks', 'none']), r.choice('abefgsn'),
+                     r.choice(['plain', 'async', 'throws'])],
             lambda: ['rm', 'out', 'recursive,force'],
         ]
         return r.choice(choices)()
@@ -83,9 +86,9 @@ class Random:
         for _ in range(count):
             operation = self.operation()
             # What this would do to the folder itself, or by its name, is not the same in two folders.
-            if operation[0] in ('rm', 'cp', 'cpTree', 'rename', 'copyFileOnly', 'symlink', 'link') and '.' in operation[1:]:
+            if operation[0] in ('rm', 'cp', 'cpTree', 'cpFilter', 'rename', 'copyFileOnly', 'symlink', 'link') and '.' in operation[1:]:
                 continue
-            if operation[0] == 'cpTree':
+            if operation[0] in ('cpTree', 'cpFilter'):
                 yield ['rm', 'out', 'recursive,force']
             yield operation
 

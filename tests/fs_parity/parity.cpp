@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The side of leat: the same operations as parity.js, under the same names, with the same output.
+#include <leat/core/combinators.hpp>
 #include <leat/fs.hpp>
 #include <leat/loop/run.hpp>
 
@@ -9,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <memory>
 #include <regex>
 #include <string>
 
@@ -128,6 +130,30 @@ Task<std::string> openHandle(const Args& a) {
   co_return "ok";
 }
 
+Task<std::string> openText(const Args& a) {
+  if (handles.contains(a[0])) co_await handle(a[0]).close();
+  handles.erase(a[0]);
+  auto opened = co_await fs::open(a[1], a[2], a[3]);
+  handles.emplace(a[0], opened);
+  co_return "ok";
+}
+
+Task<std::string> closeOften(const Args& a) {
+  const fs::FileHandle h = handle(a[0]);
+  // Shared, as what is told late outlives a failure.
+  const auto told = std::make_shared<std::string>();
+  leat::Promise<fs::Stats> known = h.stat();
+  leat::Promise<> closes[] = {h.close(), h.close()};
+  const auto onStat = [told](const fs::Stats&) { *told += "stat "; };
+  const auto onClosed = [told] { *told += "closed "; };
+  auto noted = known.then(onStat);
+  auto first = closes[0].then(onClosed);
+  auto second = closes[1].then(onClosed);
+  co_await leat::all(noted, first, second);
+  co_await h.close();
+  co_return *told;
+}
+
 Task<std::string> readHandle(const Args& a) {
   fs::TransferOptions options;
   options.offset = number(a[2]);
@@ -170,6 +196,23 @@ Task<std::string> listOneByOne(const Args& a) {
   co_return joined(names);
 }
 
+Task<std::string> listDeep(const Args& a) {
+  auto dir = co_await fs::opendir(a[0], {.recursive = true});
+  std::vector<std::string> found;
+  while (auto e = co_await dir.next())
+    found.push_back(e->parentPath + "|" + e->name + "|" + kind(*e));
+  std::sort(found.begin(), found.end());
+  co_return joined(found);
+}
+
+Task<std::string> makeFolderText(const Args& a) {
+  fs::MkdirOptions options;
+  options.recursive = has(a[1], "recursive");
+  options.mode = a[2];
+  auto first = co_await fs::mkdir(a[0], options);
+  co_return first ? *first : std::string("ok");
+}
+
 Task<std::string> makeFolder(const Args& a) {
   fs::MkdirOptions options;
   options.recursive = has(a[1], "recursive");
@@ -204,6 +247,29 @@ Task<std::string> copyTree(const Args& a) {
   co_return "";
 }
 
+Task<std::string> copyFiltered(const Args& a) {
+  std::vector<std::string> asked;
+  const auto wants = [&](const std::string& src, const std::string& dest) {
+    asked.push_back(src + ">" + dest);
+    if (a[4] == "throws" && src.ends_with(a[3]))
+      throw leat::Error("the filter throws", "undefined");
+    return !src.ends_with(a[3]);
+  };
+  const auto waits = [&](std::string src, std::string dest) -> Task<bool> {
+    co_await leat::Promise<>::resolve();
+    co_return wants(src, dest);
+  };
+  Task<> copying = a[4] == "async" ? fs::cp(a[0], a[1], waits, cpOptions(a[2]))
+                                   : fs::cp(a[0], a[1], wants, cpOptions(a[2]));
+  auto copied = co_await leat::asResult(std::move(copying));
+  if (!copied.ok()) {
+    (void)co_await leat::asResult(fs::rm(a[1], {.recursive = true, .force = true}));
+    copied.value();
+  }
+  std::sort(asked.begin(), asked.end());
+  co_return joined(asked);
+}
+
 Task<std::string> writeWhole(const Args& a) {
   fs::WriteFileOptions options;
   options.flag = a[2];
@@ -222,6 +288,17 @@ Task<std::string> readWhole(const Args& a) {
 // clang-format off
 const std::map<std::string, Operation> operations = {
     {"open", openHandle}, {"hread", readHandle}, {"hwrite", writeHandle},
+    {"openText", openText}, {"hcloses", closeOften},
+    {"hchmodText", DO(handle(a[0]).chmod(a[1]))},
+    {"readFileOf", GIVE(fs::readFile(handle(a[0]), "utf8")) co_return r; }},
+    {"writeFileOf", DO(fs::writeFile(handle(a[0]), a[1]))},
+    {"appendFileOf", DO(fs::appendFile(handle(a[0]), a[1]))},
+    {"writeFileText", DO(fs::writeFile(a[0], a[1], {.mode = a[2]}))},
+    {"writeFileIn", DO(fs::writeFile(a[0], a[1], a[2]))},
+    {"appendFileIn", DO(fs::appendFile(a[0], a[1], a[2]))},
+    {"readFileIn", GIVE(fs::readFile(a[0], a[1])) co_return r; }},
+    {"chmodText", DO(fs::chmod(a[0], a[1]))},
+    {"mkdirText", makeFolderText}, {"opendirDeep", listDeep}, {"cpFilter", copyFiltered},
     {"hclose", DO(handle(a[0]).close())},
     {"hreadv", GIVE(handle(a[0]).readv(buffersOf(a[1]), number(a[2])))
       co_return std::to_string(r.bytesRead) + " " + Buffer::concat(r.buffers).toString(); }},

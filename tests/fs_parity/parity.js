@@ -26,7 +26,22 @@ const operations = {
     handles.delete(name);
     handles.set(name, await fs.open(path, flags, number(mode)));
   },
+  openText: async (name, path, flags, mode) => {
+    if (handles.has(name)) await handles.get(name).close();
+    handles.delete(name);
+    handles.set(name, await fs.open(path, flags, mode));
+  },
   hclose: async (name) => handle(name).close(),
+  // Again and again, with an operation in flight and without.
+  hcloses: async (name) => {
+    const h = handle(name);
+    let told = '';
+    const note = (text) => () => { told += text; };
+    const all = [h.stat().then(note('stat ')), h.close().then(note('closed ')), h.close().then(note('closed '))];
+    await Promise.all(all);
+    await h.close();
+    return told;
+  },
   hread: async (name, size, offset, length, position) => {
     const r = await handle(name).read(Buffer.alloc(number(size), '.'), { offset: number(offset), length: number(length), position: number(position) });
     return `${r.bytesRead} ${r.buffer}`;
@@ -49,18 +64,27 @@ const operations = {
   hsync: async (name) => handle(name).sync(),
   hdatasync: async (name) => handle(name).datasync(),
   hchmod: async (name, mode) => handle(name).chmod(number(mode)),
+  hchmodText: async (name, mode) => handle(name).chmod(mode),
   hchown: async (name) => handle(name).chown(process.getuid(), process.getgid()),
   hutimes: async (name, a, m) => handle(name).utimes(number(a), number(m)),
   readFile: async (path, flag) => fs.readFile(path, { encoding: 'utf8', flag }),
   readProc: async (path) => (await fs.readFile(path, 'utf8')).length > 0,
   writeFile: async (path, data, flag, mode) => fs.writeFile(path, data, { flag, mode: number(mode) }),
   appendFile: async (path, data) => fs.appendFile(path, data),
+  readFileOf: async (name) => fs.readFile(handle(name), 'utf8'),
+  writeFileOf: async (name, data) => fs.writeFile(handle(name), data),
+  appendFileOf: async (name, data) => fs.appendFile(handle(name), data),
+  writeFileText: async (path, data, mode) => fs.writeFile(path, data, { mode }),
+  writeFileIn: async (path, data, encoding) => fs.writeFile(path, data, encoding),
+  appendFileIn: async (path, data, encoding) => fs.appendFile(path, data, encoding),
+  readFileIn: async (path, encoding) => fs.readFile(path, encoding),
   truncate: async (path, size) => fs.truncate(path, number(size)),
   stat: async (path) => about(await fs.stat(path)),
   lstat: async (path) => about(await fs.lstat(path)),
   statfs: async (path) => (await fs.statfs(path)).bsize,
   access: async (path, mode) => fs.access(path, number(mode)),
   chmod: async (path, mode) => fs.chmod(path, number(mode)),
+  chmodText: async (path, mode) => fs.chmod(path, mode),
   chown: async (path) => fs.chown(path, process.getuid(), process.getgid()),
   lchown: async (path) => fs.lchown(path, process.getuid(), process.getgid()),
   utimes: async (path, a, m) => fs.utimes(path, number(a), number(m)),
@@ -72,6 +96,7 @@ const operations = {
   readlink: async (path) => (await fs.readlink(path)).replace(process.cwd(), 'CWD'),
   realpath: async (path) => (await fs.realpath(path)).replace(process.cwd(), 'CWD'),
   mkdir: async (path, options, mode) => fs.mkdir(path, { recursive: has(options, 'recursive'), mode: number(mode) }),
+  mkdirText: async (path, options, mode) => fs.mkdir(path, { recursive: has(options, 'recursive'), mode }),
   mkdtemp: async (prefix) => (await fs.mkdtemp(prefix)).slice(0, -6),
   rmdir: async (path) => fs.rmdir(path),
   rm: async (path, options) => fs.rm(path, { recursive: has(options, 'recursive'), force: has(options, 'force') }),
@@ -81,6 +106,11 @@ const operations = {
     const names = [];
     for await (const entry of await fs.opendir(path)) names.push(entry.name);
     return names.sort().join(' ');
+  },
+  opendirDeep: async (path) => {
+    const found = [];
+    for await (const entry of await fs.opendir(path, { recursive: true })) found.push(`${entry.parentPath}|${entry.name}|${kind(entry)}`);
+    return found.sort().join(' ');
   },
   copyFile: async (a, b, mode) => fs.copyFile(a, b, number(mode)),
   // Node takes away what a folder is copied to; leat does not.
@@ -93,6 +123,28 @@ const operations = {
     for (const name of options.split(',')) chosen[name.replace(/^no-/, '')] = !name.startsWith('no-');
     delete chosen.none;
     return fs.cp(a, b, chosen);
+  },
+  // Without what ends in `refused`, and with what the filter was asked, which is in the order of the file system.
+  cpFilter: async (a, b, options, refused, how) => {
+    const asked = [];
+    const wants = (src, dest) => {
+      asked.push(`${src}>${dest}`);
+      if (how === 'throws' && src.endsWith(refused)) throw new Error('the filter throws');
+      return !src.endsWith(refused);
+    };
+    const waits = async (src, dest) => {
+      await null;
+      return wants(src, dest);
+    };
+    const chosen = { recursive: has(options, 'recursive'), dereference: has(options, 'dereference'),
+                     verbatimSymlinks: has(options, 'verbatimSymlinks') };
+    try {
+      await fs.cp(a, b, { ...chosen, filter: how === 'async' ? waits : wants });
+    } catch (e) {
+      await fs.rm(b, { recursive: true, force: true }).catch(() => {});
+      throw e;
+    }
+    return asked.sort().join(' ');
   },
   // What is there of a tree when its copy fails depends on the order of the file system.
   cpTree: async (a, b, options) => {

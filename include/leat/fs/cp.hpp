@@ -2,28 +2,38 @@
 // cp: whole trees of files, by the rules of Node's.
 #pragma once
 
+#include <leat/core/with_context.hpp>
 #include <leat/fs/copy.hpp>
 #include <leat/fs/directories.hpp>
 #include <leat/fs/paths.hpp>
 
 namespace leat::inline LEAT_ABI::detail {
 
-/// Copies trees without recursion. Each step is a file, or the mode of a folder that is complete.
+/// A part of the copy of a tree: a file, a link, a folder without what is in it, or when `completed` the
+/// mode of a folder.
+struct CopyStep {
+  std::string src;
+  std::string dest;
+  bool completed;
+  unsigned mode;
+};
+
+/// Copies trees without recursion.
 class TreeCopy {
  public:
   TreeCopy(const FileRequest& request, const fs::CpOptions& options) noexcept
       : request_(request), options_(options) {}
-  /// Throws: SystemError.
+  // All throw SystemError.
+  /// All of it.
   void copy(const std::string& src, const std::string& dest);
+  /// The outermost part.
+  void begin(const std::string& src, const std::string& dest);
+  void perform(const CopyStep& step);
+  /// What is to be done after that, the next last.
+  std::vector<CopyStep> rest() { return std::move(todo_); }
 
  private:
   using Found = struct ::statx;
-  struct Step {
-    std::string src;
-    std::string dest;
-    bool completed;
-    unsigned mode;
-  };
   /// What is known of both; false: there is no `dest`. Refuses what must not be copied.
   bool examine(const std::string& src, const std::string& dest, Found& from, Found& to) const;
   void refuseSelf(const std::string& src, const Found& from, const std::string& dest) const;
@@ -55,7 +65,7 @@ class TreeCopy {
 
   const FileRequest& request_;
   const fs::CpOptions& options_;
-  std::vector<Step> todo_;
+  std::vector<CopyStep> todo_;
 };
 
 inline std::string TreeCopy::resolved(std::string_view path) {
@@ -73,6 +83,15 @@ inline std::string TreeCopy::readLink(const std::string& path) {
 }
 
 inline void TreeCopy::copy(const std::string& src, const std::string& dest) {
+  begin(src, dest);
+  while (!todo_.empty() && !request_.left()) {
+    const CopyStep step = std::move(todo_.back());
+    todo_.pop_back();
+    perform(step);
+  }
+}
+
+inline void TreeCopy::begin(const std::string& src, const std::string& dest) {
   Found from;
   Found to;
   const bool exists = examine(src, dest, from, to);
@@ -86,16 +105,14 @@ inline void TreeCopy::copy(const std::string& src, const std::string& dest) {
     check(error, "stat", parent);
   }
   copyAny(src, dest, from, exists);
-  while (!todo_.empty() && !request_.left()) {
-    const Step step = std::move(todo_.back());
-    todo_.pop_back();
-    if (step.completed) {
-      check(sys::fchmodat(step.dest.c_str(), step.mode), "chmod", step.dest);
-    } else {
-      const bool there = examine(step.src, step.dest, from, to);
-      copyAny(step.src, step.dest, from, there);
-    }
-  }
+}
+
+inline void TreeCopy::perform(const CopyStep& step) {
+  if (step.completed) return check(sys::fchmodat(step.dest.c_str(), step.mode), "chmod", step.dest);
+  Found from;
+  Found to;
+  const bool exists = examine(step.src, step.dest, from, to);
+  copyAny(step.src, step.dest, from, exists);
 }
 
 inline bool TreeCopy::examine(const std::string& src, const std::string& dest, Found& from,
@@ -163,13 +180,13 @@ inline void TreeCopy::copyFolder(const std::string& src, const std::string& dest
   }
   if (!exists) {
     check(sys::mkdir(dest.c_str(), 0777), "mkdir", dest);
-    todo_.push_back(Step{std::string(), dest, true, from.stx_mode & 07777u});
+    todo_.push_back(CopyStep{std::string(), dest, true, from.stx_mode & 07777u});
   }
   std::vector<FolderEntry> entries;
   check(listFolder(src, entries), "opendir", src);
   for (std::size_t i = entries.size(); i-- > 0;)
     todo_.push_back(
-        Step{joinedPath(src, entries[i].name), joinedPath(dest, entries[i].name), false, 0});
+        CopyStep{joinedPath(src, entries[i].name), joinedPath(dest, entries[i].name), false, 0});
 }
 
 inline void TreeCopy::copyFile(const std::string& src, const std::string& dest, const Found& from,
@@ -218,6 +235,91 @@ inline void TreeCopy::copyLink(const std::string& src, const std::string& dest, 
   check(sys::symlink(target.c_str(), dest.c_str()), "symlink", target, dest);
 }
 
+// ---- on the loop's thread ----
+
+inline void checkCpOptions(const fs::CpOptions& options) {
+  checkCopyMode(options.mode);
+  if (options.dereference && options.verbatimSymlinks)
+    throwTypeError(
+        "Option \"dereference\" cannot be used in combination with option \"verbatimSymlinks\"",
+        "ERR_INCOMPATIBLE_OPTION_PAIR");
+}
+
+inline void packCpOptions(FileRequest& request, const fs::CpOptions& options) {
+  request.length = (options.recursive ? 1 : 0) | (options.force ? 2 : 0) |
+                   (options.errorOnExist ? 4 : 0) | (options.dereference ? 8 : 0) |
+                   (options.preserveTimestamps ? 16 : 0) | (options.verbatimSymlinks ? 32 : 0);
+  request.flags = options.mode;
+}
+inline fs::CpOptions cpOptionsOf(const FileRequest& request) {
+  const auto has = [&](int bit) { return (request.length & bit) != 0; };
+  fs::CpOptions options;
+  options.recursive = has(1);
+  options.force = has(2);
+  options.errorOnExist = has(4);
+  options.dereference = has(8);
+  options.preserveTimestamps = has(16);
+  options.verbatimSymlinks = has(32);
+  options.mode = request.flags;
+  return options;
+}
+
+/// Does one step, and gives those that follow from it. `offset`: whether it is the first of all.
+inline fs::Operation<std::vector<CopyStep>> copyStep(const CopyStep& step, bool first,
+                                                     const fs::CpOptions& options) {
+  using Steps = std::vector<CopyStep>;
+  const auto body = [](FileRequest& r) {
+    const fs::CpOptions asked = cpOptionsOf(r);
+    TreeCopy tree(r, asked);
+    if (r.offset != 0) {
+      tree.begin(r.path, r.dest);
+    } else {
+      tree.perform(CopyStep{std::move(r.path), std::move(r.dest), r.flag, r.mode});
+    }
+    return tree.rest();
+  };
+  FileDraft<Steps> draft(body, FileCall::cp, step.src, "src", step.dest, "dest");
+  packCpOptions(*draft.operator->(), options);
+  draft->offset = first ? 1 : 0;
+  draft->flag = step.completed;
+  draft->mode = step.mode;
+  return std::move(draft).with(SignalRef());
+}
+
+template <class F>
+concept CpFilter = std::is_invocable_v<F&, const std::string&, const std::string&>;
+
+/// Asks the filter on the loop's thread, does each step on a worker. `options`: without the signal, which
+/// is the ambient one here.
+template <class F>
+Task<void> filteredCopy(F filter, CopyStep whole, fs::CpOptions options) {
+  std::vector<CopyStep> todo;
+  todo.push_back(std::move(whole));
+  for (bool first = true; !todo.empty(); first = false) {
+    const CopyStep step = std::move(todo.back());
+    todo.pop_back();
+    if (AbortState* const around = ambientSignal(); around != nullptr && isAborted(*around))
+      throw AbortError(around->reason);
+    if (!step.completed) {
+      bool wanted;
+      if constexpr (Awaitable<std::invoke_result_t<F&, const std::string&, const std::string&>>) {
+        auto&& asked = filter(step.src, step.dest);
+        wanted = static_cast<bool>(co_await std::forward<decltype(asked)>(asked));
+      } else {
+        wanted = static_cast<bool>(filter(step.src, step.dest));
+      }
+      if (!wanted) continue;
+    }
+    auto inner = co_await copyStep(step, first, options);
+    for (CopyStep& each : inner) todo.push_back(std::move(each));
+  }
+}
+
+LEAT_ON_USE
+Task<void> underSignal(Task<void> work, AbortSignal signal) {
+  co_await withSignal(signal, std::move(work));
+}
+
 }  // namespace leat::inline LEAT_ABI::detail
 
 namespace leat::inline LEAT_ABI::fs {
@@ -225,26 +327,34 @@ namespace leat::inline LEAT_ABI::fs {
 /// Copies a file, or when recursive a folder with all in it. Links are copied as links that lead to the
 /// same place, unless `dereference`; with `verbatimSymlinks` they say the same.
 /// Cancel: what was copied by then stays.
+/// Throws: SystemError; TypeError ERR_INCOMPATIBLE_OPTION_PAIR; RangeError ERR_OUT_OF_RANGE.
 inline Operation<void> cp(std::string_view src, std::string_view dest, CpOptions options = {}) {
   using namespace leat::detail;
-  checkCopyMode(options.mode);
+  checkCpOptions(options);
   const auto body = [](FileRequest& r) {
-    CpOptions asked;
-    asked.recursive = (r.length & 1) != 0;
-    asked.force = (r.length & 2) != 0;
-    asked.errorOnExist = (r.length & 4) != 0;
-    asked.dereference = (r.length & 8) != 0;
-    asked.preserveTimestamps = (r.length & 16) != 0;
-    asked.verbatimSymlinks = (r.length & 32) != 0;
-    asked.mode = r.flags;
+    const CpOptions asked = cpOptionsOf(r);
     TreeCopy(r, asked).copy(r.path, r.dest);
   };
   FileDraft<void> draft(body, FileCall::cp, src, "src", dest, "dest");
-  draft->length = (options.recursive ? 1 : 0) | (options.force ? 2 : 0) |
-                  (options.errorOnExist ? 4 : 0) | (options.dereference ? 8 : 0) |
-                  (options.preserveTimestamps ? 16 : 0) | (options.verbatimSymlinks ? 32 : 0);
-  draft->flags = options.mode;
+  packCpOptions(*draft.operator->(), options);
   return std::move(draft).with(options.signal);
+}
+
+/// The same for what `filter(src, dest)` answers true to, at once or when awaited. A folder that it
+/// refuses is not looked into.
+///
+/// Node: the option `filter`. Overlap: one call of it at a time, each just before its file is copied.
+/// Throws: what the filter throws.
+template <leat::detail::CpFilter F>
+Task<void> cp(std::string_view src, std::string_view dest, F&& filter, CpOptions options = {}) {
+  LEAT_GUARD_CLOSURE(F);
+  using namespace leat::detail;
+  checkCpOptions(options);
+  CopyStep whole{ownPath(src, "src"), ownPath(dest, "dest"), false, 0};
+  const Ref<AbortState> signal(options.signal.state());
+  options.signal = SignalRef();
+  auto work = filteredCopy<std::decay_t<F>>(std::forward<F>(filter), std::move(whole), options);
+  return signal ? underSignal(std::move(work), AbortSignal(signal)) : std::move(work);
 }
 
 }  // namespace leat::inline LEAT_ABI::fs

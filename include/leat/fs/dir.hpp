@@ -109,7 +109,9 @@ class Dir {
   /// The next entry, or nothing at the end. Node: `read()`; the end does not close.
   /// Cancel: AbortError; no entry is lost.
   /// Throws: SystemError; Error ERR_DIR_CLOSED.
+  LEAT_ON_USE
   Task<std::optional<Dirent>> next() const { return nextOf(state_); }
+  LEAT_ON_USE
   Task<std::optional<Dirent>> read() const { return nextOf(state_); }
   /// Throws: SystemError; Error ERR_DIR_CLOSED the second time.
   Operation<void> close() const;
@@ -120,6 +122,7 @@ class Dir {
 
  private:
   using State = leat::detail::DirState;
+  LEAT_ON_USE
   static Task<std::optional<Dirent>> nextOf(leat::detail::Ref<State> state);
   static Operation<void> fetch(const leat::detail::Ref<State>& state) {
     using namespace leat::detail;
@@ -136,7 +139,8 @@ class Dir {
   std::string path_;
 };
 
-inline Task<std::optional<Dirent>> Dir::nextOf(leat::detail::Ref<State> state) {
+template <class>
+Task<std::optional<Dirent>> Dir::nextOf(leat::detail::Ref<State> state) {
   bool ended = false;
   for (;;) {
     checkOpen(*state);

@@ -98,7 +98,7 @@ inline Operation<std::optional<std::string>> mkdir(std::string_view path,
   };
   FileDraft<Result> draft(body, FileCall::mkdir, path);
   draft->flag = options.recursive;
-  draft->mode = options.mode;
+  draft->mode = options.mode.value();
   return std::move(draft).with(options.signal);
 }
 

@@ -73,12 +73,12 @@ class FileHandle {
   /// Has data, and for `sync` also what is known of the file, on the disk before it ends.
   Operation<void> sync(FileOptions options = {}) const;
   Operation<void> datasync(FileOptions options = {}) const;
-  Operation<void> chmod(unsigned mode, FileOptions options = {}) const;
+  Operation<void> chmod(FileMode mode, FileOptions options = {}) const;
   Operation<void> chown(unsigned uid, unsigned gid, FileOptions options = {}) const;
   Operation<void> utimes(FileTime atime, FileTime mtime, FileOptions options = {}) const;
 
   /// Waits for the operations in flight and closes. From here on the others throw Error EBADF ("file
-  /// closed"). Of a file that is closed, or being closed, does nothing.
+  /// closed"). Once more while it waits, it waits for the same and has its outcome; later it does nothing.
   /// Cancel: it cannot be.
   Operation<void> close() const {
     return Operation<void>(leat::detail::Ref<leat::detail::FileJob<void>>(
@@ -104,18 +104,100 @@ namespace leat::inline LEAT_ABI::detail {
 inline fs::FileHandle openHandle(FileRequest& request) {
   // Before the file, so that nothing is left open where there is no memory.
   Ref<FileState> state = makeRef<FileState>(-1);
-  state->adopt(static_cast<int>(
-      request.check(sys::open(request.path.c_str(), request.flags, request.mode))));
+  sys::UniqueFd file = openRequested(request);
+  struct ::statx known;
+  if (statFd(file.get(), known) == 0 && S_ISREG(known.stx_mode)) {
+    if (learnDevice(file.get(), deviceKeyOf(known)))
+      state->setPlain((request.flags & O_DIRECT) != 0);
+    if (request.flags == O_RDONLY) learnFolder(request.path, file.get(), known);
+  }
+  state->adopt(file.release());
   return fs::FileHandle(std::move(state));
 }
+/// The same without waiting, to read.
+inline bool openHandleAtOnce(FileRequest& request, Slot<fs::FileHandle>& result) {
+  struct ::stat known;
+  if (!openPathCached(request, known)) return false;
+  Ref<FileState> state = makeRef<FileState>(-1);
+  (void)sys::fcntl(request.opened.get(), F_SETFL, O_RDONLY);
+  state->setPlain(false);
+  state->adopt(request.opened.release());
+  result.emplace(std::move(state));
+  return true;
+}
 
+/// What is still to be read: some may have come already.
 inline std::size_t readBytes(FileRequest& r) {
-  const auto size = static_cast<std::size_t>(r.length);
-  if (size == 0) return 0;
-  std::byte* const to = r.buffers[0].data() + r.offset;
-  return static_cast<std::size_t>(r.check(r.position < 0
-                                              ? sys::read(r.file.fd(), to, size)
-                                              : sys::pread(r.file.fd(), to, size, r.position)));
+  const std::size_t size = static_cast<std::size_t>(r.length) - r.begun;
+  if (size == 0) return r.begun;
+  std::byte* const to = r.buffers[0].data() + r.offset + r.begun;
+  const off_t at = r.position + static_cast<off_t>(r.begun);
+  const ssize_t n =
+      r.position < 0 ? sys::read(r.file.fd(), to, size) : sys::pread(r.file.fd(), to, size, at);
+  if (n < 0 && r.begun > 0) return r.begun;
+  return r.begun + static_cast<std::size_t>(r.check(n));
+}
+
+/// A read: at once where it is short and in memory, else by the kernel, else by a worker.
+class ReadJob final : public FileJob<fs::ReadResult>, private FileRead {
+ public:
+  template <class... Args>
+  explicit ReadJob(Body body, Args&&... args)
+      : FileJob(body, std::forward<Args>(args)...), FileRead(onArrived) {
+    setQuick(readAtOnce);
+  }
+
+ private:
+  static bool readAtOnce(FileRequest& r, Slot<fs::ReadResult>& result);
+  bool canTry() const noexcept override { return request.length > 0 && state().plain(); }
+  inline bool tryRing() noexcept override;
+  static void onArrived(FileRead& read, int n) noexcept;
+  FileState& state() const noexcept { return request.file.state(); }
+};
+
+inline bool ReadJob::readAtOnce(FileRequest& r, Slot<fs::ReadResult>& result) {
+  FileState& file = r.file.state();
+  if (!file.cached() || r.length > atOnceSize) return false;
+  const int error = readCached(file.fd(), r.buffers[0].data() + r.offset,
+                               static_cast<std::size_t>(r.length), r.position, r.begun);
+  if (error == 0) {
+    result.emplace(r.begun, std::move(r.buffers[0]));
+    return true;
+  }
+  r.missed = true;
+  if (error != -EAGAIN) file.onlyByWorkers();
+  return false;
+}
+
+/// Where the file stands is for one at a time to move, so without a position it is not the kernel's.
+inline bool ReadJob::tryRing() noexcept {
+  if (!state().plain() || request.position < 0 || request.length > ringSize) return false;
+  fd = request.file.fd();
+  FileRead::data = request.buffers[0].data() + request.offset + request.begun;
+  size = static_cast<unsigned>(request.length) - static_cast<unsigned>(request.begun);
+  position = request.position + static_cast<std::int64_t>(request.begun);
+  if (sys::fails(sys::Call::pread) || !EventLoop::current().reactor().readFile(*this)) return false;
+  retain();
+  return true;
+}
+
+inline void ReadJob::onArrived(FileRead& read, int n) noexcept {
+  const Ref<ReadJob> self = Ref<ReadJob>::adopt(&static_cast<ReadJob&>(read));
+  FileRequest& r = self->request;
+  // It cannot be done this way, or has to be done again.
+  if (n == -EAGAIN || n == -EINTR || n == -EINVAL || n == -EOPNOTSUPP) return self->toPool();
+  if (n < 0 && r.begun > 0) n = 0;
+  if (n >= 0) {
+    r.begun += static_cast<std::size_t>(n);
+    self->result().emplace(r.begun, std::move(r.buffers[0]));
+  } else {
+    try {
+      r.fail(n);
+    } catch (...) {
+      self->result().fail(std::current_exception());
+    }
+  }
+  done(*self);
 }
 inline std::size_t writeBytes(FileRequest& r) {
   const std::byte* const from = r.buffers[0].data() + r.offset;
@@ -155,10 +237,9 @@ inline std::size_t transferVectors(FileRequest& r, bool in) {
 
 [[noreturn]] LEAT_NOINLINE inline void throwTransferRange(std::string_view name,
                                                           std::string_view limit,
-                                                          std::int64_t bound,
-                                                          std::int64_t received) {
+                                                          std::int64_t bound, std::int64_t given) {
   throw RangeError(SharedText{"The value of \"", name, "\" is out of range. It must be ", limit,
-                              Decimal(bound), ". Received ", Decimal(received)}
+                              Decimal(bound), ". Received ", received(given)}
                        .view());
 }
 
@@ -182,7 +263,7 @@ inline void checkEncoding(std::string_view encoding) {
   std::string lower(encoding);
   for (char& c : lower)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  if (lower == "utf8" || lower == "utf-8") return;
+  if (lower.empty() || lower == "utf8" || lower == "utf-8") return;
   throw TypeError(
       SharedText{"The argument 'encoding' is invalid encoding. Received ", Inspected(encoding)}
           .view());
@@ -199,7 +280,7 @@ inline Operation<ReadResult> FileHandle::read(Buffer buffer, TransferOptions opt
     const std::size_t n = readBytes(r);
     return ReadResult{n, std::move(r.buffers[0])};
   };
-  FileDraft<ReadResult> draft(body, FileCall::read, state_);
+  FileDraft<ReadResult, ReadJob> draft(body, FileCall::read, state_);
   draft->buffers.push_back(std::move(buffer));
   draft->offset = options.offset;
   draft->length = options.length;
@@ -220,7 +301,7 @@ inline Operation<ReadvResult> FileHandle::readv(std::span<const Buffer> buffers,
     const std::size_t n = transferVectors(r, true);
     return ReadvResult{n, std::move(r.buffers)};
   };
-  FileDraft<ReadvResult> draft(body, FileCall::read, state_);
+  FileDraft<ReadvResult> draft(body, FileCall::readv, state_);
   draft->buffers.assign(buffers.begin(), buffers.end());
   draft->position = position;
   return std::move(draft).with(options.signal);
@@ -273,7 +354,7 @@ inline Operation<std::string> FileHandle::readFile(std::string_view encoding,
                                                    FileOptions options) const {
   using namespace leat::detail;
   checkEncoding(encoding);
-  const auto body = [](FileRequest& r) { return readWhole(r, r.file.fd()).toString(); };
+  const auto body = [](FileRequest& r) { return std::string(readWhole(r, r.file.fd()).view()); };
   return FileDraft<std::string>(body, FileCall::readFile, state_).with(options.signal);
 }
 
@@ -292,7 +373,14 @@ inline Operation<Stats> FileHandle::stat(FileOptions options) const {
     r.check(statFd(r.file.fd(), found));
     return Stats(found);
   };
-  return FileDraft<Stats>(body, FileCall::fstat, state_).with(options.signal);
+  const auto quick = [](FileRequest& r, Slot<Stats>& result) {
+    struct ::statx found;
+    constexpr int flags = AT_EMPTY_PATH | AT_STATX_DONT_SYNC;
+    if (!r.file.state().cached() || sys::statx(r.file.fd(), "", flags, found) != 0) return false;
+    result.emplace(found);
+    return true;
+  };
+  return FileDraft<Stats>(body, FileCall::fstat, state_).quickly(quick).with(options.signal);
 }
 
 inline Operation<void> FileHandle::truncate(std::int64_t length, FileOptions options) const {
@@ -315,11 +403,11 @@ inline Operation<void> FileHandle::datasync(FileOptions options) const {
   return FileDraft<void>(body, FileCall::fdatasync, state_).with(options.signal);
 }
 
-inline Operation<void> FileHandle::chmod(unsigned mode, FileOptions options) const {
+inline Operation<void> FileHandle::chmod(FileMode mode, FileOptions options) const {
   using namespace leat::detail;
   const auto body = [](FileRequest& r) { r.check(sys::fchmod(r.file.fd(), r.mode)); };
   FileDraft<void> draft(body, FileCall::fchmod, state_);
-  draft->mode = mode;
+  draft->mode = mode.value();
   return std::move(draft).with(options.signal);
 }
 

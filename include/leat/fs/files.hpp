@@ -7,8 +7,17 @@
 namespace leat::inline LEAT_ABI::detail {
 
 inline Buffer readPath(FileRequest& request) {
-  const sys::UniqueFd file = openFile(request.path, request.flags);
-  return readWhole(request, file.get());
+  const sys::UniqueFd file = openRequested(request);
+  struct ::statx known;
+  if (const int error = statFd(file.get(), known)) throwFile(error, "fstat");
+  learnFolder(request.path, file.get(), known);
+  return readRest(request, file.get(), known);
+}
+inline bool readPathAtOnce(FileRequest& request, Slot<Buffer>& result) {
+  Buffer whole;
+  if (!readPathCached(request, whole)) return false;
+  result.emplace(std::move(whole));
+  return true;
 }
 
 inline void writePath(FileRequest& request) {
@@ -31,12 +40,12 @@ namespace leat::inline LEAT_ABI::fs {
 
 /// Opens a file. Node: `fs.promises.open`. The descriptor is not inherited by child processes.
 inline Operation<FileHandle> open(std::string_view path, Flags flags = O_RDONLY,
-                                  unsigned mode = 0666, FileOptions options = {}) {
+                                  FileMode mode = 0666, FileOptions options = {}) {
   using namespace leat::detail;
   FileDraft<FileHandle> draft(openHandle, FileCall::open, path);
   draft->flags = flags.value();
-  draft->mode = mode;
-  return std::move(draft).with(options.signal);
+  draft->mode = mode.value();
+  return std::move(draft).quickly(openHandleAtOnce).with(options.signal);
 }
 
 /// The bytes of a file. Of one without a size (in /proc, a pipe) up to its end.
@@ -45,7 +54,7 @@ inline Operation<Buffer> readFile(std::string_view path, ReadFileOptions options
   using namespace leat::detail;
   FileDraft<Buffer> draft(readPath, FileCall::readFile, path);
   draft->flags = options.flag.value();
-  return std::move(draft).with(options.signal);
+  return std::move(draft).quickly(readPathAtOnce).with(options.signal);
 }
 
 /// The same as text, whose encoding is "utf8" or "utf-8". Node replaces what is no UTF-8; here the bytes
@@ -54,10 +63,16 @@ inline Operation<std::string> readFile(std::string_view path, std::string_view e
                                        ReadFileOptions options = {}) {
   using namespace leat::detail;
   checkEncoding(encoding);
-  const auto body = [](FileRequest& r) { return readPath(r).toString(); };
+  const auto body = [](FileRequest& r) { return std::string(readPath(r).view()); };
+  const auto quick = [](FileRequest& r, Slot<std::string>& result) {
+    Buffer whole;
+    if (!readPathCached(r, whole)) return false;
+    result.emplace(whole.view());
+    return true;
+  };
   FileDraft<std::string> draft(body, FileCall::readFile, path);
   draft->flags = options.flag.value();
-  return std::move(draft).with(options.signal);
+  return std::move(draft).quickly(quick).with(options.signal);
 }
 
 /// Writes a whole file, by default in the place of what was there.
@@ -67,7 +82,7 @@ inline Operation<void> writeFile(std::string_view path, Buffer data,
   using namespace leat::detail;
   FileDraft<void> draft(writePath, FileCall::writeFile, path);
   draft->flags = options.flag.value();
-  draft->mode = options.mode;
+  draft->mode = options.mode.value();
   draft->flag = options.flush;
   draft->buffers.push_back(std::move(data));
   return std::move(draft).with(options.signal);
@@ -75,6 +90,11 @@ inline Operation<void> writeFile(std::string_view path, Buffer data,
 inline Operation<void> writeFile(std::string_view path, std::string_view data,
                                  WriteFileOptions options = {}) {
   return writeFile(path, Buffer::from(data), options);
+}
+inline Operation<void> writeFile(std::string_view path, std::string_view data,
+                                 std::string_view encoding, WriteFileOptions options = {}) {
+  leat::detail::checkEncoding(encoding);
+  return writeFile(path, data, options);
 }
 
 /// Writes behind what is there, or makes the file.
@@ -90,6 +110,34 @@ inline Operation<void> appendFile(std::string_view path, Buffer data,
 inline Operation<void> appendFile(std::string_view path, std::string_view data,
                                   AppendFileOptions options = {}) {
   return appendFile(path, Buffer::from(data), options);
+}
+inline Operation<void> appendFile(std::string_view path, std::string_view data,
+                                  std::string_view encoding, AppendFileOptions options = {}) {
+  leat::detail::checkEncoding(encoding);
+  return appendFile(path, data, options);
+}
+
+/// With a handle in the place of a path: from its position on, and it stays open.
+inline Operation<Buffer> readFile(const FileHandle& file, FileOptions options = {}) {
+  return file.readFile(options);
+}
+inline Operation<std::string> readFile(const FileHandle& file, std::string_view encoding,
+                                       FileOptions options = {}) {
+  return file.readFile(encoding, options);
+}
+inline Operation<void> writeFile(const FileHandle& file, Buffer data, FileOptions options = {}) {
+  return file.writeFile(std::move(data), options);
+}
+inline Operation<void> writeFile(const FileHandle& file, std::string_view data,
+                                 FileOptions options = {}) {
+  return file.writeFile(data, options);
+}
+inline Operation<void> appendFile(const FileHandle& file, Buffer data, FileOptions options = {}) {
+  return file.appendFile(std::move(data), options);
+}
+inline Operation<void> appendFile(const FileHandle& file, std::string_view data,
+                                  FileOptions options = {}) {
+  return file.appendFile(data, options);
 }
 
 /// Makes a file `length` bytes long: cuts it off, or fills it up with zeros.

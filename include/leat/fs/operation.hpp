@@ -2,7 +2,7 @@
 // What every function of fs gives: an operation that starts when it is awaited.
 #pragma once
 
-#include <leat/fs/detail/file_request.hpp>
+#include <leat/fs/detail/at_once.hpp>
 #include <leat/loop/blocking.hpp>
 
 namespace leat::inline LEAT_ABI {
@@ -30,28 +30,75 @@ class FileJobBase : public BlockingCallBase {
   template <class... Args>
   explicit FileJobBase(Args&&... args)
       : BlockingCallBase(Class::quick), request(std::forward<Args>(args)...) {}
-  int enqueue() noexcept override {
-    switch (wayOf(request.call)) {
-      case FileWay::Pool:
-        break;
-    }
-    return BlockingCallBase::enqueue();
+  inline int enqueue() noexcept override;
+
+  // On the loop's thread.
+  /// Does all of it without waiting and has a result, or does nothing.
+  virtual bool tryAtOnce() noexcept { return false; }
+  virtual bool canTry() const noexcept { return false; }
+  /// Leaves it to the kernel.
+  virtual bool tryRing() noexcept { return false; }
+  /// No other way is left.
+  void toPool() noexcept {
+    if (BlockingCallBase::enqueue() == 0) return;
+    run(*this);
+    done(*this);
+  }
+
+ private:
+  void goOn() noexcept;
+  Attempts& attempts(AtOnce& turn) noexcept {
+    return request.file ? request.file.state().attempts()
+           : request.call == FileCall::stat || request.call == FileCall::lstat ? turn.stats
+                                                                               : turn.reads;
   }
 };
+
+inline int FileJobBase::enqueue() noexcept {
+  if (wayOf(request.call) == FileWay::Pool || !canTry()) return BlockingCallBase::enqueue();
+  AtOnce* const turn = AtOnce::of(EventLoop::current());
+  if (turn == nullptr) return BlockingCallBase::enqueue();
+  turn->perform(*this, [](BlockingJob& job) noexcept { static_cast<FileJobBase&>(job).goOn(); });
+  return 0;
+}
+
+/// The end comes through the loop's queue, as that of a worker does, so that nobody is resumed inside of
+/// the call.
+inline void FileJobBase::goOn() noexcept {
+  Attempts& tries = attempts(*AtOnce::of(EventLoop::current()));
+  if (tries.worthwhile()) {
+    request.missed = false;
+    if (tryAtOnce()) {
+      tries.succeeded();
+      return done(*this);
+    }
+    if (request.missed) tries.failed();
+  }
+  if (wayOf(request.call) != FileWay::Ring || !tryRing()) toPool();
+}
 
 template <class T>
 class FileJob : public FileJobBase {
  public:
   using Result = T;
   using Body = T (*)(FileRequest&);
+  /// The same without waiting: false, and no result, where something is not in memory.
+  using Quick = bool (*)(FileRequest&, Slot<T>&);
   template <class... Args>
   explicit FileJob(Body body, Args&&... args)
       : FileJobBase(std::forward<Args>(args)...), body_(body) {}
+  void setQuick(Quick quick) noexcept { quick_ = quick; }
   T take() {
-    Slot<T> result = std::move(result_);
-    result_.clear();
-    return result.take();
+    struct Clearing {
+      ~Clearing() { slot.clear(); }
+      Slot<T>& slot;
+    };
+    const Clearing atEnd{result_};
+    return result_.take();
   }
+
+ protected:
+  Slot<T>& result() noexcept { return result_; }
 
  private:
   void call() noexcept override {
@@ -67,8 +114,18 @@ class FileJob : public FileJobBase {
     }
   }
   void clear() noexcept override { result_.clear(); }
+  bool canTry() const noexcept override { return quick_ != nullptr; }
+  bool tryAtOnce() noexcept override {
+    try {
+      return quick_(request, result_);
+    } catch (...) {
+      result_.fail(std::current_exception());
+      return true;
+    }
+  }
 
   Body body_;
+  Quick quick_ = nullptr;
   Slot<T> result_;
 };
 
@@ -85,19 +142,30 @@ class CloseFileJob final : public FileJob<void> {
 
  private:
   int enqueue() noexcept override {
-    const auto start = [](BlockingJob& job) noexcept {
-      if (BlockingPool::shared().submit(job) == 0) return;
-      run(job);
-      done(job);
+    const auto start = [](BlockingJob& last) noexcept {
+      Ref<BlockingJob> next(&last);
+      while (next) {
+        const Ref<BlockingJob> job = std::move(next);
+        next = std::move(static_cast<CloseFileJob&>(*job).before_);
+        if (BlockingPool::shared().submit(*job) == 0) continue;
+        run(*job);
+        done(*job);
+      }
     };
     if (request.flag && state().closeLater(*this, start)) return 0;
+    if (!request.flag && state().closeLaterToo(*this, before_)) {
+      request.flag = true;
+      return 0;
+    }
     return FileJob::enqueue();
   }
   static void closeNow(FileRequest& request) {
-    // A second close has nothing left to do, but perhaps operations are still in flight.
+    // What comes after the close has nothing left to do.
     if (request.flag) request.check(static_cast<FileState&>(*request.object).close());
   }
   FileState& state() const noexcept { return static_cast<FileState&>(*request.object); }
+
+  Ref<BlockingJob> before_;  // another that waits for the same
 };
 
 }  // namespace detail
@@ -141,17 +209,24 @@ class [[nodiscard("nothing is done until this is awaited")]] Operation {
 namespace detail {
 
 /// An operation in the making: its request is filled in through `->`, then it is given away.
-template <class T>
+template <class T, class J = FileJob<T>>
 class FileDraft {
  public:
   template <class... Args>
   explicit FileDraft(typename FileJob<T>::Body body, Args&&... args)
-      : job_(makeRef<FileJob<T>>(body, std::forward<Args>(args)...)) {}
+      : job_(makeRef<J>(body, std::forward<Args>(args)...)) {}
   FileRequest* operator->() const noexcept { return &job_->request; }
-  fs::Operation<T> with(SignalRef signal) && { return fs::Operation<T>(std::move(job_), signal); }
+  /// `quick` is tried first, on the loop's thread.
+  FileDraft&& quickly(typename FileJob<T>::Quick quick) && {
+    job_->setQuick(quick);
+    return std::move(*this);
+  }
+  fs::Operation<T> with(SignalRef signal) && {
+    return fs::Operation<T>(Ref<FileJob<T>>(std::move(job_)), signal);
+  }
 
  private:
-  Ref<FileJob<T>> job_;
+  Ref<J> job_;
 };
 
 }  // namespace detail

@@ -10,7 +10,16 @@ namespace leat::inline LEAT_ABI::detail {
 inline fs::Stats statOf(FileRequest& request) {
   struct ::statx found;
   request.check(statPath(request.path, request.call != FileCall::lstat, found));
+  if (localDevices.recall(deviceKeyOf(found)) == KnownPlaces::Answer::unknown)
+    learnDeviceOf(request.path, request.call != FileCall::lstat);
   return fs::Stats(found);
+}
+
+inline bool statAtOnce(FileRequest& request, Slot<fs::Stats>& result) {
+  struct ::statx found;
+  if (!statCached(request, found)) return false;
+  result.emplace(found);
+  return true;
 }
 
 inline fs::StatFs statFsOf(FileRequest& request) {
@@ -78,12 +87,12 @@ namespace leat::inline LEAT_ABI::fs {
 /// What is known of the file that the path leads to.
 inline Operation<Stats> stat(std::string_view path, FileOptions options = {}) {
   using namespace leat::detail;
-  return FileDraft<Stats>(statOf, FileCall::stat, path).with(options.signal);
+  return FileDraft<Stats>(statOf, FileCall::stat, path).quickly(statAtOnce).with(options.signal);
 }
 /// The same, but of a symbolic link itself.
 inline Operation<Stats> lstat(std::string_view path, FileOptions options = {}) {
   using namespace leat::detail;
-  return FileDraft<Stats>(statOf, FileCall::lstat, path).with(options.signal);
+  return FileDraft<Stats>(statOf, FileCall::lstat, path).quickly(statAtOnce).with(options.signal);
 }
 /// What is known of the file system that the file is on.
 inline Operation<StatFs> statfs(std::string_view path, FileOptions options = {}) {
@@ -102,11 +111,11 @@ inline Operation<void> access(std::string_view path, int mode = F_OK, FileOption
   return std::move(draft).with(options.signal);
 }
 
-inline Operation<void> chmod(std::string_view path, unsigned mode, FileOptions options = {}) {
+inline Operation<void> chmod(std::string_view path, FileMode mode, FileOptions options = {}) {
   using namespace leat::detail;
   const auto body = [](FileRequest& r) { r.check(sys::fchmodat(r.path.c_str(), r.mode)); };
   FileDraft<void> draft(body, FileCall::chmod, path);
-  draft->mode = mode;
+  draft->mode = mode.value();
   return std::move(draft).with(options.signal);
 }
 /// Changes the owner; an id of -1 leaves it as it is.

@@ -6,7 +6,9 @@
 
 #include <fcntl.h>
 
+#include <concepts>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace leat::inline LEAT_ABI {
@@ -61,6 +63,25 @@ inline void Inspected::putEscaped(char c, char quote) noexcept {
   put(digits[byte & 15]);
 }
 
+/// An integer as Node shows one that is out of range: 5_000_000_000.
+inline std::string received(std::int64_t number) {
+  std::string text(std::string_view(Decimal{number}));
+  constexpr std::int64_t separatedFrom = std::int64_t{1} << 32;
+  if (number >= -separatedFrom && number <= separatedFrom) return text;
+  for (std::size_t at = text.size() - 3; at > (number < 0 ? 1u : 0u); at -= at < 3 ? at : 3)
+    text.insert(at, 1, '_');
+  return text;
+}
+
+[[noreturn]] LEAT_NOINLINE inline void throwModeOutOfRange(std::string_view value) {
+  throw RangeError(SharedText{
+      "The value of \"mode\" is out of range. It must be >= 0 && <= 4294967295. Received ", value}
+                       .view());
+}
+[[noreturn]] LEAT_NOINLINE inline void throwModeOutOfRange(std::int64_t value) {
+  throwModeOutOfRange(received(value));
+}
+
 }  // namespace detail
 
 namespace fs {
@@ -79,6 +100,27 @@ class Flags {
  private:
   static int parse(std::string_view text);
   int value_;
+};
+
+/// The rights of a file: a number (0644), or octal digits as a text ("644").
+/// Throws: TypeError ERR_INVALID_ARG_VALUE for another text; RangeError ERR_OUT_OF_RANGE for a number that
+/// has no 32 bits.
+class FileMode {
+ public:
+  template <std::integral Number>
+    requires(!std::same_as<Number, bool>)
+  constexpr FileMode(Number value) : value_(static_cast<unsigned>(value)) {
+    if (!std::in_range<unsigned>(value)) [[unlikely]]
+      leat::detail::throwModeOutOfRange(static_cast<std::int64_t>(value));
+  }
+  template <class Text>
+    requires std::is_convertible_v<const Text&, std::string_view>
+  FileMode(const Text& text) : value_(parse(text)) {}
+  constexpr unsigned value() const noexcept { return value_; }
+
+ private:
+  static unsigned parse(std::string_view text);
+  unsigned value_;
 };
 
 /// A moment for `utimes`: seconds since 1970, as in Node, or any std::chrono::time_point of the system
@@ -145,14 +187,14 @@ struct ReadFileOptions {
 };
 struct WriteFileOptions {
   Flags flag = O_WRONLY | O_CREAT | O_TRUNC;
-  unsigned mode = 0666;
+  FileMode mode = 0666;
   /// Has the data on the disk before it ends.
   bool flush = false;
   SignalRef signal{};
 };
 struct AppendFileOptions {
   Flags flag = O_WRONLY | O_CREAT | O_APPEND;
-  unsigned mode = 0666;
+  FileMode mode = 0666;
   bool flush = false;
   SignalRef signal{};
 };
@@ -165,7 +207,7 @@ struct TransferOptions {
 };
 struct MkdirOptions {
   bool recursive = false;
-  unsigned mode = 0777;
+  FileMode mode = 0777;
   SignalRef signal{};
 };
 struct RmOptions {
@@ -236,6 +278,27 @@ inline int Flags::parse(std::string_view text) {
   using leat::detail::Inspected;
   using leat::detail::SharedText;
   throw TypeError(SharedText{"The argument 'flags' is invalid. Received ", Inspected(text)}.view());
+}
+
+inline unsigned FileMode::parse(std::string_view text) {
+  using namespace leat::detail;
+  std::uint64_t value = 0;
+  bool octal = !text.empty();
+  bool huge = false;
+  for (const char c : text) {
+    octal = octal && c >= '0' && c <= '7';
+    huge = huge || value >> 50 != 0;
+    value = value << 3 | static_cast<std::uint64_t>(c & 7);
+  }
+  if (!octal)
+    throw TypeError(
+        SharedText{"The argument 'mode' must be a 32-bit unsigned integer or an octal string. "
+                   "Received ",
+                   Inspected(text)}
+            .view());
+  if (huge) throwModeOutOfRange(Inspected(text));
+  if (value > 0xffffffff) throwModeOutOfRange(static_cast<std::int64_t>(value));
+  return static_cast<unsigned>(value);
 }
 
 }  // namespace fs

@@ -194,6 +194,7 @@ class Watcher {
   /// The next change; nothing after `close()`. Changes that come while nobody waits are kept.
   /// Cancel: AbortError; no event is lost, and by the ambient signal the watch does not end.
   /// Throws: SystemError, also ENOSPC when a new folder needs more watches than the system allows.
+  LEAT_ON_USE
   Task<std::optional<WatchEvent>> next() const { return nextOf(state_); }
   /// Ends the watch, and who waits in `next()` gets nothing.
   void close() const {
@@ -207,6 +208,7 @@ class Watcher {
 
  private:
   using State = leat::detail::WatchState;
+  LEAT_ON_USE
   static Task<std::optional<WatchEvent>> nextOf(leat::detail::Ref<State> state);
   static Operation<void> collect(const leat::detail::Ref<State>& state) {
     using namespace leat::detail;
@@ -219,7 +221,8 @@ class Watcher {
   leat::detail::Ref<State> state_;
 };
 
-inline Task<std::optional<WatchEvent>> Watcher::nextOf(leat::detail::Ref<State> state) {
+template <class>
+Task<std::optional<WatchEvent>> Watcher::nextOf(leat::detail::Ref<State> state) {
   for (;;) {
     if (state->signal && leat::detail::isAborted(*state->signal))
       throw AbortError(state->signal->reason);

@@ -127,6 +127,21 @@ struct IoHandle : ListNode {
   Link attached;
 };
 
+/// A read of a file that the kernel does on its own. It and its bytes stay where they are until `arrived`,
+/// whoever wanted them: there is no abandoning.
+struct FileRead : ListNode {
+  using Arrived = void (*)(FileRead&, int result) noexcept;
+  explicit FileRead(Arrived whenArrived) noexcept : arrived(whenArrived) {}
+  /// Called once, on the loop's thread, perhaps at the end of the loop: it may only take note. `result` is
+  /// a byte count or -errno.
+  Arrived arrived;
+  int fd = -1;
+  unsigned size = 0;
+  void* data = nullptr;
+  std::int64_t position = 0;
+  int answer = 0;  // of one that has come and not been told
+};
+
 struct ReactorStats {
   std::uint64_t turns = 0;
   std::uint64_t events = 0;       // events the kernel reported
@@ -180,6 +195,9 @@ class Reactor {
   virtual iovec unstage(IoHandle&) noexcept { return {nullptr, 0}; }
   /// Tells the kernel now what it would be told in the next turn: where there may be no next turn.
   virtual void flush() noexcept {}
+
+  /// Has a file read. False where there is no such way, or no room: then nothing has happened.
+  virtual bool readFile(FileRead&) noexcept { return false; }
 
   /// Dispatches what has completed; if nothing has, waits at most `timeoutNs` (0: not at all,
   /// negative: for ever). Returns early when woken. How many were dispatched, or -errno.

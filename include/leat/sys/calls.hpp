@@ -36,7 +36,7 @@ namespace leat::inline LEAT_ABI::sys {
   X(rename) X(opendir) X(readdir) X(closedir) X(copy_file_range) X(symlink) X(readlink)         \
   X(link) X(ftruncate) X(fsync) X(fdatasync) X(fchmodat) X(fchmod) X(fchownat) X(fchown)        \
   X(utimensat) X(futimens) X(access) X(realpath) X(inotify_init1) X(inotify_add_watch)          \
-  X(inotify_rm_watch)
+  X(inotify_rm_watch) X(openat2) X(preadv2) X(fstatfs)
 // clang-format on
 
 /// Every call of the seam. `count` is how many there are.

@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <sys/inotify.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 
@@ -68,6 +69,50 @@ inline int fdatasync(int fd) noexcept {
   return outcome(r);
 }
 
+// ---- only what is in memory ----
+
+/// Opens for `preadv2` and `statx` what the kernel can find without asking a disk; else -EAGAIN. With
+/// `plainly` no link is followed. Before Linux 5.6 -ENOSYS, before 5.12 -EINVAL.
+inline int openCached(const char* path, int flags, bool plainly) noexcept {
+  constexpr long number = 437;  // the same on every architecture but alpha
+  constexpr std::uint64_t noSymlinks = 0x04, cached = 0x20;
+  struct {
+    std::uint64_t flags, mode, resolve;
+  } how{static_cast<unsigned>(flags | O_CLOEXEC), 0, cached | (plainly ? noSymlinks : 0)};
+  if (fails(Call::openat2)) return -errno;
+  return outcome(static_cast<int>(::syscall(number, AT_FDCWD, path, &how, sizeof how)));
+}
+/// Bytes that are in memory, perhaps fewer than asked for; -EAGAIN when there are none. -1 is the current
+/// position. File systems that cannot promise not to wait answer -EOPNOTSUPP.
+inline ssize_t readCached(int fd, void* data, size_t size, std::int64_t offset) noexcept {
+  constexpr int noWait = 8;
+  const iovec vector{data, size};
+  if (fails(Call::preadv2)) return -errno;
+  const long n = ::syscall(SYS_preadv2, fd, &vector, 1, static_cast<long>(offset),
+                           static_cast<long>(offset >> 32), noWait);
+  return outcome(static_cast<ssize_t>(n));
+}
+/// Waits until there is something to read, or the last writer has gone. Not asked of the hook.
+inline void awaitReadable(int fd) noexcept {
+  pollfd entry{fd, POLLIN, 0};
+  while (::poll(&entry, 1, -1) < 0 && errno == EINTR) {
+  }
+}
+/// Fewer, larger pages for much memory that is about to be filled. It is only advice, and the hook is not
+/// asked.
+inline void adviseHugePages(void* data, size_t size) noexcept {
+  constexpr std::uintptr_t huge = 2U << 20;
+  const std::uintptr_t from = (reinterpret_cast<std::uintptr_t>(data) + huge - 1) & ~(huge - 1);
+  const std::uintptr_t to = (reinterpret_cast<std::uintptr_t>(data) + size) & ~(huge - 1);
+  if (size >= 4 * huge) (void)::madvise(reinterpret_cast<void*>(from), to - from, MADV_HUGEPAGE);
+}
+/// Seconds of the steady clock, quickly. Cannot fail, so the hook is not asked.
+inline std::uint64_t coarseSeconds() noexcept {
+  timespec time;
+  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
+  return static_cast<std::uint64_t>(time.tv_sec);
+}
+
 // ---- what is known of a file ----
 
 /// The whole of it. With an empty path and AT_EMPTY_PATH that of `folder`, a descriptor.
@@ -78,6 +123,12 @@ inline int statx(int folder, const char* path, int flags, struct ::statx& found)
 inline int statfs(const char* path, struct ::statfs& found) noexcept {
   int r;
   do r = fails(Call::statfs) ? -1 : ::statfs(path, &found);
+  while (interrupted(r));
+  return outcome(r);
+}
+inline int fstatfs(int fd, struct ::statfs& found) noexcept {
+  int r;
+  do r = fails(Call::fstatfs) ? -1 : ::fstatfs(fd, &found);
   while (interrupted(r));
   return outcome(r);
 }

@@ -45,12 +45,14 @@ enum Opcode : unsigned char {
   opPollAdd = 6,
   opAccept = 13,
   opAsyncCancel = 14,
+  opRead = 22,
   opSend = 26,
   opRecv = 27,
 };
 enum SqeFlag : unsigned char { sqeBufferSelect = 1U << 5 };
 constexpr unsigned short acceptMultishot = 1, recvPollFirst = 1, recvMultishot = 2;
 constexpr unsigned pollMultishot = 1;
+constexpr unsigned cancelAll = 1, cancelAny = 4;
 enum CqeFlag : unsigned { cqeBuffer = 1, cqeMore = 2, cqeNonEmpty = 4 };
 constexpr unsigned cqeBufferShift = 16;
 constexpr std::int64_t offsetRings = 0, offsetSqes = 0x10000000;

@@ -25,7 +25,7 @@ leat::testing::CallSet fileCalls() {
       Call::copy_file_range, Call::symlink, Call::readlink, Call::link, Call::ftruncate,
       Call::fsync, Call::fdatasync, Call::fchmodat, Call::fchmod, Call::fchownat, Call::fchown,
       Call::utimensat, Call::futimens, Call::access, Call::realpath, Call::unlink, Call::ioctl,
-      Call::inotify_init1, Call::inotify_add_watch);
+      Call::inotify_init1, Call::inotify_add_watch, Call::openat2, Call::preadv2, Call::fstatfs);
 }
 
 Task<> handleSession() {
@@ -120,7 +120,9 @@ void failEach(Session session, long least) {
           INFO(leat::sys::name(last));
           CHECK((last == Call::close || last == Call::ioctl || last == Call::closedir ||
                  last == Call::statx || last == Call::readlink || last == Call::opendir ||
-                 last == Call::readdir || last == Call::write || last == Call::read));
+                 last == Call::readdir || last == Call::write || last == Call::read ||
+                 last == Call::openat2 || last == Call::preadv2 || last == Call::fstatfs ||
+                 last == Call::pread));
         }
       },
       EIO, fileCalls());

@@ -155,13 +155,17 @@ TEST_CASE("close waits for what is in flight, and what comes later finds the fil
     auto late = co_await asResult(copy.stat());
     CHECK(messageOf(late) == "file closed");
     CHECK(codeOf(late) == "EBADF");
-    co_await copy.close();
+    Promise<> second = copy.close();
+    second.then([&] { trace += "closed "; });
+    co_await leat::sleep(5);
+    CHECK(trace.empty());
     gate.open();
     co_await closing;
+    co_await second;
     co_await file.close();
   };
   CHECK(run(main) == 0);
-  CHECK(trace == "read text closed ");
+  CHECK(trace == "read text closed closed ");
 }
 
 TEST_CASE("a file is closed when its last handle goes, and not before") {

@@ -108,7 +108,8 @@ std::string thrownBy(F&& make) {
   return "nothing";
 }
 
-/// While it lives, each `call` that a worker makes stops there until `open()`.
+/// While it lives, each `call` that a worker makes stops there until `open()`, and nothing is in memory for
+/// the loop's thread, nor is there a ring to read files, so that workers do it all.
 class Gate {
  public:
   explicit Gate(leat::sys::Call call) {
@@ -134,7 +135,10 @@ class Gate {
 
  private:
   static int hook(leat::sys::Call call) noexcept {
-    if (static_cast<int>(call) != which.load() || ::pthread_self() == home.load()) return 0;
+    using leat::sys::Call;
+    if (::pthread_self() == home.load())
+      return call == Call::openat2 || call == Call::preadv2 || call == Call::pread ? EAGAIN : 0;
+    if (static_cast<int>(call) != which.load()) return 0;
     inside.fetchAdd(1);
     entered.fetchAdd(1);
     while (opened.load() == 0) ::usleep(100);

@@ -42,6 +42,21 @@ class ClosingJob : public BlockingJob {
   static constexpr Operations operations{run, done, dispose};
 };
 
+/// Whether trying is worth it: what failed again and again is tried more and more seldom.
+class Attempts {
+ public:
+  bool worthwhile() noexcept { return skip_ == 0 || --skip_ == 0; }
+  void succeeded() noexcept { penalty_ = 0; }
+  void failed() noexcept {
+    if (penalty_ < 64) penalty_ = static_cast<unsigned char>(2 * penalty_ + 1);
+    skip_ = penalty_;
+  }
+
+ private:
+  unsigned char skip_ = 0;
+  unsigned char penalty_ = 0;
+};
+
 /// A descriptor and who uses it now. `close` takes effect when the last use has ended.
 class FileState final : public ClosingJob {
  public:
@@ -49,11 +64,22 @@ class FileState final : public ClosingJob {
 
   /// Before there are handles.
   void adopt(int fd) noexcept { fd_ = fd; }
+  /// It is a file with a size and positions on a disk of this machine, so that a ring can read it; and,
+  /// unless it was opened with O_DIRECT, reads of what is in memory need not wait.
+  void setPlain(bool direct) noexcept {
+    plain_ = true;
+    cached_ = !direct;
+  }
   /// The descriptor, as long as there is a use.
   int fd() const noexcept { return fd_; }
 
   // The loop's thread.
   bool closing() const noexcept { return closing_; }
+  bool plain() const noexcept { return plain_; }
+  bool cached() const noexcept { return cached_; }
+  /// The file system cannot promise it. To a ring it would be work for threads then, as here.
+  void onlyByWorkers() noexcept { plain_ = cached_ = false; }
+  Attempts& attempts() noexcept { return attempts_; }
   void beginClose() noexcept { closing_ = true; }
   void beginUse() noexcept { uses_.fetchAdd(1, relaxed); }
   using Start = void (*)(BlockingJob&) noexcept;
@@ -66,6 +92,18 @@ class FileState final : public ClosingJob {
     closer_ = nullptr;
     return false;
   }
+  /// One more close while the first waits: `start` gets this one then, `before` leads to the others. False
+  /// when the first has been started.
+  bool closeLaterToo(BlockingJob& closer, Ref<BlockingJob>& before) noexcept {
+    unsigned uses = uses_.load(relaxed);
+    do {
+      if (uses == 0) return false;
+    } while (!uses_.compareExchange(uses, uses + 1, acqRel));
+    // With a use of its own, nobody else looks at these.
+    before = std::exchange(closer_, Ref<BlockingJob>(&closer));
+    endUse();
+    return true;
+  }
 
   // Any thread.
   void endUse() noexcept {
@@ -73,10 +111,12 @@ class FileState final : public ClosingJob {
     const Ref<BlockingJob> closer = std::move(closer_);
     if (closer) start_(*closer);
   }
-  /// 0 or -errno. On a worker, without any use.
+  /// 0 or -errno, the same for all that close. On a worker, without any use.
   int close() noexcept {
+    const sys::MutexLock lock(closeMutex_);
     const int fd = std::exchange(fd_, -1);
-    return fd < 0 ? 0 : sys::close(fd);
+    if (fd >= 0) closeError_ = sys::close(fd);
+    return closeError_;
   }
 
  private:
@@ -85,9 +125,14 @@ class FileState final : public ClosingJob {
 
   int fd_;
   bool closing_ = false;
+  bool plain_ = false;
+  bool cached_ = false;
+  Attempts attempts_;
   Atomic<unsigned> uses_{1};
   Ref<BlockingJob> closer_;
   Start start_ = nullptr;
+  sys::Mutex closeMutex_;
+  int closeError_ = 0;
 };
 
 /// One use of a file, from the call to the end of the work.

@@ -6,23 +6,26 @@
 #include <leat/core/system_error.hpp>
 #include <leat/fs/detail/closing_job.hpp>
 #include <leat/fs/types.hpp>
+#include <leat/sys/fd.hpp>
 
 #include <string>
 #include <vector>
 
 namespace leat::inline LEAT_ABI::detail {
 
-/// Where an operation is done.
+/// Where an operation is done. Which way is the fastest was measured: bench/fs_ways.cpp, docs/files.md.
 enum class FileWay : unsigned char {
-  Pool,  // as one job on the blocking pool, however many system calls it makes
+  Pool,    // as one job on the blocking pool, however many system calls it makes
+  AtOnce,  // by the loop's thread when all it needs is in memory, else as Pool
+  Ring,    // as AtOnce; else by the kernel where the loop has a ring, else as Pool
 };
 
 // clang-format off
 /// Every operation: its name, what its errors call it, and its way.
 #define LEAT_FILE_CALLS(X)                                                                      \
-  X(open, "open", Pool)             X(close, "close", Pool)         X(read, "read", Pool)       \
-  X(write, "write", Pool)           X(fstat, "fstat", Pool)         X(stat, "stat", Pool)       \
-  X(lstat, "lstat", Pool)           X(statfs, "statfs", Pool)       X(access, "access", Pool)   \
+  X(open, "open", AtOnce)           X(close, "close", Pool)         X(read, "read", Ring)       \
+  X(write, "write", Pool)           X(fstat, "fstat", AtOnce)       X(stat, "stat", AtOnce)     \
+  X(lstat, "lstat", AtOnce)         X(statfs, "statfs", Pool)       X(access, "access", Pool)   \
   X(fsync, "fsync", Pool)           X(fdatasync, "fdatasync", Pool)                             \
   X(ftruncate, "ftruncate", Pool)   X(truncate, "open", Pool)       X(chmod, "chmod", Pool)     \
   X(fchmod, "fchmod", Pool)         X(chown, "chown", Pool)         X(lchown, "lchown", Pool)   \
@@ -32,7 +35,7 @@ enum class FileWay : unsigned char {
   X(realpath, "realpath", Pool)     X(mkdir, "mkdir", Pool)         X(mkdtemp, "mkdtemp", Pool) \
   X(rmdir, "rmdir", Pool)           X(readdir, "scandir", Pool)     X(opendir, "opendir", Pool) \
   X(readDirectory, "scandir", Pool) X(closedir, "closedir", Pool)   X(rm, "rm", Pool)           \
-  X(readFile, "read", Pool)         X(writeFile, "write", Pool)                                 \
+  X(readFile, "read", AtOnce)       X(writeFile, "write", Pool)     X(readv, "read", Pool)      \
   X(copyFile, "copyfile", Pool)     X(cp, "cp", Pool)               X(watch, "watch", Pool)
 // clang-format on
 
@@ -114,6 +117,9 @@ struct FileRequest {
   std::string path;
   std::string dest;
   FileUse file;
+  sys::UniqueFd opened;   // by the loop's thread, for the worker to go on with
+  std::size_t begun = 0;  // bytes that were read already
+  bool missed = false;    // what was tried at once was not in memory
   Ref<ClosingJob> object;
   std::vector<Buffer> buffers;
   Atomic<bool> abandoned{false};

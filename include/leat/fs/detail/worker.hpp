@@ -3,6 +3,7 @@
 #pragma once
 
 #include <leat/fs/detail/file_request.hpp>
+#include <leat/fs/detail/known_places.hpp>
 #include <leat/fs/stats.hpp>
 #include <leat/sys/fd.hpp>
 
@@ -64,6 +65,22 @@ inline int statFd(int fd, struct ::statx& found) noexcept {
 inline bool sameFile(const struct ::statx& a, const struct ::statx& b) noexcept {
   return a.stx_ino == b.stx_ino && a.stx_dev_major == b.stx_dev_major &&
          a.stx_dev_minor == b.stx_dev_minor;
+}
+
+/// So that the loop's thread may do the same at once the next time.
+[[gnu::cold]] inline void learnDeviceOf(const std::string& path, bool follow) noexcept {
+  if (noCachedOpens.load(relaxed)) return;
+  const sys::UniqueFd file(
+      sys::openCached(path.c_str(), follow ? O_PATH : O_PATH | O_NOFOLLOW, false));
+  struct ::statx found;
+  if (file && statFd(file.get(), found) == 0) (void)learnDevice(file.get(), deviceKeyOf(found));
+}
+inline void learnFolder(const std::string& path, int fd, const struct ::statx& found) noexcept {
+  const std::uint64_t key = folderKey(path);
+  if (!S_ISREG(found.stx_mode) || plainFolders.recall(key) != KnownPlaces::Answer::unknown) return;
+  const std::uint64_t device = deviceKeyOf(found);
+  if (learnDevice(fd, device) && waitingDevices.recall(device) != KnownPlaces::Answer::yes)
+    plainFolders.tell(key, true);
 }
 
 /// S_IFMT bits for a DT_ number.
@@ -174,15 +191,20 @@ inline Buffer readUnsized(const FileRequest& request, int fd) {
   return std::move(whole).subarray(0, static_cast<std::ptrdiff_t>(size));
 }
 
-inline Buffer readWhole(const FileRequest& request, int fd) {
-  struct ::statx known;
-  if (const int error = statFd(fd, known)) throwFile(error, "fstat");
+/// The rest of a file of which `known` is known.
+inline Buffer readRest(const FileRequest& request, int fd, const struct ::statx& known) {
   const auto size = S_ISREG(known.stx_mode) ? static_cast<std::int64_t>(known.stx_size) : 0;
   if (size > fileLimit) throwTooLarge(size);
   if (size == 0) return readUnsized(request, fd);
   Buffer whole = Buffer::allocUnsafe(static_cast<std::size_t>(size));
+  sys::adviseHugePages(whole.data(), whole.size());
   const std::size_t got = readUpTo(request, fd, whole.data(), whole.size());
   return std::move(whole).subarray(0, static_cast<std::ptrdiff_t>(got));
+}
+inline Buffer readWhole(const FileRequest& request, int fd) {
+  struct ::statx known;
+  if (const int error = statFd(fd, known)) throwFile(error, "fstat");
+  return readRest(request, fd, known);
 }
 
 inline void writeWhole(const FileRequest& request, int fd, std::string_view bytes) {
@@ -199,6 +221,22 @@ inline sys::UniqueFd openFile(const std::string& path, int flags, unsigned mode 
   const int fd = sys::open(path.c_str(), flags, mode);
   if (fd < 0) throwFile(fd, "open", path);
   return sys::UniqueFd(fd);
+}
+/// Waits as `open` would have: what `openPathCached` opened and left may be a pipe without a writer. What
+/// else is no plain file is opened anew.
+[[gnu::cold]] inline void settleOpened(FileRequest& request) {
+  struct ::statx known;
+  sys::UniqueFd& file = request.opened;
+  if (statFd(file.get(), known) != 0 || !(S_ISREG(known.stx_mode) || S_ISFIFO(known.stx_mode)))
+    return file.reset();
+  (void)sys::fcntl(file.get(), F_SETFL, O_RDONLY);
+  if (S_ISFIFO(known.stx_mode)) sys::awaitReadable(file.get());
+}
+/// The file of the request, open.
+inline sys::UniqueFd openRequested(FileRequest& request) {
+  if (request.opened) settleOpened(request);
+  if (request.opened) return std::move(request.opened);
+  return openFile(request.path, request.flags, request.mode);
 }
 inline void closeFile(sys::UniqueFd& file) {
   if (const int error = sys::close(file.release())) throwFile(error, "close");

@@ -22,8 +22,8 @@ class EpollReactor final : public ReadinessReactor {
   const char* name() const noexcept override { return "epoll"; }
   const char* attachCall() const noexcept override { return "epoll_ctl"; }
   const char* turnCall() const noexcept override { return "epoll_wait"; }
-  int attach(IoHandle& handle) noexcept override;
-  void detach(IoHandle& handle) noexcept override;
+  inline int attach(IoHandle& handle) noexcept override;
+  inline void detach(IoHandle& handle) noexcept override;
 
  private:
   static constexpr int capacity = 1024;  // events fetched at once
@@ -36,7 +36,7 @@ class EpollReactor final : public ReadinessReactor {
   };
   int replaceGhost(int fd, epoll_event& event) noexcept;
   bool isGhost(IoHandle* handle) noexcept;
-  int fetch(std::int64_t timeoutNs) noexcept override;
+  inline int fetch(std::int64_t timeoutNs) noexcept override;
   int waitFd() const noexcept override { return epoll_.get(); }
 
   sys::UniqueFd epoll_;

@@ -16,14 +16,14 @@ namespace leat::inline LEAT_ABI::detail {
 /// event is already here: events of a batch are folded into their handles before the first callback.
 class ReadinessReactor : public Reactor {
  public:
-  void submit(Op& op) noexcept override;
-  int tryNow(Op& op) noexcept override;
-  void cancel(Op& op) noexcept override;
-  void abandon(Op& op) noexcept override;
-  void abandonAll() noexcept override;
-  int turn(std::int64_t timeoutNs) noexcept override;
-  void wake() noexcept override;
-  int backendFd() noexcept override;
+  inline void submit(Op& op) noexcept override;
+  inline int tryNow(Op& op) noexcept override;
+  inline void cancel(Op& op) noexcept override;
+  inline void abandon(Op& op) noexcept override;
+  inline void abandonAll() noexcept override;
+  inline int turn(std::int64_t timeoutNs) noexcept override;
+  inline void wake() noexcept override;
+  inline int backendFd() noexcept override;
   bool hasReady() const noexcept override { return !ready_.empty() || !completed_.empty(); }
 
  protected:

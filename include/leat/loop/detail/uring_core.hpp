@@ -2,7 +2,8 @@
 // The back end on io_uring. One system call a turn: it hands over every request that came up since the
 // last, and waits. The kernel is given memory of the reactor only: it receives into pieces that it
 // picks when bytes are there, and sends from staged copies without waiting. So no operation's memory is
-// ever in the kernel, and to abandon one is to forget it.
+// ever in the kernel, and to abandon one is to forget it. Only reads of files fill memory of others, who
+// keep it until the kernel has answered.
 #pragma once
 
 #include <leat/loop/detail/readiness_reactor.hpp>
@@ -20,7 +21,7 @@ namespace leat::inline LEAT_ABI::detail {
 class UringReactor final : public ReadinessReactor {
  public:
   UringReactor() noexcept : ReadinessReactor(0x7fffffff) {}
-  ~UringReactor() override;
+  inline ~UringReactor() override;
 
   /// Makes the ring. 0 or -errno; nothing else may be called before it succeeded.
   int open(unsigned submissions = 256, unsigned completions = 2048) noexcept;
@@ -31,13 +32,15 @@ class UringReactor final : public ReadinessReactor {
   const char* name() const noexcept override { return "io_uring"; }
   const char* attachCall() const noexcept override { return "fstat"; }
   const char* turnCall() const noexcept override { return "io_uring_enter"; }
-  int attach(IoHandle& handle) noexcept override;
-  void detach(IoHandle& handle) noexcept override;
-  void abandonAll() noexcept override;
-  bool stage(IoHandle& handle, const iovec* vectors, std::size_t count) noexcept override;
-  iovec unstage(IoHandle& handle) noexcept override;
-  void flush() noexcept override;
-  int backendFd() noexcept override;
+  inline int attach(IoHandle& handle) noexcept override;
+  inline void detach(IoHandle& handle) noexcept override;
+  inline void abandonAll() noexcept override;
+  inline bool stage(IoHandle& handle, const iovec* vectors, std::size_t count) noexcept override;
+  inline iovec unstage(IoHandle& handle) noexcept override;
+  inline void flush() noexcept override;
+  inline bool readFile(FileRead& read) noexcept override;
+  inline int turn(std::int64_t timeoutNs) noexcept override;
+  inline int backendFd() noexcept override;
   bool hasReady() const noexcept override {
     return ReadinessReactor::hasReady() || !toArm_.empty();
   }
@@ -51,12 +54,14 @@ class UringReactor final : public ReadinessReactor {
   static constexpr unsigned maxPieces = 4;  // held for who does not read
   static constexpr unsigned perFile = 6;    // requests that `arm` makes at most
   static constexpr unsigned maxSpareStages = 256;
-  static constexpr std::uint64_t wakeWord = 7;  // 0 is of no interest
+  // Words of completions besides those of `File`: 0 is of no interest, a FileRead has `readTag`.
+  static constexpr std::uint64_t wakeWord = 7;
+  static constexpr std::uint64_t readTag = 7;
 
   static File& fileOf(IoHandle& handle) noexcept { return *static_cast<File*>(handle.file); }
 
-  int fetch(std::int64_t timeoutNs) noexcept override;
-  int perform(Op& op) noexcept override;
+  inline int fetch(std::int64_t timeoutNs) noexcept override;
+  inline int perform(Op& op) noexcept override;
   void rest(IoHandle& handle) noexcept override { armLater(fileOf(handle)); }
   int restFd() const noexcept override { return signal_ ? signal_.get() : wakeFd_.get(); }
   int waitFd() const noexcept override { return signal_ ? signal_.get() : ring_.fd(); }
@@ -94,6 +99,8 @@ class UringReactor final : public ReadinessReactor {
   int takeAccepted(File& file) noexcept;
   void keepAccepted(File& file, int fd) noexcept;
 
+  void tellArrived() noexcept;
+
   static int checkForeign(File& file, const File* there) noexcept;
   File* newFile(IoHandle& handle) noexcept;
   void freeFile(File& file) noexcept;
@@ -109,6 +116,8 @@ class UringReactor final : public ReadinessReactor {
   List<File> toArm_;
   unsigned sends_ = 0;  // asked for since the last `enter`: they complete within it
   unsigned live_ = 0;   // files that the kernel may still name
+  unsigned reads_ = 0;  // that it has not answered
+  List<FileRead> arrived_;
   bool waking_ = false;
   File** byNumber_ = nullptr;
   std::size_t numbers_ = 0;
@@ -158,13 +167,23 @@ inline UringReactor::~UringReactor() {
 
 inline void UringReactor::abandonAll() noexcept {
   ReadinessReactor::abandonAll();
-  if (!inChild()) settle();
+  if (inChild()) return;
+  settle();
+  tellArrived();
 }
 
-/// The kernel answers what it was told to end at once. Where it does not, as on a thread that is not the
-/// ring's, closing the ring ends it all; nothing but this object's memory is named in there.
+/// The kernel answers what it was told to end at once, and reads of files as soon as their disk does.
+/// Where it does not, as on a thread that is not the ring's, closing the ring ends it all; nothing but
+/// this object's memory is named in there, and that of reads, who are never told and keep it.
 inline void UringReactor::settle() noexcept {
-  for (int tries = 0; live_ > 0 && tries < 100; ++tries) {
+  if (reads_ > 0) {
+    if (uring::Sqe* const all = entry()) {
+      all->opcode = uring::opAsyncCancel;
+      all->fd = -1;
+      all->opFlags = uring::cancelAll | uring::cancelAny;
+    }
+  }
+  for (int tries = 0; live_ + reads_ > 0 && tries < 100; ++tries) {
     const int error = ring_.enter(1, 50'000'000);
     if (reap() == 0 && error != 0 && error != -EINTR) break;
   }
@@ -316,6 +335,96 @@ inline void UringReactor::freeStage(File& file) noexcept {
   ++spareStages_;
   stage->next = freeStages_;
   freeStages_ = stage;
+}
+
+// ---- the parts of its table ----
+
+/// Where nothing is to be told and nothing to be waited for there is no system call.
+inline int UringReactor::fetch(std::int64_t timeoutNs) noexcept {
+  armAll();
+  const bool waits = timeoutNs != 0 && completed_.empty() && ring_.peek() == nullptr;
+  int error = 0;
+  if (waits || ring_.unsubmitted() > 0 || ring_.needsEnter()) {
+    buffers_.publish();
+    error = ring_.enter(waits ? sends_ + 1 : 0, timeoutNs);
+  }
+  int count = reap();
+  clearSignal();
+  // What did not fit into the queue is with the kernel still, or it came after the last look.
+  while ((count > 0 || signal_) && error == 0 && (ring_.needsEnter() || ring_.peek() != nullptr)) {
+    buffers_.publish();
+    error = ring_.needsEnter() ? ring_.enter(0, 0) : 0;
+    const int more = reap();
+    clearSignal();
+    count += more;
+    if (more == 0) break;
+  }
+  // Busy and out of memory pass; the next turn tells the kernel again.
+  if (count > 0 || error == -EBUSY || error == -EAGAIN) return count;
+  return error;
+}
+
+inline void UringReactor::flush() noexcept {
+  if (inChild()) return;
+  armAll();
+  if (ring_.unsubmitted() == 0) return;
+  buffers_.publish();
+  (void)ring_.enter(0, 0);
+}
+
+/// The ring's own descriptor does not wake who polls it while completions wait for `enter`
+/// (DEFER_TASKRUN); an eventfd that is registered with the ring is told of them.
+inline int UringReactor::backendFd() noexcept {
+  if (!signal_ && !inChild()) {
+    int fd = sys::eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+    sys::UniqueFd owner(fd);
+    if (fd >= 0 && sys::io_uring_register(ring_.fd(), uring::registerEventfd, &fd, 1) == 0)
+      signal_ = std::move(owner);
+    flush();
+  }
+  return ReadinessReactor::backendFd();
+}
+
+inline bool UringReactor::readFile(FileRead& read) noexcept {
+  uring::Sqe* const e = inChild() ? nullptr : entry();
+  if (e == nullptr) return false;
+  e->opcode = uring::opRead;
+  e->fd = read.fd;
+  e->addr = reinterpret_cast<std::uint64_t>(read.data);
+  e->len = read.size;
+  e->off = static_cast<std::uint64_t>(read.position);
+  e->userData = reinterpret_cast<std::uint64_t>(&read) | readTag;
+  ++reads_;
+  if (signal_) flush();  // who polls from outside may not come before it is answered
+  return true;
+}
+
+/// Those who are told post to the loop, which would be a system call while the reactor counts as asleep.
+inline int UringReactor::turn(std::int64_t timeoutNs) noexcept {
+  const int served = ReadinessReactor::turn(timeoutNs);
+  tellArrived();
+  return served;
+}
+
+inline int UringReactor::perform(Op& op) noexcept {
+  File& file = fileOf(*op.handle);
+  if (op.kind == OpKind::recv) {
+    if (file.received()) {
+      const int error = sys::passes(sys::Call::recv);
+      return error != 0 ? error : takeReceived(file, op);
+    }
+    if (file.failure != 0) return std::exchange(file.failure, 0);
+    if (file.inKernel(File::recv)) return wouldBlock;
+    return receiveNow(file, op);
+  } else if (op.kind == OpKind::accept) {
+    if (file.acceptedFrom < file.acceptedTo) {
+      const int error = sys::passes(sys::Call::accept4);
+      return error == 0 ? takeAccepted(file) : error == -EPROTO ? -ECONNABORTED : error;
+    }
+    if (file.failure != 0) return std::exchange(file.failure, 0);
+    if (file.inKernel(File::accept)) return wouldBlock;
+  }
+  return performNow(op);
 }
 
 }  // namespace leat::inline LEAT_ABI::detail

@@ -8,52 +8,6 @@ namespace leat::inline LEAT_ABI::detail {
 
 // ---- to the kernel ----
 
-/// Where nothing is to be told and nothing to be waited for there is no system call.
-inline int UringReactor::fetch(std::int64_t timeoutNs) noexcept {
-  armAll();
-  const bool waits = timeoutNs != 0 && completed_.empty() && ring_.peek() == nullptr;
-  int error = 0;
-  if (waits || ring_.unsubmitted() > 0 || ring_.needsEnter()) {
-    buffers_.publish();
-    error = ring_.enter(waits ? sends_ + 1 : 0, timeoutNs);
-  }
-  int count = reap();
-  clearSignal();
-  // What did not fit into the queue is with the kernel still, or it came after the last look.
-  while ((count > 0 || signal_) && error == 0 && (ring_.needsEnter() || ring_.peek() != nullptr)) {
-    buffers_.publish();
-    error = ring_.needsEnter() ? ring_.enter(0, 0) : 0;
-    const int more = reap();
-    clearSignal();
-    count += more;
-    if (more == 0) break;
-  }
-  // Busy and out of memory pass; the next turn tells the kernel again.
-  if (count > 0 || error == -EBUSY || error == -EAGAIN) return count;
-  return error;
-}
-
-inline void UringReactor::flush() noexcept {
-  if (inChild()) return;
-  armAll();
-  if (ring_.unsubmitted() == 0) return;
-  buffers_.publish();
-  (void)ring_.enter(0, 0);
-}
-
-/// The ring's own descriptor does not wake who polls it while completions wait for `enter`
-/// (DEFER_TASKRUN); an eventfd that is registered with the ring is told of them.
-inline int UringReactor::backendFd() noexcept {
-  if (!signal_ && !inChild()) {
-    int fd = sys::eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
-    sys::UniqueFd owner(fd);
-    if (fd >= 0 && sys::io_uring_register(ring_.fd(), uring::registerEventfd, &fd, 1) == 0)
-      signal_ = std::move(owner);
-    flush();
-  }
-  return ReadinessReactor::backendFd();
-}
-
 inline void UringReactor::clearSignal() noexcept {
   std::uint64_t count;
   if (signal_) (void)sys::read(signal_.get(), &count, sizeof count);
@@ -186,6 +140,15 @@ constexpr std::uint32_t UringReactor::pollWord(short events) noexcept {
 #endif
 }
 
+// ---- files ----
+
+inline void UringReactor::tellArrived() noexcept {
+  while (!arrived_.empty()) {
+    FileRead& read = arrived_.popFront();
+    read.arrived(read, read.answer);
+  }
+}
+
 // ---- from the kernel ----
 
 inline int UringReactor::reap() noexcept {
@@ -196,6 +159,11 @@ inline int UringReactor::reap() noexcept {
     ++count;
     if (completion.userData == wakeWord) {
       if ((completion.flags & uring::cqeMore) == 0) waking_ = false;
+    } else if ((completion.userData & 7) == readTag) {
+      FileRead& read = *reinterpret_cast<FileRead*>(completion.userData & ~std::uint64_t{7});
+      read.answer = completion.res;
+      --reads_;
+      arrived_.pushBack(read);
     } else if (completion.userData != 0) {
       fold(completion);
     }
@@ -303,27 +271,6 @@ inline void UringReactor::foldPoll(File& file, File::Request request, int result
 }
 
 // ---- what came before it was asked for ----
-
-inline int UringReactor::perform(Op& op) noexcept {
-  File& file = fileOf(*op.handle);
-  if (op.kind == OpKind::recv) {
-    if (file.received()) {
-      const int error = sys::passes(sys::Call::recv);
-      return error != 0 ? error : takeReceived(file, op);
-    }
-    if (file.failure != 0) return std::exchange(file.failure, 0);
-    if (file.inKernel(File::recv)) return wouldBlock;
-    return receiveNow(file, op);
-  } else if (op.kind == OpKind::accept) {
-    if (file.acceptedFrom < file.acceptedTo) {
-      const int error = sys::passes(sys::Call::accept4);
-      return error == 0 ? takeAccepted(file) : error == -EPROTO ? -ECONNABORTED : error;
-    }
-    if (file.failure != 0) return std::exchange(file.failure, 0);
-    if (file.inKernel(File::accept)) return wouldBlock;
-  }
-  return performNow(op);
-}
 
 inline int UringReactor::receiveNow(File& file, Op& op) noexcept {
   const int result = performNow(op);
