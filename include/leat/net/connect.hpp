@@ -89,7 +89,8 @@ inline sys::UniqueFd makeSocket(const SocketAddress& to, const ConnectTarget& ta
 }
 
 /// One attempt. The connection is the socket's from the start; given up, it is closed.
-inline Task<Socket> connectTo(SocketAddress to, const ConnectTarget& target) {
+LEAT_ON_USE
+Task<Socket> connectTo(SocketAddress to, const ConnectTarget& target) {
   EventLoop& loop = EventLoop::current();
   auto connection = leat::detail::makeRef<Connection>(loop);
   connection->allowHalfOpen = target.allowHalfOpen;
@@ -108,25 +109,29 @@ inline Task<Socket> connectTo(SocketAddress to, const ConnectTarget& target) {
 class ConnectAttempt {
  public:
   explicit ConnectAttempt(const ConnectTarget& target) noexcept : target_(&target) {}
+  LEAT_ON_USE
   Task<Socket> operator()(const SocketAddress& to) const { return connectTo(to, *target_); }
 
  private:
   const ConnectTarget* target_;
 };
 
-inline Task<Socket> connectNow(ConnectTarget target) {
+// The types of what races and what has a deadline are parameters, or they would be compiled with this.
+template <class Attempt = ConnectAttempt>
+Task<Socket> connectNow(ConnectTarget target) {
   if (!target.path.empty())
     co_return co_await connectTo(SocketAddress::ofPath(target.path), target);
   const std::vector<SocketAddress> addresses =
       co_await resolveHost(target.host, target.port, target.family, target.signal);
-  const ConnectAttempt attempt(target);
+  const Attempt attempt(target);
   HappyEyeballsOptions options;
   options.attemptTimeout = target.attemptTimeout;
   options.signal = SignalRef(target.signal.get());
   co_return co_await happyEyeballs(addresses, attempt, options);
 }
 
-inline Task<Socket> connectInTime(ConnectTarget target) {
+template <class Target>
+Task<Socket> connectInTime(Target target) {
   const double timeout = target.timeout;
   co_return co_await withTimeout(timeout, connectNow(std::move(target)));
 }
@@ -138,7 +143,8 @@ inline Task<Socket> connectInTime(ConnectTarget target) {
 /// Node: `net.connect`, `net.createConnection`. Cancel: AbortError; nothing stays open.
 /// Throws: SystemError ("connect ECONNREFUSED 127.0.0.1:80", ENOTFOUND of the look-up), AggregateError
 /// when all of several addresses failed, TimeoutError, RangeError ERR_SOCKET_BAD_PORT.
-inline Task<Socket> connect(ConnectOptions options) {
+LEAT_ON_USE
+Task<Socket> connect(ConnectOptions options) {
   if (options.path.empty()) SocketAddress::checkPort(options.port);
   if (options.timeout.count() > 0) return detail::connectInTime(detail::ConnectTarget(options));
   return detail::connectNow(detail::ConnectTarget(options));

@@ -52,6 +52,7 @@ class Server {
   /// Binds and listens; after `close` anew. A Task: names are looked up.
   /// Throws: SystemError ("listen EADDRINUSE: address already in use 127.0.0.1:80", ENOTFOUND, EACCES),
   /// Error ERR_SERVER_ALREADY_LISTEN, ERR_SERVER_NOT_RUNNING, RangeError ERR_SOCKET_BAD_PORT, AbortError.
+  LEAT_ON_USE
   Task<> listen(ListenOptions options) const;
 
   /// The next connection; nothing when the server is closed. For servers without a handler.
@@ -176,6 +177,7 @@ Server createServer(F&& handler, ServerOptions options = {});
 Server createServer(ServerOptions options = {});
 
 /// `createServer` and `listen` in one: `auto server = co_await net::listen({.port = 8080})`.
+LEAT_ON_USE
 Task<Server> listen(ListenOptions options, ServerOptions serverOptions = {});
 template <class F>
   requires std::is_invocable_v<std::decay_t<F>&, Socket>
@@ -211,7 +213,8 @@ inline void throwIfAborted(AbortState* signal) {
   if (signal != nullptr && leat::detail::isAborted(*signal)) throw AbortError(signal->reason);
 }
 
-inline Task<> startListening(Ref<Listener> listener, BindTarget target) {
+LEAT_ON_USE
+Task<> startListening(Ref<Listener> listener, BindTarget target) {
   listener->checkStart();
   const Ref<AbortState> signal = target.signal;
   throwIfAborted(signal.get());
@@ -224,7 +227,8 @@ inline Task<> startListening(Ref<Listener> listener, BindTarget target) {
   listener->start(std::move(bound), signal.get());
 }
 
-inline Task<Server> listenTask(Ref<Listener> listener, BindTarget target) {
+LEAT_ON_USE
+Task<Server> listenTask(Ref<Listener> listener, BindTarget target) {
   co_await startListening(listener, std::move(target));
   co_return Server(listener);
 }
@@ -246,7 +250,8 @@ inline Server::Closing Server::close() const {
 }
 inline Server::Closing Server::closed() const noexcept { return Closing(listener_, true); }
 
-inline Task<> Server::listen(ListenOptions options) const {
+template <class>
+Task<> Server::listen(ListenOptions options) const {
   return detail::startListening(listener_, detail::bindTarget(options));
 }
 
@@ -264,7 +269,8 @@ Server createServer(F&& handler, ServerOptions options) {
 }
 inline Server createServer(ServerOptions options) { return Server(detail::makeListener(options)); }
 
-inline Task<Server> listen(ListenOptions options, ServerOptions serverOptions) {
+template <class>
+Task<Server> listen(ListenOptions options, ServerOptions serverOptions) {
   return detail::listenTask(detail::makeListener(serverOptions), detail::bindTarget(options));
 }
 template <class F>

@@ -4,6 +4,7 @@
 
 #include <leat/core/task.hpp>
 #include <leat/loop/duration.hpp>
+#include <leat/net/detail/connection_handle.hpp>
 #include <leat/net/detail/names.hpp>
 #include <leat/net/detail/socket_awaiters.hpp>
 
@@ -103,6 +104,9 @@ class SocketEnd {
 class Socket {
  public:
   using LoopBound = void;
+  /// Refers to no connection, as one that was moved from: it answers like a socket that was destroyed, and
+  /// to use it throws Error ERR_SOCKET_CLOSED.
+  Socket() noexcept = default;
   explicit Socket(leat::detail::Ref<detail::Connection> connection) noexcept
       : connection_(std::move(connection)) {}
 
@@ -111,18 +115,20 @@ class Socket {
   /// Lifetime: borrows `buffer` until it has completed. Overlap: one read at a time.
   /// Cancel: AbortError; nothing that was received is lost. Throws: SystemError (ECONNRESET, ...), Error
   /// ERR_STREAM_DESTROYED, ERR_READ_IN_PROGRESS.
-  ReadOperation read(std::span<std::byte> buffer, SignalRef signal = {}) const noexcept;
-  ReadOperation read(std::span<char> buffer, SignalRef signal = {}) const noexcept;
+  ReadOperation read(std::span<std::byte> buffer, SignalRef signal = {}) const;
+  ReadOperation read(std::span<char> buffer, SignalRef signal = {}) const;
   /// Receives what is there, at most `size` bytes: an empty Buffer is the end of the stream.
-  ReadBufferOperation read(std::size_t size = 65536, SignalRef signal = {}) const noexcept;
+  ReadBufferOperation read(std::size_t size = 65536, SignalRef signal = {}) const;
   /// Fills `buffer`. Throws: also Error ERR_STREAM_PREMATURE_CLOSE when the stream ends before.
   /// Where it throws or is abandoned, what it has received is given to the next read.
+  LEAT_ON_USE
   Task<> readExactly(std::span<std::byte> buffer, SignalRef signal = {}) const;
   /// Receives up to and including `delimiter`, at most `limit` bytes; the empty string at the end of the
   /// stream, and what came before it when the last piece has no delimiter. What lies behind the
   /// delimiter stays for the next read.
   /// Throws: also RangeError ERR_OUT_OF_RANGE when `limit` bytes have none; they stay readable. Where it
   /// throws or is abandoned, what it has received is given to the next read.
+  LEAT_ON_USE
   Task<std::string> readUntil(std::string_view delimiter, std::size_t limit = 65536,
                               SignalRef signal = {}) const;
   /// Puts bytes back in front of what the next read gives. Node: `readable.unshift`.
@@ -162,32 +168,36 @@ class Socket {
   template <Duration D>
   const Socket& setTimeout(D timeout) const;
   /// How many unsent bytes make `write` false. Default 16 KiB.
-  const Socket& setHighWaterMark(std::size_t bytes) const noexcept;
+  const Socket& setHighWaterMark(std::size_t bytes) const;
   const Socket& ref() const { return setReferenced(true); }
   const Socket& unref() const { return setReferenced(false); }
 
   /// Node: `address()`, and `remoteAddress`, `remotePort`, `remoteFamily` in one. Empty when closed.
   SocketAddress localAddress() const noexcept;
   SocketAddress remoteAddress() const noexcept;
-  std::uint64_t bytesRead() const noexcept { return connection_->bytesRead; }
+  std::uint64_t bytesRead() const noexcept { return connection_ ? connection_->bytesRead : 0; }
   /// Counts what was accepted, sent or not.
-  std::uint64_t bytesWritten() const noexcept { return connection_->bytesWritten; }
+  std::uint64_t bytesWritten() const noexcept {
+    return connection_ ? connection_->bytesWritten : 0;
+  }
   /// Bytes accepted and not sent. Node: `writableLength`.
-  std::size_t writableLength() const noexcept { return connection_->unsent(); }
-  bool writableNeedDrain() const noexcept { return connection_->needDrain(); }
-  bool destroyed() const noexcept { return connection_->closed(); }
-  bool writableEnded() const noexcept { return connection_->writableEnded(); }
-  bool writableFinished() const noexcept { return connection_->writableFinished(); }
-  bool readableEnded() const noexcept { return connection_->readableEnded(); }
+  std::size_t writableLength() const noexcept { return connection_ ? connection_->unsent() : 0; }
+  bool writableNeedDrain() const noexcept { return connection_ && connection_->needDrain(); }
+  bool destroyed() const noexcept { return !connection_ || connection_->closed(); }
+  bool writableEnded() const noexcept { return connection_ && connection_->writableEnded(); }
+  bool writableFinished() const noexcept { return connection_ && connection_->writableFinished(); }
+  bool readableEnded() const noexcept { return connection_ && connection_->readableEnded(); }
   /// What the socket was destroyed with, or null. Node: `errored`.
-  std::exception_ptr errored() const noexcept { return connection_->error(); }
+  std::exception_ptr errored() const noexcept {
+    return connection_ ? connection_->error() : std::exception_ptr();
+  }
   /// The descriptor, -1 when closed; stays the socket's.
-  int fd() const noexcept { return connection_->fd(); }
+  int fd() const noexcept { return connection_ ? connection_->fd() : -1; }
   friend bool operator==(const Socket& a, const Socket& b) noexcept {
     return a.connection_ == b.connection_;
   }
 
-  detail::Connection& connection() const noexcept { return *connection_; }
+  detail::Connection& connection() const { return *connection_; }
 
  private:
   const Socket& setReferenced(bool to) const;
@@ -196,18 +206,18 @@ class Socket {
   void checkThreadIfOpen() const {
     if (!connection_->closed()) connection_->checkThread();
   }
-  leat::detail::Ref<detail::Connection> connection_;
+  detail::ConnectionHandle connection_;
 };
 
 // ---- reading ----
 
-inline ReadOperation Socket::read(std::span<std::byte> buffer, SignalRef signal) const noexcept {
+inline ReadOperation Socket::read(std::span<std::byte> buffer, SignalRef signal) const {
   return ReadOperation(connection_, buffer.data(), buffer.size(), signal);
 }
-inline ReadOperation Socket::read(std::span<char> buffer, SignalRef signal) const noexcept {
+inline ReadOperation Socket::read(std::span<char> buffer, SignalRef signal) const {
   return ReadOperation(connection_, buffer.data(), buffer.size(), signal);
 }
-inline ReadBufferOperation Socket::read(std::size_t size, SignalRef signal) const noexcept {
+inline ReadBufferOperation Socket::read(std::size_t size, SignalRef signal) const {
   return ReadBufferOperation(connection_, size, signal);
 }
 
@@ -252,8 +262,9 @@ class Filled {
   const std::byte* data_;
 };
 
-inline Task<> readExactly(Socket socket, ConnectionRef connection, std::byte* data,
-                          std::size_t size, SignalHold signal) {
+LEAT_ON_USE
+Task<> readExactly(Socket socket, ConnectionRef connection, std::byte* data, std::size_t size,
+                   SignalHold signal) {
   Filled filled(std::move(connection), data);
   while (filled.count < size) {
     const std::span<std::byte> rest(data + filled.count, size - filled.count);
@@ -289,8 +300,9 @@ inline std::string takeUntil(Connection& connection, std::string_view delimiter,
   return line;
 }
 
-inline Task<std::string> readUntil(Socket socket, ConnectionRef connection, std::string delimiter,
-                                   std::size_t limit, SignalHold signal) {
+LEAT_ON_USE
+Task<std::string> readUntil(Socket socket, ConnectionRef connection, std::string delimiter,
+                            std::size_t limit, SignalHold signal) {
   std::string line;
   connection->checkThread();
   if (!connection->receiving()) line = takeUntil(*connection, delimiter, limit);
@@ -316,13 +328,15 @@ inline Task<std::string> readUntil(Socket socket, ConnectionRef connection, std:
 
 }  // namespace detail
 
-inline Task<> Socket::readExactly(std::span<std::byte> buffer, SignalRef signal) const {
+template <class>
+Task<> Socket::readExactly(std::span<std::byte> buffer, SignalRef signal) const {
   return detail::readExactly(*this, connection_, buffer.data(), buffer.size(),
                              detail::SignalHold(signal.state()));
 }
 
-inline Task<std::string> Socket::readUntil(std::string_view delimiter, std::size_t limit,
-                                           SignalRef signal) const {
+template <class>
+Task<std::string> Socket::readUntil(std::string_view delimiter, std::size_t limit,
+                                    SignalRef signal) const {
   if (delimiter.empty()) throw TypeError("readUntil: the delimiter is empty");
   return detail::readUntil(*this, connection_, std::string(delimiter), limit,
                            detail::SignalHold(signal.state()));
@@ -360,10 +374,12 @@ inline SocketEnd Socket::closed() const {
 }
 
 inline void Socket::destroy(std::exception_ptr error) const {
+  if (!connection_) return;
   checkThreadIfOpen();
   connection_->destroy(std::move(error));
 }
 inline void Socket::resetAndDestroy() const {
+  if (!connection_) return;
   checkThreadIfOpen();
   connection_->reset();
 }
@@ -412,7 +428,7 @@ inline const Socket& Socket::setReferenced(bool to) const {
   return *this;
 }
 
-inline const Socket& Socket::setHighWaterMark(std::size_t bytes) const noexcept {
+inline const Socket& Socket::setHighWaterMark(std::size_t bytes) const {
   connection_->highWaterMark = bytes;
   return *this;
 }

@@ -27,6 +27,7 @@ class SocketReader {
   std::optional<std::string_view> bytes(std::size_t count);
   /// Receives what is there, at least one byte; false at the end of the stream.
   /// Cancel: AbortError; nothing is lost. Throws: as `Socket::read`.
+  LEAT_ON_USE
   Task<bool> more();
 
  private:
@@ -58,7 +59,8 @@ inline std::optional<std::string_view> SocketReader::bytes(std::size_t count) {
   return rest.substr(0, count);
 }
 
-inline Task<bool> SocketReader::more() {
+template <class>
+Task<bool> SocketReader::more() {
   bytes_.erase(0, std::exchange(position_, 0));
   // The memory of one large message is not kept for the connection's life.
   if (bytes_.empty() && bytes_.capacity() > keptCapacity) bytes_.shrink_to_fit();

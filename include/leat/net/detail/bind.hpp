@@ -112,7 +112,8 @@ inline BoundSocket listenEverywhere(const BindTarget& target) {
 }
 
 /// Throws: RangeError ERR_SOCKET_BAD_PORT, SystemError, AbortError.
-inline Task<BoundSocket> bindAndListen(BindTarget target) {
+LEAT_ON_USE
+Task<BoundSocket> bindAndListen(BindTarget target) {
   if (!target.path.empty()) co_return listenOn(SocketAddress::ofPath(target.path), target);
   SocketAddress::checkPort(target.port, "options.port");
   if (target.host.empty()) co_return listenEverywhere(target);

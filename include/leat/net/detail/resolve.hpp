@@ -11,8 +11,9 @@ namespace leat::inline LEAT_ABI::net::detail {
 
 /// In the resolver's order; an IP address stands for itself. `family` is 0, 4 or 6.
 /// Throws: SystemError (ENOTFOUND, EAI_AGAIN), AbortError.
-inline Task<std::vector<SocketAddress>> resolveHost(
-    std::string host, int port, int family, leat::detail::Ref<leat::detail::AbortState> signal) {
+LEAT_ON_USE
+Task<std::vector<SocketAddress>> resolveHost(std::string host, int port, int family,
+                                             leat::detail::Ref<leat::detail::AbortState> signal) {
   std::vector<SocketAddress> addresses;
   if (isIP(host) != 0) {
     addresses.emplace_back(host, port);
