@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: MIT
+// What every emitter has, whatever its events are: the limit that warns of leaks, the capture of
+// rejections, and an anchor that tells those who come later whether it is still there.
+#pragma once
+
+#include <leat/base/function.hpp>
+#include <leat/core/promise_then.hpp>
+#include <leat/events/detail/listeners.hpp>
+#include <leat/loop/event_loop.hpp>
+#include <leat/loop/next_tick.hpp>
+#include <leat/loop/report.hpp>
+
+namespace leat::inline LEAT_ABI {
+
+namespace detail {
+
+LEAT_API inline constinit Atomic<int> defaultMaxListenersValue{10};
+LEAT_API inline constinit Atomic<bool> defaultCaptureRejections{false};
+
+/// Of an emitter without the types of its events.
+struct EmitterOps {
+  std::string_view kind;
+  /// Throws: `error` itself when nobody listens, or when there is no such event.
+  void (*emitError)(EmitterBase&, const std::exception_ptr& error);
+  /// The listener is gone, and so is perhaps the last one of its event.
+  void (*removed)(EmitterBase&, SlotBase&, std::string_view name, const Listener&);
+};
+
+struct EmitterAnchor : Counted<EmitterAnchor> {
+  explicit EmitterAnchor(EmitterBase& e) noexcept : emitter(&e) {}
+  EmitterBase* emitter;
+  Function<void(const std::exception_ptr&, std::string_view)> onRejection;
+};
+
+}  // namespace detail
+
+/// Options of an emitter.
+struct EmitterOptions {
+  /// What a coroutine that listens throws goes to `error`, or to `onRejection`.
+  bool captureRejections = detail::defaultCaptureRejections.load(detail::relaxed);
+};
+
+namespace detail {
+
+class EmitterBase {
+ public:
+  EmitterBase(const EmitterBase&) = delete;
+  EmitterBase& operator=(const EmitterBase&) = delete;
+
+  /// How many listeners an event may have before a warning tells of a leak, once per event; 0: as many as
+  /// come. Node: `setMaxListeners`. Throws: RangeError ERR_OUT_OF_RANGE.
+  void setMaxListeners(int count);
+  int getMaxListeners() const noexcept {
+    return maxListeners_ < 0 ? defaultMaxListenersValue.load(relaxed) : maxListeners_;
+  }
+  bool captureRejections() const noexcept { return capture_; }
+  /// Takes the place of `error` for captured rejections: `f(error, event)`, in a tick.
+  /// Node: `emitter[Symbol.for('nodejs.rejection')]`.
+  template <class F>
+  void onRejection(F&& f) {
+    anchor()->onRejection = std::forward<F>(f);
+  }
+
+  /// Internal: tells whether this is still there.
+  const Ref<EmitterAnchor>& anchor() {
+    if (!anchor_) anchor_ = makeRef<EmitterAnchor>(*this);
+    return anchor_;
+  }
+  /// Internal: a listener leaves. Throws: what listeners for "removeListener" throw.
+  void remove(ListenerRecord& record);
+  /// Internal: a captured rejection, in a tick of its own.
+  static void rejected(EmitterAnchor& anchor, const std::exception_ptr& error,
+                       std::string_view event);
+
+ protected:
+  EmitterBase(const EmitterOps& ops, EmitterOptions options) noexcept
+      : ops_(&ops), capture_(options.captureRejections) {}
+  ~EmitterBase() { end(); }
+  /// The first thing in the destructor of a derived class.
+  void end() noexcept {
+    if (anchor_) anchor_->emitter = nullptr;
+    anchor_ = nullptr;
+  }
+  /// After the listeners for "newListener" have been told.
+  void add(SlotBase& slot, ListenerRecord& record, ListenerRecord::Call call, bool front,
+           std::string_view name);
+  /// Newest first when somebody listens for "removeListener", else all at once.
+  void removeAll(SlotBase& slot, bool told);
+
+ private:
+  void warnOfLeak(ListenerBlock& block);
+
+  const EmitterOps* ops_;
+  Ref<EmitterAnchor> anchor_;
+  int maxListeners_ = -1;
+  unsigned lastBorn_ = 0;
+  bool capture_;
+};
+
+/// Tells whether an emitter has outlived a call of its listeners.
+class Survival {
+ public:
+  explicit Survival(EmitterBase& emitter) : anchor_(emitter.anchor()) {}
+  explicit operator bool() const noexcept { return anchor_->emitter != nullptr; }
+
+ private:
+  Ref<EmitterAnchor> anchor_;
+};
+
+/// In the next tick, as Node's process.emitWarning; at once where there is no loop.
+inline void emitLeakWarning(std::string text) {
+  static constexpr std::string_view name = "MaxListenersExceededWarning";
+  if (threadState.loop == nullptr) return printWarning(name, text);
+  nextTick([text = std::move(text)] {
+    if (ProcessHooks* hooks = threadState.loop->hooks()) return hooks->warning(name, text);
+    printWarning(name, text);
+  });
+}
+
+inline void checkMaxListeners(int count) {
+  if (count >= 0) return;
+  throw RangeError(SharedText({"The value of \"n\" is out of range. It must be a non-negative "
+                               "number. Received ",
+                               Decimal(count)})
+                       .view());
+}
+
+inline void EmitterBase::setMaxListeners(int count) {
+  checkMaxListeners(count);
+  maxListeners_ = count;
+}
+
+inline void EmitterBase::add(SlotBase& slot, ListenerRecord& record, ListenerRecord::Call call,
+                             bool front, std::string_view name) {
+  const bool first = slot.empty();
+  slot.add(*this, record, call, front);
+  ListenerBlock& block = *slot.block();
+  if (first) {
+    block.name = name;
+    block.born = ++lastBorn_;
+    return;
+  }
+  const int most = getMaxListeners();
+  if (most > 0 && block.size > static_cast<unsigned>(most) && !block.warned) warnOfLeak(block);
+}
+
+inline void EmitterBase::removeAll(SlotBase& slot, bool told) {
+  if (slot.empty()) return;
+  if (!told) return slot.clear();
+  // The block stays as it is; its listeners are there or not.
+  ListenerBlock& block = *slot.block();
+  const BlockPin pin(block);
+  for (unsigned i = block.size; i > 0; --i) block.entries()[i - 1].record->off();
+}
+
+inline void EmitterBase::warnOfLeak(ListenerBlock& block) {
+  block.warned = true;
+  std::string text = "Possible EventEmitter memory leak detected. ";
+  text.append(std::to_string(block.size)).append(" ").append(block.name);
+  text.append(" listeners added to [").append(ops_->kind).append("]. MaxListeners is ");
+  text.append(std::to_string(getMaxListeners()));
+  emitLeakWarning(text.append(". Use emitter.setMaxListeners() to increase limit"));
+}
+
+inline void EmitterBase::remove(ListenerRecord& record) {
+  SlotBase& slot = *record.slot;
+  const std::string_view name = slot.block()->name;
+  const Listener handle{Ref<Registration>(&record)};
+  // The callable may own the emitter: it goes when all is done.
+  record.addUse();
+  struct DropUse {
+    ~DropUse() { record.dropUse(); }
+    ListenerRecord& record;
+  } const use{record};
+  slot.take(record);
+  ops_->removed(*this, slot, name, handle);
+}
+
+inline void ListenerRecord::off() {
+  if (slot != nullptr) emitter->remove(*this);
+}
+
+inline void EmitterBase::rejected(EmitterAnchor& anchor, const std::exception_ptr& error,
+                                  std::string_view event) {
+  if (anchor.emitter == nullptr) std::rethrow_exception(error);
+  if (anchor.onRejection) return anchor.onRejection(error, event);
+  EmitterBase& self = *anchor.emitter;
+  // An `error` listener that rejects too would go round in a circle.
+  struct CaptureOff {
+    explicit CaptureOff(EmitterAnchor& a) noexcept
+        : anchor(a), before(std::exchange(a.emitter->capture_, false)) {}
+    ~CaptureOff() {
+      if (anchor.emitter != nullptr) anchor.emitter->capture_ = before;
+    }
+    EmitterAnchor& anchor;
+    const bool before;
+  } const off(anchor);
+  self.ops_->emitError(self, error);
+}
+
+}  // namespace detail
+}  // namespace leat::inline LEAT_ABI
