@@ -51,10 +51,21 @@ def pinned(core):
     return prepare
 
 
+def real_time():
+    """The same on all cores: for who has workers."""
+    if REAL_TIME:
+        _real_time()
+
+
 def unpinned():
-    """Runs in the child: for V8, whose compiler threads starve under the settings of `pinned`."""
+    """Runs in the child: for who needs other threads, of V8 or the kernel, which `pinned` starves."""
     if NICE:
         _nice()
+
+
+def on_back_end(name, command):
+    """The command of a column: "leat epoll" is told its back end, "leat" takes what starts."""
+    return ["env", "LEAT_BACKEND=epoll", *command] if name == "leat epoll" else command
 
 
 class Failure(Exception):

@@ -46,7 +46,18 @@ MICRO = {
     "promise": [leat("promise.cpp"), rival("node", "promise/node.js")],
     "timers": [leat("timers.cpp"), rival("libuv", "timers/uv.c"), rival("asio", "timers/asio.cpp"),
                rival("node", "timers/node.js")],
+    "events": [leat("events.cpp"), rival("function", "events/function.cpp"),
+               rival("signals2", "events/signals2.cpp"), rival("node", "events/node.js")],
 }
+
+# Each works in two folders, which are its first arguments.
+FILES = [
+    leat("fs.cpp"),
+    leat("fs.cpp", "epoll", program="leat epoll"),
+    rival("loops", "fs/loops.c"),
+    rival("liburing", "fs/liburing.c"),
+    rival("node", "fs/node.js"),
+]
 
 TCP = [
     leat("echo.cpp"),
@@ -64,6 +75,15 @@ TCP_SPINNING = [
     rival("epoll spinning", "tcp/epoll.c", "--busy-poll"),
 ]
 
+# The back end is named by the environment, as a user would.
+URING = [
+    leat("echo.cpp"),
+    leat("echo.cpp", program="leat epoll"),
+    rival("io_uring", "tcp/uring.c"),
+    rival("epoll", "tcp/epoll.c"),
+]
+IDLE = [leat("idle.cpp"), leat("idle.cpp", program="leat epoll")]
+
 LOAD = Program("load", BENCH / "tools" / "load.c")
 MINI_REDIS = Program("leat", ROOT / "examples" / "mini_redis.cpp")
 
@@ -74,6 +94,8 @@ class Builder:
     FLAGS = ["-O2", "-DNDEBUG", "-Wall", "-Wextra"]
     # Debian's Asio looks for coroutines in clang only under their experimental name.
     DEFINES = ["-DASIO_STANDALONE", "-DASIO_HAS_CO_AWAIT", "-DASIO_HAS_STD_COROUTINE"]
+
+    LIBRARIES = {"uv": ["-luv"], "liburing": ["-luring"]}
 
     def __init__(self, cxx, folder, build_tree=None):
         self.cxx = cxx
@@ -91,7 +113,7 @@ class Builder:
     def _compile_command(self, source, target):
         if source.suffix == ".c":
             return [self.cc, "-std=gnu17", *self.FLAGS, f"-I{BENCH / 'tools'}", str(source), "-o",
-                    str(target), *(["-luv"] if source.stem == "uv" else [])]
+                    str(target), *self.LIBRARIES.get(source.stem, [])]
         return self.cxx_command(source, "-o", target)
 
     def _target(self, source):

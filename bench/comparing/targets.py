@@ -16,7 +16,8 @@ class Target:
     subject: str = "leat"
 
 
-SMALL, LARGE, SINGLE = "50 x 64 B", "50 x 16 KiB", "1 x 64 B"
+SMALL, LARGE, SINGLE, MANY = "50 x 64 B", "50 x 16 KiB", "1 x 64 B", "500 x 64 B"
+HELD, HANDLED = "held by the program", "handled by a coroutine that reads"
 CPU = "server CPU ns/message"
 NODE = ("node data", "node pipe")
 REDIS_CPU = "server CPU ns/request"
@@ -42,12 +43,34 @@ TARGETS = [
     Target("timers", "timer_start_clear_1e6", ("libuv",), 0.10),
     Target("timers", "timer_start_clear_1e6", ("node",), 0.10),
     Target("timers", "timer_fire_1e6", ("asio",), 0.40),
+    Target("events", "typed_emit_1", ("function",), 1.3),
+    Target("events", "typed_emit_1", ("signals2",), 0.10),
+    Target("events", "typed_emit_10", ("function",), 1.3),
+    Target("events", "typed_emit_10", ("signals2",), 0.10),
+    Target("events", "named_emit_1", ("node",), 0.40),
+    Target("events", "named_emit_10", ("node",), 0.40),
+    Target("fs", "read_1000_files", ("loops",), 1.3),
+    Target("fs", "read_1000_files", ("node",), 0.4),
+    Target("fs", "read_files_one_by_one", ("loops",), 1.3),
+    Target("fs", "read_files_one_by_one", ("node",), 0.4),
+    Target("fs", "stat_10000_files", ("node",), 0.4),
+    Target("fs", "stat_files_one_by_one", ("node",), 0.4),
+    Target("fs", "write_1000_files_disk", ("node",), 0.4),
+    Target("fs", "write_1000_files_memory", ("node",), 0.4),
+    Target("fs", "read_1GiB_per_MiB", ("loops",), 1.11),
+    Target("fs", "read_1GiB_per_MiB", ("node",), 0.5),
+    Target("fs", "write_1GiB_per_MiB", ("loops",), 1.11),
+    Target("fs", "write_1GiB_per_MiB", ("node",), 0.5),
+    Target("fs", "random_4KiB_cold", ("liburing",), 1.11),
     Target("tcp", SMALL, ("epoll",), 1.10, CPU),
     Target("tcp", SMALL, ("asio awaitable",), 1.00, CPU),
     Target("tcp", SMALL, NODE, 0.72, CPU),
     Target("tcp", LARGE, ("epoll",), 1.10, CPU),
     Target("tcp", LARGE, NODE, 0.50, CPU),
     Target("tcp", SINGLE, ("libuv",), 0.40, "p50 us", "leat busyPoll"),
+    *(Target("uring", case, ("io_uring",), 1.10, CPU) for case in (SMALL, LARGE, MANY)),
+    *(Target("uring", case, ("leat epoll",), 1.00, CPU) for case in (SMALL, LARGE, MANY)),
+    Target("idle", HELD, (), 1536.0, "bytes"),
     Target("redis", "SET -P 1", ("redis-server",), 1.00, REDIS_CPU),
     Target("redis", "GET -P 1", ("redis-server",), 1.00, REDIS_CPU),
     Target("redis", "SET -P 16", ("redis-server",), 0.85, REDIS_CPU),

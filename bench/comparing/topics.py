@@ -5,8 +5,10 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from functools import partial
+from pathlib import Path
 
 from . import machine, programs, targets
 from .machine import LOAD_CORE, SERVER_CORE, Failure
@@ -95,6 +97,45 @@ class Timers(Micro):
     about = "ns per timer, 1e6 timers."
 
 
+class Events(Micro):
+    name = "events"
+    about = "ns per emit; `function` is a loop over std::function, which nobody may change while it runs."
+
+
+class Files(Topic):
+    name = "fs"
+    about = (
+        "ns per file, per MiB or per page; `loops` are plain loops of calls that block, in C. The "
+        "folder on the disk is under the temporary folder, or that of --build; the other in memory."
+    )
+    MEMORY = Path("/dev/shm")
+
+    def prepare(self):
+        self.columns = [program.name for program in programs.FILES]
+        self._build(programs.FILES)
+
+    def runs(self):
+        for part in ("cached", "disk"):
+            for program in programs.FILES:
+                command = self.builder.command(program)
+                if command:
+                    yield program.name, partial(self._measure, program, command, part)
+
+    def _measure(self, program, command, part):
+        os.sync()  # or who comes next pays for what the last one left to be written
+        # What a program writes is for threads of the kernel, which would starve.
+        usual = part == "disk" or program.is_node
+        head = len(command) - len(program.arguments)
+        memory = self.MEMORY if os.access(self.MEMORY, os.W_OK) else None
+        with tempfile.TemporaryDirectory(dir=self.builder.folder) as disk, \
+                tempfile.TemporaryDirectory(dir=memory) as volatile:
+            output = machine.run([*command[:head], disk, volatile, part, *command[head:]],
+                                 machine.unpinned if usual else machine.real_time, timeout=300)
+        for line in output.splitlines():
+            case, value = line.split()
+            yield case, "ns", float(value)
+
+
 class Tcp(Topic):
     name = "tcp"
     about = (
@@ -105,9 +146,10 @@ class Tcp(Topic):
     METRICS = ("messages/s", "p50 us", "p99 us", targets.CPU, "server CPU %", "load CPU %")
     SHAPES = {targets.SMALL: (50, 64), targets.LARGE: (50, 16384), targets.SINGLE: (1, 64)}
     SECONDS = 0.7
+    PROGRAMS = programs.TCP + programs.TCP_SPINNING
 
     def prepare(self):
-        self.programs = programs.TCP + programs.TCP_SPINNING
+        self.programs = self.PROGRAMS
         self.columns = [program.name for program in self.programs]
         self._build([*self.programs, programs.LOAD])
         self.load = programs.require(self.builder.command(programs.LOAD), "the load generator")
@@ -122,7 +164,8 @@ class Tcp(Topic):
 
     def _measure(self, program, command, case):
         count, size = self.SHAPES[case]
-        command = [command[0], *self._with_port(program, command[1:])]
+        command = machine.on_back_end(
+            program.name, [command[0], *self._with_port(program, command[1:])])
         prepare = machine.unpinned if program.is_node else machine.pinned(SERVER_CORE)
         with machine.server(command, prepare) as process:
             port = machine.first_line(process, 5)
@@ -142,6 +185,39 @@ class Tcp(Topic):
         return [*arguments[:head], "0", *program.arguments]
 
 
+class Uring(Tcp):
+    name = "uring"
+    about = (
+        "The same load on both back ends, beside raw io_uring (accepts and receives that stay "
+        "armed, buffers that the kernel picks) and raw epoll in C."
+    )
+    SHAPES = {targets.SMALL: (50, 64), targets.LARGE: (50, 16384), targets.MANY: (500, 64)}
+    PROGRAMS = programs.URING
+
+
+class Idle(Topic):
+    name = "idle"
+    about = "Resident bytes of a server per idle connection: all of it, also the frame of a handler."
+
+    def prepare(self):
+        self.columns = [program.name for program in programs.IDLE]
+        self._build(programs.IDLE)
+
+    def runs(self):
+        for program in programs.IDLE:
+            command = self.builder.command(program)
+            if command:
+                yield program.name, partial(self._measure, program, command)
+
+    @staticmethod
+    def _measure(program, command):
+        for case in targets.HELD, targets.HANDLED:
+            which = case.split()[0]
+            output = machine.run(machine.on_back_end(program.name, [*command, which]),
+                                 machine.unpinned)
+            yield case, "bytes", float(output)
+
+
 class Redis(Topic):
     name = "redis"
     about = (
@@ -151,7 +227,7 @@ class Redis(Topic):
     CASES = [("SET", 1, 150000), ("GET", 1, 150000), ("SET", 16, 400000), ("GET", 16, 400000)]
 
     def prepare(self):
-        self.columns = ["leat", "redis-server"]
+        self.columns = ["leat", "leat epoll", "redis-server"]
         self.servers = {}
         if not shutil.which("redis-benchmark"):
             return
@@ -160,7 +236,9 @@ class Redis(Topic):
             self._build([programs.MINI_REDIS])
             mini_redis = (self.builder.command(programs.MINI_REDIS) or [None])[0]
         if mini_redis:
-            self.servers["leat"] = lambda port: [mini_redis, "--port", port]
+            for name in ("leat", "leat epoll"):
+                self.servers[name] = lambda port, name=name: machine.on_back_end(
+                    name, [mini_redis, "--port", port])
         redis = shutil.which("redis-server")
         if redis:
             self.servers["redis-server"] = lambda port: [
@@ -263,4 +341,4 @@ class Include(Topic):
         return [(case, "user s", usage.ru_utime), (case, "peak MiB", usage.ru_maxrss / 1024)]
 
 
-TOPICS = {topic.name: topic for topic in (Tcp, Coro, Promises, Timers, Redis, Include)}
+TOPICS = {topic.name: topic for topic in (Tcp, Uring, Idle, Coro, Promises, Timers, Events, Files, Redis, Include)}
