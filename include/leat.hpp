@@ -6,6 +6,7 @@
 #include <leat/async_hooks.hpp>
 #include <leat/buffer.hpp>
 #include <leat/dns.hpp>
+#include <leat/events.hpp>
 #include <leat/fs.hpp>
 #include <leat/generator.hpp>
 #include <leat/loop.hpp>

@@ -2,6 +2,8 @@
 // Files and folders. Node: fs/promises.
 #pragma once
 
+// What it reads and writes, whole: the rest includes the declarations only.
+#include <leat/buffer.hpp>
 #include <leat/fs/copy.hpp>
 #include <leat/fs/cp.hpp>
 #include <leat/fs/dir.hpp>

@@ -42,6 +42,9 @@ Cases ordinaryCases() {
   Cases cases;
   abortCases(cases);
   combinatorCases(cases);
+  eventsEmitterCases(cases);
+  eventsTargetCases(cases);
+  eventsWaitingCases(cases);
   generatorCases(cases);
   phaseCases(cases);
   promiseCases(cases);

@@ -123,6 +123,9 @@ inline std::string message(const std::exception_ptr& reason) {
 
 void abortCases(Cases& add);
 void combinatorCases(Cases& add);
+void eventsEmitterCases(Cases& add);
+void eventsTargetCases(Cases& add);
+void eventsWaitingCases(Cases& add);
 void generatorCases(Cases& add);
 void phaseCases(Cases& add);
 void promiseCases(Cases& add);

@@ -44,7 +44,8 @@ class QueueFixture : private leat::detail::QueueHooks {
   QueueFixture(const QueueFixture&) = delete;
   QueueFixture& operator=(const QueueFixture&) = delete;
   ~QueueFixture() {
-    queue.clear();
+    do queue.clear();
+    while (!queue.empty());
     leat::detail::leaveHome();
     CHECK(leat::detail::threadState.context == nullptr);
   }

@@ -81,6 +81,9 @@
 #define LEAT_API [[gnu::visibility("default")]]
 
 #define LEAT_NOINLINE [[gnu::noinline]]
+/// In front of a coroutine that needs no template parameter, and of each function that calls it: g++
+/// without optimisation emits every coroutine that it sees, but a template only where it is used.
+#define LEAT_ON_USE template <class = void>
 /// For what is a few instructions once the size or type it is called with is known.
 #define LEAT_ALWAYS_INLINE [[gnu::always_inline]]
 

@@ -108,6 +108,28 @@ class LateAbort : private Job, public FrameAllocated {
   ContextRef context_;
 };
 
+inline std::exception_ptr abortReason(std::exception_ptr reason) noexcept {
+  return reason
+             ? std::move(reason)
+             : std::make_exception_ptr(AbortError(std::string_view("This operation was aborted")));
+}
+/// Of what is no exception_ptr. For want of memory that is the reason.
+template <class R>
+std::exception_ptr abortReasonOf(R&& reason) noexcept {
+  constexpr bool error = std::is_base_of_v<std::exception, std::remove_cvref_t<R>>;
+  static_assert(error || std::is_convertible_v<R, std::string_view>,
+                "abort(reason): the reason is an exception, a std::exception_ptr or a text");
+  try {
+    if constexpr (error) {
+      return std::make_exception_ptr(std::forward<R>(reason));
+    } else {
+      return std::make_exception_ptr(Error(std::string_view(std::forward<R>(reason))));
+    }
+  } catch (...) {
+    return std::current_exception();
+  }
+}
+
 }  // namespace detail
 
 /// Keeps a listener of a signal; destroyed or `off()`, the listener is gone.
@@ -140,6 +162,10 @@ class AbortSignal {
  public:
   /// Node: `AbortSignal.abort(reason)`: aborted already, by default with an AbortError.
   static AbortSignal abort(std::exception_ptr reason = nullptr);
+  /// With an exception, or with a text, which stands for `Error(text)`.
+  template <class R>
+    requires(!std::is_convertible_v<R, std::exception_ptr>)
+  static AbortSignal abort(R&& reason);
   /// Node: `AbortSignal.timeout(ms)`: aborts with a TimeoutError; does not hold the loop. Also a duration.
   /// Defined in loop/abort_timeout.hpp.
   template <class D>
@@ -188,10 +214,11 @@ class AbortController {
   /// Tells the listeners, then aborts the operations; none goes on inside of this call. Later calls
   /// do nothing. By default the reason is an AbortError.
   void abort(std::exception_ptr reason = nullptr) const noexcept;
-  template <class E>
-    requires std::is_base_of_v<std::exception, std::remove_cvref_t<E>>
-  void abort(E&& reason) const noexcept {
-    abort(std::make_exception_ptr(std::forward<E>(reason)));
+  /// With an exception, or with a text, which stands for `Error(text)`.
+  template <class R>
+    requires(!std::is_convertible_v<R, std::exception_ptr>)
+  void abort(R&& reason) const noexcept {
+    abort(detail::abortReasonOf(std::forward<R>(reason)));
   }
 
  private:
@@ -215,25 +242,6 @@ class SignalRef {
 
 namespace detail {
 
-inline std::exception_ptr abortReason(std::exception_ptr reason) noexcept {
-  return reason
-             ? std::move(reason)
-             : std::make_exception_ptr(AbortError(std::string_view("This operation was aborted")));
-}
-
-/// The links of one source are all of one thread; when the last has gone another thread may follow it.
-inline void claimFollowers(AbortState& source) {
-  const std::uint32_t here = threadNumber();
-  const std::uint32_t owner = source.thread.load(relaxed);
-  if (owner == here) return;
-  if (owner != 0 && source.links.load(relaxed) != source.leftCount.load(relaxed))
-    throwError(
-        "an AbortSignal was combined (AbortSignal::any, withSignal) on another thread than the one "
-        "that follows it already; use EventLoop::post to go there",
-        "ERR_WRONG_THREAD");
-  source.thread.store(here, relaxed);
-}
-
 /// Has `follower` abort with `source`. False when `source` is aborted already, and with it `follower`.
 /// Throws: Error ERR_WRONG_THREAD.
 inline bool followSignal(AbortState& source, AbortState& follower) {
@@ -241,8 +249,6 @@ inline bool followSignal(AbortState& source, AbortState& follower) {
     abortNow(follower, source.reason);
     return false;
   }
-  claimFollowers(source);
-  source.reap();
   const auto follow = [](AbortListener& listener) noexcept {
     auto& self = static_cast<FollowedSignal&>(listener);
     // Dropped at the end, perhaps as the last handle: then the link is gone too.
@@ -250,6 +256,15 @@ inline bool followSignal(AbortState& source, AbortState& follower) {
     if (state) abortNow(*state, self.source->reason);
   };
   auto* link = new FollowedSignal(source, follower, follow);
+  if (!FollowedSignal::claim(source)) {
+    delete link;
+    throwError(
+        "an AbortSignal was combined (AbortSignal::any, withSignal) on another thread than the one "
+        "that follows it already; use EventLoop::post to go there",
+        "ERR_WRONG_THREAD");
+  }
+  source.reap();
+  source.followers.pushBack(*link);
   link->next = static_cast<FollowedSignal*>(follower.source);
   follower.source = link;
   follower.dispose = [](AbortState& gone) noexcept {
@@ -265,6 +280,12 @@ inline AbortSignal AbortSignal::abort(std::exception_ptr reason) {
   AbortController controller;
   controller.abort(std::move(reason));
   return controller.signal();
+}
+
+template <class R>
+  requires(!std::is_convertible_v<R, std::exception_ptr>)
+AbortSignal AbortSignal::abort(R&& reason) {
+  return abort(detail::abortReasonOf(std::forward<R>(reason)));
 }
 
 template <class... Signals>

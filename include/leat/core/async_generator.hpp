@@ -26,14 +26,22 @@ struct GeneratorLinks : TaskPromiseBase, ListNode {
   ~GeneratorLinks() {
     while (!inner.empty()) inner.popFront().outer = nullptr;
   }
-  // In front of the frame stands its size.
+  // In front of the frame stands its size. What the frame is aligned to divides what stands before it.
   static void* operator new(std::size_t size) {
-    void* block = allocateFrame(headBytes + size);
-    *static_cast<std::size_t*>(block) = size;
-    return static_cast<char*>(block) + headBytes;
+    const std::size_t head = frameAlignOf(size);
+    char* frame = static_cast<char*>(allocateFrame(head + size)) + head;
+    *reinterpret_cast<std::size_t*>(frame - headBytes) = size;
+    return frame;
   }
   static void operator delete(void* frame, std::size_t size) noexcept {
-    freeFrame(static_cast<char*>(frame) - headBytes, headBytes + size);
+    const std::size_t head = frameAlignOf(size);
+    freeFrame(static_cast<char*>(frame) - head, head + size);
+  }
+  static void* operator new(std::size_t size, std::align_val_t align) {
+    return operator new(alignedSize(size, align));
+  }
+  static void operator delete(void* frame, std::size_t size, std::align_val_t align) noexcept {
+    operator delete(frame, alignedSize(size, align));
   }
   /// `to` is where the generator is kept from now on.
   void movedTo(TaskOwner& to) noexcept {
@@ -56,6 +64,9 @@ struct GeneratorLinks : TaskPromiseBase, ListNode {
     unlink();
   }
   LEAT_NOINLINE static void destroyAll(GeneratorLinks& root) noexcept {
+    nestDestroy([&root] { destroyLinked(root); });
+  }
+  static void destroyLinked(GeneratorLinks& root) noexcept {
     for (GeneratorLinks* at = &root;;) {
       while (!at->inner.empty()) at = &at->inner.back();
       const bool last = at == &root;
@@ -70,7 +81,7 @@ struct GeneratorLinks : TaskPromiseBase, ListNode {
     }
   }
 
-  static constexpr std::size_t headBytes = static_cast<std::size_t>(frameAlign);
+  static constexpr std::size_t headBytes = frameGrain;
   TaskOwner* owner = nullptr;
   GeneratorLinks* outer = nullptr;
   List<GeneratorLinks> inner;

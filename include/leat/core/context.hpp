@@ -43,36 +43,43 @@ struct AbortState : SharedCounted<AbortState>, FrameAllocated {
   // What a timeout or a combined signal keeps; freed by `dispose`.
   void* source = nullptr;
   Dispose dispose = nullptr;
-  // The thread whose links are in `followers`, and how many: changed on that thread.
-  Atomic<std::uint32_t> thread{0};
-  Atomic<std::uint32_t> links{0};
-  // Those of them whose signal was dropped on another thread, which may not unlink them.
-  Atomic<std::uint32_t> leftCount{0};
+  // The thread whose links are in `followers`, above how many of these are of signals that live.
+  Atomic<std::uint64_t> following{0};
+  // The others: their signal was dropped on another thread, which may not unlink them.
   Atomic<FollowedSignal*> left{nullptr};
 };
 
 /// What a combined signal keeps: a link in each source, and the sources alive.
 struct FollowedSignal : AbortListener, FrameAllocated {
   FollowedSignal(AbortState& s, AbortState& f, void (*follow)(AbortListener&) noexcept) noexcept
-      : AbortListener(follow), source(&s), follower(&f) {
-    s.followers.pushBack(*this);
-    s.links.store(s.links.load(relaxed) + 1, relaxed);
+      : AbortListener(follow), source(&s), follower(&f) {}
+  /// Counts a link of this thread: all that are counted are of one, so that when the last has gone another
+  /// thread may follow the source. False when there are links of another one.
+  static bool claim(AbortState& source) noexcept {
+    const std::uint64_t here = std::uint64_t{threadNumber()} << 32;
+    std::uint64_t before = source.following.load(relaxed);
+    std::uint64_t count;
+    do {
+      count = before & 0xffffffff;
+      if (count != 0 && before - count != here) return false;
+    } while (!source.following.compareExchange(before, here + count + 1, acquire));
+    return true;
   }
   /// The follower is gone. Elsewhere than on the thread of the link the source's next user unlinks it.
   void leave() noexcept {
     const Ref<AbortState> from = std::move(source);
     if (thread == threadState.number) {
-      from->links.store(from->links.load(relaxed) - 1, relaxed);
       delete this;
-      return;
+    } else {
+      lock();
+      follower = nullptr;
+      unlock();
+      next = from->left.load(relaxed);
+      while (!from->left.compareExchange(next, this, detail::release)) {
+      }
     }
-    from->leftCount.fetchAdd(1, relaxed);
-    lock();
-    follower = nullptr;
-    unlock();
-    next = from->left.load(relaxed);
-    while (!from->left.compareExchange(next, this, detail::release)) {
-    }
+    // Whoever sees that it was the last sees what was done here.
+    from->following.fetchSub(1, detail::release);
   }
   /// The follower, unless its last handle is on its way out.
   Ref<AbortState> lockFollower() noexcept {
@@ -98,11 +105,7 @@ inline void AbortState::reap() noexcept {
   if (left.load(relaxed) == nullptr) [[likely]]
     return;
   FollowedSignal* link = left.exchange(nullptr, acquire);
-  while (link != nullptr) {
-    delete std::exchange(link, link->next);
-    links.store(links.load(relaxed) - 1, relaxed);
-    leftCount.fetchSub(1, relaxed);
-  }
+  while (link != nullptr) delete std::exchange(link, link->next);
 }
 
 /// A store of AsyncLocalStorage, type-erased.

@@ -16,8 +16,21 @@
 
 namespace leat::inline LEAT_ABI::detail {
 
-/// What every block is aligned to: compilers place over-aligned locals relative to the frame.
-inline constexpr std::align_val_t frameAlign{frameGrain};
+/// What a block is aligned to: the greatest power of two that divides its size, which the slabs keep, too.
+/// Compilers place over-aligned locals relative to the frame. g++ rounds the size of a frame up to the
+/// highest alignment in it, as that of a class; clang does not, but tells the alignment when it is called with
+/// -fcoro-aligned-allocation.
+inline constexpr std::size_t maxFrameAlign = 1024;
+constexpr std::size_t frameAlignOf(std::size_t size) noexcept {
+  const std::size_t highest = size & (~size + 1);
+  return highest < frameGrain ? frameGrain : highest < maxFrameAlign ? highest : maxFrameAlign;
+}
+
+/// The size of a block that is aligned so.
+constexpr std::size_t alignedSize(std::size_t size, std::align_val_t align) noexcept {
+  const std::size_t mask = static_cast<std::size_t>(align) - 1;
+  return (size + mask) & ~mask;
+}
 
 /// `size` must be the same in allocate and free; that is what sized deletes give.
 void* allocateFrame(std::size_t size);
@@ -29,6 +42,12 @@ struct FrameAllocated {
   LEAT_ALWAYS_INLINE static void* operator new(std::size_t size) { return allocateFrame(size); }
   LEAT_ALWAYS_INLINE static void operator delete(void* block, std::size_t size) noexcept {
     freeFrame(block, size);
+  }
+  static void* operator new(std::size_t size, std::align_val_t align) {
+    return allocateFrame(alignedSize(size, align));
+  }
+  static void operator delete(void* block, std::size_t size, std::align_val_t align) noexcept {
+    freeFrame(block, alignedSize(size, align));
   }
 };
 
@@ -177,7 +196,7 @@ LEAT_NOINLINE inline void freeFrameSlow(void* block, std::size_t cls) noexcept {
 LEAT_ALWAYS_INLINE inline void* allocateFrame(std::size_t size) {
   const std::size_t cls = frameClass(size);
   if (cls >= frameClasses) [[unlikely]]
-    return ::operator new(size, frameAlign);
+    return ::operator new(size, std::align_val_t(frameAlignOf(size)));
   Magazine& magazine = threadState.loaded[cls];
   void* block = magazine.head;
   if (block == nullptr) [[unlikely]]
@@ -190,7 +209,7 @@ LEAT_ALWAYS_INLINE inline void* allocateFrame(std::size_t size) {
 LEAT_ALWAYS_INLINE inline void freeFrame(void* block, std::size_t size) noexcept {
   const std::size_t cls = frameClass(size);
   if (cls >= frameClasses) [[unlikely]]
-    return ::operator delete(block, frameAlign);
+    return ::operator delete(block, std::align_val_t(frameAlignOf(size)));
   Magazine& magazine = threadState.loaded[cls];
   if (--magazine.room < 0) [[unlikely]]
     return freeFrameSlow(block, cls);
@@ -200,8 +219,12 @@ LEAT_ALWAYS_INLINE inline void freeFrame(void* block, std::size_t size) noexcept
 
 #else
 
-inline void* allocateFrame(std::size_t size) { return ::operator new(size, frameAlign); }
-inline void freeFrame(void* block, std::size_t) noexcept { ::operator delete(block, frameAlign); }
+inline void* allocateFrame(std::size_t size) {
+  return ::operator new(size, std::align_val_t(frameAlignOf(size)));
+}
+inline void freeFrame(void* block, std::size_t size) noexcept {
+  ::operator delete(block, std::align_val_t(frameAlignOf(size)));
+}
 
 #endif
 

@@ -18,15 +18,21 @@ struct FreeFrame {
   FreeFrame* nextMagazine;
 };
 
-/// The head of an aligned stretch of memory; the blocks follow, on their own cache lines.
+/// The head of an aligned stretch of memory; the blocks follow, aligned to the greatest power of two that
+/// divides their size.
 struct alignas(64) FrameSlab {
   static constexpr std::size_t bytes = 65536;
 
   static FrameSlab& of(void* block) noexcept {
     return *reinterpret_cast<FrameSlab*>(reinterpret_cast<std::uintptr_t>(block) & ~(bytes - 1));
   }
+  /// Where the first block begins.
+  static std::size_t headBytes(std::size_t size) noexcept {
+    const std::size_t align = size & (~size + 1);
+    return align < sizeof(FrameSlab) ? sizeof(FrameSlab) : align;
+  }
   std::byte* blockAt(std::size_t index, std::size_t size) noexcept {
-    return reinterpret_cast<std::byte*>(this + 1) + index * size;
+    return reinterpret_cast<std::byte*>(this) + headBytes(size) + index * size;
   }
 
   // Links among the slabs with room. Plain pointers: the list must have no destructor.
@@ -48,7 +54,7 @@ class FrameSlabs {
 
  private:
   static unsigned capacity(std::size_t size) noexcept {
-    return static_cast<unsigned>((FrameSlab::bytes - sizeof(FrameSlab)) / size);
+    return static_cast<unsigned>((FrameSlab::bytes - FrameSlab::headBytes(size)) / size);
   }
   void link(FrameSlab& slab) noexcept;
   void unlink(FrameSlab& slab) noexcept;

@@ -36,6 +36,12 @@ struct LoopOwned : ListNode {
   explicit LoopOwned(void (*function)(LoopOwned&) noexcept) noexcept : drop(function) {}
   void (*drop)(LoopOwned&) noexcept;
 };
+inline void dropOwned(List<LoopOwned>& all) noexcept {
+  while (!all.empty()) {
+    LoopOwned& owned = all.popFront();
+    owned.drop(owned);
+  }
+}
 
 /// What the owner of the queues does about exceptions; all on the loop's thread.
 class QueueHooks {
@@ -86,8 +92,11 @@ class MicrotaskQueue {
   void restart() noexcept { stopped_ = false; }
   bool stopped() const noexcept { return stopped_; }
 
-  /// Destroys everything queued and owned; for the end of the loop.
+  /// Destroys what is queued and owned now; for the end of the loop. The destructors may queue more.
   void clear() noexcept;
+  bool empty() const noexcept {
+    return idle() && owned_.empty() && never_.empty() && handledLate_.empty();
+  }
   bool closing() const noexcept { return closing_; }
 
  private:

@@ -62,8 +62,9 @@ struct PromiseStateBase {
     }
   }
   void markHandled() {
+    if (reported) [[unlikely]]
+      tellHandled();
     handled = true;
-    if (reported) queue().noteHandled(*this);
   }
   /// The value is in place already.
   void fulfilled() noexcept { settle(PromiseStatus::Fulfilled); }
@@ -95,6 +96,7 @@ struct PromiseStateBase {
   ~PromiseStateBase() { dropReactions(); }
 
  private:
+  LEAT_NOINLINE void tellHandled() { queue().noteHandled(*this); }
   void settle(PromiseStatus to) noexcept {
     status = to;
     locked = true;
@@ -245,15 +247,18 @@ inline void MicrotaskQueue::reportRejections() noexcept {
 
 inline void MicrotaskQueue::clear() noexcept {
   closing_ = true;
-  while (!owned_.empty()) {
-    LoopOwned& owned = owned_.popFront();
-    owned.drop(owned);
-  }
-  while (!ticks_.empty()) ticks_.popFront().drop();
-  while (!microtasks_.empty()) microtasks_.popFront().drop();
-  while (!never_.empty()) never_.popFront().drop();
-  while (!rejections_.empty()) delete &rejections_.popFront();
-  while (!handledLate_.empty()) delete &handledLate_.popFront();
+  List<LoopOwned> owned;
+  owned.append(owned_);
+  dropOwned(owned);
+  List<Job> jobs;
+  jobs.append(ticks_);
+  jobs.append(microtasks_);
+  jobs.append(never_);
+  while (!jobs.empty()) jobs.popFront().drop();
+  List<Rejection> rejections;
+  rejections.append(rejections_);
+  rejections.append(handledLate_);
+  while (!rejections.empty()) delete &rejections.popFront();
 }
 
 }  // namespace detail

@@ -102,12 +102,24 @@ class ThenState : public PromiseState<U>, private Job {
   template <class A, class B>
   static Promise<U> attach(PromiseState<T>& source, A&& f, B&& g, std::source_location place) {
     source.checkThread();
-    auto* self = ::new (allocateFrame(sizeof(ThenState)))
-        ThenState(source, std::forward<A>(f), std::forward<B>(g), place);
+    void* block = allocateFrame(sizeof(ThenState));
+    ThenState* self;
+    try {
+      self = ::new (block) ThenState(source, std::forward<A>(f), std::forward<B>(g), place);
+    } catch (...) {
+      freeFrame(block, sizeof(ThenState));
+      throw;
+    }
     auto mine = Ref<PromiseState<U>>::adopt(self);
     self->retain();
     self->addResolver();
-    source.react(*self);
+    try {
+      source.react(*self);
+    } catch (...) {
+      --self->resolvers;
+      self->release();
+      throw;
+    }
     return Promise<U>(std::move(mine));
   }
 

@@ -6,6 +6,7 @@
 #include <leat/base/result.hpp>
 #include <leat/core/awaitable.hpp>
 #include <leat/core/error.hpp>
+#include <leat/core/nested_destroy.hpp>
 #include <leat/core/resume.hpp>
 
 #include <cstdint>
@@ -110,7 +111,7 @@ struct TaskPromise<void> : TaskPromiseBase {
 };
 
 /// Destroys a suspended chain of tasks leaf first, without recursion.
-LEAT_NOINLINE inline void destroyChain(TaskOwner& root) noexcept {
+inline void destroyLeafFirst(TaskOwner& root) noexcept {
   // Down: each promise's `awaiting` is turned round to point at its own owner's parent.
   TaskOwner* owner = &root;
   TaskOwner* parent = nullptr;
@@ -126,6 +127,9 @@ LEAT_NOINLINE inline void destroyChain(TaskOwner& root) noexcept {
     owner = parent;
     parent = std::exchange(owner->frame.promise().awaiting, nullptr);
   }
+}
+LEAT_NOINLINE inline void destroyChain(TaskOwner& root) noexcept {
+  nestDestroy([&root] { destroyLeafFirst(root); });
 }
 
 }  // namespace detail

@@ -60,6 +60,8 @@ struct ThreadState {
   std::uint32_t homes = 0;
   // The task that an exception left last.
   std::source_location thrownAt{};
+  // Frames that are destroyed below this address are destroyed on another stack; null while none is.
+  char* destroyLimit = nullptr;
 };
 
 LEAT_API inline constinit thread_local ThreadState threadState{};

@@ -18,11 +18,16 @@ class TimeoutSource : private LoopTimer {
     EventLoop& loop = EventLoop::current();
     auto state = makeRef<AbortState>();
     auto* self = new TimeoutSource(loop, *state);
+    try {
+      loop.arm(*self, milliseconds);
+    } catch (...) {
+      delete self;
+      throw;
+    }
     state->source = self;
     state->dispose = [](AbortState& signal) noexcept {
       static_cast<TimeoutSource*>(signal.source)->signalGone();
     };
-    loop.arm(*self, milliseconds);
     return AbortSignal(std::move(state));
   }
 
@@ -42,17 +47,22 @@ class TimeoutSource : private LoopTimer {
       disarm();
       return release();
     }
-    // The count of the signal goes with the message.
-    if (!home_.post([self = Message(this)] { self.source->disarm(); })) {
+    // The count of the signal goes with the message. Where there is no memory for it, the timer is left to
+    // fire for nobody.
+    try {
+      (void)home_.post([self = Message(this)] { self.source->disarm(); });
+    } catch (...) {
     }
   }
   void disarm() noexcept {
     if (!linked()) return;
     EventLoop::current().disarm(*this, false);
+    const ContextRef gone = std::move(context_);
     release();
   }
   static void onTimer(LoopTimer& timer, JobAction action) noexcept {
     auto& self = static_cast<TimeoutSource&>(timer);
+    ContextScope scope(std::move(self.context_));
     self.lock();
     Ref<AbortState> state = action == JobAction::Run ? self.lockState() : nullptr;
     self.unlock();
@@ -79,6 +89,8 @@ class TimeoutSource : private LoopTimer {
   };
 
   const LoopRef home_;
+  // That of who asked for it, as for a timer; let go of on the loop's thread.
+  ContextRef context_ = currentContext();
   // Guarded by `locked_`: null when the signal is gone.
   AbortState* state_;
   Atomic<unsigned char> locked_{0};

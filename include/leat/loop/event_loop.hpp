@@ -10,6 +10,7 @@
 #include <leat/loop/loop_part.hpp>
 #include <leat/loop/loop_ref.hpp>
 #include <leat/loop/loop_timer.hpp>
+#include <leat/loop/no_op_immediate.hpp>
 #include <leat/loop/process_hooks.hpp>
 #include <leat/loop/report.hpp>
 
@@ -109,13 +110,14 @@ class EventLoop final : private detail::QueueHooks {
   void runClosing() noexcept { runJobs(closing_); }
   void runJobs(detail::List<detail::Job>& jobs) noexcept;
   void afterCallback() noexcept;
-  void pushNoOp() noexcept;
+  void pushNoOp() noexcept { pushImmediate(*new detail::NoOpImmediate(referencedImmediates_)); }
   std::int64_t waitNs(std::int64_t maxWaitNs) noexcept;
   void dropQueues() noexcept;
+  void dropAll() noexcept;
 
-  void uncaughtException(std::exception_ptr error, ExceptionOrigin origin) noexcept override;
-  void unhandledRejection(detail::PromiseStateBase& promise) noexcept override;
-  void rejectionHandled(detail::PromiseStateBase& promise) noexcept override;
+  inline void uncaughtException(std::exception_ptr error, ExceptionOrigin origin) noexcept override;
+  inline void unhandledRejection(detail::PromiseStateBase& promise) noexcept override;
+  inline void rejectionHandled(detail::PromiseStateBase& promise) noexcept override;
   static void dispatch(void* self, detail::Op& op, int result, unsigned flags) noexcept;
   static void wake(void* self) noexcept { static_cast<EventLoop*>(self)->reactor_->wake(); }
 
@@ -161,22 +163,13 @@ inline EventLoop::~EventLoop() {
                       "an event loop was destroyed on another thread than the one that made it");
   shared_->close();
   queue_.stop();
-  queue_.clear();
-  dropQueues();
-  while (hooks_ != nullptr) delete std::exchange(hooks_, nullptr);
-  parts_.clear();
-  // What was destroyed may have queued more, which has no owner any more.
-  queue_.clear();
-  dropQueues();
+  dropAll();
   reactor_->abandonAll();
   detail::leaveHome();
   detail::threadState.loop = nullptr;
   delete reactor_;
   delete[] scratch_;
-  while (!farewells_.empty()) {
-    detail::LoopOwned& last = farewells_.popFront();
-    last.drop(last);
-  }
+  detail::dropOwned(farewells_);
 }
 
 inline std::span<std::byte> EventLoop::scratch() {
@@ -195,6 +188,8 @@ inline void EventLoop::run() {
   if (detail::threadState.loop != this)
     detail::throwError("an event loop runs only on the thread that made it", "ERR_WRONG_THREAD");
   running_ = true;
+  // Nothing that happens here has to do with who runs the loop.
+  detail::ContextKeeper context;
   afterCallback();
   runTimers();
   while (alive() && !stopping_) turn(-1);
@@ -206,6 +201,7 @@ inline void EventLoop::run() {
 inline bool EventLoop::runOnce(long timeoutMs) {
   if (detail::threadState.loop != this)
     detail::throwError("an event loop runs only on the thread that made it", "ERR_WRONG_THREAD");
+  detail::ContextKeeper context;
   afterCallback();
   runTimers();
   turn(timeoutMs < 0 ? -1 : std::int64_t{timeoutMs} * 1'000'000);
@@ -287,19 +283,6 @@ inline void EventLoop::runImmediates() noexcept {
   }
 }
 
-/// After an exception that was dealt with the queues are drained with the next callback. Node: its
-/// no-op immediate, which sees to it that there is one.
-inline void EventLoop::pushNoOp() noexcept {
-  struct NoOp : detail::Job, detail::FrameAllocated {
-    using Job::Job;
-  };
-  noteImmediates(1);
-  pushImmediate(*new NoOp([](detail::Job& job, detail::JobAction) noexcept {
-    EventLoop::current().noteImmediates(-1);
-    delete static_cast<NoOp*>(&job);
-  }));
-}
-
 inline void EventLoop::runPosted() noexcept {
   detail::MpscNode* node = shared_->queue.takeAll();
   while (node != nullptr) {
@@ -364,21 +347,38 @@ inline LoopMetrics EventLoop::metrics() noexcept {
           timersArmed_, immediates_.size(), queue_.queued(),   references_};
 }
 
-inline void EventLoop::dropQueues() noexcept {
-  for (detail::List<detail::Job>* jobs : {&pending_, &immediates_, &closing_})
-    while (!jobs->empty()) jobs->popFront().drop();
-  const auto drop = [](detail::TimerNode& node) {
-    auto& timer = static_cast<detail::LoopTimer&>(node);
-    timer.fire(timer, detail::JobAction::Drop);
-    return true;
-  };
-  timers_.process(detail::TimerLists::never - 1, drop, [] {});
-  detail::MpscNode* node = shared_->queue.takeAll();
-  while (node != nullptr) {
-    auto& job = static_cast<detail::PostedJob&>(*node);
-    node = node->mpscNext;
-    job.act(job, false);
+/// What there is now; that may queue more.
+LEAT_NOINLINE inline void EventLoop::dropQueues() noexcept {
+  queue_.clear();
+  detail::List<detail::Job> jobs;
+  for (detail::List<detail::Job>* phase : {&pending_, &immediates_, &closing_}) jobs.append(*phase);
+  while (!jobs.empty()) jobs.popFront().drop();
+  for (std::size_t left = timersArmed_; left > 0; --left) {
+    auto* timer = static_cast<detail::LoopTimer*>(timers_.takeAny());
+    timersArmed_ = timer == nullptr ? 0 : timersArmed_ - 1;
+    if (timer == nullptr) break;
+    timer->fire(*timer, detail::JobAction::Drop);
   }
+  shared_->drop();
+}
+
+/// Destructors may queue more, which is destroyed in its turn; the parts go when nobody uses them any
+/// more. One that queues itself anew for ever would never let the loop end.
+LEAT_NOINLINE inline void EventLoop::dropAll() noexcept {
+  constexpr int manyRounds = 100'000;
+  for (int round = 0; round < manyRounds; ++round) {
+    dropQueues();
+    if (!queue_.empty() || !pending_.empty() || !immediates_.empty() || !closing_.empty() ||
+        timersArmed_ > 0)
+      continue;
+    if (hooks_ == nullptr && parts_.empty()) return;
+    delete std::exchange(hooks_, nullptr);
+    parts_.clear();
+  }
+  detail::printWarning(
+      "Warning",
+      "at the end of an event loop destructors queued new work again and again; the "
+      "last of it is leaked");
 }
 
 inline void EventLoop::fatal(const std::exception_ptr& error, ExceptionOrigin origin,

@@ -2,6 +2,7 @@
 // Listeners of the process and of its signals, with Node's rules of adding and removing during an emit.
 #pragma once
 
+#include <leat/base/listener.hpp>
 #include <leat/core/callback.hpp>
 #include <leat/loop/event_loop.hpp>
 
@@ -42,15 +43,13 @@ auto keepListener(std::type_identity<void(A, B)>, F&& f) {
 }
 
 /// The part of a listener that does not depend on the arguments. Held by its list and by handles.
-struct ListenerBase : ListNode {
+struct ListenerBase : ListNode, Registration {
   using Removed = void (*)(void* owner, int tag) noexcept;
 
   explicit ListenerBase(bool once) : home(EventLoop::current().ref()), onlyOnce(once) {}
-  virtual ~ListenerBase() = default;
-  void retain() noexcept { ++count; }
-  void release() noexcept {
-    if (--count == 0) delete this;
-  }
+  /// Throws: Error ERR_WRONG_THREAD.
+  inline void off() override;
+  bool active() const noexcept override { return linked(); }
   /// Leaves its list, and tells the list's owner.
   void remove() noexcept {
     if (!linked()) return;
@@ -70,35 +69,11 @@ struct ListenerBase : ListNode {
   Removed removed = nullptr;
   void* owner = nullptr;
   int tag = 0;
-  unsigned count = 1;
   // Those that will still call it.
   unsigned emits = 0;
   const bool onlyOnce;
   bool called = false;
 };
-
-}  // namespace detail
-
-/// What `on` and `once` of the process and of its signals give. Copies are handles to the same
-/// listener; dropping them does not remove it, as in Node. See ScopedListener for one that does.
-///
-/// Thread: the loop's. After the end of its loop a handle does nothing.
-class Listener {
- public:
-  Listener() noexcept = default;
-  explicit Listener(detail::Ref<detail::ListenerBase> base) noexcept : base_(std::move(base)) {}
-
-  /// Removes the listener; again, it does nothing. One that is being called, or is about to be in an
-  /// emit in progress, still is, as in Node. Throws: Error ERR_WRONG_THREAD.
-  void off() const;
-  /// Whether it is still there.
-  bool active() const noexcept { return base_ && base_->linked(); }
-
- private:
-  detail::Ref<detail::ListenerBase> base_;
-};
-
-namespace detail {
 
 /// The listeners of one event. Lives as long as the loop, or shorter.
 template <class... Args>
@@ -177,16 +152,16 @@ class ListenerList {
   List<Node> listeners_;
 };
 
-}  // namespace detail
-
-inline void Listener::off() const {
-  if (!base_ || !base_->home.alive()) return;
-  if (!base_->home.isCurrent())
-    detail::throwError(
+inline void ListenerBase::off() {
+  if (!home.alive()) return;
+  if (!home.isCurrent())
+    throwError(
         "a listener was removed on a thread that does not run its event loop; use LoopRef::post to "
         "go there",
         "ERR_WRONG_THREAD");
-  base_->remove();
+  remove();
 }
+
+}  // namespace detail
 
 }  // namespace leat::inline LEAT_ABI

@@ -23,7 +23,6 @@ class LoopParts {
   LoopParts() noexcept = default;
   LoopParts(const LoopParts&) = delete;
   LoopParts& operator=(const LoopParts&) = delete;
-  ~LoopParts() { clear(); }
 
   /// The part of this type; `Part(args...)` is made when there is none.
   template <class Part, class... Args>
@@ -39,8 +38,11 @@ class LoopParts {
       if (part->kind == &loopPartKind<Part>) return static_cast<Part*>(part);
     return nullptr;
   }
+  bool empty() const noexcept { return parts_.empty(); }
+  /// Destroys the parts that there are now. Their destructors may make new ones.
   void clear() noexcept {
-    while (!parts_.empty()) delete &parts_.popFront();
+    for (unsigned long left = parts_.size(); left > 0 && !parts_.empty(); --left)
+      delete &parts_.popFront();
   }
 
  private:

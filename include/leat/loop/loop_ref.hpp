@@ -44,6 +44,15 @@ struct LoopShared : SharedCounted<LoopShared> {
     closed.store(1);
     while (posters.load() != 0) ::sched_yield();
   }
+  /// The same: destroys what was posted.
+  void drop() noexcept {
+    MpscNode* node = queue.takeAll();
+    while (node != nullptr) {
+      auto& job = static_cast<PostedJob&>(*node);
+      node = node->mpscNext;
+      job.act(job, false);
+    }
+  }
 
   MpscQueue<PostedJob> queue;
   // Those inside of post(): the loop's end waits for them, so that `wake` finds a living loop.

@@ -4,6 +4,8 @@
 
 #include <leat/core/promise_state.hpp>
 
+#include <string_view>
+
 namespace leat::inline LEAT_ABI::detail {
 
 enum class HookAnswer : unsigned char {
@@ -21,6 +23,8 @@ class ProcessHooks {
   virtual bool rejectionHandled(PromiseStateBase& promise) noexcept = 0;
   virtual void beforeExit(int code) = 0;
   virtual void exit(int code) = 0;
+  /// Of modules below: prints it and tells the listeners, now. They call it in a tick.
+  virtual void warning(std::string_view name, std::string_view text) = 0;
 };
 
 }  // namespace leat::inline LEAT_ABI::detail

@@ -19,6 +19,7 @@ class MainCall {
   MainCall(F& main, std::source_location where) noexcept : main_(main), where_(where) {}
   void start(EventLoop& loop) {
     using R = std::invoke_result_t<F&>;
+    const ContextScope scope(currentContext());  // stores that main enters end with it
     loop.callback([&] {
       if constexpr (std::is_void_v<R>) {
         main_();
@@ -32,6 +33,12 @@ class MainCall {
   }
   /// Main gave a promise that can never settle.
   bool unsettled() const noexcept { return state_ && state_->pending(); }
+  /// Tells where that promise was made: the coroutine, or for a Task who ran it. Node: the same words, with
+  /// the line of the `await`.
+  void warnUnsettled() const noexcept {
+    const std::source_location& place = state_->where.line() != 0 ? state_->where : where_;
+    printWarning("Warning", "Detected unsettled top-level await at " + describePlace(place));
+  }
 
  private:
   void watch(EventLoop& loop) {
@@ -59,6 +66,35 @@ inline void runUntilDry(EventLoop& loop) {
   }
 }
 
+template <class F>
+inline constexpr bool isMain = false;
+template <class F>
+  requires std::is_invocable_v<F&>
+inline constexpr bool isMain<F> =
+    std::is_void_v<std::invoke_result_t<F&>> || Awaitable<std::invoke_result_t<F&>> ||
+    requires(F& main) { static_cast<int>(main()); };
+
+template <class F>
+int runMain(F& main, LoopOptions options, std::source_location where) {
+  EventLoop loop(options);
+  MainCall<F> call(main, where);
+  call.start(loop);
+  runUntilDry(loop);
+  if (call.unsettled() && !loop.dead() && !loop.stopped() && loop.exitCode() == 0) {
+    call.warnUnsettled();
+    loop.setExitCode(exitUnsettledMain);
+  }
+  if (ProcessHooks* hooks = loop.hooks()) {
+    try {
+      hooks->exit(loop.exitCode());
+    } catch (...) {
+      loop.fatal(std::current_exception(), ExceptionOrigin::UncaughtException, nullptr,
+                 exitHandlerThrew);
+    }
+  }
+  return loop.exitCode();
+}
+
 }  // namespace detail
 
 /// Makes a loop for this thread, calls `main` (plain, or a coroutine that returns Promise or Task) as
@@ -70,23 +106,15 @@ inline void runUntilDry(EventLoop& loop) {
 template <class F>
 int run(F&& main, LoopOptions options = {},
         std::source_location where = std::source_location::current()) {
-  EventLoop loop(options);
-  detail::MainCall<std::remove_reference_t<F>> call(main, where);
-  call.start(loop);
-  detail::runUntilDry(loop);
-  if (call.unsettled() && !loop.dead() && !loop.stopped() && loop.exitCode() == 0) {
-    detail::printWarning("Warning", "main is a coroutine that can never settle");
-    loop.setExitCode(detail::exitUnsettledMain);
+  static_assert(
+      detail::isMain<F>,
+      "leat::run(main): main is a function without parameters, plain or a coroutine, that gives "
+      "nothing, an exit code or something to await; pass the function, not what it returns");
+  if constexpr (detail::isMain<F>) {
+    return detail::runMain(main, options, where);
+  } else {
+    return 0;
   }
-  if (detail::ProcessHooks* hooks = loop.hooks()) {
-    try {
-      hooks->exit(loop.exitCode());
-    } catch (...) {
-      loop.fatal(std::current_exception(), ExceptionOrigin::UncaughtException, nullptr,
-                 detail::exitHandlerThrew);
-    }
-  }
-  return loop.exitCode();
 }
 
 }  // namespace leat::inline LEAT_ABI

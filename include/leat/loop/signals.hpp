@@ -51,7 +51,7 @@ struct SignalWaiter : Waiter {
 class LEAT_API SignalHub : public LoopPart {
  public:
   SignalHub(const void* k, EventLoop& loop);
-  ~SignalHub() override;
+  inline ~SignalHub() override;
   static SignalHub& current() {
     EventLoop& loop = EventLoop::current();
     return loop.parts().get<SignalHub>(loop);

@@ -40,6 +40,9 @@ class TimerLists {
   /// The same for a timer that is cleared while it fires: Node gives up the list then, too.
   void removeFiring(const TimerNode& timer, bool refed = true) noexcept;
 
+  /// Takes out any timer, or gives null: for the end of a loop.
+  TimerNode* takeAny() noexcept;
+
   /// When `process` has something to do; `never` when nothing waits.
   std::int64_t nextExpiry() noexcept;
 
@@ -127,6 +130,9 @@ class TimerLists {
   TimerList* free_ = nullptr;
   std::size_t freeCount_ = 0;
   Block* blocks_ = nullptr;  // freed only at the end: a stale list is safe to look at
+  // Chosen to fire after the drain in progress, though it may have gone meanwhile.
+  TimerNode* next_ = nullptr;
+  std::int64_t passMs_ = 0;  // the `nowMs` of the pass
 };
 
 inline TimerLists::~TimerLists() {
@@ -190,6 +196,9 @@ inline void TimerLists::place(TimerNode& timer, TimerList* list) noexcept {
 LEAT_NOINLINE inline void TimerLists::startAgain(TimerNode& timer, std::int32_t durationMs,
                                                  std::int64_t startMs) noexcept {
   settle();
+  // One that fires now anyway is not started again, as in Node. What has come in its place is not due.
+  if (&timer == next_ && timer.durationMs == durationMs && passMs_ - timer.startMs >= durationMs)
+    return;
   TimerQueue& queue = TimerQueue::leave(timer);
   queue.left(chunks_);
   timer.startMs = startMs;
@@ -297,6 +306,18 @@ inline std::int64_t TimerLists::nextExpiry() noexcept {
   return never;
 }
 
+LEAT_NOINLINE inline TimerNode* TimerLists::takeAny() noexcept {
+  while (nextExpiry() != never) {
+    TimerList& list = *heap_[0].list;
+    if (TimerNode* timer = list.timers.first(chunks_)) {
+      TimerQueue::leave(*timer).leftInTurn();
+      return timer;
+    }
+    drop(list);
+  }
+  return nullptr;
+}
+
 inline TimerList* TimerLists::due(std::int64_t nowMs) noexcept {
   settle();
   if (heap_.empty() || heap_[0].expiry > nowMs) return nullptr;
@@ -312,6 +333,7 @@ inline void TimerLists::rearm(TimerList& list, std::int64_t expiry) noexcept {
 template <class Fire, class Between>
 void TimerLists::process(std::int64_t nowMs, Fire&& fire, Between&& between) {
   bool ran = false;
+  passMs_ = nowMs;
   const bool nested = std::exchange(processing_, true);
   while (TimerList* list = due(nowMs)) {
     if (ran) {
@@ -340,7 +362,9 @@ bool TimerLists::processList(TimerList& list, std::int64_t nowMs, Fire& fire, Be
       return true;
     }
     if (ran) {
+      next_ = timer;
       between();
+      next_ = nullptr;
       settle();
       // What ran may have given up this list, and its memory may hold another one now.
       if (!list.live || list.id != id) return true;

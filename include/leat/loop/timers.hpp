@@ -132,7 +132,8 @@ class Timeout {
   const Timeout& ref() const noexcept { return setReferenced(true); }
   const Timeout& unref() const noexcept { return setReferenced(false); }
   bool hasRef() const noexcept { return timer_ && timer_->referenced(); }
-  /// Node: `timeout.refresh()`: starts it anew, also when it has fired; not when it was cleared. For that
+  /// Node: `timeout.refresh()`: starts it anew, also when it has fired; not when it was cleared, and not in
+  /// the drain of the queues right before it fires, when it is too late for that. For that
   /// its callback is kept until it is cleared or the last handle goes.
   const Timeout& refresh() const;
   /// Node: `timeout.close()`, `clearTimeout(timeout)`.

@@ -60,6 +60,7 @@ class Deadline : private LoopTimer {
     auto& self = static_cast<Deadline&>(timer);
     self.ended();
     if (action == JobAction::Drop) return;
+    ContextScope scope(self.context_);
     abortNow(*self.state_, std::make_exception_ptr(TimeoutError(timeoutText(self.ms_).view())));
   }
   void ended() noexcept {
@@ -70,6 +71,7 @@ class Deadline : private LoopTimer {
   const std::int32_t ms_;
   EventLoop& loop_;
   const Ref<AbortState> state_;
+  const ContextRef context_ = currentContext();
   bool armed_ = true;
 };
 

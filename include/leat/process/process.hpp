@@ -35,6 +35,13 @@ Listener on(F&& listener);
 /// The same, for the next time only. Node: `process.once`.
 template <FixedString event, class F>
 Listener once(F&& listener);
+/// The same with a name that is known only at run time. `listener` takes the arguments of that event, or
+/// fewer; a generic lambda does not compile. Throws: also TypeError ERR_UNKNOWN_SIGNAL where there is no
+/// such event or signal, ERR_INVALID_ARG_TYPE where it cannot be called with the event's arguments.
+template <class F>
+Listener on(std::string_view event, F&& listener);
+template <class F>
+Listener once(std::string_view event, F&& listener);
 /// Node: `process.off`. The same as `listener.off()`.
 template <FixedString event>
 void off(const Listener& listener) {
@@ -121,9 +128,75 @@ Listener addProcessListener(F&& listener, bool once) {
   }
 }
 
+/// Whether `F` can listen to a list: with all arguments of the event or with the first few.
+template <class F, class List>
+inline constexpr bool canListen = false;
+template <class F, class A>
+inline constexpr bool canListen<F, ListenerList<A>> =
+    std::is_invocable_v<F&, const A&> || std::is_invocable_v<F&>;
+template <class F, class A, class B>
+inline constexpr bool canListen<F, ListenerList<A, B>> =
+    std::is_invocable_v<F&, const A&, const B&> || std::is_invocable_v<F&, const A&> ||
+    std::is_invocable_v<F&>;
+
+template <class F>
+inline constexpr bool canListenToAny =
+    canListen<F, ListenerList<int>> || canListen<F, ListenerList<std::string, int>> ||
+    canListen<F, ListenerList<std::exception_ptr, ExceptionOrigin>> ||
+    canListen<F, ListenerList<std::exception_ptr, process::RejectedPromise>> ||
+    canListen<F, ListenerList<process::RejectedPromise>> ||
+    canListen<F, ListenerList<process::Warning>>;
+
+/// Adds the listener where this is the event. True: it was.
+template <FixedString event, class F>
+bool addIfNamed(std::string_view name, F& listener, bool once, Listener& added) {
+  if (name != event.view()) return false;
+  auto& list = ProcessEvent<event>::list(ProcessEvents::current());
+  if constexpr (canListen<std::decay_t<F>, std::remove_cvref_t<decltype(list)>>) {
+    added = Listener(list.add(std::forward<F>(listener), once));
+  } else {
+    throwTypeError("process.on: the listener does not take the arguments of the event",
+                   "ERR_INVALID_ARG_TYPE");
+  }
+  return true;
+}
+
+template <class F>
+Listener addNamedListener(std::string_view name, F&& listener, bool once) {
+  static_assert(
+      canListenToAny<std::decay_t<F>>,
+      "process::on(event, listener): the listener takes the arguments of an event, or fewer");
+  Listener added;
+  if (addIfNamed<"uncaughtException", F>(name, listener, once, added) ||
+      addIfNamed<"uncaughtExceptionMonitor", F>(name, listener, once, added) ||
+      addIfNamed<"unhandledRejection", F>(name, listener, once, added) ||
+      addIfNamed<"rejectionHandled", F>(name, listener, once, added) ||
+      addIfNamed<"beforeExit", F>(name, listener, once, added) ||
+      addIfNamed<"exit", F>(name, listener, once, added) ||
+      addIfNamed<"warning", F>(name, listener, once, added))
+    return added;
+  const SignalId signal(name);
+  if constexpr (canListen<std::decay_t<F>, ListenerList<std::string, int>>) {
+    return once ? onceSignal(signal, std::forward<F>(listener))
+                : onSignal(signal, std::forward<F>(listener));
+  } else {
+    throwTypeError("process.on: the listener does not take the arguments of a signal",
+                   "ERR_INVALID_ARG_TYPE");
+  }
+}
+
 }  // namespace leat::inline LEAT_ABI::detail
 
 namespace leat::inline LEAT_ABI::process {
+
+template <class F>
+Listener on(std::string_view event, F&& listener) {
+  return leat::detail::addNamedListener(event, std::forward<F>(listener), false);
+}
+template <class F>
+Listener once(std::string_view event, F&& listener) {
+  return leat::detail::addNamedListener(event, std::forward<F>(listener), true);
+}
 
 template <FixedString event, class F>
 Listener on(F&& listener) {

@@ -20,13 +20,16 @@ class ProcessEvents final : public ProcessHooks {
     return static_cast<ProcessEvents&>(*loop.hooks());
   }
 
-  HookAnswer uncaughtException(const std::exception_ptr& error,
-                               ExceptionOrigin origin) noexcept override;
-  HookAnswer unhandledRejection(PromiseStateBase& promise) noexcept override;
-  bool rejectionHandled(PromiseStateBase& promise) noexcept override;
+  inline HookAnswer uncaughtException(const std::exception_ptr& error,
+                                      ExceptionOrigin origin) noexcept override;
+  inline HookAnswer unhandledRejection(PromiseStateBase& promise) noexcept override;
+  inline bool rejectionHandled(PromiseStateBase& promise) noexcept override;
   void beforeExit(int code) override { beforeExitListeners.emit(code); }
   /// Once: an exit inside of a listener calls no more of them.
-  void exit(int code) noexcept override;
+  inline void exit(int code) noexcept override;
+  void warning(std::string_view name, std::string_view text) override {
+    tell(process::Warning(text, name));
+  }
   void warn(const process::Warning& warning) noexcept;
 
   ListenerList<std::exception_ptr, ExceptionOrigin> uncaughtListeners;
@@ -39,6 +42,7 @@ class ProcessEvents final : public ProcessHooks {
 
  private:
   void thrownByListener(const std::exception_ptr& error) noexcept;
+  void tell(const process::Warning& warning);
 
   EventLoop& loop_;
   bool exiting_ = false;
@@ -121,12 +125,14 @@ inline void printWarning(const process::Warning& warning) noexcept {
   printWarning(name, text);
 }
 
+inline void ProcessEvents::tell(const process::Warning& warning) {
+  printWarning(warning);
+  warningListeners.emit(warning);
+}
+
 /// Prints and tells it in the next tick.
 inline void ProcessEvents::warn(const process::Warning& warning) noexcept {
-  nextTick([this, warning] {
-    printWarning(warning);
-    warningListeners.emit(warning);
-  });
+  nextTick([this, warning] { tell(warning); });
 }
 
 }  // namespace leat::inline LEAT_ABI::detail

@@ -54,7 +54,12 @@ leat::Task<> coroutines() {
 }
 
 leat::Task<> modules() {
-  used("buffer", leat::Buffer::from("leat").size() == 4);
+  used("buffer", leat::Buffer::from("6c656174", "hex") == "leat");
+  used("string_decoder", leat::StringDecoder("hex").write(leat::Buffer::from("a")) == "61");
+  leat::EventEmitter emitter;
+  std::string heard;
+  emitter.on("word", [&heard](const std::string& word) { heard = word; });
+  used("events", emitter.emit("word", std::string("leat")) && heard == "leat");
   int ticks = 0;
   leat::nextTick([&ticks] { ++ticks; });
   co_await leat::sleep(1);

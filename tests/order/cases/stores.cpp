@@ -332,10 +332,35 @@ void entering(Cases& add) {
   });
 }
 
+void aborting(Cases& add) {
+  // Kept until the end of the case, as Node keeps a signal that somebody listens to.
+  static std::vector<AbortRegistration> listening;
+  add("listeners of a timeout signal run where the signal was made", [](Log log) {
+    listening.clear();
+    const AbortSignal signal = in("1", [] { return AbortSignal::timeout(1); });
+    in("2", [&] { listening.push_back(signal.onAbort(Said{log, "from2"})); });
+    listening.push_back(signal.onAbort(Said{log, "outside"}));
+    const AbortSignal any = in("3", [&] { return AbortSignal::any(signal); });
+    listening.push_back(any.onAbort(Said{log, "any"}));
+    setTimeout([] { listening.clear(); }, 8);
+    als().enterWith("4");
+  });
+  add("listeners run where the signal is aborted", [](Log log) {
+    const AbortController controller;
+    in("1", [&] { listening.push_back(controller.signal().onAbort(Said{log, "listener"})); });
+    const auto abort = [controller] {
+      controller.abort();
+      listening.clear();
+    };
+    in("2", [&] { setTimeout(abort, 1); });
+  });
+}
+
 }  // namespace
 
 void storeCases(Cases& add) {
   add.topic("stores");
+  aborting(add);
   running(add);
   promises(add);
   timersAndSleeps(add);

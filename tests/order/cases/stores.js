@@ -179,4 +179,20 @@ module.exports = (order, {busy}) => {
     const thenable = {then(r) { say('then-called'); r(1); }};
     als.run(1, () => P(thenable).then(() => say('then')));
   });
+  order('listeners of a timeout signal run where the signal was made', (log) => {
+    const say = said(log);
+    const signal = als.run(1, () => AbortSignal.timeout(1));
+    als.run(2, () => signal.addEventListener('abort', say('from2')));
+    signal.addEventListener('abort', say('outside'));
+    const any = als.run(3, () => AbortSignal.any([signal]));
+    any.addEventListener('abort', say('any'));
+    setTimeout(() => {}, 8);
+    als.enterWith(4);
+  });
+  order('listeners run where the signal is aborted', (log) => {
+    const say = said(log);
+    const controller = new AbortController();
+    als.run(1, () => controller.signal.addEventListener('abort', say('listener')));
+    als.run(2, () => setTimeout(() => controller.abort(), 1));
+  });
 };

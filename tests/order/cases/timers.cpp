@@ -238,6 +238,65 @@ void refreshing(Cases& add) {
   });
 }
 
+void refreshingInTicks(Cases& add) {
+  static Timeout b;
+  static Timeout c;
+  add("refresh by a tick of the timer before", [](Log log) {
+    const auto a = [log] {
+      log("a");
+      nextTick([] {
+        b.refresh();
+        c.refresh();
+      });
+    };
+    setTimeout(a, 2);
+    b = setTimeout(log.say("b"), 2);
+    c = setTimeout(log.say("c"), 2);
+    setTimeout(log.say("d"), 2);
+    setImmediate(log.say("immediate"));
+    busy(5);
+  });
+  add("refresh by a microtask of a timer of another duration", [](Log log) {
+    const auto a = [log] {
+      log("a");
+      (void)P().then([] { b.refresh(); });
+    };
+    setTimeout(a, 2);
+    b = setTimeout(log.say("b"), 3);
+    setTimeout(log.say("c"), 3);
+    setImmediate(log.say("immediate"));
+    busy(8);
+  });
+  add("refresh, then clear, by a tick of the timer before", [](Log log) {
+    const auto a = [log] {
+      log("a");
+      nextTick([] {
+        b.refresh();
+        clearTimeout(b);
+      });
+    };
+    setTimeout(a, 2);
+    b = setTimeout(log.say("never"), 2);
+    setTimeout(log.say("c"), 2);
+    busy(5);
+  });
+  add("refresh of an interval by a tick of the timer before", [](Log log) {
+    const auto a = [log] {
+      log("a");
+      nextTick([] { b.refresh(); });
+    };
+    setTimeout(a, 2);
+    const auto each = [log, n = 0]() mutable {
+      log("b", ++n);
+      if (n == 2) clearInterval(b);
+    };
+    b = setInterval(each, 2);
+    setTimeout(log.say("c"), 2);
+    setImmediate(log.say("immediate"));
+    busy(5);
+  });
+}
+
 void references(Cases& add) {
   add("hasRef", [](Log log) {
     const auto say = [log](bool yes) { log(yes ? "true" : "false"); };
@@ -360,6 +419,7 @@ void timerCases(Cases& add) {
   clearing(add);
   intervals(add);
   refreshing(add);
+  refreshingInTicks(add);
   references(add);
   immediates(add);
 }

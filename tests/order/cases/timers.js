@@ -191,6 +191,52 @@ module.exports = (order, {busy}) => {
     timer.refresh();
     setTimeout(log.say('end'), 3);
   });
+  order('refresh by a tick of the timer before', (log) => {
+    let b;
+    let c;
+    setTimeout(() => {
+      log('a');
+      process.nextTick(() => { b.refresh(); c.refresh(); });
+    }, 2);
+    b = setTimeout(log.say('b'), 2);
+    c = setTimeout(log.say('c'), 2);
+    setTimeout(log.say('d'), 2);
+    setImmediate(log.say('immediate'));
+    busy(5);
+  });
+  order('refresh by a microtask of a timer of another duration', (log) => {
+    let b;
+    setTimeout(() => {
+      log('a');
+      Promise.resolve().then(() => b.refresh());
+    }, 2);
+    b = setTimeout(log.say('b'), 3);
+    setTimeout(log.say('c'), 3);
+    setImmediate(log.say('immediate'));
+    busy(8);
+  });
+  order('refresh, then clear, by a tick of the timer before', (log) => {
+    let b;
+    setTimeout(() => {
+      log('a');
+      process.nextTick(() => { b.refresh(); clearTimeout(b); });
+    }, 2);
+    b = setTimeout(log.say('never'), 2);
+    setTimeout(log.say('c'), 2);
+    busy(5);
+  });
+  order('refresh of an interval by a tick of the timer before', (log) => {
+    let n = 0;
+    let b;
+    setTimeout(() => {
+      log('a');
+      process.nextTick(() => b.refresh());
+    }, 2);
+    b = setInterval(() => { log('b', ++n); if (n === 2) clearInterval(b); }, 2);
+    setTimeout(log.say('c'), 2);
+    setImmediate(log.say('immediate'));
+    busy(5);
+  });
 
   // ---- ref and unref
   order('hasRef', (log) => {

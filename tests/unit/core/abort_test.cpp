@@ -121,3 +121,29 @@ TEST_CASE("the last handle of a signal may go inside of a listener") {
   REQUIRE(called);
   REQUIRE(signal.aborted());
 }
+
+TEST_CASE("the reason of an abort may be a text, which stands for an Error") {
+  const auto reasonOf = [](auto&&... reason) {
+    const AbortController controller;
+    controller.abort(reason...);
+    const AbortSignal made = AbortSignal::abort(std::forward<decltype(reason)>(reason)...);
+    REQUIRE(textOf(made.reason()) == textOf(controller.signal().reason()));
+    return controller.signal().reason();
+  };
+  const std::string text = "the user went away";
+  REQUIRE(textOf(reasonOf("the user went away")) == text);
+  REQUIRE(textOf(reasonOf(text)) == text);
+  REQUIRE(textOf(reasonOf(std::string_view(text))) == text);
+  REQUIRE(textOf(reasonOf(text.c_str())) == text);
+  REQUIRE(textOf(reasonOf(std::runtime_error("own"))) == "own");
+  REQUIRE(textOf(reasonOf(std::make_exception_ptr(5))) == "int 5");
+  REQUIRE(codeOf(reasonOf(nullptr)) == "ABORT_ERR");
+  REQUIRE(codeOf(reasonOf()) == "ABORT_ERR");
+  REQUIRE(codeOf(reasonOf(leat::Error("x", "MINE"))) == "MINE");
+  try {
+    std::rethrow_exception(reasonOf(text));
+  } catch (const leat::Error& error) {
+    REQUIRE(error.name() == "Error");
+    REQUIRE(error.code().empty());
+  }
+}

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: MIT
+#include <leat/core/async_generator.hpp>
+#include <leat/core/callback.hpp>
 #include <leat/core/frame_allocator.hpp>
+#include <leat/core/promise_then.hpp>
 
 #include <leat_test.hpp>
 #include <cstring>
+#include <memory>
+#include <queue_fixture.hpp>
 #include <thread>
 #include <vector>
 
@@ -83,4 +88,117 @@ TEST_CASE("two threads pass frames both ways at once") {
     }
   }
   other.join();
+}
+
+namespace {
+
+template <std::size_t align>
+struct alignas(align) Aligned {
+  Aligned() = default;
+  Aligned(const Aligned& other) : value(other.value) {}
+  Aligned& operator=(const Aligned&) = delete;
+  ~Aligned() { value = 0; }
+  int value = 7;
+};
+
+/// Where it is, by way of memory that the compiler cannot see through.
+template <class T>
+std::size_t offBy(const T& object) {
+  const volatile auto address = reinterpret_cast<std::uintptr_t>(&object);
+  return address % alignof(T);
+}
+
+struct Waits {
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> handle) noexcept { waiting = handle; }
+  void await_resume() const noexcept {}
+  std::coroutine_handle<>& waiting;
+};
+
+template <std::size_t align>
+leat::Task<Aligned<align>> give(Aligned<align> parameter, std::coroutine_handle<>& waiting,
+                                std::size_t& off) {
+  const Aligned<align> local;
+  Waits waits{waiting};
+  co_await waits;
+  off |= offBy(parameter) | offBy(local);
+  co_return parameter;
+}
+
+template <std::size_t align>
+leat::AsyncGenerator<Aligned<align>> yields(Aligned<align> parameter, std::size_t& off) {
+  const Aligned<align> local;
+  for (int i = 0; i < 3; ++i) {
+    off |= offBy(parameter) | offBy(local);
+    co_yield local;
+  }
+}
+
+template <std::size_t align>
+leat::Task<> takes(std::coroutine_handle<>& waiting, std::size_t& off) {
+  const Aligned<align> local;
+  auto given = give<align>(local, waiting, off);
+  const Aligned<align> result = co_await std::move(given);
+  off |= offBy(result) | offBy(local);
+  auto generator = yields<align>(result, off);
+  while (auto value = co_await generator.next()) off |= offBy(*value);
+}
+
+template <std::size_t align>
+leat::Promise<Aligned<align>> promises(Aligned<align> parameter, std::size_t& off) {
+  const Aligned<align> local;
+  co_await leat::Promise<>::resolve();
+  off |= offBy(parameter) | offBy(local);
+  co_return local;
+}
+
+/// clang places what is aligned to more than a cache line right only with -fcoro-aligned-allocation.
+#if defined(__clang__) && !defined(LEAT_TEST_ALIGNED_FRAMES)
+constexpr std::size_t maxInFrames = 64;
+#else
+constexpr std::size_t maxInFrames = 1024;
+#endif
+
+/// All frames together, so that those of a size lie beside each other.
+template <std::size_t align>
+void checkAlignment() {
+  leat_test::QueueFixture loop;
+  std::size_t off = 0;
+  std::vector<std::coroutine_handle<>> waiting(20);
+  std::vector<std::unique_ptr<leat_test::Running<>>> tasks;
+  std::vector<leat::Promise<Aligned<align>>> all;
+  int called = 0;
+  for (std::coroutine_handle<>& each : waiting) {
+    constexpr std::size_t inFrames = align < maxInFrames ? align : maxInFrames;
+    tasks.push_back(std::make_unique<leat_test::Running<>>(takes<inFrames>(each, off)));
+    (void)promises<inFrames>({}, off);
+    all.push_back(leat::Promise<Aligned<align>>::resolve(Aligned<align>()));
+    const Aligned<align> capture;
+    const auto callback = [capture, &off, &called](const Aligned<align>& value) {
+      off |= offBy(capture) | offBy(value);
+      ++called;
+    };
+    (void)all.back().then(callback);
+    const auto job = [capture, &off, &called] {
+      off |= offBy(capture);
+      ++called;
+    };
+    leat::detail::CallbackJob<decltype(job), false>::start(loop.queue, job);
+  }
+  for (const std::coroutine_handle<> each : waiting) leat::detail::run(each);
+  loop.drain();
+  for (const auto& task : tasks) REQUIRE(task->done());
+  REQUIRE(called == 40);
+  REQUIRE(off == 0);
+}
+
+}  // namespace
+
+TEST_CASE("values of high alignment may be kept in frames, captures and promises") {
+  SECTION("32") { checkAlignment<32>(); }
+  SECTION("64") { checkAlignment<64>(); }
+  SECTION("128") { checkAlignment<128>(); }
+  SECTION("256") { checkAlignment<256>(); }
+  SECTION("512") { checkAlignment<512>(); }
+  SECTION("1024") { checkAlignment<1024>(); }
 }

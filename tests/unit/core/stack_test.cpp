@@ -173,3 +173,143 @@ TEST_CASE("a hundred thousand inputs of all") {
   queues.drain();
   REQUIRE(both.status() == leat::PromiseStatus::Fulfilled);
 }
+
+namespace {
+
+// Sanitizers have stacks of their own behind the stack, which do not grow.
+constexpr int veryDeep = LEAT_ASAN || LEAT_TSAN ? 5'000 : deep;
+
+struct Counts {
+  explicit Counts(int& c) : count(&c) { ++*count; }
+  Counts(const Counts&) = delete;
+  ~Counts() { --*count; }
+  int* count;
+};
+
+/// A generator that waits in a task that waits in a generator that ...
+AsyncGenerator<int> throughTasks(int depth, Promise<int> gate, int& live);
+Task<int> between(int depth, Promise<int> gate, int& live) {
+  const Counts counts(live);
+  auto below = throughTasks(depth, gate, live);
+  auto value = co_await below.next();
+  co_return *value;
+}
+AsyncGenerator<int> throughTasks(int depth, Promise<int> gate, int& live) {
+  const Counts counts(live);
+  int value = 0;
+  if (depth == 0) {
+    value = co_await gate;
+  } else {
+    value = co_await between(depth - 1, gate, live);
+  }
+  co_yield value;
+}
+
+/// A generator that keeps the next one where no link can tell that it does.
+AsyncGenerator<int> throughContainers(int depth, Promise<int> gate, int& live) {
+  const Counts counts(live);
+  std::vector<std::unique_ptr<AsyncGenerator<int>>> below;
+  int last = 0;
+  if (depth == 0) {
+    last = co_await gate;
+  } else {
+    below.push_back(
+        std::make_unique<AsyncGenerator<int>>(throughContainers(depth - 1, gate, live)));
+    auto value = co_await below.back()->next();
+    last = *value;
+  }
+  co_yield last;
+}
+
+/// Not begun, and in another one's parameters.
+AsyncGenerator<int> around(AsyncGenerator<int> inner, std::shared_ptr<Counts>) {
+  auto value = co_await inner.next();
+  co_yield *value;
+}
+
+/// Waits for the first value of `generator`, and is destroyed while it waits.
+void abandonWhileWaiting(AsyncGenerator<int> generator, const int& live, int expected) {
+  {
+    auto body = [](AsyncGenerator<int> all) -> Task<int> {
+      auto value = co_await all.next();
+      co_return *value;
+    };
+    Running<int> running(body(std::move(generator)));
+    REQUIRE_FALSE(running.done());
+    REQUIRE(live == expected);
+  }
+  REQUIRE(live == 0);
+}
+
+}  // namespace
+
+TEST_CASE(
+    "generators and tasks that wait in each other, deep, are destroyed within a bounded stack") {
+  QueueFixture queues;
+  auto gate = Promise<int>::withResolvers();
+  int live = 0;
+  abandonWhileWaiting(throughTasks(veryDeep, gate.promise, live), live, 2 * veryDeep + 1);
+}
+
+TEST_CASE("generators in containers in the frames of generators, too") {
+  QueueFixture queues;
+  auto gate = Promise<int>::withResolvers();
+  int live = 0;
+  abandonWhileWaiting(throughContainers(veryDeep, gate.promise, live), live, veryDeep + 1);
+  // And resting at a co_yield, each at its own.
+  gate.resolve(5);
+  auto all = throughContainers(veryDeep, gate.promise, live);
+  auto body = [&]() -> Task<int> {
+    auto value = co_await all.next();
+    co_return *value;
+  };
+  Running<int> running(body());
+  queues.drain();
+  REQUIRE(running.get() == 5);
+  REQUIRE(live == veryDeep + 1);
+  all = AsyncGenerator<int>();
+  REQUIRE(live == 0);
+}
+
+TEST_CASE("generators in the parameters of generators that never began, too") {
+  QueueFixture queues;
+  int live = 0;
+  auto gate = Promise<int>::withResolvers();
+  auto all = throughContainers(0, gate.promise, live);
+  for (int i = 0; i < veryDeep; ++i) all = around(std::move(all), std::make_shared<Counts>(live));
+  REQUIRE(live == veryDeep);
+  all = AsyncGenerator<int>();
+  REQUIRE(live == 0);
+}
+
+TEST_CASE("destructors on a stack of their own may throw and catch, and start coroutines") {
+  struct Last {
+    explicit Last(int& c) : caught(&c) {}
+    Last(const Last&) = delete;
+    ~Last() {
+      try {
+        Running<int> failed(failing(3));
+        (void)failed.get();
+      } catch (int number) {
+        if (number == 42) ++*caught;
+      }
+    }
+    int* caught;
+  };
+  struct Chain {
+    static AsyncGenerator<int> wrap(std::unique_ptr<AsyncGenerator<int>> inner,
+                                    std::unique_ptr<Last>) {
+      auto value = co_await inner->next();
+      co_yield *value;
+    }
+  };
+  QueueFixture queues;
+  int caught = 0;
+  constexpr int depth = 3'000;
+  AsyncGenerator<int> all;
+  for (int i = 0; i < depth; ++i)
+    all = Chain::wrap(std::make_unique<AsyncGenerator<int>>(std::move(all)),
+                      std::make_unique<Last>(caught));
+  all = AsyncGenerator<int>();
+  REQUIRE(caught == depth);
+}

@@ -6,6 +6,7 @@
 #include <leat/loop/sleep.hpp>
 
 #include <leat_test.hpp>
+#include <atomic>
 #include <optional>
 #include <string>
 #include <thread>
@@ -156,4 +157,76 @@ TEST_CASE("the context of a coroutine that travels may be dropped on either side
   });
   REQUIRE_FALSE(source.signal().aborted());
   source.abort();
+}
+
+namespace {
+
+/// Meets another thread.
+class Meeting {
+ public:
+  /// Goes on when both have come for the `round`th time, counted from 1.
+  void meet(int round) {
+    came_.fetchAdd(1);
+    while (came_.load() < 2 * round) {
+    }
+  }
+
+ private:
+  leat::detail::Atomic<int> came_{0};
+};
+
+}  // namespace
+
+TEST_CASE("of two threads that combine a signal at the same instant one is refused") {
+  constexpr int rounds = LEAT_TSAN || LEAT_ASAN ? 2'000 : 20'000;
+  std::vector<AbortController> sources(rounds);
+  Meeting begin, end;
+  std::vector<char> mine(rounds), others(rounds);
+  const auto combine = [&](std::vector<char>& combined) {
+    for (int round = 1; round <= rounds; ++round) {
+      const auto i = static_cast<std::size_t>(round - 1);
+      std::optional<AbortSignal> signal;
+      begin.meet(round);
+      try {
+        signal = AbortSignal::any(sources[i].signal());
+        combined[i] = 1;
+      } catch (const leat::Error& e) {
+        if (e.code() != "ERR_WRONG_THREAD") throw;
+      }
+      end.meet(round);  // both have tried, and the one who could still follows
+    }
+  };
+  std::thread other([&] { combine(others); });
+  combine(mine);
+  other.join();
+  int both = 0, none = 0;
+  for (std::size_t i = 0; i < rounds; ++i) {
+    both += mine[i] != 0 && others[i] != 0;
+    none += mine[i] == 0 && others[i] == 0;
+  }
+  CHECK(both == 0);
+  CHECK(none == 0);
+}
+
+TEST_CASE("two threads may follow one signal in turn, as fast as they can") {
+  const AbortController source;
+  std::atomic<int> combined{0};
+  const auto follow = [&] {
+    for (int i = 0; i < 5'000; ++i) {
+      try {
+        const AbortSignal signal = AbortSignal::any(source.signal());
+        ++combined;
+      } catch (const leat::Error& e) {
+        if (e.code() != "ERR_WRONG_THREAD") throw;
+      }
+    }
+  };
+  std::thread other(follow);
+  follow();
+  other.join();
+  CHECK(combined.load() > 0);
+  CHECK(source.signal().state()->followers.empty());
+  const AbortSignal last = AbortSignal::any(source.signal());
+  source.abort();
+  CHECK(last.aborted());
 }

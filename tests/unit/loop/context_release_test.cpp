@@ -7,6 +7,9 @@
 #include <leat/loop/scoped_timeout.hpp>
 #include <leat/loop/sleep.hpp>
 #include <leat/loop/timers.hpp>
+#include <leat/loop/with_timeout.hpp>
+
+#include <fcntl.h>
 
 #include <leat_test.hpp>
 #include <memory>
@@ -137,4 +140,73 @@ TEST_CASE("an interval that refreshes itself counts from before its callback") {
   });
   CHECK(code == 0);
   CHECK(order == "ixi");
+}
+
+namespace {
+
+/// An operation of the reactor that looks at the context in which it is told of its end.
+struct Watching : detail::Op {
+  explicit Watching(bool& n) : Op(onDone), none(n) {}
+  static void onDone(Op& op, int, unsigned) noexcept {
+    static_cast<Watching&>(op).none = detail::threadState.context == nullptr;
+    EventLoop::current().letGo();
+  }
+  bool& none;
+};
+
+}  // namespace
+
+TEST_CASE("what completes in a loop sees nothing of the context that the loop was run in") {
+  const AsyncLocalStorage<int> storage;
+  int fds[2];
+  REQUIRE(::pipe2(fds, O_CLOEXEC | O_NONBLOCK) == 0);
+  REQUIRE(::write(fds[1], "x", 1) == 1);
+  bool none = false;
+  {
+    EventLoop loop;
+    detail::IoHandle handle(fds[0]);
+    REQUIRE(loop.reactor().attach(handle) == 0);
+    Watching op(none);
+    op.preparePoll(handle, POLLIN);
+    loop.hold();
+    storage.run(1, [&] {
+      loop.reactor().submit(op);
+      loop.run();
+      CHECK(*storage.getStore() == 1);
+    });
+  }
+  ::close(fds[0]);
+  ::close(fds[1]);
+  CHECK(none);
+}
+
+TEST_CASE("a store that main enters ends with main") {
+  const AsyncLocalStorage<int> storage;
+  run([&] {
+    setImmediate([&] { CHECK_FALSE(storage.getStore()); });
+    storage.enterWith(1);
+    setTimeout([&] { CHECK(*storage.getStore() == 1); }, 1);
+  });
+  CHECK_FALSE(storage.getStore());
+}
+
+TEST_CASE("listeners of a deadline run in the store of who set it") {
+  const AsyncLocalStorage<int> storage;
+  int seen = 0;
+  const auto work = [&]() -> Task<> {
+    const AbortRegistration listening =
+        AbortSignal(detail::Ref<detail::AbortState>(detail::ambientSignal())).onAbort([&] {
+          seen = *storage.getStore();
+        });
+    co_await sleep(10000);
+  };
+  run([&] {
+    const auto limited = [&]() -> Promise<> {
+      auto late = withTimeout(1, work);
+      const auto outcome = co_await asResult(std::move(late));
+      CHECK_FALSE(outcome.ok());
+    };
+    storage.run(7, [&] { (void)limited(); });
+  });
+  CHECK(seen == 7);
 }

@@ -11,6 +11,7 @@
 #include <leat/loop/with_timeout.hpp>
 
 #include <leat_test.hpp>
+#include <child.hpp>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -189,6 +190,74 @@ TEST_CASE("destructors at the end of a loop may use it, and what they start is d
     setTimeout([last = std::make_shared<Last>(token)] { FAIL(); }, 100000);
     leat::onSignal(SIGUSR1, [last = std::make_shared<Last>(token)] { FAIL(); });
   });
+}
+
+namespace {
+
+/// Its destructor has the loop keep another one, and so on, in each of the ways in turn.
+struct Again {
+  Again(Token t, int n) : token(std::move(t)), left(n) {}
+  Again(Again&&) noexcept = default;
+  ~Again() {
+    if (!token || left == 0) return;
+    auto next = std::make_shared<Again>(std::move(token), left - 1);
+    const int way = left % 7;
+    if (way == 0) leat::nextTick([next] { FAIL(); });
+    if (way == 1) leat::queueMicrotask([next] { FAIL(); });
+    if (way == 2) setTimeout([next] { FAIL(); }, 1);
+    if (way == 3) setImmediate([next] { FAIL(); });
+    if (way == 4) leat::onSignal(SIGUSR1, [next] { FAIL(); });
+    if (way == 5)
+      (void)spawn([](std::shared_ptr<Again>) -> Task<> { co_await sleep(100000); }, next);
+    if (way == 6)
+      (void)spawn([](std::shared_ptr<Again>) -> Promise<> { co_await leat::yield(); }, next);
+  }
+  Token token;
+  int left;
+};
+
+}  // namespace
+
+TEST_CASE("what destructors queue at the end of a loop is dropped, however often they do it") {
+  const Token token = std::make_shared<int>(0);
+  for (int more : {1, 2, 3, 7, 100, 5000}) {
+    {
+      EventLoop loop;
+      leat::nextTick([last = std::make_shared<Again>(token, more)] { FAIL(); });
+    }
+    CAPTURE(more);
+    CHECK(token.use_count() == 1);
+  }
+}
+
+TEST_CASE("a destructor that queues itself anew for ever does not keep a loop from ending") {
+  struct Forever {
+    static void queue(int way) {
+      auto last = std::make_shared<Forever>(way);
+      if (way == 0) leat::nextTick([last] { FAIL(); });
+      if (way == 1) setTimeout([last] { FAIL(); }, 1);
+      if (way == 2) setImmediate([last] { FAIL(); });
+      if (way == 3) leat::onSignal(SIGUSR1, [last] { FAIL(); });
+      if (way == 4)
+        (void)spawn([](std::shared_ptr<Forever>) -> Task<> { co_await leat::yield(); }, last);
+    }
+    explicit Forever(int w) : way(w) {}
+    Forever(const Forever&) = delete;
+    ~Forever() { queue(way); }
+    int way;
+  };
+  for (int way = 0; way < 5; ++way) {
+    const leat_test::ChildEnd told = leat_test::inChild([way] {
+      {
+        EventLoop loop;
+        Forever::queue(way);
+      }
+      return 5;
+    });
+    CAPTURE(way, told.err);
+    CHECK(told.code == 5);
+    CHECK_THAT(told.err, leat_test::containsText("destructors queued new work again and again"));
+  }
 }
 
 TEST_CASE("handles that outlive their loop do nothing") {

@@ -158,6 +158,7 @@ TEST_CASE("the exit code is what main gives, what was set, or that of how it end
   });
   CHECK(rejected.code == 1);
   CHECK_THAT(rejected.err, containsText("Unhandled rejection: TypeError: bad [ERR_BAD]"));
+  constexpr unsigned line = __LINE__;
   const auto unsettled = leat_test::inChild([] {
     return run([]() -> Task<> {
       auto never = Promise<>::withResolvers();
@@ -165,7 +166,24 @@ TEST_CASE("the exit code is what main gives, what was set, or that of how it end
     });
   });
   CHECK(unsettled.code == 13);
-  CHECK_THAT(unsettled.err, containsText("never settle"));
+  CHECK_THAT(unsettled.err, containsText("Warning: Detected unsettled top-level await at "));
+  CHECK_THAT(unsettled.err, containsText("event_loop_test.cpp:" + std::to_string(line + 2) + " ("));
+}
+
+TEST_CASE("run takes what can be called as main, and nothing else") {
+  const auto plain = [] {};
+  const auto number = [] { return 3L; };
+  const auto task = []() -> Task<> { co_return; };
+  const auto text = [] { return std::string(); };
+  const auto argument = [](int) {};
+  STATIC_REQUIRE(leat::detail::isMain<decltype(plain)>);
+  STATIC_REQUIRE(leat::detail::isMain<decltype(number)>);
+  STATIC_REQUIRE(leat::detail::isMain<decltype(task)&>);
+  STATIC_REQUIRE(leat::detail::isMain<int (&)()>);
+  STATIC_REQUIRE_FALSE(leat::detail::isMain<int>);
+  STATIC_REQUIRE_FALSE(leat::detail::isMain<Task<>>);
+  STATIC_REQUIRE_FALSE(leat::detail::isMain<decltype(text)>);
+  STATIC_REQUIRE_FALSE(leat::detail::isMain<decltype(argument)>);
 }
 
 TEST_CASE("a loop runs until nothing is left, and may be run again") {

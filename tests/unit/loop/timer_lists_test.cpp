@@ -106,6 +106,64 @@ TEST_CASE("starting a waiting timer again moves it to the end of its time") {
   CHECK(fired(lists, 40).empty());
 }
 
+TEST_CASE("a timer that fires next is not put off by being started again in the drain before") {
+  TimerLists lists;
+  Named a("a"), b("b"), c("c"), other("o");
+  Named* again = &b;
+  const auto passAt = [&](std::int64_t now) {
+    std::string order;
+    lists.process(
+        now,
+        [&](TimerNode& timer) {
+          order += static_cast<Named&>(timer).name;
+          return true;
+        },
+        [&] {
+          order += '|';
+          if (again != nullptr) lists.insert(*again, 5, now);
+        });
+    return order;
+  };
+  const auto begin = [&](std::int64_t now) {
+    for (Named* timer : {&a, &b, &c}) lists.insert(*timer, 5, now);
+    lists.insert(other, 6, now);
+  };
+  begin(0);
+  SECTION("as in Node it fires in its turn, and once") {
+    CHECK(passAt(10) == "a|b|c|o");
+    again = nullptr;
+    CHECK(passAt(14).empty());
+    CHECK(passAt(15) == "b");
+  }
+  SECTION("but one behind it is put off") {
+    again = &c;
+    CHECK(passAt(10) == "a|b|o");
+    CHECK(passAt(15) == "c");
+  }
+  SECTION("and the first of another list, for which nothing is chosen before the drain") {
+    again = &other;
+    CHECK(passAt(10) == "a|b|c|");
+    CHECK(lists.nextExpiry() == 15);
+  }
+  SECTION("and one that was cleared and started is another timer") {
+    std::string order;
+    lists.process(
+        10,
+        [&](TimerNode& timer) {
+          order += static_cast<Named&>(timer).name;
+          return true;
+        },
+        [&] {
+          order += '|';
+          lists.remove(b);
+          lists.insert(b, 5, 10);
+          lists.insert(b, 5, 10);
+        });
+    CHECK(order == "a||c|o");
+    lists.remove(b);
+  }
+}
+
 TEST_CASE("a timer started in a callback waits for another pass, however late the loop is") {
   TimerLists lists;
   Named a("a"), b("b");
@@ -299,6 +357,7 @@ class Model {
   }
   void remove(Timer& timer, bool refed) {
     if (timer.list == nullptr) return;
+    if (chosen_ == &timer) chosen_ = nullptr;
     unlink(timer);
     if (refed) giveUp(timer.msecs);
   }
@@ -337,11 +396,12 @@ class Model {
         return true;
       }
       if (ran) {
+        chosen_ = timer;
         between();
-        // Node goes on with `timer`: cleared, it is passed over; refreshed, Node fires it all the
-        // same, and early. That is the one difference: we never fire early.
-        if (list.timers.empty() || list.timers.front() != timer) continue;
-        if (now - timer->start < list.msecs) continue;
+        // Cleared, it is passed over; refreshed, it fires all the same. What has got another duration,
+        // which a refresh cannot do, is not asked of Node.
+        const bool passedOver = std::exchange(chosen_, nullptr) == nullptr;
+        if (passedOver || timer->msecs != list.msecs) continue;
       }
       ran = true;
       unlink(*timer);
@@ -375,6 +435,7 @@ class Model {
   std::vector<List*> queue_;
   std::vector<std::unique_ptr<List>> lists_;
   std::int64_t nextId_ = 0;
+  Timer* chosen_ = nullptr;
 };
 
 /// A program of timers whose callbacks and drains start, clear, refresh, repeat and throw, as its seed

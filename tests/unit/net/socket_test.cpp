@@ -747,3 +747,43 @@ TEST_CASE("a thousand connections echo at the same time") {
     CHECK(server.connections() == 0);
   });
 }
+
+TEST_CASE("a socket without a connection answers like a destroyed one, and its use is an error") {
+  const auto codeOf = [](auto&& use) {
+    std::string code = "none";
+    try {
+      use();
+    } catch (const leat::Error& e) {
+      code = e.code();
+    }
+    return code;
+  };
+  net::Socket socket;
+  CHECK(socket.destroyed());
+  CHECK(socket.fd() == -1);
+  CHECK(socket.bytesRead() == 0);
+  CHECK(socket.bytesWritten() == 0);
+  CHECK(socket.writableLength() == 0);
+  CHECK_FALSE(socket.writableNeedDrain());
+  CHECK_FALSE(socket.writableEnded());
+  CHECK_FALSE(socket.writableFinished());
+  CHECK_FALSE(socket.readableEnded());
+  CHECK(socket.errored() == nullptr);
+  CHECK(socket.remoteAddress().address().empty());
+  CHECK(socket == net::Socket());
+  socket.destroy();
+  socket.resetAndDestroy();
+  char bytes[4];
+  const std::string closed = "ERR_SOCKET_CLOSED";
+  CHECK(codeOf([&] { (void)socket.read(bytes); }) == closed);
+  CHECK(codeOf([&] { (void)socket.read(); }) == closed);
+  CHECK(codeOf([&] { (void)socket.readUntil("x"); }) == closed);
+  CHECK(codeOf([&] { (void)socket.write("x"); }) == closed);
+  CHECK(codeOf([&] { (void)socket.end(); }) == closed);
+  CHECK(codeOf([&] { (void)socket.closed(); }) == closed);
+  CHECK(codeOf([&] { socket.setNoDelay(); }) == closed);
+  CHECK(codeOf([&] { socket.setTimeout(5); }) == closed);
+  CHECK(codeOf([&] { socket.setHighWaterMark(5); }) == closed);
+  CHECK(codeOf([&] { socket.unref(); }) == closed);
+  CHECK(codeOf([&] { (void)socket.connection(); }) == closed);
+}

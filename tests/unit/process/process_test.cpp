@@ -539,3 +539,42 @@ TEST_CASE("without a loop there is nothing to listen on") {
   CHECK(process::pid() == ::getpid());
   CHECK(process::ppid() == ::getppid());
 }
+
+TEST_CASE("listeners may be added by a name that is known at run time") {
+  std::string trace;
+  run([&] {
+    const std::string exit = "exit", beforeExit = "beforeExit", signal = "SIGUSR1";
+    process::on(exit, [&](int code) { trace += "exit " + std::to_string(code) + " "; });
+    process::once(beforeExit, [&] { trace += "beforeExit "; });
+    const Listener listener = process::on(signal, [&](const std::string& name, int number) {
+      trace += name + " " + std::to_string(number == SIGUSR1) + " ";
+    });
+    process::once("SIGUSR1", [&] { trace += "once "; });
+    const Listener gone = process::on("warning", [&](const process::Warning&) { trace += "bad "; });
+    gone.off();
+    process::emitWarning("for stderr: this is expected");
+    ::raise(SIGUSR1);
+    leat::setImmediate([] { ::raise(SIGUSR1); });
+    leat::setTimeout([listener] { listener.off(); }, 50);
+  });
+  CHECK(trace == "SIGUSR1 1 once SIGUSR1 1 beforeExit exit 0 ");
+}
+
+TEST_CASE("a name that is none, or a listener that does not fit, is told at run time") {
+  run([] {
+    const auto codeOf = [](std::string_view name) {
+      std::string code = "none";
+      try {
+        process::on(name, [](int) {}).off();
+      } catch (const leat::TypeError& e) {
+        code = e.code();
+      }
+      return code;
+    };
+    CHECK(codeOf("exit") == "none");
+    CHECK(codeOf("nothing") == "ERR_UNKNOWN_SIGNAL");
+    CHECK(codeOf("") == "ERR_UNKNOWN_SIGNAL");
+    CHECK(codeOf("warning") == "ERR_INVALID_ARG_TYPE");
+    CHECK(codeOf("SIGTERM") == "ERR_INVALID_ARG_TYPE");
+  });
+}
