@@ -11,7 +11,7 @@
 
 #include <deque>
 #include <optional>
-#include <unordered_map>
+#include <vector>
 
 namespace leat::inline LEAT_ABI::fs {
 
@@ -35,6 +35,56 @@ struct WatchEvent {
 }  // namespace leat::inline LEAT_ABI::fs
 
 namespace leat::inline LEAT_ABI::detail {
+
+/// Folders by the numbers of their watches, which grow: a vector in order.
+class WatchedFolders {
+ public:
+  struct Folder {
+    int watch;
+    std::string prefix;  // of the names in it
+  };
+  /// Null when there is no such watch.
+  Folder* find(int watch) noexcept {
+    Folder* const at = lowerBound(watch);
+    return at != folders_.data() + folders_.size() && at->watch == watch ? at : nullptr;
+  }
+  void set(int watch, const std::string& prefix) {
+    if (Folder* const known = find(watch)) {
+      known->prefix = prefix;
+    } else {
+      folders_.insert(folders_.begin() + (lowerBound(watch) - folders_.data()),
+                      Folder{watch, prefix});
+    }
+  }
+  void erase(Folder& folder) noexcept {
+    folders_.erase(folders_.begin() + (&folder - folders_.data()));
+  }
+  /// Of those in a folder `gone` is called with the watch, and they are erased.
+  template <class F>
+  void eraseBelow(const std::string& prefix, F gone) {
+    std::erase_if(folders_, [&](const Folder& folder) {
+      const bool below = folder.prefix.starts_with(prefix);
+      if (below) gone(folder.watch);
+      return below;
+    });
+  }
+
+ private:
+  Folder* lowerBound(int watch) noexcept {
+    Folder* first = folders_.data();
+    for (std::size_t count = folders_.size(); count > 0;) {
+      Folder* const middle = first + count / 2;
+      if (middle->watch < watch) {
+        first = middle + 1;
+        count -= count / 2 + 1;
+      } else {
+        count /= 2;
+      }
+    }
+    return first;
+  }
+  std::vector<Folder> folders_;
+};
 
 /// Counted by the handles and by what is on its way to the pool. The folders are the worker's that has
 /// `workMutex_`; the events are guarded for moments.
@@ -85,7 +135,7 @@ class WatchState final : public ClosingJob {
   const bool recursive_;
   int fd_ = -1;
   sys::Mutex workMutex_;
-  std::unordered_map<int, std::string> folders_;  // by watch: the prefix of the names in it
+  WatchedFolders folders_;
   sys::Mutex listMutex_;
   std::deque<fs::WatchEvent> events_;
 };
@@ -101,7 +151,7 @@ inline std::optional<fs::WatchEvent> WatchState::pop() {
 inline int WatchState::add(const std::string& prefix) {
   const int watch = sys::inotify_add_watch(fd_, pathOf(prefix).c_str(), mask);
   if (watch < 0) return watch;
-  folders_[watch] = prefix;
+  folders_.set(watch, prefix);
   return 0;
 }
 
@@ -136,25 +186,15 @@ inline void WatchState::addTree(const FileRequest& request, std::string prefix, 
 
 /// A folder was moved away: it and those below are not watched any more.
 inline void WatchState::forget(const std::string& prefix) {
-  for (auto at = folders_.begin(); at != folders_.end();) {
-    if (at->second.starts_with(prefix)) {
-      (void)sys::inotify_rm_watch(fd_, at->first);
-      at = folders_.erase(at);
-    } else {
-      ++at;
-    }
-  }
+  folders_.eraseBelow(prefix, [this](int watch) { (void)sys::inotify_rm_watch(fd_, watch); });
 }
 
 inline void WatchState::take(const FileRequest& request, const inotify_event& event) {
   if ((event.mask & IN_Q_OVERFLOW) != 0) return push("rename", std::string());
-  const auto folder = folders_.find(event.wd);
-  if (folder == folders_.end()) return;
-  if ((event.mask & IN_IGNORED) != 0) {
-    folders_.erase(folder);
-    return;
-  }
-  const std::string prefix = folder->second;
+  WatchedFolders::Folder* const folder = folders_.find(event.wd);
+  if (folder == nullptr) return;
+  if ((event.mask & IN_IGNORED) != 0) return folders_.erase(*folder);
+  const std::string prefix = folder->prefix;
   // Of folders below, what happens to themselves is told by the folder around them.
   if (event.len == 0 && !prefix.empty()) return;
   std::string name = event.len == 0 ? std::string(nameOf(root_)) : prefix + event.name;
