@@ -7,10 +7,10 @@
 #include <strings.h>
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <deque>
 #include <ranges>
 #include <set>
@@ -25,12 +25,13 @@ using Failure = std::runtime_error;  // what a client did wrong, in the words of
 using List = std::deque<string>;
 constexpr size_t maxLine = 64 << 10, maxReplies = 64 << 10, maxUnread = 32 << 20;  // bytes
 constexpr int64_t maxArguments = 1 << 20, maxBulk = 512 << 20, maxSeconds = 1LL << 32;
-
 bool is(const string& text, const char* word) { return strcasecmp(text.c_str(), word) == 0; }
 int64_t integer(string_view text, int64_t least = INT64_MIN, int64_t most = INT64_MAX,
                 const char* otherwise = "ERR value is not an integer or out of range") {
-  const int64_t value = std::strtoll(text.data(), nullptr, 10);
-  if (value >= least && value <= most && std::to_string(value) == text) return value;
+  int64_t value = 0;
+  const bool whole = std::from_chars(text.begin(), text.end(), value).ptr == text.end();
+  const bool plain = text == "0" || (value != 0 && text[text[0] == '-'] != '0');
+  if (whole && plain && value >= least && value <= most) return value;
   throw Failure(otherwise);
 }
 
@@ -102,8 +103,7 @@ void info(Client& c, Args) { c.bulk("leat_backend:"s.append(EventLoop::current()
 void quit(Client&, Args) { std::raise(SIGTERM), throw leat::Error("leaving"); }
 void set(Client& c, Args a) {
   const char* invalid = "ERR invalid expire time in 'set' command";
-  int64_t ms = 0;
-  bool nx = false, xx = false;
+  int64_t ms = 0, nx = 0, xx = 0;
   for (size_t i = 3; i < a.size(); ++i) {
     const int unit = is(a[i], "ex") ? 1000 : is(a[i], "px") ? 1 : 0;
     nx |= is(a[i], "nx"), xx |= is(a[i], "xx");
@@ -244,7 +244,7 @@ leat::Task<> start(int port, leat::AbortController stopping) {
 }
 
 int main(int argc, char** argv) {
-  const int port = argc == 3 && argv[1] == "--port"sv ? std::atoi(argv[2]) : 6379;
+  const int port = argc == 3 && argv[1] == "--port"sv ? int(integer(argv[2], 0, 65535)) : 6379;
   leat::AbortController stopping;
   return leat::run([&] { return leat::withSignal(stopping.signal(), start(port, stopping)); });
 }

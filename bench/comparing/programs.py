@@ -95,7 +95,7 @@ class Builder:
     # Debian's Asio looks for coroutines in clang only under their experimental name.
     DEFINES = ["-DASIO_STANDALONE", "-DASIO_HAS_CO_AWAIT", "-DASIO_HAS_STD_COROUTINE"]
 
-    LIBRARIES = {"uv": ["-luv"], "liburing": ["-luring"]}
+    LIBRARIES = {"uv": ["-luv"], "uring": ["-luring"], "liburing": ["-luring"]}
 
     def __init__(self, cxx, folder, build_tree=None):
         self.cxx = cxx

@@ -74,7 +74,8 @@ class Random:
             lambda: ['cp', path(), path(), r.choice(['none', 'no-force,errorOnExist', 'verbatimSymlinks', 'dereference'])],
             # A tree is copied to a new place: what an old one does to it depends on the order of the file system.
             lambda: ['cpTree', path(), 'out', r.choice(['recursive', 'recursive,verbatimSymlinks', 'recursive,dereference'])],
-            lambda: ['cpFilter', path(), 'out', r.choice(['recursive', 'recursive,verbatimSymlinks', 'none']), r.choice('abefgsn'),
+            lambda: ['cpFilter', path(), 'out', r.choice(['recursive', 'recursive,verbatimSymlinks', 'none']),
+                     '/' + r.choice('abefgsn'),  # no end of a name that mkdtemp has made
                      r.choice(['plain', 'async', 'throws'])],
             lambda: ['rm', 'out', 'recursive,force'],
         ]

@@ -96,11 +96,12 @@ inline void TreeCopy::begin(const std::string& src, const std::string& dest) {
   Found to;
   const bool exists = examine(src, dest, from, to);
   refuseSelf(src, from, dest);
-  const std::string parent(folderOf(dest));
+  std::string parent(folderOf(dest));
   const int error = statPath(parent, true, to);
   if (error == -ENOENT) {
     std::string first;
-    check(makeFolders(parent, 0777, first), "mkdir", parent);
+    const int refused = makeFolders(parent, 0777, first);
+    check(refused, "mkdir", parent);
   } else {
     check(error, "stat", parent);
   }

@@ -10,8 +10,8 @@
 namespace leat::inline LEAT_ABI::detail {
 
 /// Makes what is missing, the innermost folder last, in Node's order of trying. Gives the first that
-/// was made, or "". Answers 0 or -errno.
-inline int makeFolders(const std::string& path, unsigned mode, std::string& first) {
+/// was made, or "". Answers 0 or -errno; a refusal leaves in `path` the folder that could not be made.
+inline int makeFolders(std::string& path, unsigned mode, std::string& first) {
   std::vector<std::string> todo;
   todo.push_back(path);
   while (!todo.empty()) {
@@ -21,6 +21,7 @@ inline int makeFolders(const std::string& path, unsigned mode, std::string& firs
     if (error == 0) {
       if (first.empty()) first = std::move(next);
     } else if (error == -EACCES || error == -ENOSPC || error == -ENOTDIR || error == -EPERM) {
+      path = std::move(next);
       return error;
     } else if (error == -ENOENT) {
       std::string outer = next.substr(0, next.rfind('/'));
@@ -93,7 +94,9 @@ inline Operation<std::optional<std::string>> mkdir(std::string_view path,
   using Result = std::optional<std::string>;
   const auto body = [](FileRequest& r) {
     std::string first;
-    r.check(r.flag ? makeFolders(r.path, r.mode, first) : sys::mkdir(r.path.c_str(), r.mode));
+    const int error =
+        r.flag ? makeFolders(r.path, r.mode, first) : sys::mkdir(r.path.c_str(), r.mode);
+    r.check(error);
     return first.empty() ? Result() : Result(std::move(first));
   };
   FileDraft<Result> draft(body, FileCall::mkdir, path);

@@ -54,6 +54,7 @@ inline Operation<Buffer> readFile(std::string_view path, ReadFileOptions options
   using namespace leat::detail;
   FileDraft<Buffer> draft(readPath, FileCall::readFile, path);
   draft->flags = options.flag.value();
+  draft->mode = 0666;  // of one that a flag like "w+" makes
   return std::move(draft).quickly(readPathAtOnce).with(options.signal);
 }
 
@@ -72,6 +73,7 @@ inline Operation<std::string> readFile(std::string_view path, std::string_view e
   };
   FileDraft<std::string> draft(body, FileCall::readFile, path);
   draft->flags = options.flag.value();
+  draft->mode = 0666;  // of one that a flag like "w+" makes
   return std::move(draft).quickly(quick).with(options.signal);
 }
 

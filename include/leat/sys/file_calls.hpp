@@ -92,11 +92,15 @@ inline ssize_t readCached(int fd, void* data, size_t size, std::int64_t offset) 
                            static_cast<long>(offset >> 32), noWait);
   return outcome(static_cast<ssize_t>(n));
 }
-/// Waits until there is something to read, or the last writer has gone. Not asked of the hook.
-inline void awaitReadable(int fd) noexcept {
+/// Whether a pipe has, or since it was opened had, a writer; looks for a moment. `spare` is the end to write
+/// to of another, empty one. Takes nothing out of it. Not asked of the hook.
+inline bool hadWriter(int fd, int spare) noexcept {
+  constexpr int momentMs = 5;
   pollfd entry{fd, POLLIN, 0};
-  while (::poll(&entry, 1, -1) < 0 && errno == EINTR) {
-  }
+  if (::poll(&entry, 1, momentMs) > 0) return true;
+  // Empty: the end, which is 0, without a writer.
+  const ssize_t n = ::tee(fd, spare, 1, SPLICE_F_NONBLOCK);
+  return n > 0 || (n < 0 && errno == EAGAIN);
 }
 /// Fewer, larger pages for much memory that is about to be filled. It is only advice, and the hook is not
 /// asked.

@@ -3,6 +3,8 @@
 
 #include "../order.hpp"
 
+#include <leat/abort.hpp>
+
 namespace order {
 namespace {
 

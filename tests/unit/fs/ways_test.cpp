@@ -498,6 +498,45 @@ TEST_CASE("files that are no plain ones are read by workers, from the first byte
   CHECK(run(main) == 0);
 }
 
+TEST_CASE("a pipe is open when it has a writer, who need not write, and an abort ends the wait") {
+  const TempFolder folder;
+  const auto main = [&]() -> Task<> {
+    put("f", "text");
+    for (const char* name : {"there", "back", "alone"}) REQUIRE(::mkfifo(name, 0600) == 0);
+    // Writes only when it has been answered.
+    std::thread peer([] {
+      const int there = ::open("there", O_WRONLY | O_CLOEXEC);
+      const int back = ::open("back", O_RDONLY | O_CLOEXEC);
+      CHECK(::write(there, "late", 4) == 4);
+      ::close(there);
+      ::close(back);
+    });
+    know("f");
+    auto there = co_await fs::open("there");
+    CHECK((::fcntl(there.fd(), F_GETFL) & O_NONBLOCK) == 0);
+    auto back = co_await fs::open("back", "w");
+    const std::string got = co_await there.readFile("utf8");
+    peer.join();
+    CHECK(got == "late");
+    co_await there.close();
+    co_await back.close();
+    know("f");
+    AbortController controller;
+    const auto openAlone = [](leat::SignalRef signal) -> Promise<fs::FileHandle> {
+      co_return co_await fs::open("alone", O_RDONLY, 0666, {.signal = signal});
+    };
+    auto alone = openAlone(controller);
+    co_await leat::sleep(20);
+    controller.abort();
+    auto ended = co_await asResult(alone);
+    CHECK(codeOf(ended) == "ABORT_ERR");
+    co_await folder.awaitClosed();
+    // Where the pipe could not be opened at once a worker waits in the kernel.
+    const leat::sys::UniqueFd release(::open("alone", O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+  };
+  CHECK(run(main) == 0);
+}
+
 TEST_CASE("a file that changes is read as it is now") {
   const TempFolder folder;
   const auto main = [&]() -> Task<> {
@@ -539,6 +578,37 @@ TEST_CASE(
   }
   CHECK(unknowns == 1);
   CHECK(places.recall(7) == Answer::unknown);
+}
+
+TEST_CASE("loops of several threads may read one open file") {
+  const TempFolder folder;
+  const auto main = [&]() -> Task<> {
+    put("f", std::string(pageSize, 'x'));
+    const auto file = co_await fs::open("f");
+    constexpr int reads = 500;
+    const auto readAll = [&file](int& wrong) {
+      const auto body = [&file, &wrong]() -> Task<> {
+        for (int i = 0; i < reads; ++i) {
+          const auto got = co_await file.read({.length = 100, .position = i});
+          const auto stats = co_await file.stat();
+          if (got.bytesRead != 100 || stats.size != static_cast<std::int64_t>(pageSize)) ++wrong;
+        }
+      };
+      run(body);
+    };
+    int wrong[2] = {0, 0};
+    {
+      FaultInjector injector;
+      injector.fail(Call::preadv2, EAGAIN, 1, reads / 2);
+      std::thread one([&] { readAll(wrong[0]); });
+      std::thread other([&] { readAll(wrong[1]); });
+      one.join();
+      other.join();
+    }
+    CHECK(wrong[0] == 0);
+    CHECK(wrong[1] == 0);
+  };
+  CHECK(run(main) == 0);
 }
 
 TEST_CASE("a loop that is polled from outside is told of what the ring has read") {

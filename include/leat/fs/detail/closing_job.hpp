@@ -42,19 +42,28 @@ class ClosingJob : public BlockingJob {
   static constexpr Operations operations{run, done, dispose};
 };
 
-/// Whether trying is worth it: what failed again and again is tried more and more seldom.
+/// Whether trying is worth it: what failed again and again is tried more and more seldom. Loops of several
+/// threads may read one file: they disturb each other's counting, and nothing else.
 class Attempts {
  public:
-  bool worthwhile() noexcept { return skip_ == 0 || --skip_ == 0; }
-  void succeeded() noexcept { penalty_ = 0; }
+  bool worthwhile() noexcept {
+    const unsigned skip = skip_.load(relaxed);
+    if (skip > 0) skip_.store(static_cast<unsigned char>(skip - 1), relaxed);
+    return skip <= 1;
+  }
+  void succeeded() noexcept {
+    if (penalty_.load(relaxed) != 0) penalty_.store(0, relaxed);
+  }
   void failed() noexcept {
-    if (penalty_ < 64) penalty_ = static_cast<unsigned char>(2 * penalty_ + 1);
-    skip_ = penalty_;
+    unsigned penalty = penalty_.load(relaxed);
+    if (penalty < 64) penalty = 2 * penalty + 1;
+    penalty_.store(static_cast<unsigned char>(penalty), relaxed);
+    skip_.store(static_cast<unsigned char>(penalty), relaxed);
   }
 
  private:
-  unsigned char skip_ = 0;
-  unsigned char penalty_ = 0;
+  Atomic<unsigned char> skip_{0};
+  Atomic<unsigned char> penalty_{0};
 };
 
 /// A descriptor and who uses it now. `close` takes effect when the last use has ended.
@@ -67,18 +76,21 @@ class FileState final : public ClosingJob {
   /// It is a file with a size and positions on a disk of this machine, so that a ring can read it; and,
   /// unless it was opened with O_DIRECT, reads of what is in memory need not wait.
   void setPlain(bool direct) noexcept {
-    plain_ = true;
-    cached_ = !direct;
+    plain_.store(true, relaxed);
+    cached_.store(!direct, relaxed);
   }
   /// The descriptor, as long as there is a use.
   int fd() const noexcept { return fd_; }
 
   // The loop's thread.
   bool closing() const noexcept { return closing_; }
-  bool plain() const noexcept { return plain_; }
-  bool cached() const noexcept { return cached_; }
+  bool plain() const noexcept { return plain_.load(relaxed); }
+  bool cached() const noexcept { return cached_.load(relaxed); }
   /// The file system cannot promise it. To a ring it would be work for threads then, as here.
-  void onlyByWorkers() noexcept { plain_ = cached_ = false; }
+  void onlyByWorkers() noexcept {
+    plain_.store(false, relaxed);
+    cached_.store(false, relaxed);
+  }
   Attempts& attempts() noexcept { return attempts_; }
   void beginClose() noexcept { closing_ = true; }
   void beginUse() noexcept { uses_.fetchAdd(1, relaxed); }
@@ -125,8 +137,8 @@ class FileState final : public ClosingJob {
 
   int fd_;
   bool closing_ = false;
-  bool plain_ = false;
-  bool cached_ = false;
+  Atomic<bool> plain_{false};
+  Atomic<bool> cached_{false};
   Attempts attempts_;
   Atomic<unsigned> uses_{1};
   Ref<BlockingJob> closer_;

@@ -222,15 +222,24 @@ inline sys::UniqueFd openFile(const std::string& path, int flags, unsigned mode 
   if (fd < 0) throwFile(fd, "open", path);
   return sys::UniqueFd(fd);
 }
-/// Waits as `open` would have: what `openPathCached` opened and left may be a pipe without a writer. What
-/// else is no plain file is opened anew.
+/// Waits for a writer, as `open` would have: one that writes nothing yet is enough.
+[[gnu::cold]] inline void awaitWriter(const FileRequest& request, int fd) {
+  int ends[2];
+  if (const int error = sys::pipe2(ends, O_CLOEXEC)) throwFile(error, "open", request.path);
+  const sys::UniqueFd out(ends[0]);
+  const sys::UniqueFd in(ends[1]);
+  while (!request.left() && !sys::hadWriter(fd, in.get())) {
+  }
+}
+/// What `openPathCached` opened and left may be a pipe without a writer. What else is no plain file is
+/// opened anew.
 [[gnu::cold]] inline void settleOpened(FileRequest& request) {
   struct ::statx known;
   sys::UniqueFd& file = request.opened;
   if (statFd(file.get(), known) != 0 || !(S_ISREG(known.stx_mode) || S_ISFIFO(known.stx_mode)))
     return file.reset();
+  if (S_ISFIFO(known.stx_mode)) awaitWriter(request, file.get());
   (void)sys::fcntl(file.get(), F_SETFL, O_RDONLY);
-  if (S_ISFIFO(known.stx_mode)) sys::awaitReadable(file.get());
 }
 /// The file of the request, open.
 inline sys::UniqueFd openRequested(FileRequest& request) {
