@@ -8,6 +8,7 @@
 #include <leat/buffer/storage.hpp>
 #include <leat/buffer/utf8.hpp>
 
+#include <bit>
 #include <span>
 
 namespace leat::inline LEAT_ABI {
@@ -291,6 +292,12 @@ class Buffer {
                       bool units) const noexcept;
   void fillWith(std::size_t have, std::size_t offset, std::size_t end) const noexcept;
   std::size_t placeOf(Integer offset, std::size_t bytes) const;
+  template <class Number, std::endian order = std::endian::native>
+  Number readNumber(Integer offset) const;
+  template <class Number, std::endian order = std::endian::native>
+  std::size_t writeNumber(Integer value, Integer offset) const;
+  template <std::endian order, class Number>
+  std::size_t storeNumber(Number number, Integer offset) const;
   std::size_t storeInteger(Integer value, Integer offset, Integer byteLength, bool isSigned,
                            bool little) const;
 

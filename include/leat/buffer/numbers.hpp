@@ -4,8 +4,6 @@
 
 #include <leat/buffer/buffer.hpp>
 
-#include <bit>
-
 namespace leat::inline LEAT_ABI {
 
 namespace detail {
@@ -51,33 +49,21 @@ inline void checkFit(Integer value, unsigned bytes, bool isSigned, bool big = fa
     throwNoFit(value, bytes, isSigned, big);
 }
 
-inline constexpr bool hostIsLittle = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
+/// The bits of a number, as one word.
+template <class Number>
+using WordOf = std::conditional_t<
+    sizeof(Number) == 1, std::uint8_t,
+    std::conditional_t<sizeof(Number) == 2, std::uint16_t,
+                       std::conditional_t<sizeof(Number) == 4, std::uint32_t, std::uint64_t>>>;
 
-/// The order of the bytes turned round when `little` is not the machine's.
-template <class Word>
-Word inOrder(Word word, bool little) noexcept {
-  if (little == hostIsLittle) return word;
+/// The bytes of the word turned round when `order` is not the machine's.
+template <std::endian order, class Word>
+Word inOrder(Word word) noexcept {
+  if constexpr (order == std::endian::native) return word;
   if constexpr (sizeof(Word) == 2) return __builtin_bswap16(word);
   if constexpr (sizeof(Word) == 4) return __builtin_bswap32(word);
   if constexpr (sizeof(Word) == 8) return __builtin_bswap64(word);
   return word;
-}
-
-template <class Number, class Word>
-Number loadNumber(const std::byte* at, bool little) noexcept {
-  static_assert(sizeof(Number) == sizeof(Word));
-  Word word;
-  std::memcpy(&word, at, sizeof word);
-  word = inOrder(word, little);
-  Number number;
-  std::memcpy(&number, &word, sizeof number);
-  return number;
-}
-
-template <class Word>
-void storeWord(std::byte* at, Word word, bool little) noexcept {
-  word = inOrder(word, little);
-  std::memcpy(at, &word, sizeof word);
 }
 
 inline std::uint64_t loadBytes(const std::byte* at, unsigned count, bool little) noexcept {
@@ -85,6 +71,12 @@ inline std::uint64_t loadBytes(const std::byte* at, unsigned count, bool little)
   for (unsigned i = 0; i < count; ++i)
     number = number << 8 | static_cast<std::uint64_t>(at[little ? count - 1 - i : i]);
   return number;
+}
+
+/// The highest of the bytes decides the sign.
+inline std::int64_t withSign(std::uint64_t number, Integer byteLength) noexcept {
+  const unsigned unused = 64 - 8 * static_cast<unsigned>(byteLength.bits());
+  return static_cast<std::int64_t>(number << unused) >> unused;
 }
 
 inline void storeBytes(std::byte* at, std::uint64_t number, unsigned count, bool little) noexcept {
@@ -100,59 +92,66 @@ inline std::size_t Buffer::placeOf(Integer offset, std::size_t bytes) const {
   return offset.bits();
 }
 
+template <class Number, std::endian order>
+Number Buffer::readNumber(Integer offset) const {
+  detail::WordOf<Number> word;
+  std::memcpy(&word, data_ + placeOf(offset, sizeof word), sizeof word);
+  return std::bit_cast<Number>(detail::inOrder<order>(word));
+}
+
 inline std::int8_t Buffer::readInt8(Integer offset) const {
-  return detail::loadNumber<std::int8_t, std::uint8_t>(data_ + placeOf(offset, 1), true);
+  return readNumber<std::int8_t>(offset);
 }
 inline std::uint8_t Buffer::readUInt8(Integer offset) const {
-  return detail::loadNumber<std::uint8_t, std::uint8_t>(data_ + placeOf(offset, 1), true);
+  return readNumber<std::uint8_t>(offset);
 }
 inline std::int16_t Buffer::readInt16LE(Integer offset) const {
-  return detail::loadNumber<std::int16_t, std::uint16_t>(data_ + placeOf(offset, 2), true);
+  return readNumber<std::int16_t, std::endian::little>(offset);
 }
 inline std::uint16_t Buffer::readUInt16LE(Integer offset) const {
-  return detail::loadNumber<std::uint16_t, std::uint16_t>(data_ + placeOf(offset, 2), true);
+  return readNumber<std::uint16_t, std::endian::little>(offset);
 }
 inline std::int16_t Buffer::readInt16BE(Integer offset) const {
-  return detail::loadNumber<std::int16_t, std::uint16_t>(data_ + placeOf(offset, 2), false);
+  return readNumber<std::int16_t, std::endian::big>(offset);
 }
 inline std::uint16_t Buffer::readUInt16BE(Integer offset) const {
-  return detail::loadNumber<std::uint16_t, std::uint16_t>(data_ + placeOf(offset, 2), false);
+  return readNumber<std::uint16_t, std::endian::big>(offset);
 }
 inline std::int32_t Buffer::readInt32LE(Integer offset) const {
-  return detail::loadNumber<std::int32_t, std::uint32_t>(data_ + placeOf(offset, 4), true);
+  return readNumber<std::int32_t, std::endian::little>(offset);
 }
 inline std::uint32_t Buffer::readUInt32LE(Integer offset) const {
-  return detail::loadNumber<std::uint32_t, std::uint32_t>(data_ + placeOf(offset, 4), true);
+  return readNumber<std::uint32_t, std::endian::little>(offset);
 }
 inline std::int32_t Buffer::readInt32BE(Integer offset) const {
-  return detail::loadNumber<std::int32_t, std::uint32_t>(data_ + placeOf(offset, 4), false);
+  return readNumber<std::int32_t, std::endian::big>(offset);
 }
 inline std::uint32_t Buffer::readUInt32BE(Integer offset) const {
-  return detail::loadNumber<std::uint32_t, std::uint32_t>(data_ + placeOf(offset, 4), false);
+  return readNumber<std::uint32_t, std::endian::big>(offset);
 }
 inline std::int64_t Buffer::readBigInt64LE(Integer offset) const {
-  return detail::loadNumber<std::int64_t, std::uint64_t>(data_ + placeOf(offset, 8), true);
+  return readNumber<std::int64_t, std::endian::little>(offset);
 }
 inline std::uint64_t Buffer::readBigUInt64LE(Integer offset) const {
-  return detail::loadNumber<std::uint64_t, std::uint64_t>(data_ + placeOf(offset, 8), true);
+  return readNumber<std::uint64_t, std::endian::little>(offset);
 }
 inline std::int64_t Buffer::readBigInt64BE(Integer offset) const {
-  return detail::loadNumber<std::int64_t, std::uint64_t>(data_ + placeOf(offset, 8), false);
+  return readNumber<std::int64_t, std::endian::big>(offset);
 }
 inline std::uint64_t Buffer::readBigUInt64BE(Integer offset) const {
-  return detail::loadNumber<std::uint64_t, std::uint64_t>(data_ + placeOf(offset, 8), false);
+  return readNumber<std::uint64_t, std::endian::big>(offset);
 }
 inline float Buffer::readFloatLE(Integer offset) const {
-  return detail::loadNumber<float, std::uint32_t>(data_ + placeOf(offset, 4), true);
+  return readNumber<float, std::endian::little>(offset);
 }
 inline float Buffer::readFloatBE(Integer offset) const {
-  return detail::loadNumber<float, std::uint32_t>(data_ + placeOf(offset, 4), false);
+  return readNumber<float, std::endian::big>(offset);
 }
 inline double Buffer::readDoubleLE(Integer offset) const {
-  return detail::loadNumber<double, std::uint64_t>(data_ + placeOf(offset, 8), true);
+  return readNumber<double, std::endian::little>(offset);
 }
 inline double Buffer::readDoubleBE(Integer offset) const {
-  return detail::loadNumber<double, std::uint64_t>(data_ + placeOf(offset, 8), false);
+  return readNumber<double, std::endian::big>(offset);
 }
 
 inline std::uint64_t Buffer::readUIntLE(Integer offset, Integer byteLength) const {
@@ -160,125 +159,84 @@ inline std::uint64_t Buffer::readUIntLE(Integer offset, Integer byteLength) cons
   return detail::loadBytes(data_ + placeOf(offset, count), count, true);
 }
 inline std::int64_t Buffer::readIntLE(Integer offset, Integer byteLength) const {
-  const std::uint64_t number = readUIntLE(offset, byteLength);
-  const unsigned unused = 64 - 8 * static_cast<unsigned>(byteLength.bits());
-  return static_cast<std::int64_t>(number << unused) >> unused;
+  return detail::withSign(readUIntLE(offset, byteLength), byteLength);
 }
 inline std::uint64_t Buffer::readUIntBE(Integer offset, Integer byteLength) const {
   const unsigned count = detail::checkedByteLength(byteLength);
   return detail::loadBytes(data_ + placeOf(offset, count), count, false);
 }
 inline std::int64_t Buffer::readIntBE(Integer offset, Integer byteLength) const {
-  const std::uint64_t number = readUIntBE(offset, byteLength);
-  const unsigned unused = 64 - 8 * static_cast<unsigned>(byteLength.bits());
-  return static_cast<std::int64_t>(number << unused) >> unused;
+  return detail::withSign(readUIntBE(offset, byteLength), byteLength);
+}
+
+template <std::endian order, class Number>
+std::size_t Buffer::storeNumber(Number number, Integer offset) const {
+  const std::size_t at = placeOf(offset, sizeof number);
+  const auto word = detail::inOrder<order>(std::bit_cast<detail::WordOf<Number>>(number));
+  std::memcpy(data_ + at, &word, sizeof word);
+  return at + sizeof word;
+}
+
+template <class Number, std::endian order>
+std::size_t Buffer::writeNumber(Integer value, Integer offset) const {
+  constexpr unsigned bytes = sizeof(Number);
+  detail::checkFit(value, bytes, std::is_signed_v<Number>, bytes == 8);
+  return storeNumber<order>(static_cast<Number>(value.bits()), offset);
 }
 
 inline std::size_t Buffer::writeInt8(Integer value, Integer offset) const {
-  detail::checkFit(value, 1, true);
-  const std::size_t at = placeOf(offset, 1);
-  detail::storeWord(data_ + at, static_cast<std::uint8_t>(value.bits()), true);
-  return at + 1;
+  return writeNumber<std::int8_t>(value, offset);
 }
 inline std::size_t Buffer::writeUInt8(Integer value, Integer offset) const {
-  detail::checkFit(value, 1, false);
-  const std::size_t at = placeOf(offset, 1);
-  detail::storeWord(data_ + at, static_cast<std::uint8_t>(value.bits()), true);
-  return at + 1;
+  return writeNumber<std::uint8_t>(value, offset);
 }
 inline std::size_t Buffer::writeInt16LE(Integer value, Integer offset) const {
-  detail::checkFit(value, 2, true);
-  const std::size_t at = placeOf(offset, 2);
-  detail::storeWord(data_ + at, static_cast<std::uint16_t>(value.bits()), true);
-  return at + 2;
+  return writeNumber<std::int16_t, std::endian::little>(value, offset);
 }
 inline std::size_t Buffer::writeUInt16LE(Integer value, Integer offset) const {
-  detail::checkFit(value, 2, false);
-  const std::size_t at = placeOf(offset, 2);
-  detail::storeWord(data_ + at, static_cast<std::uint16_t>(value.bits()), true);
-  return at + 2;
+  return writeNumber<std::uint16_t, std::endian::little>(value, offset);
 }
 inline std::size_t Buffer::writeInt16BE(Integer value, Integer offset) const {
-  detail::checkFit(value, 2, true);
-  const std::size_t at = placeOf(offset, 2);
-  detail::storeWord(data_ + at, static_cast<std::uint16_t>(value.bits()), false);
-  return at + 2;
+  return writeNumber<std::int16_t, std::endian::big>(value, offset);
 }
 inline std::size_t Buffer::writeUInt16BE(Integer value, Integer offset) const {
-  detail::checkFit(value, 2, false);
-  const std::size_t at = placeOf(offset, 2);
-  detail::storeWord(data_ + at, static_cast<std::uint16_t>(value.bits()), false);
-  return at + 2;
+  return writeNumber<std::uint16_t, std::endian::big>(value, offset);
 }
 inline std::size_t Buffer::writeInt32LE(Integer value, Integer offset) const {
-  detail::checkFit(value, 4, true);
-  const std::size_t at = placeOf(offset, 4);
-  detail::storeWord(data_ + at, static_cast<std::uint32_t>(value.bits()), true);
-  return at + 4;
+  return writeNumber<std::int32_t, std::endian::little>(value, offset);
 }
 inline std::size_t Buffer::writeUInt32LE(Integer value, Integer offset) const {
-  detail::checkFit(value, 4, false);
-  const std::size_t at = placeOf(offset, 4);
-  detail::storeWord(data_ + at, static_cast<std::uint32_t>(value.bits()), true);
-  return at + 4;
+  return writeNumber<std::uint32_t, std::endian::little>(value, offset);
 }
 inline std::size_t Buffer::writeInt32BE(Integer value, Integer offset) const {
-  detail::checkFit(value, 4, true);
-  const std::size_t at = placeOf(offset, 4);
-  detail::storeWord(data_ + at, static_cast<std::uint32_t>(value.bits()), false);
-  return at + 4;
+  return writeNumber<std::int32_t, std::endian::big>(value, offset);
 }
 inline std::size_t Buffer::writeUInt32BE(Integer value, Integer offset) const {
-  detail::checkFit(value, 4, false);
-  const std::size_t at = placeOf(offset, 4);
-  detail::storeWord(data_ + at, static_cast<std::uint32_t>(value.bits()), false);
-  return at + 4;
+  return writeNumber<std::uint32_t, std::endian::big>(value, offset);
 }
 inline std::size_t Buffer::writeBigInt64LE(Integer value, Integer offset) const {
-  detail::checkFit(value, 8, true, true);
-  const std::size_t at = placeOf(offset, 8);
-  detail::storeWord(data_ + at, static_cast<std::uint64_t>(value.bits()), true);
-  return at + 8;
+  return writeNumber<std::int64_t, std::endian::little>(value, offset);
 }
 inline std::size_t Buffer::writeBigUInt64LE(Integer value, Integer offset) const {
-  detail::checkFit(value, 8, false, true);
-  const std::size_t at = placeOf(offset, 8);
-  detail::storeWord(data_ + at, static_cast<std::uint64_t>(value.bits()), true);
-  return at + 8;
+  return writeNumber<std::uint64_t, std::endian::little>(value, offset);
 }
 inline std::size_t Buffer::writeBigInt64BE(Integer value, Integer offset) const {
-  detail::checkFit(value, 8, true, true);
-  const std::size_t at = placeOf(offset, 8);
-  detail::storeWord(data_ + at, static_cast<std::uint64_t>(value.bits()), false);
-  return at + 8;
+  return writeNumber<std::int64_t, std::endian::big>(value, offset);
 }
 inline std::size_t Buffer::writeBigUInt64BE(Integer value, Integer offset) const {
-  detail::checkFit(value, 8, false, true);
-  const std::size_t at = placeOf(offset, 8);
-  detail::storeWord(data_ + at, static_cast<std::uint64_t>(value.bits()), false);
-  return at + 8;
+  return writeNumber<std::uint64_t, std::endian::big>(value, offset);
 }
 inline std::size_t Buffer::writeFloatLE(double value, Integer offset) const {
-  const std::size_t at = placeOf(offset, 4);
-  const auto number = static_cast<float>(value);
-  detail::storeWord(data_ + at, std::bit_cast<std::uint32_t>(number), true);
-  return at + 4;
+  return storeNumber<std::endian::little>(static_cast<float>(value), offset);
 }
 inline std::size_t Buffer::writeFloatBE(double value, Integer offset) const {
-  const std::size_t at = placeOf(offset, 4);
-  const auto number = static_cast<float>(value);
-  detail::storeWord(data_ + at, std::bit_cast<std::uint32_t>(number), false);
-  return at + 4;
+  return storeNumber<std::endian::big>(static_cast<float>(value), offset);
 }
 inline std::size_t Buffer::writeDoubleLE(double value, Integer offset) const {
-  const std::size_t at = placeOf(offset, 8);
-  detail::storeWord(data_ + at, std::bit_cast<std::uint64_t>(value), true);
-  return at + 8;
+  return storeNumber<std::endian::little>(value, offset);
 }
 inline std::size_t Buffer::writeDoubleBE(double value, Integer offset) const {
-  const std::size_t at = placeOf(offset, 8);
-  detail::storeWord(data_ + at, std::bit_cast<std::uint64_t>(value), false);
-  return at + 8;
+  return storeNumber<std::endian::big>(value, offset);
 }
 
 inline std::size_t Buffer::storeInteger(Integer value, Integer offset, Integer byteLength,
