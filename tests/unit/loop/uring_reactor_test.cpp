@@ -45,16 +45,6 @@ struct SameDescriptors {
   ~SameDescriptors() { CHECK(openDescriptors() == before); }
 };
 
-/// Whether this machine lets a ring be made; without one there is nothing to test here.
-bool haveRing() {
-  static const bool have = [] {
-    UringReactor reactor;
-    return reactor.open() == 0;
-  }();
-  if (!have) WARN("no io_uring here");
-  return have;
-}
-
 template <class Done>
 bool until(UringReactor& reactor, Done done) {
   const std::int64_t end = leat::sys::monotonicNs() + 3000 * ms;
@@ -159,7 +149,6 @@ void works(UringReactor& reactor) {
 // ---- how the ring is made ----
 
 TEST_CASE("a ring is made in the best way that the kernel has, and says which") {
-  if (!haveRing()) return;
   const char* const modes[] = {"DEFER_TASKRUN", "with COOP_TASKRUN", "without flags"};
   for (int refused = 0; refused < 3; ++refused) {
     CAPTURE(refused);
@@ -177,7 +166,6 @@ TEST_CASE("a ring is made in the best way that the kernel has, and says which") 
 }
 
 TEST_CASE("a ring that cannot be made says why, and leaves nothing") {
-  if (!haveRing()) return;
   struct Refusal {
     Call call;
     int error;
@@ -207,7 +195,6 @@ TEST_CASE("a ring that cannot be made says why, and leaves nothing") {
 }
 
 TEST_CASE("where memory may not be locked a smaller ring is made") {
-  if (!haveRing()) return;
   UringReactor reactor;
   {
     FaultInjector injector;
@@ -272,14 +259,12 @@ TEST_CASE("where a profile refuses rings a loop runs on epoll and says why") {
 // ---- threads and processes ----
 
 TEST_CASE("a ring made on one thread runs on another") {
-  if (!haveRing()) return;
   UringReactor reactor;
   REQUIRE(reactor.open() == 0);
   std::thread([&] { works(reactor); }).join();
 }
 
 TEST_CASE("a ring that is used or ended on a thread that is not its own fails and does not hang") {
-  if (!haveRing()) return;
   SameDescriptors same;
   Pair pair = unixPair();
   IoHandle handle(pair.a.get());
@@ -303,7 +288,6 @@ TEST_CASE("a ring that is used or ended on a thread that is not its own fails an
 }
 
 TEST_CASE("after a fork the parent goes on receiving, and the child may end what it inherited") {
-  if (!haveRing()) return;
   auto reactor = std::make_unique<UringReactor>();
   REQUIRE(reactor->open() == 0);
   Pair pair = unixPair();
@@ -339,7 +323,6 @@ TEST_CASE("after a fork the parent goes on receiving, and the child may end what
 // ---- small queues ----
 
 TEST_CASE("more completions than the queue has places are all delivered") {
-  if (!haveRing()) return;
   UringReactor reactor;
   REQUIRE(reactor.open(8, 16) == 0);
   constexpr std::size_t count = 300;
@@ -363,7 +346,6 @@ TEST_CASE("more completions than the queue has places are all delivered") {
 }
 
 TEST_CASE("operations are abandoned while the queue is full, told to the kernel or not") {
-  if (!haveRing()) return;
   UringReactor reactor;
   REQUIRE(reactor.open(8, 16) == 0);
   constexpr std::size_t count = 60;
@@ -397,7 +379,6 @@ TEST_CASE("operations are abandoned while the queue is full, told to the kernel 
 
 TEST_CASE(
     "connections that come when the accept was given up wait for the next one, or are closed") {
-  if (!haveRing()) return;
   SameDescriptors same;
   Listener listener;
   std::vector<UniqueFd> clients;
@@ -448,7 +429,6 @@ TEST_CASE(
 }
 
 TEST_CASE("an accept that was given up accepts no more") {
-  if (!haveRing()) return;
   UringReactor reactor;
   REQUIRE(reactor.open() == 0);
   Listener listener;
@@ -470,7 +450,6 @@ TEST_CASE("an accept that was given up accepts no more") {
 }
 
 TEST_CASE("a detached descriptor is closed by closing it, whatever the kernel was doing with it") {
-  if (!haveRing()) return;
   UringReactor reactor;
   REQUIRE(reactor.open() == 0);
   Pair pair = unixPair();
@@ -489,7 +468,6 @@ TEST_CASE("a detached descriptor is closed by closing it, whatever the kernel wa
 }
 
 TEST_CASE("more bytes than there are buffers are received all the same, each in its place") {
-  if (!haveRing()) return;
   rlimit before{};
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
   rlimit wide = before;
@@ -566,7 +544,6 @@ struct Talker {
 }  // namespace
 
 TEST_CASE("what many sockets send in a turn goes in one system call, in order") {
-  if (!haveRing()) return;
   UringReactor reactor;
   REQUIRE(reactor.open() == 0);
   std::vector<std::unique_ptr<Talker>> talkers;
@@ -588,7 +565,6 @@ TEST_CASE("what many sockets send in a turn goes in one system call, in order") 
 }
 
 TEST_CASE("a turn that has nothing to tell and nothing to wait for makes no system call") {
-  if (!haveRing()) return;
   UringReactor reactor;
   REQUIRE(reactor.open() == 0);
   Talker talker(reactor);
@@ -600,7 +576,6 @@ TEST_CASE("a turn that has nothing to tell and nothing to wait for makes no syst
 
 TEST_CASE(
     "staged bytes can be taken back, and come back when the socket has no room or is broken") {
-  if (!haveRing()) return;
   UringReactor reactor;
   REQUIRE(reactor.open() == 0);
   Talker talker(reactor);
@@ -633,7 +608,6 @@ TEST_CASE(
 }
 
 TEST_CASE("an error of enter keeps what was to be told for the next turn") {
-  if (!haveRing()) return;
   UringReactor reactor;
   REQUIRE(reactor.open() == 0);
   Talker talker(reactor);
@@ -731,7 +705,6 @@ struct Stream {
 }  // namespace
 
 TEST_CASE("a million random operations with cancels and destroys lose nothing and leak nothing") {
-  if (!haveRing()) return;
   SameDescriptors same;
   constexpr int steps = LEAT_TSAN ? 200'000 : 1'000'000;
   UringReactor reactor;
