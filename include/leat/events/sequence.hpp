@@ -2,6 +2,7 @@
 // on: the emits of an event one after the other, as an asynchronous sequence.
 #pragma once
 
+#include <leat/base/fifo.hpp>
 #include <leat/events/emitter.hpp>
 
 #include <vector>
@@ -21,28 +22,6 @@ struct OnOptions {
 };
 
 namespace detail {
-
-/// First in, first out.
-template <class T>
-class Fifo {
- public:
-  bool empty() const noexcept { return first_ == items_.size(); }
-  std::size_t size() const noexcept { return items_.size() - first_; }
-  void push(T&& item) { items_.push_back(std::move(item)); }
-  T pop() {
-    T item = std::move(items_[first_++]);
-    // What was taken goes when it is half of what is there.
-    if (first_ * 2 > items_.size()) {
-      items_.erase(items_.begin(), items_.begin() + static_cast<std::ptrdiff_t>(first_));
-      first_ = 0;
-    }
-    return item;
-  }
-
- private:
-  std::vector<T> items_;
-  std::size_t first_ = 0;
-};
 
 /// What a sequence, its listeners and the signal share.
 template <class Item>
