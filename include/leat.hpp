@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Everything that needs no package: one include for a program.
+// Everything that needs no package, but leat/transforms.hpp: one include for a program.
 #pragma once
 
 #include <leat/abort.hpp>
@@ -14,6 +14,8 @@
 #include <leat/process.hpp>
 #include <leat/promise.hpp>
 #include <leat/scope.hpp>
+#include <leat/stream.hpp>
+#include <leat/string_decoder.hpp>
 #include <leat/sync.hpp>
 #include <leat/task.hpp>
 #include <leat/timers.hpp>

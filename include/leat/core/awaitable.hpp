@@ -73,6 +73,7 @@ class Moved {
   explicit Moved(F& callable) : callable_(std::move(callable)) {}
   Moved() = delete;
   template <class... Args>
+    requires std::is_invocable_v<F&, Args...>
   decltype(auto) operator()(Args&&... args) {
     return callable_(std::forward<Args>(args)...);
   }

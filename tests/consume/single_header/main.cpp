@@ -53,6 +53,16 @@ leat::Task<> coroutines() {
   used("async_hooks", storage.run(7, [&] { return *storage.getStore(); }) == 7);
 }
 
+leat::Task<> streams() {
+  std::string joined;
+  const leat::Writable<std::string> sink([&joined](const std::string& line) { joined += line; });
+  const leat::Readable<leat::Buffer> source = leat::readableFrom(leat::Buffer::from("le\nat\n"));
+  const leat::LineSplitter split;
+  co_await leat::pipeline(source, split, sink);
+  used("stream", sink.writableFinished());
+  used("transforms", joined == "leat");
+}
+
 leat::Task<> modules() {
   used("buffer", leat::Buffer::from("6c656174", "hex") == "leat");
   used("string_decoder", leat::StringDecoder("hex").write(leat::Buffer::from("a")) == "61");
@@ -60,6 +70,7 @@ leat::Task<> modules() {
   std::string heard;
   emitter.on("word", [&heard](const std::string& word) { heard = word; });
   used("events", emitter.emit("word", std::string("leat")) && heard == "leat");
+  co_await streams();
   int ticks = 0;
   leat::nextTick([&ticks] { ++ticks; });
   co_await leat::sleep(1);

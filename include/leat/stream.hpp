@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+// Streams with backpressure. Node: require("stream").
+#pragma once
+
+#include <leat/stream/duplex.hpp>
+#include <leat/stream/finished.hpp>
+#include <leat/stream/from.hpp>
+#include <leat/stream/operators.hpp>
+#include <leat/stream/pipeline.hpp>
+#include <leat/stream/readable.hpp>
+#include <leat/stream/transform.hpp>
+#include <leat/stream/writable.hpp>

@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: MIT
+// What the handles of all streams have: the methods of an emitter, and destroy.
+#pragma once
+
+#include <leat/stream/detail/readable_state.hpp>
+#include <leat/stream/detail/writable_state.hpp>
+
+namespace leat::inline LEAT_ABI {
+
+/// What `end` and `closed` give: a wait that may be left out. As a bool, whether it is over.
+class StreamEnd {
+ public:
+  using LoopBound = void;
+  enum class Of : unsigned char { Finish, Close };
+  class Awaiter;
+  StreamEnd(detail::Ref<detail::StreamCore> stream, Of of) noexcept
+      : stream_(std::move(stream)), of_(of) {}
+  operator bool() const noexcept {
+    return of_ == Of::Close ? stream_->flags.any(detail::StreamFlag::Closed)
+                            : stream_->writable()->finished();
+  }
+  Awaiter operator co_await() const noexcept;
+
+ private:
+  detail::Ref<detail::StreamCore> stream_;
+  Of of_;
+};
+
+class StreamEnd::Awaiter : private detail::Waiter {
+ public:
+  Awaiter(detail::Ref<detail::StreamCore> stream, Of of) noexcept
+      : stream_(std::move(stream)), of_(of) {}
+  bool await_ready() const noexcept {
+    if (of_ == Of::Finish) stream_->flags.set(detail::StreamFlag::Awaited);
+    if (stream_->closeEmitted()) return true;
+    return of_ == Of::Finish && (stream_->writable()->finished() ||
+                                 stream_->flags.any(detail::StreamFlag::ErrorEmitted));
+  }
+  /// What is flushed to clean up is not to be cancelled.
+  void await_suspend(std::coroutine_handle<> handle) {
+    if (of_ == Of::Finish) {
+      wait(handle, stream_->writable()->finishWaiters, false);
+    } else {
+      wait(handle, stream_->closeWaiters);
+    }
+  }
+  void await_resume() {
+    finish();
+    if (of_ == Of::Close || stream_->writable()->finished()) return;
+    stream_->tell(stream_->errored ? stream_->errored : detail::prematureClose());
+  }
+
+ private:
+  detail::Ref<detail::StreamCore> stream_;
+  Of of_;
+};
+
+inline StreamEnd::Awaiter StreamEnd::operator co_await() const noexcept {
+  return Awaiter(stream_, of_);
+}
+
+namespace detail {
+
+/// A handle of a stream.
+template <class S>
+concept StreamLike = requires(const S& s) {
+  { s.core() } -> std::same_as<StreamCore&>;
+};
+
+/// The slot of an event, looked for in what the stream has; null of a type that names what is missing.
+template <FixedString name, class Self>
+auto findStreamSlot(const Self& self) noexcept {
+  constexpr std::string_view wanted = name.view();
+  if constexpr (wanted == "close") {
+    return &self.core().closeSlot;
+  } else if constexpr (wanted == "error") {
+    return &self.core().errorSlot;
+  } else if constexpr (wanted == "events.errorMonitor") {
+    return &self.core().monitorSlot;
+  } else if constexpr (wanted == "newListener") {
+    return &self.core().addedSlot;
+  } else if constexpr (wanted == "removeListener") {
+    return &self.core().removedSlot;
+  } else if constexpr (Self::hasReadable && wanted == "data") {
+    return &self.readSide().dataSlot;
+  } else if constexpr (Self::hasReadable && wanted == "readable") {
+    return &self.readSide().readableSlot;
+  } else if constexpr (Self::hasReadable && wanted == "end") {
+    return &self.readSide().endSlot;
+  } else if constexpr (Self::hasReadable && wanted == "pause") {
+    return &self.readSide().pauseSlot;
+  } else if constexpr (Self::hasReadable && wanted == "resume") {
+    return &self.readSide().resumeSlot;
+  } else if constexpr (Self::hasWritable && wanted == "drain") {
+    return &self.writeSide().drainSlot;
+  } else if constexpr (Self::hasWritable && wanted == "prefinish") {
+    return &self.writeSide().prefinishSlot;
+  } else if constexpr (Self::hasWritable && wanted == "finish") {
+    return &self.writeSide().finishSlot;
+  } else if constexpr (Self::hasWritable && wanted == "pipe") {
+    return &self.writeSide().pipeSlot;
+  } else if constexpr (Self::hasWritable && wanted == "unpipe") {
+    return &self.writeSide().unpipeSlot;
+  } else if constexpr (requires { self.template ownSlot<name>(); }) {
+    return self.template ownSlot<name>();
+  } else {
+    return static_cast<TheEmitterHasNoEvent<name>*>(nullptr);
+  }
+}
+
+/// A listener comes, as to any emitter.
+inline Listener joinStream(StreamCore& stream, SlotBase& slot, std::string_view name,
+                           Ref<ListenerRecord> record, ListenerRecord::Call once, bool front) {
+  Listener handle{Ref<Registration>(record)};
+  stream.addedSlot.emit(name, handle);
+  record->once = once != nullptr;
+  stream.add(slot, *record, once != nullptr ? once : record->plain, front, name);
+  return handle;
+}
+
+/// Self derives from this, and has core() and, as hasReadable and hasWritable say, readSide() and
+/// writeSide().
+template <class Self>
+class StreamMethods {
+ public:
+  using LoopBound = void;
+  using EmitterKind = TypedEmitterKind;
+  template <FixedString name>
+  using SlotOf = std::remove_pointer_t<decltype(findStreamSlot<name>(std::declval<const Self&>()))>;
+  template <FixedString name>
+  using Kept = typename SlotOf<name>::Kept;
+
+  // ---- events: the methods of TypedEmitter ----
+
+  template <FixedString name, class F>
+  Listener on(F&& listener) const {
+    return attach<name>(std::forward<F>(listener), false, false);
+  }
+  template <FixedString name, class F>
+  Listener addListener(F&& listener) const {
+    return attach<name>(std::forward<F>(listener), false, false);
+  }
+  template <FixedString name, class F>
+  Listener once(F&& listener) const {
+    return attach<name>(std::forward<F>(listener), true, false);
+  }
+  template <FixedString name, class F>
+  Listener prependListener(F&& listener) const {
+    return attach<name>(std::forward<F>(listener), false, true);
+  }
+  template <FixedString name, class F>
+  Listener prependOnceListener(F&& listener) const {
+    return attach<name>(std::forward<F>(listener), true, true);
+  }
+  template <FixedString name, class... Args>
+  bool emit(Args&&... args) const {
+    const Ref<StreamCore> alive(&core());
+    if constexpr (name.view() == "error") {
+      core().emitError(asReason(std::forward<Args>(args)...));
+      return true;
+    } else {
+      return slot<name>().tell(std::forward<Args>(args)...);
+    }
+  }
+  template <FixedString name, class F>
+  void off(const F& listener) const {
+    if (ListenerRecord* found = findListener(slot<name>(), listener)) found->off();
+  }
+  template <FixedString name, class F>
+  void removeListener(const F& listener) const {
+    off<name>(listener);
+  }
+  template <FixedString name>
+  void removeAllListeners() const {
+    core().removeAll(slot<name>(), !core().removedSlot.empty());
+    if constexpr (name.view() == "readable") self().readSide().readableListenerRemoved();
+  }
+  template <FixedString name>
+  std::size_t listenerCount() const {
+    return slot<name>().size();
+  }
+  template <FixedString name, class F>
+  std::size_t listenerCount(const F& listener) const {
+    return countListeners(slot<name>(), listener);
+  }
+  template <FixedString name>
+  auto listeners() const {
+    return listenersOf<std::vector<typename SlotOf<name>::Handle>>(slot<name>(), false);
+  }
+  template <FixedString name>
+  auto rawListeners() const {
+    return listenersOf<std::vector<typename SlotOf<name>::Handle>>(slot<name>(), true);
+  }
+
+  template <FixedString name, class F>
+  Listener on(EventName<name>, F&& listener) const {
+    return attach<name>(std::forward<F>(listener), false, false);
+  }
+  template <FixedString name, class F>
+  Listener addListener(EventName<name>, F&& listener) const {
+    return attach<name>(std::forward<F>(listener), false, false);
+  }
+  template <FixedString name, class F>
+  Listener once(EventName<name>, F&& listener) const {
+    return attach<name>(std::forward<F>(listener), true, false);
+  }
+  template <FixedString name, class F>
+  Listener prependListener(EventName<name>, F&& listener) const {
+    return attach<name>(std::forward<F>(listener), false, true);
+  }
+  template <FixedString name, class F>
+  Listener prependOnceListener(EventName<name>, F&& listener) const {
+    return attach<name>(std::forward<F>(listener), true, true);
+  }
+  template <FixedString name, class F>
+  void off(EventName<name>, const F& listener) const {
+    this->template off<name>(listener);
+  }
+  template <FixedString name>
+  std::size_t listenerCount(EventName<name>) const {
+    return slot<name>().size();
+  }
+  void setMaxListeners(int count) const { core().setMaxListeners(count); }
+  int getMaxListeners() const { return core().getMaxListeners(); }
+
+  /// Internal: calls `f(slot)` for the event of this name; false when there is none.
+  template <class F>
+  static bool withEvent(std::string_view name, F&& f) {
+    return withEventOf<"close", "error", "data", "readable", "end", "pause", "resume", "drain",
+                       "prefinish", "finish", "pipe", "unpipe">(name, f);
+  }
+
+  // ---- the end ----
+
+  /// Ends the stream, with "error" when there is one, and "close". What is buffered is dropped; later
+  /// calls do nothing. Node: `destroy(error)`.
+  const Self& destroy() const {
+    tearDown(nullptr);
+    return self();
+  }
+  template <class E>
+  const Self& destroy(E&& error) const {
+    tearDown(asReason(std::forward<E>(error)));
+    return self();
+  }
+  bool destroyed() const { return core().destroyed(); }
+  /// Awaited: goes on when "close" has been or would have been emitted. Node: `closed`, as a bool.
+  StreamEnd closed() const { return StreamEnd(Ref<StreamCore>(&core()), StreamEnd::Of::Close); }
+  /// What it failed with, or null. Node: `errored`.
+  std::exception_ptr errored() const { return core().errored; }
+
+ private:
+  template <FixedString name>
+  auto& slot() const {
+    if constexpr (std::is_same_v<SlotOf<name>, TheEmitterHasNoEvent<name>>) {
+      static_assert(sizeof(TheEmitterHasNoEvent<name>) > 0);
+    } else {
+      return *findStreamSlot<name>(self());
+    }
+  }
+  template <FixedString name, class F>
+  Listener attach(F&& listener, bool once, bool front) const {
+    using Found = SlotOf<name>;
+    if constexpr (std::is_same_v<Found, TheEmitterHasNoEvent<name>>) {
+      static_assert(sizeof(TheEmitterHasNoEvent<name>) > 0);
+    } else if constexpr (!Found::template takes<F>) {
+      static_assert(
+          sizeof(TheListenerDoesNotTakeTheArgumentsOfEvent<name, typename Found::Arguments>) > 0);
+    } else {
+      const auto onceCall = reinterpret_cast<ListenerRecord::Call>(Found::onceCall());
+      Listener handle = joinStream(core(), slot<name>(), Found::eventName,
+                                   Found::make(core(), std::forward<F>(listener)),
+                                   once ? onceCall : nullptr, front);
+      if constexpr (name.view() == "data") {
+        if (!front) self().readSide().dataListenerAdded();
+      } else if constexpr (name.view() == "readable") {
+        if (!front) self().readSide().readableListenerAdded();
+      }
+      return handle;
+    }
+  }
+  template <FixedString... names, class F>
+  static bool withEventOf(std::string_view name, F& f) {
+    return (tryEvent<names>(name, f) || ...);
+  }
+  template <FixedString name, class F>
+  static bool tryEvent(std::string_view wanted, F& f) {
+    if constexpr (std::is_same_v<SlotOf<name>, TheEmitterHasNoEvent<name>>) {
+      return false;
+    } else {
+      if (wanted != name.view()) return false;
+      f(static_cast<SlotOf<name>*>(nullptr));
+      return true;
+    }
+  }
+  void tearDown(std::exception_ptr error) const {
+    const Ref<StreamCore> alive(&core());
+    core().destroy(std::move(error));
+  }
+  StreamCore& core() const { return self().core(); }
+  const Self& self() const noexcept { return static_cast<const Self&>(*this); }
+};
+
+/// What a handle holds.
+class StreamHandle {
+ public:
+  StreamHandle() noexcept = default;
+  explicit StreamHandle(Ref<StreamCore> stream) noexcept : stream_(std::move(stream)) {}
+  /// Internal. Throws: Error ERR_INVALID_STATE of a handle without a stream.
+  StreamCore& core() const {
+    if (!stream_) [[unlikely]]
+      throwError("this handle has no stream: it was made without one, or moved from",
+                 "ERR_INVALID_STATE");
+    return *stream_;
+  }
+  const Ref<StreamCore>& ref() const {
+    (void)core();
+    return stream_;
+  }
+  friend bool operator==(const StreamHandle& a, const StreamHandle& b) noexcept {
+    return a.stream_ == b.stream_;
+  }
+
+ private:
+  Ref<StreamCore> stream_;
+};
+
+}  // namespace detail
+}  // namespace leat::inline LEAT_ABI

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT
+// How a stream begins and ends: the bodies of StreamCore, which both sides take part in.
+#pragma once
+
+#include <leat/stream/detail/readable_core.hpp>
+#include <leat/stream/detail/writable_core.hpp>
+
+namespace leat::inline LEAT_ABI::detail {
+
+inline StreamCore::StreamCore(const EmitterOps& ops, bool emitClose, bool autoDestroy)
+    : EmitterBase(ops, {}), LoopOwned(onLoopEnd) {
+  flags.put(Flag::EmitClose, emitClose);
+  flags.put(Flag::AutoDestroy, autoDestroy);
+  flags.set(Flag::AllowHalfOpen);
+  currentQueue().own(*this);
+}
+
+// ---- tear-down ----
+
+inline void StreamCore::destroy(std::exception_ptr error) {
+  if (destroyed()) return;
+  if (writable_ != nullptr) writable_->beforeDestroy();
+  noteError(error);
+  flags.set(Flag::Destroyed);
+  // The end of the construction goes on with it.
+  if (flags.any(Flag::Constructed)) runDestroy(std::move(error));
+}
+
+inline void StreamCore::runDestroy(std::exception_ptr error) {
+  const Ref<StreamCore> alive(this);
+  flags.set(Flag::Destroying);
+  try {
+    callDestroy(std::move(error));
+  } catch (...) {
+    onDestroyed(std::current_exception());
+  }
+}
+
+inline void StreamCore::onDestroyed(std::exception_ptr error) {
+  if (!flags.any(Flag::Destroying)) return;
+  flags.clear(Flag::Destroying);
+  noteError(error);
+  flags.set(Flag::Closed);
+  if (error) {
+    inTick([error](StreamCore& stream) {
+      stream.emitErrorOnce(error);
+      stream.emitClose();
+    });
+  } else {
+    inTick([](StreamCore& stream) { stream.emitClose(); });
+  }
+}
+
+inline void StreamCore::fail(std::exception_ptr error, bool sync) {
+  if (destroyed()) return;
+  if (flags.any(Flag::AutoDestroy)) return destroy(std::move(error));
+  if (!error) return;
+  noteError(error);
+  if (!sync) return emitErrorOnce(error);
+  inTick([error](StreamCore& stream) { stream.emitErrorOnce(error); });
+}
+
+inline void StreamCore::destroyWhenOver() {
+  if (!flags.any(Flag::AutoDestroy)) return;
+  if (readable_ != nullptr && !readable_->flags.any(ReadFlag::EndEmitted, ReadFlag::Disabled))
+    return;
+  if (writable_ != nullptr && !writable_->flags.any(WriteFlag::Finished, WriteFlag::Disabled))
+    return;
+  destroy();
+}
+
+inline void StreamCore::abortBy(const AbortSignal& signal) {
+  // The registration is this stream's, and ends with it.
+  const auto abort = [this, state = signal.state()] {
+    destroy(std::make_exception_ptr(AbortError(state->reason)));
+  };
+  if (signal.aborted()) return abort();
+  signals.push_back(signal.onAbort(abort));
+}
+
+// ---- construction ----
+
+inline void StreamCore::startConstruction() {
+  flags.clear(Flag::Constructed);
+  inTick([](StreamCore& stream) { stream.constructNow(); });
+}
+
+inline void StreamCore::constructNow() {
+  try {
+    callConstruct();
+  } catch (...) {
+    onConstructed(std::current_exception());
+  }
+}
+
+inline void StreamCore::onConstructed(std::exception_ptr error) {
+  inTick([error](StreamCore& stream) {
+    // Destroyed before there was anything to construct.
+    if (stream.flags.any(Flag::Closed)) return;
+    if (stream.flags.any(Flag::Constructed)) return stream.fail(error ? error : calledTwice());
+    stream.flags.set(Flag::Constructed);
+    if (stream.destroyed()) return stream.runDestroy(joinErrors(error, stream.errored));
+    if (error) return stream.fail(error, true);
+    if (stream.readable_ != nullptr && stream.readable_->flags.any(ReadFlag::NeedReadable))
+      stream.readable_->maybeReadMore();
+    if (stream.writable_ != nullptr) stream.writable_->onConstructed();
+  });
+}
+
+// ---- events ----
+
+/// Who goes on with the error. For "close" one waits whatever has happened.
+inline bool StreamCore::someoneWaits() const noexcept {
+  return (readable_ != nullptr && !readable_->readers.empty()) ||
+         (writable_ != nullptr && writable_->someoneWaits());
+}
+
+inline void StreamCore::emitError(const std::exception_ptr& error) {
+  const bool wakes = someoneWaits();
+  wakeAll();
+  monitorSlot.emit(error);
+  if (!errorSlot.empty()) {
+    errorSlot.emit(error);
+  } else if (!flags.any(Flag::Awaited, Flag::Quiet)) {
+    std::rethrow_exception(error);
+  } else if (!wakes && !flags.any(Flag::Quiet)) {
+    flags.set(Flag::Untold);
+  }
+}
+
+inline void StreamCore::emitClose() {
+  flags.set(Flag::CloseEmitted);
+  if (flags.any(Flag::EmitClose)) closeSlot.emit();
+  wakeAll();
+  // Nothing is emitted after this; listeners may lead to other streams and back.
+  letGo();
+}
+
+inline void StreamCore::wakeAll() noexcept {
+  if (readable_ != nullptr) readable_->wakeReaders();
+  if (writable_ != nullptr) writable_->wakeAll();
+  if (closeEmitted()) wakeWaiters(closeWaiters);
+}
+
+inline void StreamCore::eachSlot(void (*f)(void*, SlotBase&), void* with) {
+  f(with, closeSlot);
+  f(with, errorSlot);
+  f(with, monitorSlot);
+  f(with, addedSlot);
+  f(with, removedSlot);
+  if (readable_ != nullptr) {
+    f(with, readable_->readableSlot);
+    f(with, readable_->endSlot);
+    f(with, readable_->pauseSlot);
+    f(with, readable_->resumeSlot);
+  }
+  if (writable_ != nullptr) {
+    f(with, writable_->drainSlot);
+    f(with, writable_->prefinishSlot);
+    f(with, writable_->finishSlot);
+  }
+}
+
+inline void StreamCore::dropListeners() noexcept {
+  const Ref<StreamCore> alive(this);
+  std::exchange(signals, {}).clear();
+  eachSlot([](void*, SlotBase& slot) { slot.clear(); }, nullptr);
+}
+
+inline void StreamCore::onLoopEnd(LoopOwned& owned) noexcept {
+  static_cast<StreamCore&>(owned).letGo();
+}
+
+inline void StreamOps::removed(EmitterBase& base, SlotBase& slot, std::string_view name,
+                               const Listener& listener) {
+  auto& stream = static_cast<StreamCore&>(base);
+  const Ref<StreamCore> alive(&stream);
+  stream.removedSlot.emit(name, listener);
+  if (ReadableCore* side = stream.readable(); side != nullptr && &slot == &side->readableSlot)
+    side->readableListenerRemoved();
+}
+
+// ---- the end of the readable side ----
+
+inline void ReadableCore::endNow() {
+  // An unshift may have come in between.
+  if (stream_.flags.any(StreamFlag::Errored, StreamFlag::CloseEmitted) || endEmitted() ||
+      length > 0)
+    return;
+  flags.set(Flag::EndEmitted);
+  endSlot.emit();
+  wakeReaders();
+  WritableCore* const other = stream_.writable();
+  if (other != nullptr && other->isWritable() && !stream_.flags.any(StreamFlag::AllowHalfOpen)) {
+    stream_.inTick([](StreamCore& stream) {
+      if (stream.writable()->isWritable() && !stream.destroyed()) stream.writable()->end();
+    });
+  } else {
+    stream_.destroyWhenOver();
+  }
+}
+
+}  // namespace leat::inline LEAT_ABI::detail

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: MIT
+// What operators give, in which order, how many calls are in progress, and who is destroyed when.
+#include "stream_rig.hpp"
+
+using namespace leat;
+using leat_test::counting;
+using leat_test::leavesNothing;
+using leat_test::outcome;
+using leat_test::Seen;
+using leat_test::Token;
+using leat_test::turns;
+
+namespace {
+
+using Numbers = std::vector<int>;
+
+Numbers upTo(int count) {
+  Numbers all;
+  for (int i = 1; i <= count; ++i) all.push_back(i);
+  return all;
+}
+bool isBeginning(const Numbers& got) {
+  const Numbers all = {10, 20, 30};
+  return got.size() <= all.size() && std::equal(got.begin(), got.end(), all.begin());
+}
+/// How many calls are in progress, and have been at once.
+struct Gauge {
+  int now = 0;
+  int most = 0;
+  int calls = 0;
+};
+/// Takes the longer the smaller the chunk is within five.
+Promise<int> slow(Gauge& gauge, int chunk, int failAt = 0) {
+  ++gauge.calls;
+  gauge.most = std::max(gauge.most, ++gauge.now);
+  co_await turns(6 - chunk % 5);
+  --gauge.now;
+  if (chunk == failAt) throw std::runtime_error("call");
+  co_return chunk * 10;
+}
+
+}  // namespace
+
+TEST_CASE("map keeps the order and has no more calls in progress than it is told") {
+  for (const std::size_t concurrency : {1U, 2U, 3U, 5U}) {
+    leavesNothing([concurrency](Token token) -> Task<> {
+      const auto seen = std::make_shared<Seen>();
+      Gauge gauge;
+      const auto call = [&gauge, token](int chunk) { return slow(gauge, chunk); };
+      const auto mapped = counting(seen, 23, 0, token).map(call, {.concurrency = concurrency});
+      const Numbers all = co_await mapped.toArray();
+      Numbers wanted = upTo(23);
+      for (int& each : wanted) each *= 10;
+      CHECK(all == wanted);
+      CHECK(gauge.most == static_cast<int>(concurrency));
+      CHECK(gauge.now == 0);
+      CHECK(seen->destroys == 1);
+    });
+  }
+}
+
+TEST_CASE("a call that fails is the error of the stream of map, and ends its source") {
+  for (const std::size_t concurrency : {1U, 2U, 5U}) {
+    leavesNothing([concurrency](Token token) -> Task<> {
+      const auto seen = std::make_shared<Seen>();
+      Gauge gauge;
+      const auto call = [&gauge, token](int chunk) { return slow(gauge, chunk, 4); };
+      const auto source = counting(seen, 100, 0, token);
+      const auto mapped = source.map(call, {.concurrency = concurrency});
+      Numbers got;
+      std::string failure;
+      try {
+        while (const auto chunk = co_await mapped.next()) got.push_back(*chunk);
+      } catch (const std::runtime_error& error) {
+        failure = error.what();
+      }
+      // What is buffered when a stream is destroyed is dropped.
+      CHECK(isBeginning(got));
+      CHECK(failure == "call");
+      co_await source.closed();
+      co_await turns(10);
+      CHECK(seen->destroys == 1);
+      CHECK(gauge.now == 0);
+      CHECK(gauge.calls <= 4 + static_cast<int>(concurrency));
+    });
+  }
+}
+
+TEST_CASE("a source that fails is the error of the stream of map") {
+  for (const std::size_t concurrency : {1U, 2U, 5U}) {
+    leavesNothing([concurrency](Token token) -> Task<> {
+      const auto seen = std::make_shared<Seen>();
+      Gauge gauge;
+      const auto call = [&gauge, token](int chunk) { return slow(gauge, chunk); };
+      const auto source = counting(seen, 100, 4, token);
+      const auto mapped = source.map(call, {.concurrency = concurrency});
+      Numbers got;
+      std::string failure;
+      try {
+        while (const auto chunk = co_await mapped.next()) got.push_back(*chunk);
+      } catch (const std::runtime_error& error) {
+        failure = error.what();
+      }
+      // What is buffered when a stream is destroyed is dropped.
+      CHECK(isBeginning(got));
+      CHECK(failure == "source");
+      CHECK(seen->destroys == 1);
+    });
+  }
+}
+
+TEST_CASE("who leaves the stream of map early stops its reader and its source") {
+  for (const std::size_t concurrency : {1U, 2U, 5U}) {
+    leavesNothing([concurrency](Token token) -> Task<> {
+      const auto seen = std::make_shared<Seen>();
+      Gauge gauge;
+      const auto call = [&gauge, token](int chunk) { return slow(gauge, chunk); };
+      const auto source = counting(seen, 1000, 0, token);
+      const Numbers got = co_await source.map(call, {.concurrency = concurrency}).take(3).toArray();
+      CHECK(got == Numbers{10, 20, 30});
+      co_await source.closed();
+      co_await turns(20);
+      CHECK(seen->destroys == 1);
+      CHECK(gauge.now == 0);
+      CHECK(gauge.calls <= 5 + 3 * static_cast<int>(concurrency));
+    });
+  }
+}
+
+TEST_CASE("a stream of map that is destroyed, or dropped with its loop, leaves nothing") {
+  for (const std::size_t concurrency : {1U, 2U, 5U}) {
+    leavesNothing([concurrency](Token token) -> Task<> {
+      const auto seen = std::make_shared<Seen>();
+      Gauge gauge;
+      const auto call = [&gauge, token](int chunk) { return slow(gauge, chunk); };
+      const auto source = counting(seen, 1000, 0, token);
+      const auto mapped = source.map(call, {.concurrency = concurrency});
+      mapped.resume();
+      co_await turns(8);
+      CHECK(gauge.now > 0);
+      mapped.destroy();
+      co_await mapped.closed();
+      co_await source.closed();
+      CHECK(seen->destroys == 1);
+      co_await turns(20);
+    });
+    for (int count = 0; count < 20; ++count) {
+      Gauge gauge;
+      leat_test::leavesNothingWithin(count, [&gauge, concurrency](const Token& token) {
+        const auto call = [&gauge, token](int chunk) { return slow(gauge, chunk); };
+        const auto source = counting(std::make_shared<Seen>(), 1000, 0, token);
+        source.map(call, {.concurrency = concurrency}).resume();
+      });
+    }
+  }
+}
+
+TEST_CASE(
+    "callables of operators may be coroutines, and are called for one chunk after the other") {
+  leavesNothing([](Token token) -> Task<> {
+    const auto source = [&](int count) {
+      return counting(std::make_shared<Seen>(), count, 0, token);
+    };
+    Gauge gauge;
+    const auto odd = [&gauge, token](int chunk) -> Promise<bool> {
+      gauge.most = std::max(gauge.most, ++gauge.now);
+      co_await turns(2);
+      --gauge.now;
+      co_return chunk % 2 == 1;
+    };
+    const Numbers filtered = co_await source(6).filter(odd).toArray();
+    CHECK(filtered == Numbers{1, 3, 5});
+    const auto both = [token](int chunk) -> Promise<Numbers> {
+      co_await turns(1);
+      Numbers pair;
+      pair.push_back(chunk);
+      pair.push_back(-chunk);
+      co_return pair;
+    };
+    const Numbers flat = co_await source(2).flatMap(both).toArray();
+    CHECK(flat == Numbers{1, -1, 2, -2});
+    int sum = 0;
+    const auto each = [&sum, token](int chunk) -> Promise<> {
+      const int before = sum;
+      co_await turns(1);
+      sum = before + chunk;
+    };
+    co_await source(4).forEach(each);
+    CHECK(sum == 10);
+    const auto add = [token](int so, int chunk) -> Promise<int> {
+      co_await turns(1);
+      co_return so * 10 + chunk;
+    };
+    const int folded = co_await source(3).reduce(add, 9);
+    CHECK(folded == 9123);
+    const std::optional<int> found = co_await source(6).find(odd);
+    CHECK(found == 1);
+    const bool some = co_await source(6).some(odd);
+    CHECK(some);
+    const bool every = co_await source(6).every(odd);
+    CHECK_FALSE(every);
+    CHECK(gauge.most == 1);
+  });
+}
+
+TEST_CASE("find, some and every destroy their source when they know, and give what there is") {
+  leavesNothing([](Token token) -> Task<> {
+    const auto seen = std::make_shared<Seen>();
+    const auto two = [token](int chunk) { return chunk == 2; };
+    const auto source = counting(seen, 1000, 0, token);
+    const std::optional<int> found = co_await source.find(two);
+    CHECK(found == 2);
+    co_await source.closed();
+    CHECK(seen->destroys == 1);
+    CHECK(leat_test::text(source.errored()) == "ABORT_ERR");
+    const auto none = co_await counting(seen, 1).find(two);
+    CHECK_FALSE(none.has_value());
+    const bool some = co_await counting(seen, 1).some(two);
+    CHECK_FALSE(some);
+    const bool everyOfNone = co_await counting(seen, 0).every(two);
+    CHECK(everyOfNone);
+    const auto failed = co_await outcome(counting(seen, 9, 1).some(two));
+    CHECK(failed == "source");
+    CHECK(seen->destroys == 5);
+  });
+}
+
+TEST_CASE("take gives no more than it is told, of a source that has more, fewer or none") {
+  leavesNothing([](Token token) -> Task<> {
+    for (const int count : {0, 1, 3, 9}) {
+      const auto seen = std::make_shared<Seen>();
+      const auto source = counting(seen, 5, 0, token);
+      const Numbers got = co_await source.take(static_cast<std::size_t>(count)).toArray();
+      CHECK(got == upTo(std::min(count, 5)));
+      co_await source.closed();
+      CHECK(seen->destroys == 1);
+      const Numbers rest =
+          co_await counting(seen, 5, 0, token).drop(static_cast<std::size_t>(count)).toArray();
+      CHECK(rest.size() == static_cast<std::size_t>(std::max(5 - count, 0)));
+    }
+  });
+}
+
+TEST_CASE("chunks that cannot be copied pass operators") {
+  leavesNothing([](Token) -> Task<> {
+    int at = 0;
+    const Readable<std::unique_ptr<int>> source([&at](Readable<std::unique_ptr<int>>& self) {
+      if (++at > 4) return (void)self.push(nullptr);
+      self.push(std::make_unique<int>(at));
+    });
+    const auto even = [](const std::unique_ptr<int>& chunk) { return *chunk % 2 == 0; };
+    const auto unwrap = [](std::unique_ptr<int> chunk) { return *chunk; };
+    const Numbers got = co_await source.filter(even).map(unwrap).toArray();
+    CHECK(got == Numbers{2, 4});
+  });
+}
+
+// ---- consumers ----
+
+namespace {
+
+Readable<Buffer> bytes(std::vector<std::string> parts) {
+  std::vector<Buffer> all;
+  for (const std::string& part : parts) all.push_back(Buffer::from(part));
+  return readableFrom(std::move(all));
+}
+
+}  // namespace
+
+TEST_CASE("consumers give all of a stream as one") {
+  leavesNothing([](Token token) -> Task<> {
+    const std::vector<std::string> parts = {"\xe2\x82", "\xac 1", "", ",2"};
+    const std::vector<std::string> nothing, array = {"[1,", "2]"}, broken = {"no ", "json"};
+    const std::string text = co_await consumers::text(bytes(parts));
+    CHECK(text == "\xe2\x82\xac 1,2");
+    const Buffer buffer = co_await consumers::buffer(bytes(parts));
+    CHECK(buffer.toString() == text);
+    const std::string strings = co_await consumers::text(readableFrom(parts));
+    CHECK(strings == text);
+    const std::string none = co_await consumers::text(bytes(nothing));
+    CHECK(none.empty());
+    const auto parse = [token](const std::string& json) { return json.size(); };
+    const std::size_t size = co_await consumers::json(bytes(array), parse);
+    CHECK(size == 5);
+    const auto fail = [token](const std::string& json) -> int { throw std::runtime_error(json); };
+    const std::string bad = co_await outcome(consumers::json(bytes(broken), fail));
+    CHECK(bad == "no json");
+  });
+}
+
+TEST_CASE("consumers throw what their stream fails with") {
+  leavesNothing([](Token token) -> Task<> {
+    const Readable<Buffer> source([token](Readable<Buffer>& self) {
+      if (self.readableDidRead()) return (void)self.destroy(std::runtime_error("half"));
+      self.push("text");
+    });
+    const std::string failed = co_await outcome(consumers::text(source));
+    CHECK(failed == "half");
+    const Readable<Buffer> gone([](Readable<Buffer>&) {});
+    const auto reading = consumers::buffer(gone);
+    gone.destroy();
+    const std::string closed = co_await outcome(reading);
+    CHECK(closed == "ERR_STREAM_PREMATURE_CLOSE");
+  });
+}
