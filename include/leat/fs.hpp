@@ -13,5 +13,6 @@
 #include <leat/fs/paths.hpp>
 #include <leat/fs/remove.hpp>
 #include <leat/fs/stats.hpp>
+#include <leat/fs/streams.hpp>
 #include <leat/fs/types.hpp>
 #include <leat/fs/watch.hpp>

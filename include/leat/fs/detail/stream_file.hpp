@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: MIT
+// A file under a stream: opened first, read or written one piece at a time, closed when nothing is in
+// flight. Node: lib/internal/fs/streams.js.
+#pragma once
+
+#include <leat/fs/files.hpp>
+#include <leat/stream/readable.hpp>
+#include <leat/stream/writable.hpp>
+
+namespace leat::inline LEAT_ABI::fs {
+
+/// Options of `createReadStream`.
+struct ReadStreamOptions {
+  Flags flags = O_RDONLY;
+  FileMode mode = 0666;
+  /// Whether the file is closed at the end and by an error; else by `destroy`.
+  bool autoClose = true;
+  bool emitClose = true;
+  /// The first byte to read; by default from where the file stands.
+  std::int64_t start = currentPosition;
+  /// The last byte to read, itself included; by default all.
+  std::int64_t end = wholeLength;
+  /// How many bytes are read at a time, and buffered.
+  std::size_t highWaterMark = 64 * 1024;
+  SignalRef signal{};
+};
+
+/// Options of `createWriteStream`.
+struct WriteStreamOptions {
+  Flags flags = O_WRONLY | O_CREAT | O_TRUNC;
+  FileMode mode = 0666;
+  bool autoClose = true;
+  bool emitClose = true;
+  /// Where the first byte goes; by default where the file stands.
+  std::int64_t start = currentPosition;
+  /// Has the data on the disk before the file is closed.
+  bool flush = false;
+  std::size_t highWaterMark = 16 * 1024;
+  SignalRef signal{};
+};
+
+}  // namespace leat::inline LEAT_ABI::fs
+
+namespace leat::inline LEAT_ABI::detail {
+
+/// A file under a stream: opened first, and closed when nothing is in flight.
+struct StreamFile {
+  std::string path;
+  std::optional<fs::FileHandle> handle;
+  fs::Flags flags = O_RDONLY;
+  fs::FileMode mode = 0666;
+  bool flush = false;
+  // A read or write is in flight, and what the stream was destroyed with meanwhile.
+  bool busy = false;
+  bool closeWhenIdle = false;
+  std::exception_ptr closeError;
+  std::int64_t position = fs::currentPosition;
+  std::uint64_t bytes = 0;
+  EventSlot<Event<"open", int>> openSlot;
+  EventSlot<Event<"ready">> readySlot;
+};
+
+LEAT_ON_USE
+Promise<> openStreamFile(Ref<StreamCore> stream, StreamFile& file) {
+  std::exception_ptr error;
+  try {
+    fs::FileHandle opened = co_await fs::open(file.path, file.flags, file.mode);
+    file.handle.emplace(std::move(opened));
+  } catch (...) {
+    error = std::current_exception();
+  }
+  stream->onConstructed(error);
+  if (error) co_return;
+  file.openSlot.emit(file.handle->fd());
+  file.readySlot.emit();
+}
+
+LEAT_ON_USE
+Promise<> closeStreamFile(Ref<StreamCore> stream, StreamFile& file, std::exception_ptr error) {
+  fs::FileHandle handle = *std::exchange(file.handle, std::nullopt);
+  if (file.flush) {
+    try {
+      co_await handle.sync();
+    } catch (...) {
+      if (!error) error = std::current_exception();
+    }
+  }
+  try {
+    co_await handle.close();
+  } catch (...) {
+    error = std::current_exception();
+  }
+  stream->onDestroyed(error);
+}
+
+/// The descriptor is not to be closed, and then perhaps another file's, while something is in flight.
+LEAT_ON_USE
+void destroyStreamFile(StreamCore& stream, StreamFile& file, std::exception_ptr error) {
+  if (file.busy) {
+    file.closeWhenIdle = true;
+    file.closeError = std::move(error);
+  } else if (!file.handle) {
+    stream.onDestroyed(std::move(error));
+  } else {
+    (void)closeStreamFile(Ref<StreamCore>(&stream), file, std::move(error));
+  }
+}
+
+/// What was in flight is done. True: the stream was destroyed meanwhile.
+LEAT_ON_USE
+bool streamFileIdle(StreamCore& stream, StreamFile& file, const std::exception_ptr& error) {
+  file.busy = false;
+  if (!file.closeWhenIdle) return stream.destroyed();
+  file.closeWhenIdle = false;
+  destroyStreamFile(stream, file, file.closeError ? std::move(file.closeError) : error);
+  return true;
+}
+
+inline constexpr EmitterOps readStreamOps{"ReadStream", &StreamOps::emitError, &StreamOps::removed};
+inline constexpr EmitterOps writeStreamOps{"WriteStream", &StreamOps::emitError,
+                                           &StreamOps::removed};
+
+// ---- reading ----
+
+struct FileReadState : StreamCore, ReadableState<Buffer> {
+  explicit FileReadState(const fs::ReadStreamOptions& options)
+      : StreamCore(readStreamOps, options.emitClose, options.autoClose),
+        ReadableState<Buffer>(static_cast<StreamCore&>(*this), options.highWaterMark),
+        left(options.end == fs::wholeLength ? fs::wholeLength : options.end + 1) {
+    this->attach(this, nullptr);
+    file.position = options.start;
+    if (left != fs::wholeLength && options.start != fs::currentPosition) left -= options.start;
+  }
+  StreamFile file;
+  // How many bytes are still wanted.
+  std::int64_t left;
+};
+
+LEAT_ON_USE
+Promise<> readStreamFile(Ref<StreamCore> stream, FileReadState& state, std::size_t size) {
+  StreamFile& file = state.file;
+  std::exception_ptr error;
+  Buffer chunk;
+  std::size_t count = 0;
+  try {
+    fs::TransferOptions options;
+    options.position = file.position;
+    options.length = static_cast<std::int64_t>(size);
+    fs::ReadResult result = co_await file.handle->read(Buffer::allocUnsafe(size), options);
+    count = result.bytesRead;
+    chunk = std::move(result.buffer);
+  } catch (...) {
+    error = std::current_exception();
+  }
+  if (streamFileIdle(*stream, file, error)) co_return;
+  if (error) {
+    stream->fail(error);
+    co_return;
+  }
+  if (count == 0) {
+    state.pushEnd();
+    co_return;
+  }
+  file.bytes += count;
+  if (file.position != fs::currentPosition) file.position += static_cast<std::int64_t>(count);
+  if (state.left != fs::wholeLength) state.left -= static_cast<std::int64_t>(count);
+  // A little in a large block is copied, so that the block can go.
+  if (count < size) {
+    const auto part = chunk.subarray(0, static_cast<std::ptrdiff_t>(count));
+    chunk = count < size / 2 ? Buffer::from(part) : part;
+  }
+  state.push(std::move(chunk));
+}
+
+template <class = void>
+class FileReadStream final : public FileReadState {
+ public:
+  FileReadStream(std::string_view path, std::optional<fs::FileHandle> handle,
+                 const fs::ReadStreamOptions& options)
+      : FileReadState(options) {
+    file.path = path;
+    file.flags = options.flags;
+    file.mode = options.mode;
+    file.handle = std::move(handle);
+    if (AbortState* signal = options.signal.state())
+      this->abortBy(AbortSignal(Ref<AbortState>(signal)));
+    // Nothing is opened, and emptied, for a signal that is aborted.
+    if (!this->destroyed()) this->startConstruction();
+  }
+
+ private:
+  void callConstruct() override {
+    if (file.handle) return StreamCore::onConstructed(nullptr);
+    (void)openStreamFile(Ref<StreamCore>(this), file);
+  }
+  void callRead(std::size_t size) override {
+    if (left != fs::wholeLength && left < static_cast<std::int64_t>(size))
+      size = static_cast<std::size_t>(left < 0 ? 0 : left);
+    if (size == 0) return this->pushEnd();
+    file.busy = true;
+    (void)readStreamFile(Ref<StreamCore>(this), *this, size);
+  }
+  void callDestroy(std::exception_ptr error) override {
+    destroyStreamFile(*this, file, std::move(error));
+  }
+  void letGo() noexcept override {
+    const Ref<StreamCore> alive(this);
+    file.openSlot.clear();
+    file.readySlot.clear();
+    ReadableState<Buffer>::letGo();
+    StreamCore::dropListeners();
+  }
+};
+
+// ---- writing ----
+
+struct FileWriteState : StreamCore, WritableState<Buffer> {
+  explicit FileWriteState(const fs::WriteStreamOptions& options)
+      : StreamCore(writeStreamOps, options.emitClose, options.autoClose),
+        WritableState<Buffer>(static_cast<StreamCore&>(*this), options.highWaterMark) {
+    this->attach(nullptr, this);
+    this->hasWritev = true;
+    file.position = options.start;
+  }
+  StreamFile file;
+};
+
+/// Takes what was written from the front of the chunks.
+inline void dropWritten(std::vector<Buffer>& chunks, std::size_t count) {
+  std::size_t whole = 0;
+  while (whole < chunks.size() && count >= chunks[whole].size()) count -= chunks[whole++].size();
+  chunks.erase(chunks.begin(), chunks.begin() + static_cast<std::ptrdiff_t>(whole));
+  if (count > 0) chunks.front() = chunks.front().subarray(static_cast<std::ptrdiff_t>(count));
+}
+
+LEAT_ON_USE
+Promise<> writeStreamFile(Ref<StreamCore> stream, FileWriteState& state,
+                          std::vector<Buffer> chunks) {
+  StreamFile& file = state.file;
+  std::exception_ptr error;
+  int fruitless = 0;
+  // At most so many go to the system at once.
+  constexpr std::size_t most = 1024;
+  while (!chunks.empty() && !error) {
+    std::size_t count = 0;
+    try {
+      const std::span<const Buffer> some(chunks.data(),
+                                         chunks.size() < most ? chunks.size() : most);
+      fs::WritevResult result = co_await file.handle->writev(some, file.position);
+      count = result.bytesWritten;
+    } catch (const SystemError& e) {
+      if (e.number() != EAGAIN) error = std::current_exception();
+    } catch (...) {
+      error = std::current_exception();
+    }
+    file.bytes += count;
+    if (file.position != fs::currentPosition) file.position += static_cast<std::int64_t>(count);
+    dropWritten(chunks, count);
+    fruitless = count > 0 ? 0 : fruitless + 1;
+    if (!error && fruitless > 5)
+      error = streamError(
+          SharedText({"write failed: the system takes none of the bytes for '", file.path, "'"})
+              .view(),
+          "ERR_SYSTEM_ERROR");
+    if (!error && stream->destroyed()) error = streamDestroyed("write");
+  }
+  const bool gone = stream->destroyed();
+  if (!gone) file.busy = false;
+  state.onWrite(error);
+  if (gone) (void)streamFileIdle(*stream, file, nullptr);
+}
+
+template <class = void>
+class FileWriteStream final : public FileWriteState {
+ public:
+  FileWriteStream(std::string_view path, std::optional<fs::FileHandle> handle,
+                  const fs::WriteStreamOptions& options)
+      : FileWriteState(options) {
+    file.path = path;
+    file.flags = options.flags;
+    file.mode = options.mode;
+    file.flush = options.flush;
+    file.handle = std::move(handle);
+    if (AbortState* signal = options.signal.state())
+      this->abortBy(AbortSignal(Ref<AbortState>(signal)));
+    // Nothing is opened, and emptied, for a signal that is aborted.
+    if (!this->destroyed()) this->startConstruction();
+  }
+
+ private:
+  void callConstruct() override {
+    if (file.handle) return StreamCore::onConstructed(nullptr);
+    (void)openStreamFile(Ref<StreamCore>(this), file);
+  }
+  bool callWrite(Buffer&& chunk) override {
+    std::vector<Buffer> one;
+    one.push_back(std::move(chunk));
+    callWritev(std::move(one));
+    return false;
+  }
+  void callWritev(std::vector<Buffer>&& chunks) override {
+    file.busy = true;
+    (void)writeStreamFile(Ref<StreamCore>(this), *this, std::move(chunks));
+  }
+  void callFinal() override {}
+  void callDestroy(std::exception_ptr error) override {
+    destroyStreamFile(*this, file, std::move(error));
+  }
+  void letGo() noexcept override {
+    const Ref<StreamCore> alive(this);
+    file.openSlot.clear();
+    file.readySlot.clear();
+    WritableState<Buffer>::letGo();
+    StreamCore::dropListeners();
+  }
+};
+
+/// The part of a handle that a file's stream has besides.
+template <FixedString name>
+auto fileStreamSlot(StreamFile& file) noexcept {
+  if constexpr (name.view() == "open") {
+    return &file.openSlot;
+  } else if constexpr (name.view() == "ready") {
+    return &file.readySlot;
+  } else {
+    return static_cast<TheEmitterHasNoEvent<name>*>(nullptr);
+  }
+}
+
+}  // namespace leat::inline LEAT_ABI::detail

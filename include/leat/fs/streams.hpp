@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+// Files as streams. Node: fs.createReadStream, fs.createWriteStream.
+#pragma once
+
+#include <leat/fs/detail/stream_file.hpp>
+
+namespace leat::inline LEAT_ABI::fs {
+
+/// A file as a source of Buffers. Besides the events of Readable: "open" (int descriptor) and "ready".
+/// Node: `fs.ReadStream`.
+class ReadStream : public leat::detail::StreamMethods<ReadStream>,
+                   public leat::detail::ReadableMethods<ReadStream, Buffer> {
+ public:
+  static constexpr bool hasReadable = true;
+  static constexpr bool hasWritable = false;
+
+  /// A handle without a stream; to use it throws Error ERR_INVALID_STATE.
+  ReadStream() noexcept = default;
+
+  std::uint64_t bytesRead() const { return state().file.bytes; }
+  /// As it was given; empty of a FileHandle.
+  std::string_view path() const { return state().file.path; }
+  /// The file is not open yet.
+  bool pending() const { return !state().file.handle; }
+  /// Destroys it. Node: `close`.
+  void close() const { destroy(); }
+
+  /// Internal.
+  explicit ReadStream(leat::detail::Ref<leat::detail::FileReadState> state) noexcept
+      : state_(state.get()), handle_(std::move(state)) {}
+  leat::detail::StreamCore& core() const { return handle_.core(); }
+  leat::detail::ReadableState<Buffer>& readSide() const { return state(); }
+  template <FixedString name>
+  auto ownSlot() const {
+    return leat::detail::fileStreamSlot<name>(state().file);
+  }
+
+ private:
+  leat::detail::FileReadState& state() const {
+    (void)handle_.core();
+    return *state_;
+  }
+  leat::detail::FileReadState* state_ = nullptr;
+  leat::detail::StreamHandle handle_;
+};
+
+/// A file as a sink of Buffers. Besides the events of Writable: "open" (int descriptor) and "ready".
+/// Node: `fs.WriteStream`.
+class WriteStream : public leat::detail::StreamMethods<WriteStream>,
+                    public leat::detail::WritableMethods<WriteStream, Buffer> {
+ public:
+  static constexpr bool hasReadable = false;
+  static constexpr bool hasWritable = true;
+  using leat::detail::WritableMethods<WriteStream, Buffer>::end;
+
+  /// A handle without a stream; to use it throws Error ERR_INVALID_STATE.
+  WriteStream() noexcept = default;
+
+  std::uint64_t bytesWritten() const { return state().file.bytes; }
+  std::string_view path() const { return state().file.path; }
+  bool pending() const { return !state().file.handle; }
+
+  /// Internal.
+  explicit WriteStream(leat::detail::Ref<leat::detail::FileWriteState> state) noexcept
+      : state_(state.get()), handle_(std::move(state)) {}
+  leat::detail::StreamCore& core() const { return handle_.core(); }
+  leat::detail::WritableState<Buffer>& writeSide() const { return state(); }
+  template <FixedString name>
+  auto ownSlot() const {
+    return leat::detail::fileStreamSlot<name>(state().file);
+  }
+
+ private:
+  leat::detail::FileWriteState& state() const {
+    (void)handle_.core();
+    return *state_;
+  }
+  leat::detail::FileWriteState* state_ = nullptr;
+  leat::detail::StreamHandle handle_;
+};
+
+}  // namespace leat::inline LEAT_ABI::fs
+
+namespace leat::inline LEAT_ABI::detail {
+
+LEAT_ON_USE
+void checkStreamPlace(const char* what, std::int64_t value) {
+  if (value >= -1) return;
+  throw RangeError(SharedText({"The value of \"", what,
+                               "\" is out of range. It must be >= 0. Received ", Decimal(value)})
+                       .view());
+}
+
+template <class = void>
+fs::ReadStream makeReadStream(std::string_view path, std::optional<fs::FileHandle> handle,
+                              const fs::ReadStreamOptions& options) {
+  checkStreamPlace("start", options.start);
+  checkStreamPlace("end", options.end);
+  if (options.end != fs::wholeLength && options.start > options.end)
+    throw RangeError(
+        SharedText({"The value of \"start\" is out of range. It must be <= \"end\" (here: ",
+                    Decimal(options.end), "). Received ", Decimal(options.start)})
+            .view());
+  return fs::ReadStream(
+      Ref<FileReadState>(makeRef<FileReadStream<>>(path, std::move(handle), options)));
+}
+
+template <class = void>
+fs::WriteStream makeWriteStream(std::string_view path, std::optional<fs::FileHandle> handle,
+                                const fs::WriteStreamOptions& options) {
+  checkStreamPlace("start", options.start);
+  return fs::WriteStream(
+      Ref<FileWriteState>(makeRef<FileWriteStream<>>(path, std::move(handle), options)));
+}
+
+}  // namespace leat::inline LEAT_ABI::detail
+
+namespace leat::inline LEAT_ABI::fs {
+
+/// Reads a file: it is opened at once, and read when somebody listens or pipes.
+///
+/// Node: `fs.createReadStream`. Throws: RangeError of `start` and `end`; all else is an "error".
+LEAT_ON_USE
+ReadStream createReadStream(std::string_view path, ReadStreamOptions options = {}) {
+  return leat::detail::makeReadStream(path, std::nullopt, options);
+}
+/// Of an open file, which the stream closes (see `autoClose`).
+LEAT_ON_USE
+ReadStream createReadStream(FileHandle file, ReadStreamOptions options = {}) {
+  return leat::detail::makeReadStream({}, std::move(file), options);
+}
+/// Writes a file: it is opened, and by default emptied, at once.
+///
+/// Node: `fs.createWriteStream`. Throws: RangeError of `start`; all else is an "error".
+LEAT_ON_USE
+WriteStream createWriteStream(std::string_view path, WriteStreamOptions options = {}) {
+  return leat::detail::makeWriteStream(path, std::nullopt, options);
+}
+/// Of an open file, which the stream closes (see `autoClose`).
+LEAT_ON_USE
+WriteStream createWriteStream(FileHandle file, WriteStreamOptions options = {}) {
+  return leat::detail::makeWriteStream({}, std::move(file), options);
+}
+
+}  // namespace leat::inline LEAT_ABI::fs
