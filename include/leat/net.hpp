@@ -9,3 +9,4 @@
 #include <leat/net/server.hpp>
 #include <leat/net/socket.hpp>
 #include <leat/net/socket_reader.hpp>
+#include <leat/net/socket_stream.hpp>
