@@ -50,6 +50,11 @@ Cases ordinaryCases() {
   promiseCases(cases);
   rejectionCases(cases);
   storeCases(cases);
+  streamDuplexCases(cases);
+  streamPipeCases(cases);
+  streamPipelineCases(cases);
+  streamReadableCases(cases);
+  streamWritableCases(cases);
   tickCases(cases);
   timerCases(cases);
   return cases;
