@@ -48,6 +48,8 @@ MICRO = {
                rival("node", "timers/node.js")],
     "events": [leat("events.cpp"), rival("function", "events/function.cpp"),
                rival("signals2", "events/signals2.cpp"), rival("node", "events/node.js")],
+    "streams": [leat("streams.cpp"), rival("function", "streams/function.cpp"),
+                rival("node", "streams/node.js")],
 }
 
 # Each works in two folders, which are its first arguments.

@@ -49,6 +49,7 @@ TARGETS = [
     Target("events", "typed_emit_10", ("signals2",), 0.10),
     Target("events", "named_emit_1", ("node",), 0.40),
     Target("events", "named_emit_10", ("node",), 0.40),
+    Target("streams", "pipeline_3_transforms", ("node",), 0.167),
     Target("fs", "read_1000_files", ("loops",), 1.3),
     Target("fs", "read_1000_files", ("node",), 0.4),
     Target("fs", "read_files_one_by_one", ("loops",), 1.3),

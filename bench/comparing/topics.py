@@ -102,6 +102,14 @@ class Events(Micro):
     about = "ns per emit; `function` is a loop over std::function, which nobody may change while it runs."
 
 
+class Streams(Micro):
+    name = "streams"
+    about = (
+        "ns per item; `function` is the limit of stages that do not know each other: each calls the "
+        "next one through a std::function, and nobody can slow anybody down."
+    )
+
+
 class Files(Topic):
     name = "fs"
     about = (
@@ -341,4 +349,4 @@ class Include(Topic):
         return [(case, "user s", usage.ru_utime), (case, "peak MiB", usage.ru_maxrss / 1024)]
 
 
-TOPICS = {topic.name: topic for topic in (Tcp, Uring, Idle, Coro, Promises, Timers, Events, Files, Redis, Include)}
+TOPICS = {topic.name: topic for topic in (Tcp, Uring, Idle, Coro, Promises, Timers, Events, Streams, Files, Redis, Include)}
