@@ -40,15 +40,18 @@ class TempFolder {
   }
 
   const std::string& path() const { return path_; }
-  /// Closing goes on in the background for a moment.
+  /// What goes on in the background for a moment closes files, and may open one before: the number must
+  /// stay for a while, and is not asked for again.
   void checkClosed() const {
-    for (int i = 0; i < 4000 && openFiles() != open_; ++i) ::usleep(500);
-    CHECK(openFiles() == open_);
+    Settling number(*this);
+    while (number.goesOn()) ::usleep(500);
+    CHECK(number.last == open_);
   }
   /// The same while the loop goes on.
   leat::Task<> awaitClosed() const {
-    for (int i = 0; i < 2000 && openFiles() != open_; ++i) co_await leat::sleep(1);
-    CHECK(openFiles() == open_);
+    Settling number(*this);
+    while (number.goesOn()) co_await leat::sleep(1);
+    CHECK(number.last == open_);
   }
   static long openFiles() {
     long count = 0;
@@ -62,6 +65,19 @@ class TempFolder {
   }
 
  private:
+  struct Settling {
+    explicit Settling(const TempFolder& f) : folder(f) {}
+    bool goesOn() {
+      last = openFiles();
+      stayed = last == folder.open_ ? stayed + 1 : 0;
+      return stayed < 10 && ++looks < 4000;
+    }
+    const TempFolder& folder;
+    long last = 0;
+    int stayed = 0;
+    int looks = 0;
+  };
+
   std::filesystem::path before_;
   std::string path_;
   long open_;
