@@ -89,6 +89,7 @@ class FileHandle {
   /// Internal.
   explicit FileHandle(leat::detail::Ref<leat::detail::FileState> state) noexcept
       : state_(std::move(state)) {}
+  const leat::detail::Ref<leat::detail::FileState>& state() const noexcept { return state_; }
 
  private:
   leat::detail::Ref<leat::detail::FileState> state_;

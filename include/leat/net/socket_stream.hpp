@@ -3,15 +3,37 @@
 #pragma once
 
 #include <leat/net/socket.hpp>
+#include <leat/stream/direct.hpp>
 #include <leat/stream/duplex.hpp>
 
 namespace leat::inline LEAT_ABI {
 
 namespace detail {
 
+/// A socket as a sink of files, with a descriptor of its own: the socket may close, and its number be
+/// another one's, while a worker is at it.
+class SocketTaker final : public DirectTaker {
+ public:
+  explicit SocketTaker(sys::UniqueFd fd) noexcept : fd_(std::move(fd)) {}
+  ssize_t take(int from, std::int64_t& at, std::size_t most) noexcept override {
+    for (;;) {
+      const ssize_t n = sys::sendfile(fd_.get(), from, at < 0 ? nullptr : &at, most);
+      // A peer that reads soon is waited for; a slow one holds no worker.
+      constexpr int soonMs = 2;
+      if (n != -EAGAIN || sys::poll(fd_.get(), POLLOUT, soonMs) <= 0) return n;
+    }
+  }
+
+ private:
+  sys::UniqueFd fd_;
+};
+
 /// Reads and writes a socket as the streams ask for it.
 template <class = void>
-struct SocketEnds {
+class SocketEnds : private DirectSink {
+ public:
+  explicit SocketEnds(net::Socket s) noexcept : socket(std::move(s)) {}
+  DirectSink* directSink() noexcept { return this; }
   Task<> read(Duplex<Buffer>& self) {
     Buffer bytes = co_await socket.read();
     if (!bytes.empty()) {
@@ -33,6 +55,14 @@ struct SocketEnds {
     co_await socket.closed();
   }
   net::Socket socket;
+
+ private:
+  std::unique_ptr<DirectTaker> beginTaking() override {
+    if (socket.destroyed() || !socket.connection().sentAll()) return nullptr;
+    const int fd = sys::fcntl(socket.fd(), F_DUPFD_CLOEXEC);
+    return fd < 0 ? nullptr : std::make_unique<SocketTaker>(sys::UniqueFd(fd));
+  }
+  void endTaking(std::size_t count) override { socket.connection().noteSent(count); }
 };
 
 /// Node's sockets are not half-open unless they are told to be.
@@ -53,7 +83,7 @@ inline DuplexOptions socketOptions() noexcept {
 template <class S>
   requires std::is_same_v<S, net::Socket>
 Duplex<Buffer> duplexFrom(S socket, DuplexOptions options = detail::socketOptions()) {
-  Duplex<Buffer> stream(detail::SocketEnds<>{std::move(socket)}, options);
+  Duplex<Buffer> stream(detail::SocketEnds<>(std::move(socket)), options);
   // What the peer does is seen, though nobody reads yet.
   if (options.readable) (void)stream.read(0);
   return stream;

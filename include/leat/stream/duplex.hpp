@@ -119,6 +119,10 @@ class DuplexOf final : public DuplexState<R, W> {
     if constexpr (hasHook<WritevHook, I, Duplex<R, W>, std::vector<W>>)
       answerHook<WritevHook>(impl_, *this, &answerWrite, self(), std::move(chunks));
   }
+  DirectSink* directSink() noexcept override {
+    if constexpr (requires { impl_.directSink(); }) return impl_.directSink();
+    return nullptr;
+  }
   void callFinal() override {
     if constexpr (hasHook<FinalHook, I, Duplex<R, W>>)
       answerHook<FinalHook>(impl_, *this, &answerFinal, self());

@@ -27,6 +27,10 @@ class EndWatch : public Counted<EndWatch> {
   EndWatch(StreamCore& stream, const FinishedOptions& options, Callback callback);
 
   void start(const FinishedOptions& options);
+  /// Adds its listeners to those of one that its callback leads to, and that ends them.
+  void appendTo(std::vector<Listener>& all) const {
+    for (const Listener& each : {finish_, end_, error_, close_}) all.push_back(each);
+  }
   /// Listens no longer, and calls no more.
   void cleanUp() {
     callback_.reset();

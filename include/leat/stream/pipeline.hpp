@@ -27,12 +27,15 @@ class PipelineState : public Counted<PipelineState> {
 
   /// A stream of the row, at this place.
   void add(StreamCore& stream, bool reading, bool writing, bool end);
-  /// Connects two that stand beside each other.
+  /// Connects two that stand beside each other; whether the second is the last of the row.
   template <class T>
-  void connect(ReadableState<T>& from, WritableState<T>& to, bool end);
+  void connect(ReadableState<T>& from, WritableState<T>& to, bool end, bool last);
   /// The function at the end of the row.
   void wait(const Promise<>& reading);
+  /// There is a function in the row.
+  void hasFunction() noexcept { functions_ = true; }
   void abortBy(AbortState& signal);
+  void started(AbortState& signal);
 
  private:
   /// Destroys a stream that has not ended when another one fails.
@@ -50,25 +53,27 @@ class PipelineState : public Counted<PipelineState> {
                       once ? reinterpret_cast<ListenerRecord::Call>(Slot::onceCall()) : nullptr,
                       false);
   }
+  void abort(AbortState& signal);
   void finish(const std::exception_ptr& error) { finish(error, --pending_ == 0); }
   void finish(const std::exception_ptr& error, bool last);
   /// Whether this may only follow from another error, that is still to be told: a function that fails
   /// destroys what it reads.
   bool follows(const std::exception_ptr& error) const {
-    return hasCode(error, "ERR_STREAM_PREMATURE_CLOSE") ||
-           (!aborted_ && hasCode(error, "ABORT_ERR"));
+    return functions_ && (hasCode(error, "ERR_STREAM_PREMATURE_CLOSE") ||
+                          (!aborted_ && hasCode(error, "ABORT_ERR")));
   }
   std::exception_ptr causeOf(const std::exception_ptr& error) const;
   void sourceOver(StreamCore& source, const std::exception_ptr& error);
 
   EndWatch::Callback done_;
   std::vector<Ref<Destroyer>> destroyers_;
-  std::vector<Listener> lastErrors_;
+  std::vector<Listener> lastListeners_;
   std::vector<Ref<EndWatch>> lastWatches_;
   AbortRegistration abort_;
   std::exception_ptr error_;
   int pending_ = 0;
   bool aborted_ = false;
+  bool functions_ = false;
 };
 
 inline void PipelineState::Destroyer::destroy(const std::exception_ptr& error) {
@@ -92,14 +97,13 @@ inline void PipelineState::add(StreamCore& stream, bool reading, bool writing, b
   }
   // Errors that come after all has been piped.
   Listener late = listen(stream, stream.errorSlot, [self](const std::exception_ptr& error) {
-    if (!hasCode(error, "ABORT_ERR") && !hasCode(error, "ERR_STREAM_PREMATURE_CLOSE"))
-      self->finish(error);
+    if (!namesAbort(error) && !hasCode(error, "ERR_STREAM_PREMATURE_CLOSE")) self->finish(error);
   });
-  if (last) lastErrors_.push_back(std::move(late));
+  if (last) lastListeners_.push_back(std::move(late));
 }
 
 template <class T>
-void PipelineState::connect(ReadableState<T>& from, WritableState<T>& to, bool end) {
+void PipelineState::connect(ReadableState<T>& from, WritableState<T>& to, bool end, bool last) {
   const Ref<PipelineState> self(this);
   StreamCore& source = from.stream();
   StreamCore& sink = to.stream();
@@ -127,8 +131,10 @@ void PipelineState::connect(ReadableState<T>& from, WritableState<T>& to, bool e
   }
   watchEnd(source, {.readable = true, .writable = false},
            [self, &source](const std::exception_ptr& error) { self->sourceOver(source, error); });
-  watchEnd(sink, {.readable = false, .writable = true},
-           [self](const std::exception_ptr& error) { self->finish(error); });
+  const auto watch = watchEnd(sink, {.readable = false, .writable = true},
+                              [self](const std::exception_ptr& error) { self->finish(error); });
+  if (last && sink.readable() != nullptr && sink.readable()->isReadable())
+    watch->appendTo(lastListeners_);
 }
 
 /// A source may close when its end is known and has not been told yet.
@@ -153,14 +159,24 @@ inline void PipelineState::wait(const Promise<>& reading) {
   (void)reading.then(done, later);
 }
 
+inline void PipelineState::abort(AbortState& signal) {
+  aborted_ = true;
+  finish(std::make_exception_ptr(AbortError(signal.reason)), false);
+}
+
 inline void PipelineState::abortBy(AbortState& signal) {
   // The registration is this state's, and ends with it.
-  const auto abort = [this, state = Ref<AbortState>(&signal)] {
-    aborted_ = true;
-    finish(std::make_exception_ptr(AbortError(state->reason)), false);
-  };
-  if (isAborted(signal)) return nextTick([self = Ref<PipelineState>(this), abort] { abort(); });
+  const auto abort = [this, state = Ref<AbortState>(&signal)] { this->abort(*state); };
+  if (isAborted(signal))
+    return queueMicrotask([self = Ref<PipelineState>(this), abort] { abort(); });
   abort_ = AbortSignal(Ref<AbortState>(&signal)).onAbort(abort);
+}
+
+/// The row stands. The signal may be aborted since before; then a tick or a microtask comes first.
+inline void PipelineState::started(AbortState& signal) {
+  if (!isAborted(signal)) return;
+  nextTick(
+      [self = Ref<PipelineState>(this), state = Ref<AbortState>(&signal)] { self->abort(*state); });
 }
 
 inline std::exception_ptr PipelineState::causeOf(const std::exception_ptr& error) const {
@@ -184,7 +200,7 @@ inline void PipelineState::finish(const std::exception_ptr& error, bool last) {
   if (!last) return;
   if (!error_) {
     for (const Ref<EndWatch>& each : lastWatches_) each->cleanUp();
-    for (Listener& each : lastErrors_) each.off();
+    for (Listener& each : lastListeners_) each.off();
   }
   if (!done_) return;
   nextTick([done = std::move(done_), told = error_]() mutable { done(told); });
@@ -297,17 +313,19 @@ void connectStages(PipelineState& state, bool end, const A& from, Next&& next, M
   constexpr bool last = sizeof...(More) == 0;
   if constexpr (std::is_same_v<B, FunctionSink>) {
     static_assert(last, "pipeline(): only the last function gives no generator");
+    state.hasFunction();
     state.wait(to.reading);
   } else if constexpr (isGenerated<B>) {
     static_assert(!last,
                   "pipeline(): the function at the end of the row is a coroutine that reads");
+    state.hasFunction();
     state.add(to.core(), true, false, true);
     connectStages(state, end, to, std::forward<More>(more)...);
   } else {
     static_assert(std::is_same_v<typename A::ReadChunk, typename B::WriteChunk>,
                   "pipeline(): a stage is followed by one that takes other chunks");
     state.add(to.core(), !last, true, !last || end);
-    state.connect(from.readSide(), to.writeSide(), !last || end);
+    state.connect(from.readSide(), to.writeSide(), !last || end, last);
     connectStages(state, end, to, std::forward<More>(more)...);
   }
 }
@@ -321,8 +339,10 @@ void startPipeline(const PipelineOptions& options, EndWatch::Callback done, Stag
     state->add(source.core(), true, false, true);
     connectStages(*state, options.end, source, std::forward<decltype(more)>(more)...);
   };
+  AbortState* const signal = options.signal.state();
+  if (signal != nullptr) state->abortBy(*signal);
   start(std::forward<Stages>(stages)...);
-  if (AbortState* signal = options.signal.state()) state->abortBy(*signal);
+  if (signal != nullptr) state->started(*signal);
 }
 
 template <class S>

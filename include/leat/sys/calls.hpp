@@ -14,6 +14,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -36,7 +37,7 @@ namespace leat::inline LEAT_ABI::sys {
   X(rename) X(opendir) X(readdir) X(closedir) X(copy_file_range) X(symlink) X(readlink)         \
   X(link) X(ftruncate) X(fsync) X(fdatasync) X(fchmodat) X(fchmod) X(fchownat) X(fchown)        \
   X(utimensat) X(futimens) X(access) X(realpath) X(inotify_init1) X(inotify_add_watch)          \
-  X(inotify_rm_watch) X(openat2) X(preadv2) X(fstatfs)
+  X(inotify_rm_watch) X(openat2) X(preadv2) X(fstatfs) X(sendfile)
 // clang-format on
 
 /// Every call of the seam. `count` is how many there are.
@@ -137,6 +138,14 @@ inline ssize_t sendmsg(int fd, const msghdr* message, int flags) noexcept {
   return outcome(n);
 }
 
+/// From a file to a socket, from a place, which moves; a null one is the current position.
+inline ssize_t sendfile(int to, int from, off_t* at, size_t size) noexcept {
+  ssize_t n;
+  do n = fails(Call::sendfile) ? -1 : ::sendfile(to, from, at, size);
+  while (interrupted(n));
+  return outcome(n);
+}
+
 // ---- sockets ----
 
 inline int accept4(int fd, sockaddr* address, socklen_t* length, int flags) noexcept {
@@ -210,13 +219,22 @@ inline int open(const char* path, int flags, unsigned mode = 0) noexcept {
 inline int unlink(const char* path) noexcept {
   return outcome(fails(Call::unlink) ? -1 : ::unlink(path));
 }
-/// Whether one of `events` (POLLIN, POLLOUT, ...) holds now; the events that do, or 0.
-inline int poll(int fd, short events) noexcept {
+/// Whether one of `events` (POLLIN, POLLOUT, ...) holds, now or within so long; the events that do, or 0.
+inline int poll(int fd, short events, int milliseconds = 0) noexcept {
   pollfd entry{fd, events, 0};
   int r;
-  do r = fails(Call::poll) ? -1 : ::poll(&entry, 1, 0);
+  do r = fails(Call::poll) ? -1 : ::poll(&entry, 1, milliseconds);
   while (interrupted(r));
   return r < 0 ? -errno : r == 0 ? 0 : entry.revents;
+}
+/// Waits as long as it takes for one of `events`: 0 or -errno.
+inline int waitFor(int fd, short events) noexcept {
+  constexpr int forever = -1;
+  pollfd entry{fd, events, 0};
+  int r;
+  do r = fails(Call::poll) ? -1 : ::poll(&entry, 1, forever);
+  while (interrupted(r));
+  return r < 0 ? -errno : 0;
 }
 
 // ---- epoll ----

@@ -50,6 +50,13 @@ inline ssize_t copy_file_range(int from, int to, size_t size) noexcept {
   while (interrupted(n));
   return outcome(n);
 }
+/// Between places, which move; a null one is the current position.
+inline ssize_t copy_file_range(int from, off_t* fromAt, int to, off_t* toAt, size_t size) noexcept {
+  ssize_t n;
+  do n = fails(Call::copy_file_range) ? -1 : ::copy_file_range(from, fromAt, to, toAt, size, 0);
+  while (interrupted(n));
+  return outcome(n);
+}
 inline int ftruncate(int fd, off_t size) noexcept {
   int r;
   do r = fails(Call::ftruncate) ? -1 : ::ftruncate(fd, size);

@@ -6,6 +6,7 @@
 #include <leat/loop.hpp>
 #include <leat/net.hpp>
 #include <leat/stream.hpp>
+#include <leat/testing/fuse.hpp>
 #include <leat/timers.hpp>
 
 #include <string>
@@ -143,4 +144,181 @@ TEST_CASE(
   CHECK(inLoop(body) == 0);
   CHECK(code == "ECONNRESET");
   CHECK(closed);
+}
+
+// ---- files that the kernel sends ----
+
+namespace {
+
+/// What can be seen of a file that was sent.
+struct Sent {
+  std::string events, told;
+  std::uint64_t bytesRead = 0, bytesWritten = 0;
+  bool operator==(const Sent&) const = default;
+};
+
+std::string codeOf(const std::exception_ptr& error) {
+  try {
+    if (error) std::rethrow_exception(error);
+  } catch (const Error& e) {
+    return std::string(e.code());
+  }
+  return "ok";
+}
+
+/// Sends the file to a peer that does `receive`. Chunk by chunk where somebody wants to know of each "drain".
+template <class F>
+Task<Sent> sendFile(std::string path, bool chunks, F receive) {
+  Sent seen;
+  auto server = co_await net::listen(receive, {});
+  net::ConnectOptions there;
+  there.port = server.address().port();
+  const net::Socket socket = co_await net::connect(there);
+  const auto stream = duplexFrom(socket, {.allowHalfOpen = true});
+  const auto source = fs::createReadStream(path);
+  const auto tell = [&](const char* word) { seen.events += std::string(word) + " "; };
+  source.on<"end">([&] { tell("end"); });
+  stream.on<"unpipe">([&](const auto&) { tell("unpipe"); });
+  stream.on<"finish">([&] { tell("finish"); });
+  stream.on<"error">([&](const std::exception_ptr& error) { tell(codeOf(error).c_str()); });
+  if (chunks) stream.on<"drain">([] {});
+  stream.resume();
+  auto result = co_await asResult(pipeline(source, Writable<Buffer>(stream)));
+  seen.told = result.ok() ? "ok" : codeOf(result.error());
+  co_await stream.closed();
+  co_await source.closed();
+  seen.bytesRead = source.bytesRead();
+  seen.bytesWritten = socket.bytesWritten();
+  co_await server.close();
+  co_return seen;
+}
+
+struct TempFile {
+  explicit TempFile(std::size_t size) : text(pattern(size)) {
+    const int fd = ::mkstemp(path.data());
+    REQUIRE(fd >= 0);
+    REQUIRE(::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+    ::close(fd);
+  }
+  TempFile(const TempFile&) = delete;
+  TempFile& operator=(const TempFile&) = delete;
+  ~TempFile() { ::unlink(path.c_str()); }
+  std::string path = "/tmp/leat-socket-stream-XXXXXX";
+  std::string text;
+};
+
+/// Everything that comes, slowly where it shall be.
+Task<> takeAll(net::Socket socket, std::string& got, bool slowly) {
+  for (;;) {
+    const Buffer bytes = co_await socket.read();
+    if (bytes.empty()) break;
+    got += bytes.view();
+    if (slowly && got.size() % 7 == 0) co_await sleep(1);
+  }
+  socket.end();
+}
+
+}  // namespace
+
+TEST_CASE("a file that the kernel sends is told of as one that is read and written") {
+  const TempFile file(6'000'011);
+  const auto body = [&]() -> Task<> {
+    for (const bool slowly : {false, true}) {
+      testing::FaultInjector calls;
+      std::string got;
+      const auto receive = [&got, slowly](net::Socket socket) -> Task<> {
+        co_await takeAll(socket, got, slowly);
+      };
+      const Sent chunks = co_await sendFile(file.path, true, receive);
+      CHECK((got == file.text));
+      CHECK(calls.count(sys::Call::sendfile) == 0);
+      got.clear();
+      const Sent kernel = co_await sendFile(file.path, false, receive);
+      CHECK((got == file.text));
+      CHECK(calls.count(sys::Call::sendfile) > 0);
+      CHECK(kernel.events == chunks.events);
+      CHECK(kernel.told == "ok");
+      CHECK(chunks.told == "ok");
+      CHECK(kernel.bytesRead == file.text.size());
+      CHECK(kernel.bytesWritten == file.text.size());
+      CHECK(kernel == chunks);
+    }
+  };
+  CHECK(inLoop(body) == 0);
+}
+
+TEST_CASE("whatever sendfile answers, the file is sent by reading and writing") {
+  const TempFile file(1'500'000);
+  const auto body = [&]() -> Task<> {
+    for (const int error : {EINVAL, ENOSYS, EIO, EAGAIN}) {
+      for (const long nth : {1, 3}) {
+        std::string got;
+        const auto receive = [&got](net::Socket socket) -> Task<> {
+          co_await takeAll(socket, got, false);
+        };
+        testing::FaultInjector calls;
+        calls.fail(sys::Call::sendfile, error, nth, 20);
+        const Sent seen = co_await sendFile(file.path, false, receive);
+        INFO(error << " at " << nth);
+        CHECK((got == file.text));
+        CHECK(seen.told == "ok");
+        CHECK(seen.bytesWritten == file.text.size());
+      }
+    }
+  };
+  CHECK(inLoop(body) == 0);
+}
+
+TEST_CASE("a peer that breaks off while the kernel sends is the error of a write") {
+  const TempFile file(30'000'000);
+  const auto body = [&]() -> Task<> {
+    const auto receive = [](net::Socket socket) -> Task<> {
+      for (std::size_t got = 0; got < 1'000'000;) {
+        const Buffer bytes = co_await socket.read();
+        got += bytes.size();
+      }
+      socket.resetAndDestroy();
+    };
+    for (const bool chunks : {true, false}) {
+      const Sent seen = co_await sendFile(file.path, chunks, receive);
+      CHECK((seen.told == "ECONNRESET" || seen.told == "EPIPE"));
+      CHECK(seen.bytesWritten < file.text.size());
+      CHECK(seen.bytesRead >= 1'000'000);
+    }
+  };
+  CHECK(inLoop(body) == 0);
+}
+
+TEST_CASE("a socket that is destroyed while the kernel sends to it closes") {
+  const TempFile file(30'000'000);
+  std::size_t got = 0;
+  bool destroyed = false;
+  const auto body = [&]() -> Task<> {
+    const auto receive = [&](net::Socket socket) -> Task<> {
+      while (!destroyed) co_await sleep(1);
+      for (;;) {
+        auto bytes = co_await asResult(socket.read());
+        if (!bytes.ok() || bytes->empty()) break;
+        got += bytes->size();
+      }
+    };
+    auto server = co_await net::listen(receive, {});
+    net::ConnectOptions there;
+    there.port = server.address().port();
+    const net::Socket socket = co_await net::connect(there);
+    const auto stream = duplexFrom(socket);
+    const auto source = fs::createReadStream(file.path);
+    auto piped = pipeline(source, Writable<Buffer>(stream));
+    while (socket.bytesWritten() < 300'000) co_await sleep(1);
+    stream.destroy();
+    destroyed = true;
+    auto result = co_await asResult(piped);
+    CHECK_FALSE(result.ok());
+    co_await stream.closed();
+    co_await source.closed();
+    CHECK(socket.destroyed());
+    co_await server.close();
+  };
+  CHECK(inLoop(body) == 0);
+  CHECK(got < file.text.size());
 }

@@ -3,6 +3,7 @@
 // flight. Node: lib/internal/fs/streams.js.
 #pragma once
 
+#include <leat/fs/detail/stream_file_move.hpp>
 #include <leat/fs/files.hpp>
 #include <leat/stream/readable.hpp>
 #include <leat/stream/writable.hpp>
@@ -131,9 +132,17 @@ struct FileReadState : StreamCore, ReadableState<Buffer> {
     file.position = options.start;
     if (left != fs::wholeLength && options.start != fs::currentPosition) left -= options.start;
   }
+  void took(std::size_t count) noexcept {
+    file.bytes += count;
+    if (file.position != fs::currentPosition) file.position += static_cast<std::int64_t>(count);
+    if (left != fs::wholeLength) left -= static_cast<std::int64_t>(count);
+  }
   StreamFile file;
   // How many bytes are still wanted.
   std::int64_t left;
+  // The last read gave all that it was asked for, so that there is more; the kernel has not refused yet.
+  bool more = false;
+  bool movable = true;
 };
 
 LEAT_ON_USE
@@ -161,15 +170,50 @@ Promise<> readStreamFile(Ref<StreamCore> stream, FileReadState& state, std::size
     state.pushEnd();
     co_return;
   }
-  file.bytes += count;
-  if (file.position != fs::currentPosition) file.position += static_cast<std::int64_t>(count);
-  if (state.left != fs::wholeLength) state.left -= static_cast<std::int64_t>(count);
+  state.took(count);
+  state.more = count == size;
   // A little in a large block is copied, so that the block can go.
   if (count < size) {
     const auto part = chunk.subarray(0, static_cast<std::ptrdiff_t>(count));
     chunk = count < size / 2 ? Buffer::from(part) : part;
   }
   state.push(std::move(chunk));
+}
+
+/// Has the kernel move some to the sink of the only pipe. Where it cannot, and at the end, a read goes on
+/// in the same place: its errors are those that there are.
+LEAT_ON_USE
+Promise<> moveStreamFile(Ref<StreamCore> stream, FileReadState& state, std::size_t size) {
+  StreamFile& file = state.file;
+  DirectMove move(state);
+  std::size_t count = 0;
+  bool full = true;
+  if (auto taker = move.begin()) {
+    try {
+      auto job =
+          makeRef<MoveFileJob>(file.handle->state(), file.position, state.left, std::move(taker));
+      move.stopBy(&job->request.abandoned);
+      fs::Operation<MoveResult> moving(Ref<FileJob<MoveResult>>(std::move(job)), SignalRef(),
+                                       false);
+      const MoveResult result = co_await std::move(moving);
+      count = result.count;
+      full = result.last == -EAGAIN;
+    } catch (...) {
+      full = false;
+    }
+    state.took(count);
+    move.end(count);
+  }
+  if (streamFileIdle(*stream, file, nullptr)) co_return;
+  // A sink that has no room now takes a chunk, and tells when it has some.
+  state.more = !full;
+  if (count > 0) {
+    state.push(Buffer());
+    co_return;
+  }
+  if (!full) state.movable = false;
+  file.busy = true;
+  (void)readStreamFile(stream, state, size);
 }
 
 template <class = void>
@@ -197,7 +241,10 @@ class FileReadStream final : public FileReadState {
     if (left != fs::wholeLength && left < static_cast<std::int64_t>(size))
       size = static_cast<std::size_t>(left < 0 ? 0 : left);
     if (size == 0) return this->pushEnd();
+    const DirectWay way = movable && more ? directWayOf(*this) : DirectWay::None;
+    if (way == DirectWay::Later) return ReadableCore::flags.clear(ReadFlag::Reading);
     file.busy = true;
+    if (way == DirectWay::Now) return void(moveStreamFile(Ref<StreamCore>(this), *this, size));
     (void)readStreamFile(Ref<StreamCore>(this), *this, size);
   }
   void callDestroy(std::exception_ptr error) override {
@@ -221,6 +268,10 @@ struct FileWriteState : StreamCore, WritableState<Buffer> {
     this->attach(nullptr, this);
     this->hasWritev = true;
     file.position = options.start;
+  }
+  void took(std::size_t count) noexcept {
+    file.bytes += count;
+    if (file.position != fs::currentPosition) file.position += static_cast<std::int64_t>(count);
   }
   StreamFile file;
 };
@@ -253,8 +304,7 @@ Promise<> writeStreamFile(Ref<StreamCore> stream, FileWriteState& state,
     } catch (...) {
       error = std::current_exception();
     }
-    file.bytes += count;
-    if (file.position != fs::currentPosition) file.position += static_cast<std::int64_t>(count);
+    state.took(count);
     dropWritten(chunks, count);
     fruitless = count > 0 ? 0 : fruitless + 1;
     if (!error && fruitless > 5)
@@ -271,7 +321,7 @@ Promise<> writeStreamFile(Ref<StreamCore> stream, FileWriteState& state,
 }
 
 template <class = void>
-class FileWriteStream final : public FileWriteState {
+class FileWriteStream final : public FileWriteState, private DirectSink {
  public:
   FileWriteStream(std::string_view path, std::optional<fs::FileHandle> handle,
                   const fs::WriteStreamOptions& options)
@@ -303,6 +353,17 @@ class FileWriteStream final : public FileWriteState {
     (void)writeStreamFile(Ref<StreamCore>(this), *this, std::move(chunks));
   }
   void callFinal() override {}
+  DirectSink* directSink() noexcept override { return this; }
+  std::unique_ptr<DirectTaker> beginTaking() override {
+    if (!file.handle || file.handle->fd() < 0) return nullptr;
+    auto taker = std::make_unique<FileTaker>(file.handle->state(), file.position);
+    file.busy = true;
+    return taker;
+  }
+  void endTaking(std::size_t count) override {
+    this->took(count);
+    (void)streamFileIdle(*this, file, nullptr);
+  }
   void callDestroy(std::exception_ptr error) override {
     destroyStreamFile(*this, file, std::move(error));
   }

@@ -65,6 +65,13 @@ class Connection : public Counted<Connection>, private LoopOwned, private HoldsL
   /// A waiter for the queue to be empty stands here.
   List<Waiter>& drainWaiters() noexcept { return drainWaiters_; }
   bool needDrain() const noexcept { return needDrain_; }
+  /// Whether all that it took has gone to the kernel, so that others may send behind it.
+  bool sentAll();
+  /// Others have sent so many bytes.
+  void noteSent(std::size_t count) noexcept {
+    bytesWritten += count;
+    if (!closed_) idle_.touch();
+  }
   /// Throws what a write gets that was refused or cut short.
   [[noreturn]] void throwUnwritable() const;
 

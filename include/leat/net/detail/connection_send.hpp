@@ -76,6 +76,12 @@ inline void Connection::sendStaged() {
   if (sent >= 0) keepStaged(bytes.subspan(static_cast<std::size_t>(sent)));
 }
 
+inline bool Connection::sentAll() {
+  if (!usable() || ending_) return false;
+  sendStaged();
+  return !closed_ && !sending_ && queue_.empty();
+}
+
 inline void Connection::keepStaged(std::span<const std::byte> rest) {
   if (rest.empty()) return;
   // What was written since stands behind.

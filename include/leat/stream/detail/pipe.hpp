@@ -22,6 +22,13 @@ class Pipe : public Counted<Pipe<T>> {
     return &sink == static_cast<const WritableCore*>(&sink_);
   }
   WritableState<T>& sink() const noexcept { return sink_; }
+  /// Whether nobody else sees what goes through it, nor when.
+  bool alone() const noexcept;
+  /// Whether the source is paused until the sink drains.
+  bool waits() const noexcept { return !source_.awaitedSinks.empty(); }
+  void hold() {
+    if (!cleanedUp_) pauseSource();
+  }
 
  private:
   template <class Slot, class F>
@@ -122,6 +129,15 @@ void Pipe<T>::pauseSource() {
   }
   if (std::exchange(listensToDrain_, true)) return;
   drain_ = listen(*to_, sink_.drainSlot, [self = Ref<Pipe>(this)] { self->onDrain(); });
+}
+
+template <class T>
+bool Pipe<T>::alone() const noexcept {
+  return source_.pipes.size() == 1 && source_.dataSlot.size() == 1 &&
+         source_.dataSlot.block()->entries()[0].record == source_.directListener &&
+         source_.pauseSlot.empty() && source_.resumeSlot.empty() &&
+         source_.readableListeners() == 0 && sink_.drainWaiters.empty() &&
+         sink_.drainSlot.size() == (listensToDrain_ ? 1 : 0);
 }
 
 template <class T>

@@ -82,6 +82,13 @@ class ReadableCore {
   }
   virtual bool listenedTo() const noexcept = 0;
 
+  /// What is moved without being seen stops soon: from now on somebody sees it, or wants no more.
+  void stopMove() noexcept {
+    if (moving != nullptr) moving->store(true, relaxed);
+  }
+
+  // Set while a worker moves bytes from here to a sink.
+  Atomic<bool>* moving = nullptr;
   std::size_t highWaterMark;
   std::size_t length = 0;
   Flags<Flag> flags{Flag::Sync};
@@ -183,7 +190,8 @@ inline std::size_t ReadableCore::beforeRead(std::size_t wanted) {
       stream_.fail(std::current_exception());
     }
     flags.clear(Flag::Sync);
-    if (!flags.any(Flag::Reading)) amount = howMuch(wanted);
+    // It may have read itself.
+    if (!flags.any(Flag::Reading) || amount > length) amount = howMuch(wanted);
   }
   return length == 0 ? 0 : amount;
 }
@@ -261,6 +269,7 @@ inline void ReadableCore::resume() {
 }
 
 inline void ReadableCore::pause() {
+  stopMove();
   if (!explicitlyPaused()) {
     flags.set(Flag::HasFlowing);
     flags.clear(Flag::Flowing);
@@ -286,11 +295,13 @@ inline void ReadableCore::resumeNow() {
 // ---- who listens ----
 
 inline void ReadableCore::dataListenerAdded() {
+  stopMove();
   if (readableListeners() > 0) flags.set(Flag::ReadableListening);
   if (!explicitlyPaused()) resume();
 }
 
 inline void ReadableCore::readableListenerAdded() {
+  stopMove();
   if (flags.any(Flag::EndEmitted, Flag::ReadableListening)) return;
   flags.set(Flag::ReadableListening, Flag::NeedReadable, Flag::HasFlowing);
   flags.clear(Flag::Flowing, Flag::EmittedReadable);

@@ -123,6 +123,7 @@ class StreamCore : public EmitterBase, public LoopOwned, public Counted<StreamCo
     flags.set(Flag::Errored);
   }
   /// Both sides are over, as far as this stream has them.
+  bool over() const noexcept;
   void destroyWhenOver();
 
   /// Node: addAbortSignal.
@@ -186,9 +187,13 @@ class StreamCore : public EmitterBase, public LoopOwned, public Counted<StreamCo
   void constructNow();
   void wakeAll() noexcept;
   bool someoneWaits() const noexcept;
+  /// What is over or has failed is not aborted any more.
+  void dropSignals() noexcept { std::exchange(signals, {}).clear(); }
 
   ReadableCore* readable_ = nullptr;
   WritableCore* writable_ = nullptr;
+  // What it was destroyed with before it was constructed.
+  std::exception_ptr destroyedBy_;
 };
 
 /// The EmitterOps of a kind of stream.

@@ -45,6 +45,18 @@ inline bool hasCode(const std::exception_ptr& error, std::string_view code) noex
   }
 }
 
+/// Whether its name is AbortError: several errors together have only the code.
+inline bool namesAbort(const std::exception_ptr& error) noexcept {
+  if (!error) return false;
+  try {
+    std::rethrow_exception(error);
+  } catch (const Error& e) {
+    return e.name() == "AbortError";
+  } catch (...) {
+    return false;
+  }
+}
+
 /// Two errors of one thing. Node: aggregateTwoErrors.
 inline std::exception_ptr joinErrors(std::exception_ptr inner, std::exception_ptr outer) {
   if (!inner || !outer || inner == outer) return inner ? inner : outer;

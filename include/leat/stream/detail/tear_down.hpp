@@ -19,11 +19,16 @@ inline StreamCore::StreamCore(const EmitterOps& ops, bool emitClose, bool autoDe
 
 inline void StreamCore::destroy(std::exception_ptr error) {
   if (destroyed()) return;
-  if (writable_ != nullptr) writable_->beforeDestroy();
+  if (readable_ != nullptr) readable_->stopMove();
+  if (writable_ != nullptr) {
+    writable_->stopMove();
+    writable_->beforeDestroy();
+  }
   noteError(error);
   flags.set(Flag::Destroyed);
+  if (flags.any(Flag::Constructed)) return runDestroy(std::move(error));
   // The end of the construction goes on with it.
-  if (flags.any(Flag::Constructed)) runDestroy(std::move(error));
+  destroyedBy_ = std::move(error);
 }
 
 inline void StreamCore::runDestroy(std::exception_ptr error) {
@@ -60,22 +65,29 @@ inline void StreamCore::fail(std::exception_ptr error, bool sync) {
   inTick([error](StreamCore& stream) { stream.emitErrorOnce(error); });
 }
 
+inline bool StreamCore::over() const noexcept {
+  return (readable_ == nullptr || readable_->flags.any(ReadFlag::EndEmitted, ReadFlag::Disabled)) &&
+         (writable_ == nullptr || writable_->flags.any(WriteFlag::Finished, WriteFlag::Disabled));
+}
+
 inline void StreamCore::destroyWhenOver() {
-  if (!flags.any(Flag::AutoDestroy)) return;
-  if (readable_ != nullptr && !readable_->flags.any(ReadFlag::EndEmitted, ReadFlag::Disabled))
-    return;
-  if (writable_ != nullptr && !writable_->flags.any(WriteFlag::Finished, WriteFlag::Disabled))
-    return;
-  destroy();
+  if (!over()) return;
+  if (flags.any(Flag::AutoDestroy)) return destroy();
+  dropSignals();
 }
 
 inline void StreamCore::abortBy(const AbortSignal& signal) {
   // The registration is this stream's, and ends with it.
   const auto abort = [this, state = signal.state()] {
+    if (destroyed()) return;
+    // It was asked for: no "error" that somebody must listen for.
+    flags.set(Flag::Quiet);
     destroy(std::make_exception_ptr(AbortError(state->reason)));
   };
   if (signal.aborted()) return abort();
   signals.push_back(signal.onAbort(abort));
+  if (!willEmitClose() && (flags.any(Flag::ErrorEmitted) || over()))
+    inTick([](StreamCore& stream) { stream.dropSignals(); });
 }
 
 // ---- construction ----
@@ -99,7 +111,7 @@ inline void StreamCore::onConstructed(std::exception_ptr error) {
     if (stream.flags.any(Flag::Closed)) return;
     if (stream.flags.any(Flag::Constructed)) return stream.fail(error ? error : calledTwice());
     stream.flags.set(Flag::Constructed);
-    if (stream.destroyed()) return stream.runDestroy(joinErrors(error, stream.errored));
+    if (stream.destroyed()) return stream.runDestroy(joinErrors(error, stream.destroyedBy_));
     if (error) return stream.fail(error, true);
     if (stream.readable_ != nullptr && stream.readable_->flags.any(ReadFlag::NeedReadable))
       stream.readable_->maybeReadMore();
@@ -117,6 +129,7 @@ inline bool StreamCore::someoneWaits() const noexcept {
 
 inline void StreamCore::emitError(const std::exception_ptr& error) {
   const bool wakes = someoneWaits();
+  dropSignals();
   wakeAll();
   monitorSlot.emit(error);
   if (!errorSlot.empty()) {
@@ -163,7 +176,7 @@ inline void StreamCore::eachSlot(void (*f)(void*, SlotBase&), void* with) {
 
 inline void StreamCore::dropListeners() noexcept {
   const Ref<StreamCore> alive(this);
-  std::exchange(signals, {}).clear();
+  dropSignals();
   eachSlot([](void*, SlotBase& slot) { slot.clear(); }, nullptr);
 }
 

@@ -34,6 +34,8 @@ enum class WriteFlag : unsigned {
 /// What a user gave to `write` or `end`; null when nothing.
 using WriteDone = std::unique_ptr<Function<void(const std::exception_ptr&)>>;
 
+class DirectSink;
+
 class WritableCore {
  public:
   using Flag = WriteFlag;
@@ -57,6 +59,7 @@ class WritableCore {
   bool idle() const noexcept { return pending == 0; }
 
   void cork() noexcept {
+    stopMove();
     ++corked;
     flags.set(Flag::Corked);
   }
@@ -69,12 +72,47 @@ class WritableCore {
   /// What `destroy` does before all else: nobody shall wait for what is not written.
   void beforeDestroy();
   virtual inline void onConstructed();
+
+  /// The sink, where the kernel can move bytes to it that nobody has seen; or null.
+  virtual DirectSink* directSink() noexcept { return nullptr; }
+  /// Whether it may begin: nothing else is on its way.
+  bool mayFill() const noexcept {
+    return pending == 0 && length == 0 &&
+           !flags.any(Flag::Ending, Flag::Writing, Flag::Corked, Flag::NeedDrain, Flag::Buffered,
+                      Flag::AfterWritePending) &&
+           stream_.flags.match(Flags<StreamFlag>(StreamFlag::Destroyed, StreamFlag::Errored,
+                                                 StreamFlag::Constructed),
+                               Flags<StreamFlag>(StreamFlag::Constructed));
+  }
+  /// The same after a "drain", which is to come now.
+  bool willDrain() noexcept {
+    if (!flags.any(Flag::Writing, Flag::AfterWritePending) ||
+        flags.any(Flag::Ending, Flag::Corked) ||
+        stream_.flags.any(StreamFlag::Destroyed, StreamFlag::Errored))
+      return false;
+    flags.set(Flag::NeedDrain);
+    return true;
+  }
+  /// As a write that nobody has called: what is written meanwhile waits, and so does the end.
+  void beginFill() noexcept {
+    ++pending;
+    beginWrite(0);
+    flags.clear(Flag::Sync);
+  }
+  void endFill() { onWrite(nullptr); }
+  /// What comes to fill it stops soon: something else wants to be written.
+  void stopMove() noexcept {
+    if (moving != nullptr) moving->store(true, relaxed);
+  }
+
   bool someoneWaits() const noexcept { return !drainWaiters.empty() || !finishWaiters.empty(); }
   void wakeAll() noexcept {
     wakeWaiters(drainWaiters);
     wakeWaiters(finishWaiters);
   }
 
+  // Set while a worker moves bytes to here.
+  Atomic<bool>* moving = nullptr;
   std::size_t highWaterMark;
   std::size_t length = 0;
   unsigned corked = 0;
@@ -261,6 +299,7 @@ inline void WritableCore::onConstructed() {
 // ---- the end ----
 
 inline void WritableCore::end(WriteDone done, std::exception_ptr error) {
+  stopMove();
   if (corked > 0) {
     corked = 1;
     uncork();

@@ -88,6 +88,7 @@ bool WritableState<T>::write(T&& chunk, WriteDone done, std::exception_ptr* erro
   const std::size_t size = chunkSize(chunk);
   length += size;
   if (busy()) {
+    stopMove();
     buffer_.push(Waiting{std::move(chunk), std::move(done)});
     flags.set(Flag::Buffered);
   } else {

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+// Bytes that go from a source to a sink inside of the kernel, because nobody between them looks at them.
+// Sources ask for it where they would read (fs, net); this is what they ask.
+#pragma once
+
+#include <leat/stream/readable.hpp>
+#include <leat/stream/writable.hpp>
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+
+namespace leat::inline LEAT_ABI::detail {
+
+/// A sink as a worker sees it. Owns what it needs: the stream may be gone meanwhile.
+class DirectTaker {
+ public:
+  virtual ~DirectTaker() = default;
+  /// Takes at most `most` bytes of the file `from`, from `at` on, which moves; where that is negative,
+  /// from where the file stands. How many, 0 at the end, -errno; -EAGAIN when there is no room. May block.
+  virtual ssize_t take(int from, std::int64_t& at, std::size_t most) noexcept = 0;
+};
+
+/// A sink that the kernel can move bytes to. The loop's thread.
+class DirectSink {
+ public:
+  /// It is busy until `endTaking`. Null when it cannot now.
+  virtual std::unique_ptr<DirectTaker> beginTaking() = 0;
+  /// So many bytes came.
+  virtual void endTaking(std::size_t count) = 0;
+
+ protected:
+  ~DirectSink() = default;
+};
+
+enum class DirectWay {
+  None,   // by chunks
+  Later,  // the sink has enough; the source is asked again when that is over
+  Now,
+};
+
+/// What a source that is asked for more may do instead.
+inline DirectWay directWayOf(ReadableState<Buffer>& source) {
+  Pipe<Buffer>* const pipe = source.direct;
+  const AbortState* const signal = ambientSignal();
+  if (signal != nullptr && isAborted(*signal)) return DirectWay::None;
+  if (pipe == nullptr || !pipe->alone() || pipe->sink().directSink() == nullptr)
+    return DirectWay::None;
+  if (pipe->waits()) return DirectWay::Later;
+  if (!source.flowing() || source.length > 0) return DirectWay::None;
+  if (pipe->sink().mayFill()) return DirectWay::Now;
+  if (!pipe->sink().willDrain()) return DirectWay::None;
+  // It has room for more chunks, but not while one is being written.
+  pipe->hold();
+  return DirectWay::Later;
+}
+
+/// One move of bytes, from the question to the answer: both streams are kept, and the sink takes nothing
+/// else meanwhile.
+class DirectMove {
+ public:
+  explicit DirectMove(ReadableState<Buffer>& source)
+      : pipe_(source.direct), source_(source), sink_(pipe_->sink()), to_(&sink_.stream()) {}
+  DirectMove(const DirectMove&) = delete;
+  DirectMove& operator=(const DirectMove&) = delete;
+  ~DirectMove() { stopBy(nullptr); }
+
+  /// Null when it cannot be.
+  std::unique_ptr<DirectTaker> begin() {
+    std::unique_ptr<DirectTaker> taker = sink_.directSink()->beginTaking();
+    if (taker) sink_.beginFill();
+    return taker;
+  }
+  /// Whoever comes in between sets this.
+  void stopBy(Atomic<bool>* stop) noexcept { source_.moving = sink_.moving = stop; }
+  /// What `begin` gave is not needed any more. The source asks for more after this.
+  void end(std::size_t count) {
+    stopBy(nullptr);
+    if (count > 0) source_.flags.set(ReadFlag::DataEmitted);
+    sink_.directSink()->endTaking(count);
+    sink_.endFill();
+    // As after a chunk: the source waits for a "drain", which may not come.
+    if (to_->failed() || sink_.flags.any(WriteFlag::Ending, WriteFlag::NeedDrain)) pipe_->hold();
+  }
+
+ private:
+  Ref<Pipe<Buffer>> pipe_;
+  ReadableState<Buffer>& source_;
+  WritableState<Buffer>& sink_;
+  Ref<StreamCore> to_;
+};
+
+}  // namespace leat::inline LEAT_ABI::detail
