@@ -97,6 +97,12 @@ class ReadableMethods {
   /// The same as an object, which destroys the stream when it goes before the end. Node: `iterator`.
   ChunkIterator<T> iterator(IteratorOptions options = {}) const;
 
+  /// The text of the bytes that come, as a stream that stands for this one from now on: its end, its errors
+  /// and its `destroy` are this one's. Characters that are cut by the chunks come whole. In decode.hpp.
+  /// Node: `setEncoding`, which changes the stream itself. Throws: TypeError ERR_UNKNOWN_ENCODING.
+  Readable<std::string> setEncoding(EncodingName encoding = "utf8") const
+    requires countsBytes<T>;
+
   const Self& pause() const {
     const Ref<StreamCore> alive(&core());
     side().pause();
