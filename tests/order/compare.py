@@ -4,7 +4,8 @@
 
   compare.py --node NODE --program PROGRAM cases [PART]      the cases whose name holds PART
   compare.py --node NODE --program PROGRAM exits [PART]      those that are a process of their own
-  compare.py --node NODE --program PROGRAM programs [-n 1000] [--seed 1]
+  compare.py --node NODE --program PROGRAM programs [-n 1000] [--seed 1]           random, of promises
+  compare.py --node NODE --program PROGRAM stream-programs [-n 1000] [--seed 1]    and of streams
 """
 import argparse
 import concurrent.futures
@@ -15,6 +16,7 @@ import tempfile
 import threading
 
 import generate
+import generate_streams
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 # Node empties its queues after tasks of V8's too, such as those of the garbage collector; after an exception that comes at
@@ -134,9 +136,13 @@ def compare_exits(sides, part):
 
 # ---- random programs
 
-def compare_programs(sides, count, seed):
-    programs = {f'program {n}': generate.program(n) for n in range(seed, seed + count)}
-    results = run_programs(sides, programs)
+GENERATORS = {'programs': generate, 'stream-programs': generate_streams}
+
+
+def compare_programs(sides, kind, count, seed):
+    generator = GENERATORS[kind]
+    programs = {f'program {n}': generator.program(n) for n in range(seed, seed + count)}
+    results = run_programs(sides, kind, programs)
     if set(results['node']) != set(programs):
         raise Failed(f'node ran {len(results["node"])} of {len(programs)} programs')
     different = [name for name in programs if results['node'].get(name) != results['leat'].get(name)]
@@ -144,30 +150,31 @@ def compare_programs(sides, count, seed):
     if different:
         name = different[0]
         print(f'\nThe smallest part of {name} that still differs:')
-        small = shrink(sides, programs[name])
-        print(generate.text({name: small}))
-        differences(run_programs(sides, {name: small}))
+        small = shrink(sides, kind, programs[name])
+        print(generator.text({name: small}))
+        differences(run_programs(sides, kind, {name: small}))
     return len(programs), len(different)
 
 
-def run_programs(sides, programs):
+def run_programs(sides, kind, programs):
     with tempfile.NamedTemporaryFile('w', suffix='.txt') as file:
-        file.write(generate.text(programs))
+        file.write(GENERATORS[kind].text(programs))
         file.flush()
-        return sides.run('programs', file.name)
+        return sides.run(kind, file.name)
 
 
-def shrink(sides, program):
+def shrink(sides, kind, program):
     """Takes statements away, all candidates of a round in one run, while a difference remains."""
+    generator = GENERATORS[kind]
     while True:
-        smaller = {f'{n}': candidate for n, candidate in enumerate(generate.smaller(program))}
+        smaller = {f'{n}': candidate for n, candidate in enumerate(generator.smaller(program))}
         if not smaller:
             return program
-        results = run_programs(sides, smaller)
+        results = run_programs(sides, kind, smaller)
         wrong = [name for name in smaller if results['node'].get(name) != results['leat'].get(name)]
         if not wrong:
             return program
-        program = min((smaller[name] for name in wrong), key=generate.size)
+        program = min((smaller[name] for name in wrong), key=generator.size)
 
 
 def main():
@@ -177,9 +184,10 @@ def main():
     kinds = parser.add_subparsers(dest='kind', required=True)
     for kind in ('cases', 'exits'):
         kinds.add_parser(kind).add_argument('part', nargs='?', default='')
-    programs = kinds.add_parser('programs')
-    programs.add_argument('-n', type=int, default=int(os.environ.get('LEAT_ORDER_PROGRAMS', 1000)))
-    programs.add_argument('--seed', type=int, default=int(os.environ.get('LEAT_ORDER_SEED', 1)))
+    for kind in GENERATORS:
+        programs = kinds.add_parser(kind)
+        programs.add_argument('-n', type=int, default=int(os.environ.get('LEAT_ORDER_PROGRAMS', 1000)))
+        programs.add_argument('--seed', type=int, default=int(os.environ.get('LEAT_ORDER_SEED', 1)))
     options = parser.parse_args()
     sides = Sides(options.node, options.program)
     try:
@@ -193,11 +201,12 @@ def main():
         elif options.kind == 'exits':
             count, different = compare_exits(sides, options.part)
         else:
-            count, different = compare_programs(sides, options.n, options.seed)
+            count, different = compare_programs(sides, options.kind, options.n, options.seed)
     except (Failed, OSError, subprocess.SubprocessError) as problem:
         print(problem)
         return 1
-    print(f'{count} {options.kind} compared with node {version}: {different} different')
+    seed = f' from seed {options.seed}' if options.kind in GENERATORS else ''
+    print(f'{count} {options.kind}{seed} compared with node {version}: {different} different')
     return 1 if different else 0
 
 

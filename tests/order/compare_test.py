@@ -8,6 +8,7 @@ import unittest
 
 import compare
 import generate
+import generate_streams
 
 
 class FakeSides:
@@ -56,7 +57,7 @@ class CompareTest(unittest.TestCase):
         self.assertEqual(compare.outcome([sys.executable, '-c', spin], 'starved: x'), 'spinning [exit code -9]')
 
     def test_a_wrong_program_is_shrunk_to_what_is_wrong(self):
-        count, different = self.quietly(compare.compare_programs, FakeSides('finally'), 40, 1)
+        count, different = self.quietly(compare.compare_programs, FakeSides('finally'), 'programs', 40, 1)
         self.assertEqual(count, 40)
         self.assertGreater(different, 0)
         small = self.output.getvalue().split('still differs:')[1].split('DIFFERENT')[0]
@@ -72,6 +73,24 @@ class CompareTest(unittest.TestCase):
         text = generate.text({f'{n}': generate.program(n) for n in range(200)})
         for statement in list(generate.STATEMENTS) + list(generate.AWAITS) + ['throw', 'return-promise', 'return-thenable']:
             self.assertIn(f'  {statement}', text)
+
+    def test_a_wrong_program_of_streams_is_shrunk_to_what_is_wrong(self):
+        count, different = self.quietly(compare.compare_programs, FakeSides('unpipeAll'), 'stream-programs', 40, 1)
+        self.assertEqual(count, 40)
+        self.assertGreater(different, 0)
+        small = self.output.getvalue().split('still differs:')[1].split('DIFFERENT')[0]
+        self.assertEqual([line.split()[:2] for line in small.split('\n') if line.startswith('  ')], [['now', 'unpipeAll']])
+        usual = {'bytes': False, 'streams': generate_streams.DEFAULTS, 'operations': []}
+        self.assertIn(generate_streams.text({'': usual}).split('items')[1].strip(), small)
+
+    def test_programs_of_streams_use_every_operation_at_every_kind_of_moment(self):
+        programs = [generate_streams.program(seed) for seed in range(300)]
+        operations = [words for program in programs for words in program['operations']]
+        self.assertEqual({words[1] for words in operations}, set(generate_streams.OPERATIONS))
+        moments = {words[0] for words in operations}
+        self.assertLessEqual(set(generate_streams.MOMENTS), moments)
+        self.assertTrue({'w.drain', 'r.end', 't:transform', 'd:destroy'} <= moments)
+        self.assertEqual({words[2] for words in operations if words[1] == 'pipeline'}, set(generate_streams.ROWS))
 
 
 if __name__ == '__main__':

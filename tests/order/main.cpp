@@ -50,6 +50,8 @@ Cases ordinaryCases() {
   promiseCases(cases);
   rejectionCases(cases);
   storeCases(cases);
+  streamComposeCases(cases);
+  streamCornerCases(cases);
   streamDuplexCases(cases);
   streamPipeCases(cases);
   streamPipelineCases(cases);
@@ -94,6 +96,8 @@ int main(int argc, char** argv) {
     runAll(ordinaryCases().all(), argument);
   } else if (mode == "programs") {
     runAll(order::readPrograms(argument), "");
+  } else if (mode == "stream-programs") {
+    runAll(order::readStreamPrograms(argument), "");
   } else if (mode == "list") {
     for (const Case& each : exits.all()) std::puts(each.name.c_str());
   } else if (mode == "exit") {
@@ -101,8 +105,11 @@ int main(int argc, char** argv) {
   } else if (mode == "unsettled") {
     return runUnsettled();
   } else {
-    std::fputs("usage: leat_order cases [PART] | programs FILE | list | exit NAME | unsettled\n",
-               stderr);
+    std::fputs(
+        "usage: leat_order cases [PART] | programs FILE | stream-programs FILE | list | exit NAME "
+        "| "
+        "unsettled\n",
+        stderr);
     return 2;
   }
   return 0;

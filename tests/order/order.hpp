@@ -131,6 +131,8 @@ void phaseCases(Cases& add);
 void promiseCases(Cases& add);
 void rejectionCases(Cases& add);
 void storeCases(Cases& add);
+void streamComposeCases(Cases& add);
+void streamCornerCases(Cases& add);
 void streamDuplexCases(Cases& add);
 void streamPipeCases(Cases& add);
 void streamPipelineCases(Cases& add);
@@ -140,7 +142,8 @@ void tickCases(Cases& add);
 void timerCases(Cases& add);
 void exitCases(Cases& add);
 
-/// Random programs, read from a file; each is a case.
+/// Random programs, of promises and of streams, read from a file; each is a case.
 std::vector<Case> readPrograms(const std::string& path);
+std::vector<Case> readStreamPrograms(const std::string& path);
 
 }  // namespace order

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The JavaScript side of the comparison: `node order.js cases`, `programs FILE`, `exit NAME` or `list`.
+// The JavaScript side of the comparison: `node order.js cases`, `programs FILE`, `stream-programs FILE`, `exit NAME` or `list`.
 // One process runs all cases: a case has ended when the process has nothing left to do, which is what
 // `beforeExit` tells; the next one then starts in an immediate. A line of output is the name, a tab, the trace.
 'use strict';
@@ -65,8 +65,8 @@ function exitCases() {
 const [mode, argument] = process.argv.slice(2);
 if (mode === 'cases') {
   runAll(ordinaryCases().filter((each) => !argument || each.name.includes(argument)));
-} else if (mode === 'programs') {
-  const {parse, interpret} = require('./programs.js');
+} else if (mode === 'programs' || mode === 'stream-programs') {
+  const {parse, interpret} = require(mode === 'programs' ? './programs.js' : './stream_programs.js');
   const programs = parse(fs.readFileSync(argument, 'utf8'));
   runAll(programs.map(({name, ...program}) => ({name, body: (log) => interpret(program, log)})));
 } else if (mode === 'list') {
@@ -74,6 +74,6 @@ if (mode === 'cases') {
 } else if (mode === 'exit') {
   exitCases().get(argument)(makeLog((word) => fs.writeSync(1, word + '\n')));
 } else {
-  console.error('usage: node order.js cases [PART] | programs FILE | list | exit NAME');
+  console.error('usage: node order.js cases [PART] | programs FILE | stream-programs FILE | list | exit NAME');
   process.exitCode = 2;
 }
