@@ -52,6 +52,14 @@ MICRO = {
                 rival("node", "streams/node.js")],
 }
 
+# Each works in a folder with `source` and `rows.csv`, which is its first argument.
+STREAM_FILES = [
+    leat("stream_files.cpp"),
+    rival("c", "streams/files.c"),
+    rival("cp", "streams/files.c", "cp"),
+    rival("node", "streams/files.js"),
+]
+
 # Each works in two folders, which are its first arguments.
 FILES = [
     leat("fs.cpp"),
@@ -63,6 +71,7 @@ FILES = [
 
 TCP = [
     leat("echo.cpp"),
+    leat("echo_pipe.cpp", program="leat pipe"),
     rival("epoll", "tcp/epoll.c"),
     rival("libuv", "tcp/uv.c"),
     rival("asio callbacks", "tcp/asio_callbacks.cpp"),

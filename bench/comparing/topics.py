@@ -106,8 +106,41 @@ class Streams(Micro):
     name = "streams"
     about = (
         "ns per item; `function` is the limit of stages that do not know each other: each calls the "
-        "next one through a std::function, and nobody can slow anybody down."
+        "next one through a std::function, and nobody can slow anybody down. Files: ns per MiB; `c` are "
+        "plain loops of calls that block."
     )
+    ROW = b'%d,"a name, quoted","with ""quotes"" and\nlines",%d,plain text,3.14159,end\n'
+
+    def prepare(self):
+        super().prepare()
+        self.columns += [p.name for p in programs.STREAM_FILES if p.name not in self.columns]
+        self._build(programs.STREAM_FILES)
+
+    def runs(self):
+        yield from super().runs()
+        # Of the folder only what is read stays: no round pays for what another one wrote.
+        with tempfile.TemporaryDirectory(dir=self.builder.folder) as folder:
+            text = b"".join(b"the quick brown fox jumps over lazy dog no. %d\n" % i
+                            for i in range(30000))[:1 << 20]
+            rows = b"".join(self.ROW % (i, i * 7) for i in range(20000))[:1 << 20]
+            rows = rows[:rows.rindex(b",end\n") + 5]
+            for name, block, count in (("source", text, 1024), ("rows.csv", rows, 256)):
+                with open(Path(folder) / name, "wb") as file:
+                    for _ in range(count):
+                        file.write(block)
+            for program in programs.STREAM_FILES:
+                command = self.builder.command(program)
+                if command:
+                    os.sync()
+                    head = len(command) - len(program.arguments)
+                    command = [*command[:head], folder, *command[head:]]
+                    yield program.name, partial(self._measure_files, command)
+
+    @staticmethod
+    def _measure_files(command):
+        for line in machine.run(command, machine.unpinned, timeout=300).splitlines():
+            case, value = line.split()
+            yield case, "ns", float(value)
 
 
 class Files(Topic):
