@@ -162,7 +162,87 @@ Task<> files() {
   co_await fs::rm(folder, {.recursive = true});
 }
 
+Task<> decoding() {
+  const std::string folder = co_await fs::mkdtemp("/tmp/leat-docs-");
+  const std::string file = folder + "/a";
+  co_await fs::writeFile(file, "\xc3\xa4\xe2\x82\xac");
+  std::string all;
+  const Writable<std::string> sink([&all](const std::string& text) { all += text; });
+  // [decode]
+  // Two bytes at a time: characters are cut, and come whole.
+  const auto bytes = fs::createReadStream(file, {.highWaterMark = 2});
+  const Readable<std::string> text = bytes.setEncoding("utf8");
+  while (auto piece = co_await text.next()) all += *piece;
+  // The same as a stage.
+  co_await pipeline(fs::createReadStream(file), TextDecoderStream("utf8"), sink);
+  // [/decode]
+  check(all == "\xc3\xa4\xe2\x82\xac\xc3\xa4\xe2\x82\xac");
+  co_await fs::rm(folder, {.recursive = true});
+}
+
+// [compose]
+AsyncGenerator<int> squares(ChunkIterator<int> items) {
+  while (auto item = co_await items.next()) {
+    const int square = *item * *item;
+    co_yield square;
+  }
+}
+/// One stage out of three.
+Duplex<std::string, int> squaresAsText() {
+  const Transform<int> plusOne([](int item) { return item + 1; });
+  return compose(plusOne, squares, asText);
+}
+// [/compose]
+
+Task<> composing() {
+  const auto row = squaresAsText();
+  row.write(1);
+  row.end(2);
+  const std::string all = co_await consumers::text(row);
+  check(all == "49");
+  int sum = 0;
+  {
+    // [duplexFrom]
+    const auto squared = duplexFrom(squares);  // it reads what is written; what it yields is read
+    squared.write(2);
+    squared.end(3);
+    while (auto item = co_await squared.next()) sum += *item;
+    // [/duplexFrom]
+  }
+  check(sum == 13);
+}
+
+Task<> pairs() {
+  std::string asked, answer;
+  // [duplexPair]
+  const auto [client, server] = duplexPair();
+  client.end("question");
+  asked = co_await consumers::text(server);
+  server.end("answer");
+  answer = co_await consumers::text(client);
+  // [/duplexPair]
+  check(asked == "question" && answer == "answer");
+}
+
+Task<> branches() {
+  long sum = 0;
+  bool finished = false;
+  const Readable<int> source(Countdown{5});
+  const Writable<int> total(Total{sum, finished});
+  // [tee]
+  const auto [forList, forTotal] = tee(source);
+  const auto totalled = pipeline(forTotal, total);
+  const std::vector<int> list = co_await forList.toArray();
+  co_await totalled;
+  // [/tee]
+  check(list.size() == 5 && sum == 15);
+}
+
 Task<> program() {
+  co_await decoding();
+  co_await composing();
+  co_await pairs();
+  co_await branches();
   co_await rows();
   co_await events();
   co_await reading();
