@@ -11,6 +11,7 @@
 #include <leat/generator.hpp>
 #include <leat/loop.hpp>
 #include <leat/net.hpp>
+#include <leat/pool.hpp>
 #include <leat/process.hpp>
 #include <leat/promise.hpp>
 #include <leat/scope.hpp>

@@ -50,6 +50,7 @@ MICRO = {
                rival("signals2", "events/signals2.cpp"), rival("node", "events/node.js")],
     "streams": [leat("streams.cpp"), rival("function", "streams/function.cpp"),
                 rival("node", "streams/node.js")],
+    "pool": [leat("pool.cpp"), rival("tbb", "pool/tbb.cpp")],
 }
 
 # Each works in a folder with `source` and `rows.csv`, which is its first argument.
@@ -106,7 +107,7 @@ class Builder:
     # Debian's Asio looks for coroutines in clang only under their experimental name.
     DEFINES = ["-DASIO_STANDALONE", "-DASIO_HAS_CO_AWAIT", "-DASIO_HAS_STD_COROUTINE"]
 
-    LIBRARIES = {"uv": ["-luv"], "uring": ["-luring"], "liburing": ["-luring"]}
+    LIBRARIES = {"uv": ["-luv"], "uring": ["-luring"], "liburing": ["-luring"], "tbb": ["-ltbb"]}
 
     def __init__(self, cxx, folder, build_tree=None):
         self.cxx = cxx
@@ -125,7 +126,7 @@ class Builder:
         if source.suffix == ".c":
             return [self.cc, "-std=gnu17", *self.FLAGS, f"-I{BENCH / 'tools'}", str(source), "-o",
                     str(target), *self.LIBRARIES.get(source.stem, [])]
-        return self.cxx_command(source, "-o", target)
+        return self.cxx_command(source, "-o", target, *self.LIBRARIES.get(source.stem, []))
 
     def _target(self, source):
         return self.folder / "-".join(source.relative_to(ROOT).with_suffix("").parts)

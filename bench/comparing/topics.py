@@ -102,6 +102,14 @@ class Events(Micro):
     about = "ns per emit; `function` is a loop over std::function, which nobody may change while it runs."
 
 
+class Pool(Micro):
+    name = "pool"
+    about = (
+        "ns per fork, per item or per piece of work, on one and on two workers (`_1`, `_2`); `round_trip` goes "
+        "from a loop to a worker and back."
+    )
+
+
 class Streams(Micro):
     name = "streams"
     about = (
@@ -382,4 +390,4 @@ class Include(Topic):
         return [(case, "user s", usage.ru_utime), (case, "peak MiB", usage.ru_maxrss / 1024)]
 
 
-TOPICS = {topic.name: topic for topic in (Tcp, Uring, Idle, Coro, Promises, Timers, Events, Streams, Files, Redis, Include)}
+TOPICS = {topic.name: topic for topic in (Tcp, Uring, Idle, Coro, Promises, Timers, Events, Streams, Pool, Files, Redis, Include)}

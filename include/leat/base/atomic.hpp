@@ -53,4 +53,27 @@ class Atomic {
   T value_{};
 };
 
+/// Tells the processor that this thread only waits for another one.
+inline void cpuRelax() noexcept {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ __volatile__("yield");
+#endif
+}
+
+/// Orders what this thread did before with what it does after, among all such fences.
+LEAT_ALWAYS_INLINE inline void fullFence() noexcept {
+#if LEAT_TSAN
+  // ThreadSanitizer knows no fences; a word of its own that is exchanged gives it the same order.
+  static Atomic<int> word{0};
+  (void)word.exchange(0, seqCst);
+#elif defined(__x86_64__)
+  // Cheaper than the `mfence` of the builtin.
+  __asm__ __volatile__("lock; orl $0, -4(%%rsp)" ::: "memory", "cc");
+#else
+  __atomic_thread_fence(seqCst);
+#endif
+}
+
 }  // namespace leat::inline LEAT_ABI::detail

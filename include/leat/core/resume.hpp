@@ -77,4 +77,20 @@ struct CallbackFrame {
   void (*destroy)(CallbackFrame*) noexcept = [](CallbackFrame*) noexcept {};
 };
 
+/// For a function that ends with LEAT_GO_ON. It throws nothing, but no compiler makes the call at the end of a
+/// function that says so a jump.
+inline auto inPlaceOfFrame(void (*function)(CallbackFrame*)) noexcept {
+  return reinterpret_cast<void (*)(CallbackFrame*) noexcept>(function);
+}
+
+/// The last act of a function in the place of a coroutine: goes on with another one. g++ checks the depth of
+/// the stack, as in every transfer; clang makes the tail call.
+#if defined(__clang__)
+#define LEAT_GO_ON(next)                                                              \
+  auto* const target = static_cast<::leat::detail::CallbackFrame*>((next).address()); \
+  [[clang::musttail]] return target->resume(target)
+#else
+#define LEAT_GO_ON(next) ::leat::detail::transfer(next).resume()
+#endif
+
 }  // namespace leat::inline LEAT_ABI::detail

@@ -19,6 +19,7 @@ namespace leat::inline LEAT_ABI::detail {
 
 class ContextNode;
 class MicrotaskQueue;
+class PoolWorker;
 struct Job;
 template <class>
 class List;
@@ -62,6 +63,8 @@ struct ThreadState {
   std::source_location thrownAt{};
   // Frames that are destroyed below this address are destroyed on another stack; null while none is.
   char* destroyLimit = nullptr;
+  // What this thread is of a WorkStealingPool, or null.
+  PoolWorker* worker = nullptr;
 };
 
 LEAT_API inline constinit thread_local ThreadState threadState{};

@@ -77,6 +77,8 @@ leat::Task<> modules() {
   used("timers", ticks == 1);
   used("process", leat::process::pid() > 0);
   used("loop", co_await leat::blocking([] { return 5; }) == 5);
+  leat::WorkStealingPool pool({.threads = 1});
+  used("pool", co_await pool.run(twice, 2) == 4);
   const auto found = co_await leat::dns::lookup("127.0.0.1");
   used("dns", found.family == 4);
   const leat::Buffer name = co_await leat::fs::readFile("/proc/self/comm");

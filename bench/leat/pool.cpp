@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+
+// Fork and join on one and on two workers, with the programs of rivals/pool.
+
+#include <leat/loop/run.hpp>
+#include <leat/pool.hpp>
+
+#include <cstdlib>
+#include <vector>
+
+#include "bench.hpp"
+
+namespace {
+
+using namespace leat;
+
+constexpr int fibOf = 30;
+constexpr long fibForks = 1'346'268;
+constexpr long leaves = 1'000'000;
+constexpr long skynetForks = 1'111'110;
+constexpr long skynetSum = leaves * (leaves - 1) / 2;
+
+Task<long> fib(int n) {
+  if (n < 2) co_return n;
+  auto [a, b] = co_await fork(fib(n - 1), fib(n - 2));
+  co_return a + b;
+}
+
+long invokeFib(int n) {
+  if (n < 2) return n;
+  long a = 0;
+  long b = 0;
+  parallelInvoke([&] { a = invokeFib(n - 1); }, [&] { b = invokeFib(n - 2); });
+  return a + b;
+}
+
+Task<long> skynet(long number, long size) {
+  if (size == 1) co_return number;
+  const long part = size / 10;
+  long sum = 0;
+  std::vector<Task<long>> tasks;
+  tasks.reserve(10);
+  for (long i = 0; i < 10; ++i) tasks.push_back(skynet(number + i * part, part));
+  for (const long each : co_await fork(std::move(tasks))) sum += each;
+  co_return sum;
+}
+
+int queens(int n, unsigned columns, unsigned left, unsigned right) {
+  const unsigned all = (1U << n) - 1;
+  if (columns == all) return 1;
+  int count = 0;
+  for (unsigned free = all & ~(columns | left | right); free != 0; free &= free - 1) {
+    const unsigned bit = free & (~free + 1);
+    count += queens(n, columns | bit, (left | bit) << 1, (right | bit) >> 1);
+  }
+  return count;
+}
+
+/// Forks in the first rows, where a piece is worth it.
+Task<int> forkQueens(int n, int rows, unsigned columns, unsigned left, unsigned right) {
+  if (rows == 0) co_return queens(n, columns, left, right);
+  std::vector<Task<int>> tasks;
+  for (unsigned free = ((1U << n) - 1) & ~(columns | left | right); free != 0; free &= free - 1) {
+    const unsigned bit = free & (~free + 1);
+    tasks.push_back(forkQueens(n, rows - 1, columns | bit, (left | bit) << 1, (right | bit) >> 1));
+  }
+  int count = 0;
+  for (const int each : co_await fork(std::move(tasks))) count += each;
+  co_return count;
+}
+
+void check(bool holds) {
+  if (!holds) std::abort();
+}
+
+void forkJoin(unsigned threads) {
+  WorkStealingPool pool({.threads = threads});
+  const auto name = [threads](const char* what) {
+    static char text[64];
+    std::snprintf(text, sizeof text, "%s_%u", what, threads);
+    return text;
+  };
+  bench(name("fork_fib"), fibForks, [&] { check(syncWait(pool.run(fib, fibOf)) == 832'040); });
+  bench(name("invoke_fib"), fibForks,
+        [&] { check(syncWait(pool.run(invokeFib, fibOf)) == 832'040); });
+  bench(name("skynet_1e6"), skynetForks,
+        [&] { check(syncWait(pool.run(skynet, 0L, leaves)) == skynetSum); });
+  bench(name("queens_12"), 1,
+        [&] { check(syncWait(pool.run(forkQueens, 12, 4, 0U, 0U, 0U)) == 14'200); });
+  std::vector<double> values(10'000'000, 0.5);
+  bench(name("parallel_for_1e7"), 10'000'000, [&] {
+    syncWait(pool.run([&] {
+      parallelFor(values.size(), [&](std::size_t i) { values[i] = values[i] * 0.5 + 1; });
+    }));
+  });
+  bench(name("parallel_reduce_1e7"), 10'000'000, [&] {
+    const double sum = syncWait(pool.run([&] {
+      const auto at = [&](std::size_t i) { return values[i]; };
+      return parallelReduce(values.size(), 0.0, at, std::plus<>());
+    }));
+    check(sum > 0);
+  });
+}
+
+Task<> roundTrips() {
+  WorkStealingPool pool({.threads = 1});
+  constexpr int trips = 20'000;
+  std::array<double, 5> samples;
+  const auto nothing = [] {};
+  for (double& sample : samples) {
+    const double begin = nowNs();
+    for (int i = 0; i < trips; ++i) co_await pool.run(nothing);
+    sample = (nowNs() - begin) / trips;
+  }
+  reportMedian("round_trip", samples.data(), static_cast<int>(samples.size()));
+}
+
+}  // namespace
+
+int main() {
+  forkJoin(1);
+  forkJoin(2);
+  return leat::run(roundTrips);
+}

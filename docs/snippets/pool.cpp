@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+// The regions of docs/pool.md, and a main that runs them.
+#include <leat.hpp>
+
+#include <atomic>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <span>
+#include <string>
+#include <vector>
+
+using namespace leat;
+
+void check(bool holds) {
+  if (!holds) std::abort();
+}
+
+std::string slowHash(const std::string& text) {
+  unsigned long hash = 5381;
+  for (int round = 0; round < 1000; ++round)
+    for (const char each : text) hash = hash * 33 + static_cast<unsigned char>(each);
+  return std::to_string(hash);
+}
+
+// [run]
+Task<> answer(net::Socket socket) {
+  WorkStealingPool& pool = WorkStealingPool::shared();
+  const std::string password = co_await socket.readUntil("\n");
+  const std::string hash = co_await pool.run(slowHash, password);  // the loop goes on meanwhile
+  co_await socket.write(hash + "\n");
+}
+// [/run]
+
+long serialFib(int n) { return n < 2 ? n : serialFib(n - 1) + serialFib(n - 2); }
+
+// [fork]
+Task<long> fib(int n) {
+  // A fork costs about as much as three calls: leave it something to do.
+  if (n < 20) co_return serialFib(n);
+  auto [a, b] = co_await fork(fib(n - 1), fib(n - 2));
+  co_return a + b;
+}
+
+Task<> print() { std::printf("%ld\n", co_await WorkStealingPool::shared().run(fib, 30)); }
+// [/fork]
+
+struct Node {
+  long value;
+  std::vector<Node> children;
+};
+
+// [scope]
+Task<> visit(ForkScope& scope, const Node& node, long& sum) {
+  std::atomic_ref<long>(sum) += node.value;
+  for (const Node& child : node.children) scope.fork(visit(scope, child, sum));
+  co_return;
+}
+
+Task<long> total(const Node& root) {
+  long sum = 0;
+  const auto body = [&](ForkScope& scope) { return visit(scope, root, sum); };
+  co_await forkScope(body);  // goes on when the whole tree has been visited
+  co_return sum;
+}
+// [/scope]
+
+// [parallel]
+double norm(std::span<double> values) {
+  parallelForEach(values, [](double& value) { value *= value; });
+  const auto at = [&](std::size_t i) { return values[i]; };
+  return std::sqrt(parallelReduce(values.size(), 0.0, at, std::plus<>()));
+}
+// [/parallel]
+
+Task<> client(int port) {
+  auto socket = co_await net::connect({.port = port, .host = "127.0.0.1"});
+  co_await socket.write("secret\n");
+  const std::string line = co_await socket.readUntil("\n");
+  check(line == slowHash("secret\n") + "\n");
+  co_await socket.end();
+}
+
+Task<> program() {
+  auto server = co_await net::listen(answer, {.port = 0, .host = "127.0.0.1"});
+  co_await client(server.address().port());
+  co_await server.close();
+  co_await print();
+  WorkStealingPool& pool = WorkStealingPool::shared();
+  const Node tree{1, {{2, {}}, {3, {{4, {}}}}}};
+  check(co_await pool.run(total, tree) == 10);
+  std::vector<double> values(100, 2.0);
+  const std::span<double> all(values);
+  check(co_await pool.run(norm, all) == 20.0);
+}
+
+int main() { return run(program); }

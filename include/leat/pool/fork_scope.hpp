@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+// forkScope: a number of tasks on the workers of a pool that nobody knows beforehand.
+#pragma once
+
+#include <leat/pool/fork.hpp>
+
+namespace leat::inline LEAT_ABI {
+
+namespace detail {
+template <class F>
+class ForkScopeAwaiter;
+}  // namespace detail
+
+/// The tasks of a scope. Made by `forkScope`; used by its body and by its tasks, on any worker of the pool.
+class ForkScope {
+ public:
+  ForkScope(const ForkScope&) = delete;
+  ForkScope& operator=(const ForkScope&) = delete;
+
+  /// Starts a task on this worker or on one that steals it. What it throws is the scope's failure; what it
+  /// gives is dropped. On a worker. Throws: Error ERR_NO_POOL.
+  template <class T>
+  void fork(Task<T>&& task);
+
+ private:
+  template <class F>
+  friend class detail::ForkScopeAwaiter;
+  template <class T>
+  struct Child;
+
+  ForkScope() noexcept = default;
+  std::coroutine_handle<> ended() noexcept {
+    if (open_.fetchSub(1, detail::acqRel) != 1) return std::noop_coroutine();
+    if (detail::threadState.context != context_.get()) (void)detail::swapContext(context_);
+    return joiner_;
+  }
+  void fail(std::exception_ptr error) noexcept {
+    if (!failed_.exchange(true, detail::acqRel)) error_ = std::move(error);
+  }
+  bool aborted() const noexcept {
+    const detail::AbortState* signal = context_ ? context_->signal() : nullptr;
+    return signal != nullptr && detail::isAborted(*signal);
+  }
+
+  // The body counts as one.
+  detail::Atomic<std::size_t> open_{1};
+  detail::Atomic<bool> failed_{false};
+  std::exception_ptr error_;
+  std::coroutine_handle<> joiner_;
+  detail::ContextRef context_;
+};
+
+/// A task and its place in the scope; it goes when the task ends.
+template <class T>
+struct ForkScope::Child : detail::PoolJob, detail::CallbackFrame, detail::FrameAllocated {
+  Child(ForkScope& s, Task<T>&& t) noexcept
+      : PoolJob(onTaken),
+        CallbackFrame(detail::inPlaceOfFrame(onDone)),
+        scope(s),
+        task(std::move(t)) {}
+  static void onTaken(PoolJob& job, bool) noexcept {
+    auto& self = static_cast<Child&>(job);
+    detail::ContextScope context(self.scope.context_);
+    if (!self.scope.aborted()) return detail::startTask(self.task, self);
+    self.scope.fail(std::make_exception_ptr(AbortError(self.scope.context_->signal()->reason)));
+    const auto next = self.leave();
+    detail::run(next);
+  }
+  static void onDone(CallbackFrame* frame) { LEAT_GO_ON(static_cast<Child*>(frame)->done()); }
+  std::coroutine_handle<> done() noexcept {
+    detail::Slot<T>& slot = detail::taskResult(task);
+    if (slot.state() == detail::Slot<T>::Error) scope.fail(slot.error());
+    return leave();
+  }
+  std::coroutine_handle<> leave() noexcept {
+    ForkScope& left = scope;
+    delete this;
+    return left.ended();
+  }
+  ForkScope& scope;
+  Task<T> task;
+};
+
+template <class T>
+void ForkScope::fork(Task<T>&& task) {
+  detail::checkForked(task);
+  detail::PoolWorker* const worker = detail::PoolWorker::current();
+  if (worker == nullptr) detail::throwNoPool();
+  auto* const child = new Child<T>(*this, std::move(task));
+  open_.fetchAdd(1, detail::relaxed);
+  worker->push(*child);
+}
+
+namespace detail {
+
+template <class F>
+class ForkScopeAwaiter : private CallbackFrame {
+  using Body = std::invoke_result_t<F&, ForkScope&>;
+
+ public:
+  explicit ForkScopeAwaiter(F&& body)
+      : CallbackFrame(inPlaceOfFrame(onBodyDone)), body_(std::move(body)) {}
+  ForkScopeAwaiter(const ForkScopeAwaiter&) = delete;
+  ForkScopeAwaiter& operator=(const ForkScopeAwaiter&) = delete;
+
+  bool await_ready() const {
+    if (PoolWorker::current() == nullptr) throwNoPool();
+    return false;
+  }
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<> parent) {
+    task_ = body_(scope_);
+    checkForked(task_);
+    scope_.joiner_ = parent;
+    scope_.context_ = currentContext();
+    TaskOwner& owner = taskOwner(task_);
+    owner.frame.promise().continuation = this->handle();
+    return transfer(owner.frame);
+  }
+  auto await_resume() {
+    // The body goes first: that its tasks failed may be what it failed for, but it knows more.
+    if (taskFailed() || !scope_.error_) return taskResult(task_).take();
+    std::rethrow_exception(std::move(scope_.error_));
+  }
+
+ private:
+  bool taskFailed() noexcept {
+    auto& slot = taskResult(task_);
+    return slot.state() == std::remove_reference_t<decltype(slot)>::Error;
+  }
+  static void onBodyDone(CallbackFrame* frame) {
+    LEAT_GO_ON(static_cast<ForkScopeAwaiter*>(frame)->scope_.ended());
+  }
+
+  F body_;
+  ForkScope scope_;
+  Body task_;
+};
+
+}  // namespace detail
+
+/// Runs a body that forks as many tasks as it likes, and so may they, and waits for all of them:
+/// `co_await forkScope(f)`, where `f(ForkScope& scope)` is a coroutine that calls `scope.fork(task)`. Gives
+/// what the body gives. On a worker of a pool only; see `fork` for what that means.
+///
+/// Throws: what the body threw, else what the first task that failed threw; the other failures are dropped.
+/// Cancel: tasks that have not begun when the ambient signal is aborted never do; AbortError.
+template <class F>
+  requires std::is_invocable_v<std::decay_t<F>&, ForkScope&>
+[[nodiscard("it does not begin until it is awaited")]] detail::ForkScopeAwaiter<std::decay_t<F>>
+forkScope(F&& body) {
+  LEAT_GUARD_CLOSURE(F);
+  return detail::ForkScopeAwaiter<std::decay_t<F>>(std::decay_t<F>(std::forward<F>(body)));
+}
+
+}  // namespace leat::inline LEAT_ABI

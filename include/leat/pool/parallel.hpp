@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT
+// Plain functions at the same time: parallelInvoke, parallelFor, parallelForEach, parallelReduce. They call
+// and return like any function; what is stolen is a closure on the stack of the caller.
+#pragma once
+
+#include <leat/pool/fork.hpp>
+#include <leat/pool/work_stealing_pool.hpp>
+
+#include <sched.h>
+
+namespace leat::inline LEAT_ABI {
+
+namespace detail {
+
+/// A function on the stack of who waits for it.
+template <class F>
+class StackJob : public PoolJob {
+ public:
+  explicit StackJob(F& function) noexcept : PoolJob(onTaken), function_(function) {}
+
+  void call() noexcept {
+    try {
+      function_();
+    } catch (...) {
+      error = std::current_exception();
+    }
+  }
+  /// Until whoever has taken it is done, this worker does other jobs.
+  void wait(PoolWorker& worker) noexcept {
+    unsigned fruitless = 0;
+    while (!done_.load(acquire)) {
+      if (worker.help()) {
+        fruitless = 0;
+      } else if (++fruitless < 64) {
+        cpuRelax();
+      } else {
+        ::sched_yield();
+      }
+    }
+  }
+  std::exception_ptr error;
+
+ private:
+  static void onTaken(PoolJob& job, bool) noexcept {
+    auto& self = static_cast<StackJob&>(job);
+    ContextScope scope(self.context_);
+    self.call();
+    self.done_.store(true, release);
+  }
+  F& function_;
+  ContextRef context_ = currentContext();
+  Atomic<bool> done_{false};
+};
+
+inline PoolWorker& workerHere() {
+  PoolWorker* const worker = PoolWorker::current();
+  if (worker == nullptr) [[unlikely]]
+    throwError(
+        "a parallel function on a thread that is no worker of a pool: call it inside of "
+        "`pool.run(f, args...)`",
+        "ERR_NO_POOL");
+  return *worker;
+}
+
+template <class F, class G>
+LEAT_ALWAYS_INLINE inline void invokeBoth(PoolWorker& worker, F& f, G& g) {
+  StackJob<G> second(g);
+  worker.push(second);
+  std::exception_ptr error;
+  try {
+    f();
+  } catch (...) {
+    error = std::current_exception();
+  }
+  if (worker.popIf(second)) [[likely]] {
+    // As in a row of calls, the second is not made when the first one failed.
+    if (!error) return g();
+  } else {
+    second.wait(worker);
+    if (!error) error = std::move(second.error);
+  }
+  if (error) [[unlikely]]
+    std::rethrow_exception(std::move(error));
+}
+
+/// How many pieces a range is cut into when nobody says how large they are: some for each worker, so that
+/// there is something left to steal from one that is slow.
+inline std::size_t automaticGrain(std::size_t count, const PoolWorker& worker) noexcept {
+  const std::size_t pieces = std::size_t{8} * worker.pool().threads();
+  return count / pieces > 0 ? count / pieces : 1;
+}
+
+/// Calls `piece(first, last)` for pieces of at most `grain` indices: halves, the right one to be stolen.
+template <class F>
+void forHalves(PoolWorker& worker, std::size_t first, std::size_t last, std::size_t grain,
+               F& piece) {
+  if (last - first <= grain) return piece(first, last);
+  const std::size_t middle = first + (last - first) / 2;
+  auto left = [&] { forHalves(worker, first, middle, grain, piece); };
+  auto right = [&] { forHalves(*PoolWorker::current(), middle, last, grain, piece); };
+  invokeBoth(worker, left, right);
+}
+
+template <class T, class Map, class Join>
+T reduceHalves(PoolWorker& worker, std::size_t first, std::size_t last, std::size_t grain, Map& map,
+               Join& join) {
+  if (last - first <= grain) {
+    T sum = map(first);
+    for (std::size_t i = first + 1; i < last; ++i) sum = join(std::move(sum), map(i));
+    return sum;
+  }
+  const std::size_t middle = first + (last - first) / 2;
+  Slot<T> left;
+  Slot<T> right;
+  auto doLeft = [&] { left.emplace(reduceHalves<T>(worker, first, middle, grain, map, join)); };
+  auto doRight = [&] {
+    right.emplace(reduceHalves<T>(*PoolWorker::current(), middle, last, grain, map, join));
+  };
+  invokeBoth(worker, doLeft, doRight);
+  return join(left.take(), right.take());
+}
+
+}  // namespace detail
+
+/// Calls both functions, at the same time if another worker is free, and returns when both have. On a worker
+/// of a pool only, and always on the same one: `f` is called here; `g` here or elsewhere. While it waits for
+/// `g` it does other jobs of the pool, so no lock may be held that they could want.
+///
+/// Throws: what `f` threw, else what `g` threw; Error ERR_NO_POOL.
+template <class F, class G>
+  requires std::is_invocable_v<F&> && std::is_invocable_v<G&>
+void parallelInvoke(F&& f, G&& g) {
+  detail::invokeBoth(detail::workerHere(), f, g);
+}
+
+/// Calls `f(i)` for each index of [0, count), in any order, on the workers of the pool that this one belongs
+/// to, and returns when all have been called. `grain`: how many indices in a row are never divided; 0 picks a
+/// number. See `parallelInvoke`.
+///
+/// Throws: what one of the calls threw; of the others some may not have been made then.
+template <class F>
+  requires std::is_invocable_v<F&, std::size_t>
+void parallelFor(std::size_t count, F&& f, std::size_t grain = 0) {
+  detail::PoolWorker& worker = detail::workerHere();
+  if (count == 0) return;
+  auto piece = [&f](std::size_t first, std::size_t last) {
+    for (; first < last; ++first) f(first);
+  };
+  detail::forHalves(worker, 0, count, grain > 0 ? grain : detail::automaticGrain(count, worker),
+                    piece);
+}
+
+/// Calls `f(item)` for each item of a range with an index (a vector, array or span). See `parallelFor`.
+template <class Range, class F>
+  requires requires(Range& range, F& f) {
+    range.size();
+    f(range[std::size_t{}]);
+  }
+void parallelForEach(Range&& range, F&& f, std::size_t grain = 0) {
+  const auto each = [&](std::size_t i) { f(range[i]); };
+  parallelFor(range.size(), each, grain);
+}
+
+/// Joins `map(i)` for all indices of [0, count): `join(join(map(0), map(1)), ...)`, grouped in any way but in
+/// their order, so `join` must be associative and need not be commutative. Of no index it is `empty`.
+/// See `parallelFor`.
+template <class T, class Map, class Join>
+  requires std::is_invocable_r_v<T, Map&, std::size_t> && std::is_invocable_r_v<T, Join&, T, T>
+T parallelReduce(std::size_t count, T empty, Map&& map, Join&& join, std::size_t grain = 0) {
+  detail::PoolWorker& worker = detail::workerHere();
+  if (count == 0) return empty;
+  return detail::reduceHalves<T>(
+      worker, 0, count, grain > 0 ? grain : detail::automaticGrain(count, worker), map, join);
+}
+
+}  // namespace leat::inline LEAT_ABI

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: MIT
+// The workers of a pool: how they take, steal, sleep and end.
+#pragma once
+
+#include <leat/core/resume.hpp>
+#include <leat/pool/idle_workers.hpp>
+#include <leat/pool/pool_inlet.hpp>
+#include <leat/sys/processors.hpp>
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <new>
+
+namespace leat::inline LEAT_ABI {
+
+/// Options of a WorkStealingPool.
+struct PoolOptions {
+  /// 0: as many as LEAT_POOL_SIZE says, else as the process may use processors (affinity, cgroup quota).
+  unsigned threads = 0;
+  /// Of the threads, in debuggers and /proc, with a number behind it.
+  const char* name = "leat-pool";
+  /// Whether each thread stays on one of the processors that the process may use.
+  bool pinned = false;
+};
+
+}  // namespace leat::inline LEAT_ABI
+
+namespace leat::inline LEAT_ABI::detail {
+
+class PoolCore;
+
+/// A thread of a pool.
+class PoolWorker {
+ public:
+  /// Of this thread; null on one that is no worker.
+  static PoolWorker* current() noexcept { return threadState.worker; }
+
+  PoolCore& pool() const noexcept { return *pool_; }
+  /// For itself or a thief. On the worker's thread, as the next ones.
+  LEAT_ALWAYS_INLINE inline void push(PoolJob& job) noexcept;
+  /// The same of several, of which others are told when the last is there.
+  LEAT_ALWAYS_INLINE inline void pushQuietly(PoolJob& job) noexcept;
+  LEAT_ALWAYS_INLINE inline void tellOthers() noexcept;
+  /// The youngest, if it is this one and nobody has taken it.
+  LEAT_ALWAYS_INLINE bool popIf(const PoolJob& job) noexcept { return deque_.popIf(&job); }
+  /// Runs a job of its own or of others while the caller waits for one. False: found none.
+  bool help() noexcept;
+
+ private:
+  friend class PoolCore;
+  // How often it looks everywhere before it sleeps.
+  static constexpr unsigned searchRounds = 32;
+  // After so many jobs of its own it looks at those from outside first.
+  static constexpr unsigned inletInterval = 61;
+
+  void work() noexcept;
+  PoolJob* next() noexcept;
+  PoolJob* search() noexcept;
+  PoolJob* stealOnce() noexcept;
+  PoolJob* waitForWork() noexcept;
+  void run(PoolJob& job) noexcept;
+  static void count(Atomic<std::uint64_t>& counter) noexcept {
+    counter.store(counter.load(relaxed) + 1, relaxed);
+  }
+
+  WorkDeque<PoolJob> deque_;
+  PoolCore* pool_ = nullptr;
+  unsigned index_ = 0;
+  unsigned lastVictim_ = 0;
+  unsigned turns_ = 0;
+  std::uint32_t random_ = 0;
+  sys::Thread thread_;
+  // Written by the worker alone.
+  Atomic<std::uint64_t> executed_{0};
+  Atomic<std::uint64_t> steals_{0};
+  Atomic<std::uint64_t> parks_{0};
+};
+
+/// What a pool is but for its public face.
+class PoolCore {
+ public:
+  struct Counts {
+    std::uint64_t executed = 0;
+    std::uint64_t steals = 0;
+    std::uint64_t parks = 0;
+  };
+
+  explicit PoolCore(const PoolOptions& options) noexcept;
+  PoolCore(const PoolCore&) = delete;
+  PoolCore& operator=(const PoolCore&) = delete;
+  ~PoolCore() { delete[] workers_; }
+
+  /// 0, with at least one thread, or -errno.
+  int start() noexcept;
+  /// To the deque of the worker that calls, else to the inlet. False: the pool has ended.
+  bool post(PoolJob& job, Priority priority) noexcept;
+  /// From outside. What has not begun ends; waits at most `timeoutNs`, for ever when negative, for the
+  /// rest. True when all threads have ended.
+  bool stop(std::int64_t timeoutNs) noexcept;
+
+  unsigned threads() const noexcept { return started_; }
+  std::size_t queued() const noexcept { return inlet_.size(); }
+  unsigned sleeping() const noexcept { return idle_.sleepers(); }
+  Counts counts() const noexcept;
+
+ private:
+  friend class PoolWorker;
+  static constexpr std::size_t nameSize = 16;
+  static unsigned defaultThreads() noexcept;
+  static void* workerMain(void* worker) noexcept;
+  void setUp(unsigned index) const noexcept;
+  bool anyWork() const noexcept;
+  void end() noexcept;
+
+  char name_[nameSize] = {};
+  const bool pinned_;
+  PoolWorker* workers_ = nullptr;
+  const unsigned threads_;
+  // Fewer when the system gives no more; the deques of the rest stay empty.
+  unsigned started_ = 0;
+  const unsigned mostSearching_;
+  PoolInlet inlet_;
+  Atomic<bool> stopping_{false};
+  alignas(64) IdleWorkers<> idle_;
+  alignas(64) sys::Mutex endMutex_;
+  sys::Condition ended_;
+  unsigned alive_ = 0;  // guarded by `endMutex_`
+};
+
+// ---- a worker ----
+
+inline void PoolWorker::push(PoolJob& job) noexcept {
+  pushQuietly(job);
+  tellOthers();
+}
+
+inline void PoolWorker::tellOthers() noexcept { pool_->idle_.notify(); }
+
+inline void PoolWorker::pushQuietly(PoolJob& job) noexcept {
+  if (deque_.push(&job)) [[likely]]
+    return;
+  // No memory for the deque; the inlet needs none, and is open to what the pool itself has begun.
+  (void)pool_->inlet_.push(job, Priority::High, true);
+}
+
+inline void PoolWorker::run(PoolJob& job) noexcept {
+  count(executed_);
+  job.act(job, true);
+}
+
+inline bool PoolWorker::help() noexcept {
+  PoolJob* job = deque_.pop();
+  if (job == nullptr) job = stealOnce();
+  if (job == nullptr) return false;
+  run(*job);
+  return true;
+}
+
+/// What this worker does before it looks at others.
+inline PoolJob* PoolWorker::next() noexcept {
+  PoolInlet& inlet = pool_->inlet_;
+  PoolJob* job = ++turns_ % inletInterval == 0 ? inlet.take() : inlet.takeHigh();
+  if (job == nullptr) job = deque_.pop();
+  if (job == nullptr) job = inlet.take();
+  return job;
+}
+
+inline PoolJob* PoolWorker::stealOnce() noexcept {
+  const unsigned threads = pool_->threads_;
+  if (threads < 2) return nullptr;
+  // Where there was something there is more; else somewhere, and on from there.
+  PoolJob* job = lastVictim_ != index_ ? pool_->workers_[lastVictim_].deque_.steal() : nullptr;
+  if (job == nullptr) {
+    random_ = random_ * 1664525 + 1013904223;
+    unsigned victim = static_cast<unsigned>((std::uint64_t{random_} * threads) >> 32);
+    for (unsigned i = 0; i < threads && job == nullptr; ++i, ++victim) {
+      if (victim >= threads) victim = 0;
+      if (victim == index_) continue;
+      job = pool_->workers_[victim].deque_.steal();
+      if (job != nullptr) lastVictim_ = victim;
+    }
+  }
+  if (job != nullptr) count(steals_);
+  return job;
+}
+
+inline PoolJob* PoolWorker::search() noexcept {
+  for (unsigned round = 0; round < searchRounds; ++round) {
+    PoolJob* job = stealOnce();
+    if (job == nullptr) job = pool_->inlet_.take();
+    if (job != nullptr) return job;
+    for (unsigned i = 0; i < 1u << (round < 6 ? round : 6); ++i) cpuRelax();
+  }
+  return nullptr;
+}
+
+/// Null when the pool ends.
+inline PoolJob* PoolWorker::waitForWork() noexcept {
+  IdleWorkers<>& idle = pool_->idle_;
+  bool searches = idle.beginSearch(pool_->mostSearching_);
+  for (;;) {
+    PoolJob* const job = searches ? search() : nullptr;
+    const bool over = job == nullptr && pool_->stopping_.load(acquire) && !pool_->anyWork();
+    if (job != nullptr || over) {
+      // The last that searched sees to it that there is another one, if there is more.
+      if (searches && idle.endSearch() && pool_->anyWork()) idle.wakeOne();
+      return job;
+    }
+    idle.announceSleep(searches);
+    if (pool_->anyWork() || pool_->stopping_.load(relaxed)) {
+      idle.stayAwake();
+    } else {
+      count(parks_);
+      idle.sleep();
+    }
+    searches = true;
+  }
+}
+
+inline void PoolWorker::work() noexcept {
+  for (;;) {
+    PoolJob* job = next();
+    if (job == nullptr) job = waitForWork();
+    if (job == nullptr) return;
+    run(*job);
+  }
+}
+
+// ---- the pool ----
+
+inline PoolCore::PoolCore(const PoolOptions& options) noexcept
+    : pinned_(options.pinned),
+      threads_(options.threads != 0 ? options.threads : defaultThreads()),
+      mostSearching_((threads_ + 1) / 2) {
+  for (std::size_t i = 0; i + 1 < nameSize && options.name[i] != '\0'; ++i)
+    name_[i] = options.name[i];
+}
+
+inline unsigned PoolCore::defaultThreads() noexcept {
+  if (const char* text = ::getenv("LEAT_POOL_SIZE")) {
+    char* end = nullptr;
+    const long asked = ::strtol(text, &end, 10);
+    if (end != text && *end == '\0' && asked >= 1 && asked <= 1024)
+      return static_cast<unsigned>(asked);
+  }
+  return sys::usableProcessors();
+}
+
+inline int PoolCore::start() noexcept {
+  workers_ = new (std::nothrow) PoolWorker[threads_];
+  if (workers_ == nullptr) return -ENOMEM;
+  for (unsigned i = 0; i < threads_; ++i) {
+    workers_[i].pool_ = this;
+    workers_[i].index_ = workers_[i].lastVictim_ = i;
+    workers_[i].random_ = (i + 1) * 2654435769U;
+  }
+  const sys::MutexLock lock(endMutex_);
+  for (; started_ < threads_; ++started_, ++alive_) {
+    const int error = workers_[started_].thread_.start(workerMain, &workers_[started_]);
+    if (error != 0) return started_ > 0 ? 0 : error;
+  }
+  return 0;
+}
+
+inline void PoolCore::setUp(unsigned index) const noexcept {
+  char name[nameSize + 12];
+  // The number is what matters when there is no room for both.
+  char digits[12];
+  const int length = std::snprintf(digits, sizeof digits, "-%u", index);
+  const int room = static_cast<int>(nameSize) - 1 - length;
+  std::snprintf(name, sizeof name, "%.*s%s", room, name_, digits);
+  sys::setThreadName(name);
+  if (pinned_) sys::pinThread(index);
+}
+
+inline void* PoolCore::workerMain(void* argument) noexcept {
+  auto& worker = *static_cast<PoolWorker*>(argument);
+  threadState.worker = &worker;
+  worker.pool_->setUp(worker.index_);
+  worker.work();
+  threadState.worker = nullptr;
+  worker.pool_->end();
+  return nullptr;
+}
+
+inline void PoolCore::end() noexcept {
+  const sys::MutexLock lock(endMutex_);
+  --alive_;
+  ended_.notifyAll();
+}
+
+inline bool PoolCore::post(PoolJob& job, Priority priority) noexcept {
+  PoolWorker* const worker = PoolWorker::current();
+  if (worker != nullptr && worker->pool_ == this && priority == Priority::Normal) {
+    worker->push(job);
+    return true;
+  }
+  if (!inlet_.push(job, priority)) return false;
+  idle_.notify();
+  return true;
+}
+
+inline bool PoolCore::anyWork() const noexcept {
+  if (inlet_.size() > 0) return true;
+  for (unsigned i = 0; i < threads_; ++i)
+    if (!workers_[i].deque_.empty()) return true;
+  return false;
+}
+
+inline bool PoolCore::stop(std::int64_t timeoutNs) noexcept {
+  inlet_.close();
+  while (PoolJob* job = inlet_.take()) job->act(*job, false);
+  stopping_.store(true);
+  idle_.wakeAll();
+  const std::int64_t deadline = timeoutNs < 0 ? 0 : sys::monotonicNs() + timeoutNs;
+  {
+    const sys::MutexLock lock(endMutex_);
+    while (alive_ > 0) {
+      if (timeoutNs < 0) {
+        ended_.wait(endMutex_);
+      } else if (!ended_.waitUntil(endMutex_, deadline) && alive_ > 0) {
+        return false;
+      }
+    }
+  }
+  for (unsigned i = 0; i < started_; ++i) workers_[i].thread_.join();
+  return true;
+}
+
+inline PoolCore::Counts PoolCore::counts() const noexcept {
+  Counts sum;
+  for (unsigned i = 0; i < threads_; ++i) {
+    sum.executed += workers_[i].executed_.load(relaxed);
+    sum.steals += workers_[i].steals_.load(relaxed);
+    sum.parks += workers_[i].parks_.load(relaxed);
+  }
+  return sum;
+}
+
+}  // namespace leat::inline LEAT_ABI::detail

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+// The deque of a worker: its owner pushes and pops at one end without locks, thieves take the oldest at
+// the other. After Chase and Lev (2005), with the memory orders of Lê, Pop, Cohen and Zappa Nardelli (2013).
+#pragma once
+
+#include <leat/base/atomic.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <new>
+
+namespace leat::inline LEAT_ABI::detail {
+
+/// The words and the fence that the pool's algorithms are written against, so that a checker can put its
+/// own in their place.
+struct RealAtomics {
+  template <class T>
+  using Word = Atomic<T>;
+  static void fence() noexcept { fullFence(); }
+};
+
+/// Items are pointers; null is none. `push`, `pop` and `popIf` belong to one thread.
+template <class T, class Atomics = RealAtomics>
+class WorkDeque {
+ public:
+  WorkDeque() noexcept = default;
+  WorkDeque(const WorkDeque&) = delete;
+  WorkDeque& operator=(const WorkDeque&) = delete;
+  ~WorkDeque() {
+    Ring* ring = ring_.load(relaxed);
+    while (ring != nullptr) {
+      Ring* const older = ring->older;
+      ring->~Ring();
+      ::operator delete(ring);
+      ring = older;
+    }
+  }
+
+  /// False when there is no memory to grow; then nothing was pushed.
+  bool push(T* item) noexcept {
+    const std::int64_t bottom = bottom_.load(relaxed);
+    if (bottom - knownTop_ >= room_) [[unlikely]]
+      if (!makeRoom(bottom)) return false;
+    owned_->at(bottom).store(item, relaxed);
+    // Who sees the new bottom sees the item, and what the item points to.
+    bottom_.store(bottom + 1, detail::release);
+    return true;
+  }
+  /// The youngest.
+  T* pop() noexcept {
+    const std::int64_t bottom = bottom_.load(relaxed) - 1;
+    // The owner says that it takes the item at `bottom` before it looks at the top, and a thief looks at
+    // the bottom after the top: of two that want the same last item, one at least sees the other.
+    bottom_.store(bottom, relaxed);
+    Atomics::fence();
+    std::int64_t top = top_.load(relaxed);
+    if (top > bottom) {
+      bottom_.store(bottom + 1, relaxed);
+      return nullptr;
+    }
+    T* item = owned_->at(bottom).load(relaxed);
+    if (top < bottom) return item;
+    // The last: whoever moves the top has it.
+    if (!top_.compareExchange(top, top + 1, seqCst)) item = nullptr;
+    bottom_.store(bottom + 1, relaxed);
+    return item;
+  }
+  /// The youngest, if it is this one.
+  bool popIf(const T* item) noexcept {
+    // The slot may be stale, when its item was stolen; then `pop` finds none.
+    if (owned_ == nullptr || owned_->at(bottom_.load(relaxed) - 1).load(relaxed) != item)
+      return false;
+    return pop() != nullptr;
+  }
+  /// The oldest; null also when another thread was faster. Any thread.
+  T* steal() noexcept {
+    std::int64_t top = top_.load(acquire);
+    Atomics::fence();
+    const std::int64_t bottom = bottom_.load(acquire);
+    if (top >= bottom) return nullptr;
+    T* const item = ring_.load(acquire)->at(top).load(relaxed);
+    return top_.compareExchange(top, top + 1, seqCst) ? item : nullptr;
+  }
+  /// Any thread; of another one's deque it is soon out of date.
+  bool empty() const noexcept { return size() == 0; }
+  std::size_t size() const noexcept {
+    const std::int64_t top = top_.load(relaxed);
+    const std::int64_t bottom = bottom_.load(relaxed);
+    return bottom > top ? static_cast<std::size_t>(bottom - top) : 0;
+  }
+
+ private:
+  template <class U>
+  using Word = typename Atomics::template Word<U>;
+
+  /// A power of two of places; item n is at n modulo the size. Old rings stay until the end, for a thief
+  /// may still read one: together they are no larger than the present one.
+  struct Ring {
+    Word<T*>& at(std::int64_t index) noexcept {
+      return reinterpret_cast<Word<T*>*>(this + 1)[index & mask];
+    }
+    Ring* older;
+    std::int64_t mask;
+  };
+  static constexpr std::int64_t firstSize = 256;
+
+  LEAT_NOINLINE bool makeRoom(std::int64_t bottom) noexcept {
+    knownTop_ = top_.load(acquire);
+    if (bottom - knownTop_ < room_) return true;
+    const std::int64_t size = room_ == 0 ? firstSize : 2 * room_;
+    const auto bytes = sizeof(Ring) + static_cast<std::size_t>(size) * sizeof(Word<T*>);
+    void* const block = ::operator new(bytes, std::nothrow);
+    if (block == nullptr) return false;
+    auto* const ring = ::new (block) Ring{owned_, size - 1};
+    for (std::int64_t i = 0; i < size; ++i)
+      ::new (static_cast<void*>(&ring->at(i))) Word<T*>(nullptr);
+    for (std::int64_t i = knownTop_; i < bottom; ++i)
+      ring->at(i).store(owned_->at(i).load(relaxed), relaxed);
+    owned_ = ring;
+    room_ = size;
+    // A thief that sees the new ring sees the items in it; one with the old ring finds them there.
+    ring_.store(ring, detail::release);
+    return true;
+  }
+
+  // The thieves' line, the owner's, and what only the owner uses.
+  alignas(64) Word<std::int64_t> top_{0};
+  alignas(64) Word<std::int64_t> bottom_{0};
+  Ring* owned_ = nullptr;
+  std::int64_t room_ = 0;
+  std::int64_t knownTop_ = 0;  // at most the top
+  alignas(64) Word<Ring*> ring_{nullptr};
+};
+
+}  // namespace leat::inline LEAT_ABI::detail

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+// WorkStealingPool: threads for CPU work. Each has a deque of its own, takes its youngest job and steals the
+// oldest of others; without work it sleeps.
+#pragma once
+
+#include <leat/core/awaitable.hpp>
+#include <leat/core/error.hpp>
+#include <leat/core/system_error.hpp>
+#include <leat/pool/pool_core.hpp>
+#include <leat/sys/fork.hpp>
+
+#include <memory>
+
+namespace leat::inline LEAT_ABI {
+
+/// Of a pool since it was made. Each figure is exact for a pool at rest.
+struct PoolStatistics {
+  /// Jobs from outside that no worker has taken yet.
+  std::uint64_t queued = 0;
+  /// Jobs that workers took: from outside, and forked ones that were not joined in place.
+  std::uint64_t executed = 0;
+  std::uint64_t steals = 0;
+  /// How often a worker went to sleep.
+  std::uint64_t parks = 0;
+  /// Workers that sleep now.
+  unsigned sleeping = 0;
+};
+
+namespace detail {
+
+inline Error poolClosed() {
+  return Error("the pool has ended, and takes no work any more", "ERR_POOL_CLOSED");
+}
+[[noreturn]] LEAT_NOINLINE inline void throwPoolClosed() { throw poolClosed(); }
+
+/// A function that nobody waits for.
+template <class F>
+struct SubmittedJob : PoolJob {
+  template <class X>
+  explicit SubmittedJob(X&& f) : PoolJob(onTaken), function(std::forward<X>(f)) {}
+  static void onTaken(PoolJob& job, bool run) noexcept {
+    const std::unique_ptr<SubmittedJob> self(&static_cast<SubmittedJob&>(job));
+    if (run) self->function();
+  }
+  F function;
+};
+
+class ScheduleAwaiter;
+
+}  // namespace detail
+
+/// What `schedule` gives.
+class [[nodiscard("it goes nowhere until it is awaited")]] PoolSchedule {
+ public:
+  PoolSchedule(detail::PoolCore& pool, Priority priority) noexcept
+      : pool_(pool), priority_(priority) {}
+  detail::ScheduleAwaiter operator co_await() && noexcept;
+
+ private:
+  detail::PoolCore& pool_;
+  Priority priority_;
+};
+
+/// Threads for work that needs a processor; what waits belongs to a loop or to `blocking`. Every member may
+/// be called on any thread.
+///
+/// Jobs from outside go first in, first out by their priority. What a job forks is done by the same worker,
+/// youngest first, unless another one without work steals it. Workers without work sleep and cost nothing.
+///
+/// Node: worker_threads and `piscina`; here no module is loaded and no message copied.
+class WorkStealingPool {
+ public:
+  /// Throws: SystemError when not even one thread can be made. With fewer than asked it goes on: `threads`.
+  explicit WorkStealingPool(const PoolOptions& options = {});
+  WorkStealingPool(const WorkStealingPool&) = delete;
+  WorkStealingPool& operator=(const WorkStealingPool&) = delete;
+  /// Waits for the jobs that run, with all that they fork. Those that have not begun never will: who waits
+  /// for one gets Error ERR_POOL_CLOSED. Not on one of its own workers.
+  ~WorkStealingPool();
+
+  /// The pool of the process, made when first asked for; a child of fork() gets its own. It is never
+  /// destroyed. When the process exits, jobs that have not begun never will, and running ones get 200 ms;
+  /// what is slower is left behind.
+  static WorkStealingPool& shared();
+
+  /// Calls `f(args...)` on a worker: `co_await pool.run(f, args...)`. Of a coroutine the result is awaited
+  /// there. The caller goes on on its loop; without one, as in `syncWait(pool.run(...))`, on the worker.
+  ///
+  /// The callable and the arguments are kept (decayed) with the call, and moved into it; the
+  /// AsyncLocalStorage and the ambient signal go along.
+  /// Completes: in the poll phase. Holds the loop meanwhile.
+  /// Cancel: AbortError at once. A call that has not begun never will; one that has goes on, and what it
+  /// gives or throws is discarded; forks in it that have not begun end with AbortError.
+  /// Lifetime: `f` may outlive the coroutine and the loop: it must own or share all that it uses.
+  /// Throws: what `f` throws; Error ERR_POOL_CLOSED.
+  template <class F, class... Args>
+    requires(!std::is_same_v<std::remove_cvref_t<F>, Priority>)
+  auto run(F&& f, Args&&... args);
+  /// The same among the jobs of another priority.
+  template <class F, class... Args>
+  auto run(Priority priority, F&& f, Args&&... args);
+  /// The coroutine goes on on a worker: `co_await pool.schedule()`. One that belongs to a loop must come
+  /// home, `co_await resumeOn(home)`, before it ends, and must not be destroyed meanwhile; `run` is what
+  /// sees to that. Throws: Error ERR_POOL_CLOSED.
+  PoolSchedule schedule(Priority priority = Priority::Normal) noexcept { return {core_, priority}; }
+  /// Calls `f()` on a worker; nobody waits for it. An exception ends the process, as in a thread. When the
+  /// pool ends first, it is destroyed uncalled. Throws: Error ERR_POOL_CLOSED.
+  template <class F>
+  void submit(F&& f, Priority priority = Priority::Normal);
+
+  unsigned threads() const noexcept { return core_.threads(); }
+  PoolStatistics statistics() const noexcept;
+  /// Whether this thread is one of its workers.
+  bool isCurrent() const noexcept {
+    const detail::PoolWorker* const worker = detail::PoolWorker::current();
+    return worker != nullptr && &worker->pool() == &core_;
+  }
+
+ private:
+  static constexpr std::int64_t exitGraceNs = 200'000'000;
+  LEAT_API static inline constinit detail::Atomic<WorkStealingPool*> shared_{nullptr};
+
+  detail::PoolCore core_;
+  const unsigned generation_;
+  WorkStealingPool* ofParent_ =
+      nullptr;  // before the fork: out of use, but no leak to leak checkers
+};
+
+inline WorkStealingPool::WorkStealingPool(const PoolOptions& options)
+    : core_(options), generation_(sys::watchForks()) {
+  if (const int error = core_.start()) throw SystemError(-error, "pthread_create");
+}
+
+inline WorkStealingPool::~WorkStealingPool() {
+  // Of the parent, whose threads are not here.
+  if (generation_ != sys::forkGeneration()) return;
+  if (isCurrent()) {
+    std::fputs("leat: a WorkStealingPool is destroyed by one of its own workers\n", stderr);
+    std::abort();
+  }
+  core_.stop(-1);
+}
+
+inline WorkStealingPool& WorkStealingPool::shared() {
+  struct AtExit {
+    ~AtExit() {
+      WorkStealingPool* pool = shared_.load(detail::acquire);
+      if (pool != nullptr && pool->generation_ == sys::forkGeneration() && !pool->isCurrent())
+        pool->core_.stop(exitGraceNs);
+    }
+  };
+  WorkStealingPool* pool = shared_.load(detail::acquire);
+  if (pool == nullptr) {
+    static const AtExit atExit;
+    static_cast<void>(atExit);
+  }
+  while (pool == nullptr || pool->generation_ != sys::forkGeneration()) {
+    auto fresh = std::make_unique<WorkStealingPool>();
+    fresh->ofParent_ = pool;
+    if (shared_.compareExchange(pool, fresh.get(), detail::seqCst)) return *fresh.release();
+  }
+  return *pool;
+}
+
+template <class F>
+void WorkStealingPool::submit(F&& f, Priority priority) {
+  using Job = detail::SubmittedJob<std::decay_t<F>>;
+  static_assert(std::is_invocable_v<std::decay_t<F>&>,
+                "submit(f): f cannot be called without arguments");
+  static_assert(!Awaitable<std::invoke_result_t<std::decay_t<F>&>>,
+                "submit(f): what f gives would not be awaited; use run");
+  auto job = std::make_unique<Job>(std::forward<F>(f));
+  if (!core_.post(*job, priority)) detail::throwPoolClosed();
+  (void)job.release();
+}
+
+inline PoolStatistics WorkStealingPool::statistics() const noexcept {
+  const detail::PoolCore::Counts counts = core_.counts();
+  return {core_.queued(), counts.executed, counts.steals, counts.parks, core_.sleeping()};
+}
+
+}  // namespace leat::inline LEAT_ABI

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: MIT
+// fork, forkScope: results, errors, where it runs, cancellation, and many of them at once.
+#include <leat/abort.hpp>
+#include <leat/async_hooks.hpp>
+#include <leat/core/with_context.hpp>
+#include <leat/pool.hpp>
+#include <leat/task.hpp>
+#include <leat_test.hpp>
+
+#include <memory>
+#include <numeric>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace leat;
+
+long plainFib(int n) { return n < 2 ? n : plainFib(n - 1) + plainFib(n - 2); }
+
+Task<long> fib(int n) {
+  if (n < 2) co_return n;
+  auto [a, b] = co_await fork(fib(n - 1), fib(n - 2));
+  co_return a + b;
+}
+
+Task<int> failing(int number) {
+  if (number >= 0) throw std::to_string(number);
+  co_return number;
+}
+
+Task<> add(detail::Atomic<long>& sum, long number) {
+  sum.fetchAdd(number);
+  co_return;
+}
+
+template <class F, class... Args>
+auto onPool(WorkStealingPool& pool, F f, Args... args) {
+  return syncWait(pool.run(f, args...));
+}
+
+}  // namespace
+
+TEST_CASE("fork gives the results in order, on one worker and on several") {
+  for (const unsigned threads : {1U, 2U, 5U}) {
+    WorkStealingPool pool({.threads = threads});
+    CHECK(onPool(pool, fib, 18) == plainFib(18));
+  }
+}
+
+TEST_CASE("fork takes any number of tasks of any type") {
+  WorkStealingPool pool({.threads = 2});
+  const auto body = []() -> Task<std::string> {
+    static int number = 7;
+    auto text = []() -> Task<std::string> { co_return "text"; };
+    auto nothing = []() -> Task<> { co_return; };
+    auto moved = []() -> Task<std::unique_ptr<int>> { co_return std::make_unique<int>(3); };
+    auto reference = []() -> Task<int&> { co_return number; };
+    auto [a, b, c, d] = co_await fork(text(), nothing(), moved(), reference());
+    static_assert(std::is_same_v<decltype(b), std::monostate>);
+    co_return a + std::to_string(*c) + (d == &number ? "=" : "!");
+  };
+  CHECK(onPool(pool, body) == "text3=");
+}
+
+TEST_CASE("fork takes a vector of tasks, also an empty one") {
+  WorkStealingPool pool({.threads = 3});
+  const auto body = [](int count) -> Task<long> {
+    std::vector<Task<long>> tasks;
+    for (int i = 0; i < count; ++i) tasks.push_back(fib(i % 10));
+    const std::vector<long> results = co_await fork(std::move(tasks));
+    if (results.size() != static_cast<std::size_t>(count)) co_return -1;
+    long wrong = 0;
+    for (int i = 0; i < count; ++i)
+      wrong += results[static_cast<std::size_t>(i)] != plainFib(i % 10);
+    co_return wrong;
+  };
+  // More than the deque has room for at first.
+  for (const int count : {0, 1, 2, 1000}) CHECK(onPool(pool, body, count) == 0);
+}
+
+TEST_CASE("fork throws what the first of its tasks threw, when all have ended") {
+  WorkStealingPool pool({.threads = 2});
+  detail::Atomic<long> sum{0};
+  const auto body = [](detail::Atomic<long>* all) -> Task<std::string> {
+    try {
+      co_await fork(add(*all, 1), failing(2), failing(3), add(*all, 4));
+    } catch (const std::string& text) {
+      co_return text + " " + std::to_string(all->load());
+    }
+    co_return "nothing";
+  };
+  CHECK(onPool(pool, body, &sum) == "2 5");
+}
+
+TEST_CASE("fork of a vector throws what the first of its tasks threw") {
+  WorkStealingPool pool({.threads = 2});
+  const auto body = []() -> Task<std::string> {
+    std::vector<Task<int>> tasks;
+    for (const int number : {-1, 8, 9}) tasks.push_back(failing(number));
+    try {
+      co_await fork(std::move(tasks));
+    } catch (const std::string& text) {
+      co_return text;
+    }
+    co_return "nothing";
+  };
+  CHECK(onPool(pool, body) == "8");
+}
+
+TEST_CASE("fork on a thread that is no worker is refused") {
+  const auto body = []() -> Task<long> {
+    auto [a, b] = co_await fork(fib(3), fib(4));
+    co_return a + b;
+  };
+  try {
+    (void)syncWait(body());
+    FAIL("it was not refused");
+  } catch (const Error& error) {
+    CHECK(error.code() == "ERR_NO_POOL");
+  }
+}
+
+TEST_CASE("fork of a task that was awaited is refused before anything begins") {
+  Task<long> used = fib(1);
+  Task<long> taken = std::move(used);
+  CHECK_THROWS_AS(fork(fib(2), std::move(used)), TypeError);
+}
+
+TEST_CASE("tasks of an aborted fork that have not begun never do") {
+  WorkStealingPool pool({.threads = 1});
+  detail::Atomic<long> sum{0};
+  const auto body = [](detail::Atomic<long>* all) -> Task<std::string> {
+    AbortController controller;
+    auto aborting = [](AbortController& c, detail::Atomic<long>& s) -> Task<> {
+      s.fetchAdd(1);
+      c.abort();
+      co_return;
+    };
+    auto inner = [](AbortController& c, detail::Atomic<long>& s, auto first) -> Task<> {
+      co_await fork(first(c, s), add(s, 10), add(s, 100));
+    };
+    try {
+      co_await withSignal(controller.signal(), inner(controller, *all, aborting));
+    } catch (const AbortError&) {
+      co_return "aborted";
+    }
+    co_return "not aborted";
+  };
+  CHECK(onPool(pool, body, &sum) == "aborted");
+  CHECK(sum.load() == 1);
+}
+
+TEST_CASE("the stores of AsyncLocalStorage go along into forks and come back") {
+  WorkStealingPool pool({.threads = 3});
+  static AsyncLocalStorage<int> storage;
+  struct Deep {
+    static Task<int> sum(int depth) {
+      if (depth == 0) co_return *storage.getStore();
+      auto [a, b] = co_await fork(sum(depth - 1), sum(depth - 1));
+      if (*storage.getStore() != 5) co_return -1'000'000;
+      co_return a + b;
+    }
+  };
+  CHECK(storage.run(5, [&] { return onPool(pool, Deep::sum, 10); }) == 5 * 1024);
+  CHECK_FALSE(storage.getStore());
+}
+
+TEST_CASE("a long row of forks needs a bounded stack") {
+  WorkStealingPool pool({.threads = 2});
+  const auto body = [](int rounds) -> Task<long> {
+    long sum = 0;
+    for (int i = 0; i < rounds; ++i) {
+      auto [a, b] = co_await fork(fib(1), fib(2));
+      sum += a + b;
+    }
+    co_return sum;
+  };
+  CHECK(onPool(pool, body, 200'000) == 400'000);
+}
+
+namespace {
+
+Task<long> down(long depth) {
+  if (depth == 0) co_return 0;
+  auto [deep, flat] = co_await fork(down(depth - 1), fib(1));
+  co_return deep + flat;
+}
+Task<long> downSecond(long depth) {
+  if (depth == 0) co_return 0;
+  auto [flat, deep] = co_await fork(fib(1), downSecond(depth - 1));
+  co_return deep + flat;
+}
+
+}  // namespace
+
+TEST_CASE("forks within forks need a bounded stack, on either side") {
+  WorkStealingPool pool({.threads = 2});
+  CHECK(onPool(pool, down, 20'000L) == 20'000);
+  CHECK(onPool(pool, downSecond, 20'000L) == 20'000);
+}
+
+TEST_CASE("forkScope waits for tasks that fork more tasks") {
+  WorkStealingPool pool({.threads = 3});
+  struct Tree {
+    static Task<> grow(ForkScope& scope, detail::Atomic<long>& count, int depth) {
+      count.fetchAdd(1);
+      for (int i = 0; i < 3 && depth > 0; ++i) scope.fork(grow(scope, count, depth - 1));
+      co_return;
+    }
+  };
+  detail::Atomic<long> count{0};
+  const auto body = [](detail::Atomic<long>* all) -> Task<int> {
+    const auto scope = [all](ForkScope& s) -> Task<int> {
+      s.fork(Tree::grow(s, *all, 6));
+      co_return 42;
+    };
+    co_return co_await forkScope(scope);
+  };
+  CHECK(onPool(pool, body, &count) == 42);
+  CHECK(count.load() == (2187 - 1) / 2);
+}
+
+TEST_CASE("forkScope throws what a task threw, and the body's error before it") {
+  WorkStealingPool pool({.threads = 2});
+  const auto body = [](bool alsoBody) -> Task<std::string> {
+    const auto scope = [alsoBody](ForkScope& s) -> Task<> {
+      s.fork(failing(4));
+      if (alsoBody) throw std::string("body");
+      co_return;
+    };
+    try {
+      co_await forkScope(scope);
+    } catch (const std::string& text) {
+      co_return text;
+    }
+    co_return "nothing";
+  };
+  CHECK(onPool(pool, body, false) == "4");
+  CHECK(onPool(pool, body, true) == "body");
+}
+
+TEST_CASE("several workers take part in a fork") {
+  WorkStealingPool pool({.threads = 4});
+  // Each task waits for the others, so none of them can have been done by the worker of another one.
+  struct Meeting {
+    static Task<bool> attend(detail::Atomic<unsigned>& here, unsigned all) {
+      here.fetchAdd(1);
+      while (here.load() < all) ::sched_yield();
+      co_return true;
+    }
+  };
+  const auto body = []() -> Task<bool> {
+    detail::Atomic<unsigned> here{0};
+    auto [a, b, c, d] = co_await fork(Meeting::attend(here, 4), Meeting::attend(here, 4),
+                                      Meeting::attend(here, 4), Meeting::attend(here, 4));
+    co_return a&& b&& c&& d;
+  };
+  for (int round = 0; round < 50; ++round) CHECK(onPool(pool, body));
+  CHECK(pool.statistics().steals >= 150);
+}

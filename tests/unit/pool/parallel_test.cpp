@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+// parallelInvoke, parallelFor, parallelForEach, parallelReduce.
+#include <leat/pool.hpp>
+#include <leat_test.hpp>
+
+#include <numeric>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace leat;
+
+template <class F>
+auto onPool(WorkStealingPool& pool, F f) {
+  return syncWait(pool.run(f));
+}
+
+long fib(int n) {
+  if (n < 2) return n;
+  long a = 0;
+  long b = 0;
+  parallelInvoke([&] { a = fib(n - 1); }, [&] { b = fib(n - 2); });
+  return a + b;
+}
+
+}  // namespace
+
+TEST_CASE("parallelInvoke calls both, however deep, on one worker and on several") {
+  for (const unsigned threads : {1U, 2U, 5U}) {
+    WorkStealingPool pool({.threads = threads});
+    CHECK(onPool(pool, [] { return fib(18); }) == 2584);
+  }
+}
+
+TEST_CASE("parallelInvoke throws the first function's error before the second's") {
+  WorkStealingPool pool({.threads = 2});
+  const auto outcome = [&pool](bool first, bool second) {
+    try {
+      onPool(pool, [=] {
+        parallelInvoke(
+            [=] {
+              if (first) throw std::string("first");
+            },
+            [=] {
+              if (second) throw std::string("second");
+            });
+      });
+    } catch (const std::string& text) {
+      return text;
+    }
+    return std::string("none");
+  };
+  for (int round = 0; round < 100; ++round) {
+    REQUIRE(outcome(false, false) == "none");
+    REQUIRE(outcome(true, false) == "first");
+    REQUIRE(outcome(false, true) == "second");
+    REQUIRE(outcome(true, true) == "first");
+  }
+}
+
+TEST_CASE("what was stolen goes back to the worker that waits") {
+  WorkStealingPool pool({.threads = 2});
+  // Each waits for the other, so they are on two workers.
+  detail::Atomic<int> here{0};
+  const auto meet = [&here] {
+    here.fetchAdd(1);
+    while (here.load() < 2) ::sched_yield();
+  };
+  bool same = false;
+  onPool(pool, [&] {
+    const detail::PoolWorker* const worker = detail::PoolWorker::current();
+    parallelInvoke(meet, meet);
+    same = detail::PoolWorker::current() == worker;
+  });
+  CHECK(same);
+  CHECK(pool.statistics().steals >= 1);
+}
+
+TEST_CASE("parallelFor calls each index once, with any grain") {
+  WorkStealingPool pool({.threads = 3});
+  for (const std::size_t count : {0U, 1U, 2U, 7U, 1000U, 4096U}) {
+    for (const std::size_t grain : {0U, 1U, 3U, 5000U}) {
+      std::vector<int> calls(count);
+      onPool(pool, [&] { parallelFor(count, [&](std::size_t i) { ++calls[i]; }, grain); });
+      int wrong = 0;
+      for (const int each : calls) wrong += each != 1;
+      REQUIRE(wrong == 0);
+    }
+  }
+}
+
+TEST_CASE("parallelForEach changes the items in place") {
+  WorkStealingPool pool({.threads = 2});
+  std::vector<int> items(1000);
+  std::iota(items.begin(), items.end(), 0);
+  onPool(pool, [&] { parallelForEach(items, [](int& item) { item *= 2; }); });
+  int wrong = 0;
+  for (int i = 0; i < 1000; ++i) wrong += items[static_cast<std::size_t>(i)] != 2 * i;
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("parallelReduce keeps the order of the items") {
+  WorkStealingPool pool({.threads = 3});
+  const auto letter = [](std::size_t i) { return std::string(1, static_cast<char>('a' + i % 26)); };
+  const auto join = [](std::string a, const std::string& b) { return std::move(a) + b; };
+  std::string expected;
+  for (std::size_t i = 0; i < 2000; ++i) expected += letter(i);
+  for (const std::size_t grain : {0U, 1U, 700U})
+    CHECK(onPool(pool, [&] {
+            return parallelReduce(std::size_t{2000}, std::string(), letter, join, grain);
+          }) == expected);
+  CHECK(onPool(pool, [&] {
+          return parallelReduce(std::size_t{0}, std::string("empty"), letter, join);
+        }) == "empty");
+}
+
+TEST_CASE("an exception leaves parallelFor and parallelReduce, and the pool goes on") {
+  WorkStealingPool pool({.threads = 3});
+  const auto fail = [](std::size_t i) {
+    if (i == 500) throw std::string("five hundred");
+    return static_cast<long>(i);
+  };
+  for (int round = 0; round < 20; ++round) {
+    CHECK_THROWS_AS(onPool(pool, [&] { parallelFor(1000, fail, 1); }), std::string);
+    CHECK_THROWS_AS(
+        onPool(pool, [&] { return parallelReduce(std::size_t{1000}, 0L, fail, std::plus<>(), 1); }),
+        std::string);
+  }
+  CHECK(onPool(pool, [] {
+          return parallelReduce(
+              std::size_t{101}, 0L, [](std::size_t i) { return long(i); }, std::plus<>());
+        }) == 5050);
+}
+
+TEST_CASE("parallel functions on a thread that is no worker are refused") {
+  try {
+    parallelFor(3, [](std::size_t) {});
+    FAIL("it was not refused");
+  } catch (const Error& error) {
+    CHECK(error.code() == "ERR_NO_POOL");
+  }
+}
