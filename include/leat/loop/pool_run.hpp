@@ -75,12 +75,11 @@ class PoolCallBase : public PoolJob, private PostedJob, protected CallbackFrame 
   }
   void finish() noexcept {
     context_ = nullptr;
-    if (home_) {
-      if (!home_->postJob(*this)) release();
-      return;
-    }
-    auto self = Ref<PoolCallBase>::adopt(this);
-    onDone_(waiter_);
+    // The pool's count, until the loop has been told: from then on the loop may drop the others.
+    const auto self = Ref<PoolCallBase>::adopt(this);
+    if (!home_) return onDone_(waiter_);
+    retain();
+    if (!home_->postJob(*this)) release();
   }
   static void onPosted(PostedJob& job, bool run) noexcept {
     auto self = Ref<PoolCallBase>::adopt(&static_cast<PoolCallBase&>(job));

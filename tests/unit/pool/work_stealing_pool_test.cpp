@@ -236,6 +236,49 @@ TEST_CASE(
   CHECK(*shared == 0);
 }
 
+TEST_CASE("a loop may end while its calls are on a pool") {
+  WorkStealingPool pool({.threads = 2});
+  Atomic<int> made{0};
+  const auto held = std::make_shared<int>(0);
+  for (int round = 0; round < 300; ++round) {
+    EventLoop loop;
+    std::vector<Promise<>> calls;
+    for (int i = 0; i < 4; ++i) {
+      const auto call = [&made, held] { made.fetchAdd(1); };
+      calls.push_back(Promise<>(pool.run(call)));
+    }
+    // In some rounds the loop hears of some of them, in some of none.
+    for (int turn = 0; turn < round % 3; ++turn) loop.runOnce(0);
+  }
+  // What was left behind ends on its own, and lets go of all.
+  syncWait(pool.run(Priority::Low, [] {}));
+  while (held.use_count() > 1) ::sched_yield();
+  CHECK(made.load() <= 1200);
+}
+
+TEST_CASE("calls of many loops come back to the loop that made them") {
+  WorkStealingPool pool({.threads = 3});
+  Atomic<int> wrong{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i)
+    threads.emplace_back([&] {
+      const auto main = [&]() -> Task<> {
+        const auto home = std::this_thread::get_id();
+        const auto twice = [](int number) { return 2 * number; };
+        for (int k = 0; k < 500; ++k) {
+          const int made = co_await pool.run(twice, k);
+          if (made != 2 * k || std::this_thread::get_id() != home) wrong.fetchAdd(1);
+        }
+      };
+      EventLoop loop;
+      Promise<> done = main();
+      loop.run();
+      if (done.status() != PromiseStatus::Fulfilled) wrong.fetchAdd(1);
+    });
+  for (std::thread& each : threads) each.join();
+  CHECK(wrong.load() == 0);
+}
+
 TEST_CASE("a pool at rest uses no processor") {
   WorkStealingPool pool({.threads = 4});
   for (int i = 0; i < 100; ++i) syncWait(pool.run([] {}));
