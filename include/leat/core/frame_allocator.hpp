@@ -8,6 +8,7 @@
 #include <leat/core/frame_slabs.hpp>
 #include <leat/core/thread_state.hpp>
 
+#include <pthread.h>
 #include <sched.h>
 
 #include <new>
@@ -156,6 +157,10 @@ inline void bearFrameCache() {
   ThreadState& thread = threadState;
   if (thread.frameCache != FrameCache::Unborn) return;
   thread.frameCache = FrameCache::Live;
+  // A child of fork() finds the depot whole and unlocked.
+  static const int guarded = ::pthread_atfork(
+      [] { frameDepot.lock(); }, [] { frameDepot.unlock(); }, [] { frameDepot.unlock(); });
+  static_cast<void>(guarded);
   for (Magazine& magazine : thread.loaded) magazine.room = magazineSize;
   for (Magazine& magazine : thread.spare) magazine.room = magazineSize;
   flushFramesAtThreadExit<flushFrames>();

@@ -105,14 +105,11 @@ class BlockingCall final : public BlockingCallBase {
   };
   void call() noexcept override {
     try {
-      const auto apply = [this](Args&... args) -> decltype(auto) {
-        return input_->callable(std::move(args)...);
-      };
       if constexpr (std::is_void_v<Result>) {
-        std::apply(apply, input_->args);
+        std::apply(input_->callable, std::move(input_->args));
         result_.emplace();
       } else {
-        result_.emplace(std::apply(apply, input_->args));
+        result_.emplace(std::apply(input_->callable, std::move(input_->args)));
       }
     } catch (...) {
       result_.fail(std::current_exception());

@@ -29,6 +29,9 @@ class PoolCallBase : public PoolJob, private PostedJob, protected CallbackFrame 
   }
   void startWithoutLoop(OnDone onDone, void* waiter) {
     context_ = currentContext();
+    // The call is not the coroutine that is away from its loop, and may not come home in its place.
+    if (AwayNote::current() != nullptr)
+      context_ = ContextNode::withStore(context_.get(), AwayNote::key(), nullptr);
     onDone_ = onDone;
     waiter_ = waiter;
     retain();
@@ -67,10 +70,15 @@ class PoolCallBase : public PoolJob, private PostedJob, protected CallbackFrame 
       self.refuse(std::make_exception_ptr(poolClosed()));
       return self.finish();
     }
-    ContextScope scope(self.context_);
-    if (self.call(self)) self.finish();
+    {
+      const ContextScope scope(std::move(self.context_));
+      if (!self.call(self)) return;
+    }
+    self.finish();
   }
   static void onTaskDone(CallbackFrame* frame) noexcept {
+    // Whoever waits is to be the last to hold the stores, on its own thread.
+    (void)swapContext(nullptr);
     static_cast<PoolCallBase*>(frame)->finish();
   }
   void finish() noexcept {
@@ -142,17 +150,14 @@ class PoolCall final : public PoolCallBase {
     return result_;
   }
   bool call(CallbackFrame& onEnd) noexcept override {
-    const auto apply = [this](Args&... args) -> decltype(auto) {
-      return input_->callable(std::move(args)...);
-    };
     try {
       if constexpr (Kind::isTask) {
-        task_ = std::apply(apply, input_->args);
+        task_ = std::apply(input_->callable, std::move(input_->args));
       } else if constexpr (std::is_void_v<Result>) {
-        std::apply(apply, input_->args);
+        std::apply(input_->callable, std::move(input_->args));
         result_.emplace();
       } else {
-        result_.emplace(std::apply(apply, input_->args));
+        result_.emplace(std::apply(input_->callable, std::move(input_->args)));
       }
     } catch (...) {
       result_.fail(std::current_exception());
@@ -188,7 +193,8 @@ class PoolAwaiter {
  public:
   explicit PoolAwaiter(Ref<Call> call) noexcept : call_(call), onLoop_(std::move(call)) {}
   bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> handle) {
+  // Never inline: see ScheduleAwaiter.
+  LEAT_NOINLINE void await_suspend(std::coroutine_handle<> handle) {
     if (threadState.loop != nullptr) {
       onLoop_.await_suspend(handle);
       return;
@@ -229,18 +235,21 @@ class [[nodiscard("the call is not made until this is awaited")]] PoolOperation 
 };
 
 /// A coroutine on its way to a worker.
-class ScheduleAwaiter : private PoolJob {
+class ScheduleAwaiter : private PoolJob, private PostedJob {
  public:
   ScheduleAwaiter(PoolCore& pool, Priority priority) noexcept
-      : PoolJob(onTaken), pool_(pool), priority_(priority) {}
+      : PoolJob(onTaken), PostedJob(onPosted), pool_(pool), priority_(priority) {}
   bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> handle) {
+  // Never inline: what is on the stack here must not be put into the frame, which may be gone after `post`.
+  LEAT_NOINLINE void await_suspend(std::coroutine_handle<> handle) {
     Ref<AwayNote> leaving;
     if (threadState.loop != nullptr)
       leaving = makeRef<AwayNote>(EventLoop::current().ref(), ambientSignal(), AwayNote::current());
     handle_ = handle;
     context_ = currentContext();
     if (leaving) {
+      home_.emplace(leaving->home);
+      before_ = context_;
       const ContextRef moved = ContextNode::withSignal(context_.get(), nullptr);
       context_ = ContextNode::withStore(moved.get(), AwayNote::key(), leaving);
       EventLoop::current().hold();
@@ -257,10 +266,21 @@ class ScheduleAwaiter : private PoolJob {
   static void onTaken(PoolJob& job, bool run) noexcept {
     auto& self = static_cast<ScheduleAwaiter&>(job);
     self.dropped_ = !run;
+    // On the thread that ends the pool: one of a loop goes on where it was. That loop ends it, if it has ended.
+    if (!run && self.home_) return static_cast<void>(self.home_->postJob(self));
     ContextScope scope(std::move(self.context_));
     detail::run(self.handle_);
   }
+  static void onPosted(PostedJob& job, bool run) noexcept {
+    auto& self = static_cast<ScheduleAwaiter&>(job);
+    if (!run) return;
+    EventLoop::current().letGo();
+    ContextScope scope(std::move(self.before_));
+    detail::run(self.handle_);
+  }
   PoolCore& pool_;
+  std::optional<LoopRef> home_;
+  ContextRef before_;
   std::coroutine_handle<> handle_;
   ContextRef context_;
   Priority priority_;

@@ -132,6 +132,9 @@ inline void Hop::prepare() {
   } else if (origin_) {
     leaving_ = makeRef<AwayNote>(*origin_, ambientSignal(), from_.get());
     top_ = leaving_;
+  } else {
+    // From a worker, where `schedule` has brought it: as far away from home as before.
+    top_ = from_;
   }
   const ContextRef moved = ContextNode::withSignal(before_.get(), std::move(signal));
   after_ = top_ || from_ ? ContextNode::withStore(moved.get(), AwayNote::key(), top_) : moved;

@@ -64,9 +64,18 @@ class ForkJoin {
   static void onTakenDone(CallbackFrame* frame);
   /// The children of the chain so far are done. What goes on now, or nothing.
   std::coroutine_handle<> afterChain(unsigned done) noexcept;
-  std::coroutine_handle<> joined() noexcept {
+  /// The stores may be used by one thread at last: none is kept by a worker that has told of its end.
+  static void leaveContext() noexcept {
+    if (threadState.context != nullptr) [[unlikely]]
+      (void)swapContext(nullptr);
+  }
+  /// What a task has entered is not for the next one.
+  void restoreContext() noexcept {
     if (threadState.context != context_.get()) [[unlikely]]
       (void)swapContext(context_);
+  }
+  std::coroutine_handle<> joined() noexcept {
+    restoreContext();
     return parent_;
   }
 
@@ -85,10 +94,13 @@ inline std::coroutine_handle<> ForkJoin::afterChain(unsigned done) noexcept {
     if (worker == nullptr || !worker->popIf(children_[done])) {
       // The rest was stolen, or lies in the deque of the worker that this chain was on before. The last one
       // to be done has seen all that the others have left, and is the only one here then.
+      leaveContext();
       if (open_.fetchSub(done, acqRel) != done) return std::noop_coroutine();
       break;
     }
-    if (!aborted()) return children_[done].task->frame;
+    if (aborted()) continue;
+    restoreContext();
+    return children_[done].task->frame;
   }
   return joined();
 }
@@ -109,6 +121,7 @@ inline void ForkJoin::onTaken(PoolJob& job, bool) noexcept {
 
 inline void ForkJoin::onTakenDone(CallbackFrame* frame) {
   ForkJoin& self = *static_cast<Child&>(*frame).join;
+  leaveContext();
   LEAT_GO_ON(self.open_.fetchSub(1, acqRel) == 1 ? self.joined() : std::noop_coroutine());
 }
 
@@ -148,7 +161,7 @@ class ForkPack {
   explicit ForkPack(Task<T>&&... tasks) noexcept : tasks_(std::move(tasks)...) {}
 
   bool await_ready() const {
-    if (PoolWorker::current() == nullptr) [[unlikely]]
+    if (PoolWorker::current() == nullptr || threadState.loop != nullptr) [[unlikely]]
       throwNoPool();
     return false;
   }
@@ -183,7 +196,7 @@ class ForkRange {
 
   bool await_ready() const {
     if (tasks_.empty()) return true;
-    if (PoolWorker::current() == nullptr) [[unlikely]]
+    if (PoolWorker::current() == nullptr || threadState.loop != nullptr) [[unlikely]]
       throwNoPool();
     return false;
   }

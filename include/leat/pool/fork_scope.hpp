@@ -30,6 +30,7 @@ class ForkScope {
 
   ForkScope() noexcept = default;
   std::coroutine_handle<> ended() noexcept {
+    if (detail::threadState.context != nullptr) (void)detail::swapContext(nullptr);
     if (open_.fetchSub(1, detail::acqRel) != 1) return std::noop_coroutine();
     if (detail::threadState.context != context_.get()) (void)detail::swapContext(context_);
     return joiner_;
@@ -85,7 +86,7 @@ template <class T>
 void ForkScope::fork(Task<T>&& task) {
   detail::checkForked(task);
   detail::PoolWorker* const worker = detail::PoolWorker::current();
-  if (worker == nullptr) detail::throwNoPool();
+  if (worker == nullptr || detail::threadState.loop != nullptr) detail::throwNoPool();
   auto* const child = new Child<T>(*this, std::move(task));
   open_.fetchAdd(1, detail::relaxed);
   worker->push(*child);
@@ -104,19 +105,28 @@ class ForkScopeAwaiter : private CallbackFrame {
   ForkScopeAwaiter& operator=(const ForkScopeAwaiter&) = delete;
 
   bool await_ready() const {
-    if (PoolWorker::current() == nullptr) throwNoPool();
+    if (PoolWorker::current() == nullptr || threadState.loop != nullptr) throwNoPool();
     return false;
   }
-  std::coroutine_handle<> await_suspend(std::coroutine_handle<> parent) {
-    task_ = body_(scope_);
-    checkForked(task_);
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<> parent) noexcept {
+    // First of all: the body may be a plain function that forks before it gives its task.
     scope_.joiner_ = parent;
     scope_.context_ = currentContext();
+    try {
+      task_ = body_(scope_);
+      checkForked(task_);
+    } catch (...) {
+      // What it has forked uses the scope; there is nothing to be thrown before that has ended.
+      failure_ = std::current_exception();
+      return transfer(scope_.ended());
+    }
     TaskOwner& owner = taskOwner(task_);
     owner.frame.promise().continuation = this->handle();
     return transfer(owner.frame);
   }
   auto await_resume() {
+    if (failure_) [[unlikely]]
+      std::rethrow_exception(std::move(failure_));
     // The body goes first: that its tasks failed may be what it failed for, but it knows more.
     if (taskFailed() || !scope_.error_) return taskResult(task_).take();
     std::rethrow_exception(std::move(scope_.error_));
@@ -134,6 +144,7 @@ class ForkScopeAwaiter : private CallbackFrame {
   F body_;
   ForkScope scope_;
   Body task_;
+  std::exception_ptr failure_;  // of the call of the body
 };
 
 }  // namespace detail

@@ -50,6 +50,8 @@ class IdleWorkers {
   }
   /// All wake, and search.
   void wakeAll() noexcept {
+    // As in `notify`: who sleeps later sees why all were to wake.
+    Atomics::fence();
     std::uint64_t now = state_.load(relaxed);
     while (sleeping(now) > 0)
       if (state_.compareExchange(now, now + sleeping(now) * (oneSearching - 1), seqCst))

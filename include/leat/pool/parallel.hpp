@@ -43,8 +43,10 @@ class StackJob : public PoolJob {
  private:
   static void onTaken(PoolJob& job, bool) noexcept {
     auto& self = static_cast<StackJob&>(job);
-    ContextScope scope(self.context_);
-    self.call();
+    {
+      const ContextScope scope(std::move(self.context_));
+      self.call();
+    }
     self.done_.store(true, release);
   }
   F& function_;
@@ -162,7 +164,8 @@ void parallelForEach(Range&& range, F&& f, std::size_t grain = 0) {
 }
 
 /// Joins `map(i)` for all indices of [0, count): `join(join(map(0), map(1)), ...)`, grouped in any way but in
-/// their order, so `join` must be associative and need not be commutative. Of no index it is `empty`.
+/// their order, so `join` must be associative and need not be commutative. Of no index it is `empty`, whose type
+/// is that of the whole: `0.0`, not `0`, for doubles.
 /// See `parallelFor`.
 template <class T, class Map, class Join>
   requires std::is_invocable_r_v<T, Map&, std::size_t> && std::is_invocable_r_v<T, Join&, T, T>

@@ -5,6 +5,7 @@
 #include <leat/core/resume.hpp>
 #include <leat/pool/idle_workers.hpp>
 #include <leat/pool/pool_inlet.hpp>
+#include <leat/sys/fork.hpp>
 #include <leat/sys/processors.hpp>
 
 #include <cstdint>
@@ -16,7 +17,8 @@ namespace leat::inline LEAT_ABI {
 
 /// Options of a WorkStealingPool.
 struct PoolOptions {
-  /// 0: as many as LEAT_POOL_SIZE says, else as the process may use processors (affinity, cgroup quota).
+  /// 0: as many as LEAT_POOL_SIZE says, else as the thread that makes the pool may use processors (affinity,
+  /// cgroup quota).
   unsigned threads = 0;
   /// Of the threads, in debuggers and /proc, with a number behind it.
   const char* name = "leat-pool";
@@ -93,7 +95,9 @@ class PoolCore {
 
   /// 0, with at least one thread, or -errno.
   int start() noexcept;
-  /// To the deque of the worker that calls, else to the inlet. False: the pool has ended.
+  /// Whether it was made in this process, or in its parent, whose threads are not here.
+  bool isHere() const noexcept { return generation_ == sys::forkGeneration(); }
+  /// To the deque of the worker that calls, else to the inlet. False: the pool has ended, or is not here.
   bool post(PoolJob& job, Priority priority) noexcept;
   /// From outside. What has not begun ends; waits at most `timeoutNs`, for ever when negative, for the
   /// rest. True when all threads have ended.
@@ -113,6 +117,7 @@ class PoolCore {
   bool anyWork() const noexcept;
   void end() noexcept;
 
+  const unsigned generation_;
   char name_[nameSize] = {};
   const bool pinned_;
   PoolWorker* workers_ = nullptr;
@@ -122,6 +127,7 @@ class PoolCore {
   const unsigned mostSearching_;
   PoolInlet inlet_;
   Atomic<bool> stopping_{false};
+  Atomic<unsigned> posting_{0};  // threads inside of `post`: `stop` waits for them
   alignas(64) IdleWorkers<> idle_;
   alignas(64) sys::Mutex endMutex_;
   sys::Condition ended_;
@@ -141,7 +147,7 @@ inline void PoolWorker::pushQuietly(PoolJob& job) noexcept {
   if (deque_.push(&job)) [[likely]]
     return;
   // No memory for the deque; the inlet needs none, and is open to what the pool itself has begun.
-  (void)pool_->inlet_.push(job, Priority::High, true);
+  pool_->inlet_.pushOwn(job);
 }
 
 inline void PoolWorker::run(PoolJob& job) noexcept {
@@ -152,6 +158,8 @@ inline void PoolWorker::run(PoolJob& job) noexcept {
 inline bool PoolWorker::help() noexcept {
   PoolJob* job = deque_.pop();
   if (job == nullptr) job = stealOnce();
+  // What has found no memory in a deque is there.
+  if (job == nullptr) job = pool_->inlet_.takeHigh();
   if (job == nullptr) return false;
   run(*job);
   return true;
@@ -230,10 +238,12 @@ inline void PoolWorker::work() noexcept {
 // ---- the pool ----
 
 inline PoolCore::PoolCore(const PoolOptions& options) noexcept
-    : pinned_(options.pinned),
+    : generation_(sys::watchForks()),
+      pinned_(options.pinned),
       threads_(options.threads != 0 ? options.threads : defaultThreads()),
       mostSearching_((threads_ + 1) / 2) {
-  for (std::size_t i = 0; i + 1 < nameSize && options.name[i] != '\0'; ++i)
+  for (std::size_t i = 0; options.name != nullptr && i + 1 < nameSize && options.name[i] != '\0';
+       ++i)
     name_[i] = options.name[i];
 }
 
@@ -296,9 +306,13 @@ inline bool PoolCore::post(PoolJob& job, Priority priority) noexcept {
     worker->push(job);
     return true;
   }
-  if (!inlet_.push(job, priority)) return false;
-  idle_.notify();
-  return true;
+  if (!isHere()) return false;
+  // The job may be done, and the pool about to end, before this thread has told the workers of it.
+  posting_.fetchAdd(1);
+  const bool open = inlet_.push(job, priority);
+  if (open) idle_.notify();
+  posting_.fetchSub(1, release);
+  return open;
 }
 
 inline bool PoolCore::anyWork() const noexcept {
@@ -310,7 +324,7 @@ inline bool PoolCore::anyWork() const noexcept {
 
 inline bool PoolCore::stop(std::int64_t timeoutNs) noexcept {
   inlet_.close();
-  while (PoolJob* job = inlet_.take()) job->act(*job, false);
+  while (PoolJob* job = inlet_.takeRefused()) job->act(*job, false);
   stopping_.store(true);
   idle_.wakeAll();
   const std::int64_t deadline = timeoutNs < 0 ? 0 : sys::monotonicNs() + timeoutNs;
@@ -325,6 +339,7 @@ inline bool PoolCore::stop(std::int64_t timeoutNs) noexcept {
     }
   }
   for (unsigned i = 0; i < started_; ++i) workers_[i].thread_.join();
+  while (posting_.load(acquire) != 0) ::sched_yield();
   return true;
 }
 

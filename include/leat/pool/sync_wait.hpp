@@ -42,6 +42,11 @@ auto syncWait(A&& awaitable) -> detail::AdoptedType<std::remove_cvref_t<A>> {
     detail::throwError(
         "syncWait on the thread of an event loop would block it for ever; use co_await",
         "ERR_LOOP_THREAD");
+  if (detail::threadState.worker != nullptr)
+    detail::throwError(
+        "syncWait on a worker of a pool, which may be the one that would have to do the work; use "
+        "co_await",
+        "ERR_POOL_THREAD");
   Task<T> task;
   if constexpr (std::is_same_v<std::remove_cvref_t<A>, Task<T>>) {
     task = std::forward<A>(awaitable);

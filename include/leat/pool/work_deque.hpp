@@ -51,18 +51,18 @@ class WorkDeque {
     const std::int64_t bottom = bottom_.load(relaxed) - 1;
     // The owner says that it takes the item at `bottom` before it looks at the top, and a thief looks at
     // the bottom after the top: of two that want the same last item, one at least sees the other.
-    bottom_.store(bottom, relaxed);
+    bottom_.store(bottom, detail::release);
     Atomics::fence();
     std::int64_t top = top_.load(relaxed);
     if (top > bottom) {
-      bottom_.store(bottom + 1, relaxed);
+      bottom_.store(bottom + 1, detail::release);
       return nullptr;
     }
     T* item = owned_->at(bottom).load(relaxed);
     if (top < bottom) return item;
     // The last: whoever moves the top has it.
     if (!top_.compareExchange(top, top + 1, seqCst)) item = nullptr;
-    bottom_.store(bottom + 1, relaxed);
+    bottom_.store(bottom + 1, detail::release);
     return item;
   }
   /// The youngest, if it is this one.

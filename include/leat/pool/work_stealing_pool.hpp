@@ -7,7 +7,6 @@
 #include <leat/core/error.hpp>
 #include <leat/core/system_error.hpp>
 #include <leat/pool/pool_core.hpp>
-#include <leat/sys/fork.hpp>
 
 #include <memory>
 
@@ -29,7 +28,8 @@ struct PoolStatistics {
 namespace detail {
 
 inline Error poolClosed() {
-  return Error("the pool has ended, and takes no work any more", "ERR_POOL_CLOSED");
+  return Error("the pool has ended, or is that of the parent process, and takes no work",
+               "ERR_POOL_CLOSED");
 }
 [[noreturn]] LEAT_NOINLINE inline void throwPoolClosed() { throw poolClosed(); }
 
@@ -40,8 +40,10 @@ struct SubmittedJob : PoolJob {
   explicit SubmittedJob(X&& f) : PoolJob(onTaken), function(std::forward<X>(f)) {}
   static void onTaken(PoolJob& job, bool run) noexcept {
     const std::unique_ptr<SubmittedJob> self(&static_cast<SubmittedJob&>(job));
+    const ContextScope scope(std::move(self->context));
     if (run) self->function();
   }
+  ContextRef context = currentContext();
   F function;
 };
 
@@ -103,7 +105,7 @@ class WorkStealingPool {
   /// home, `co_await resumeOn(home)`, before it ends, and must not be destroyed meanwhile; `run` is what
   /// sees to that. Throws: Error ERR_POOL_CLOSED.
   PoolSchedule schedule(Priority priority = Priority::Normal) noexcept { return {core_, priority}; }
-  /// Calls `f()` on a worker; nobody waits for it. An exception ends the process, as in a thread. When the
+  /// Calls `f()` on a worker, with the stores of the caller; nobody waits for it. An exception ends the process, as in a thread. When the
   /// pool ends first, it is destroyed uncalled. Throws: Error ERR_POOL_CLOSED.
   template <class F>
   void submit(F&& f, Priority priority = Priority::Normal);
@@ -121,19 +123,17 @@ class WorkStealingPool {
   LEAT_API static inline constinit detail::Atomic<WorkStealingPool*> shared_{nullptr};
 
   detail::PoolCore core_;
-  const unsigned generation_;
   WorkStealingPool* ofParent_ =
       nullptr;  // before the fork: out of use, but no leak to leak checkers
 };
 
-inline WorkStealingPool::WorkStealingPool(const PoolOptions& options)
-    : core_(options), generation_(sys::watchForks()) {
+inline WorkStealingPool::WorkStealingPool(const PoolOptions& options) : core_(options) {
   if (const int error = core_.start()) throw SystemError(-error, "pthread_create");
 }
 
 inline WorkStealingPool::~WorkStealingPool() {
   // Of the parent, whose threads are not here.
-  if (generation_ != sys::forkGeneration()) return;
+  if (!core_.isHere()) return;
   if (isCurrent()) {
     std::fputs("leat: a WorkStealingPool is destroyed by one of its own workers\n", stderr);
     std::abort();
@@ -145,7 +145,7 @@ inline WorkStealingPool& WorkStealingPool::shared() {
   struct AtExit {
     ~AtExit() {
       WorkStealingPool* pool = shared_.load(detail::acquire);
-      if (pool != nullptr && pool->generation_ == sys::forkGeneration() && !pool->isCurrent())
+      if (pool != nullptr && pool->core_.isHere() && !pool->isCurrent())
         pool->core_.stop(exitGraceNs);
     }
   };
@@ -154,7 +154,7 @@ inline WorkStealingPool& WorkStealingPool::shared() {
     static const AtExit atExit;
     static_cast<void>(atExit);
   }
-  while (pool == nullptr || pool->generation_ != sys::forkGeneration()) {
+  while (pool == nullptr || !pool->core_.isHere()) {
     auto fresh = std::make_unique<WorkStealingPool>();
     fresh->ofParent_ = pool;
     if (shared_.compareExchange(pool, fresh.get(), detail::seqCst)) return *fresh.release();

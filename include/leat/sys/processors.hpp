@@ -79,7 +79,12 @@ inline unsigned processQuota(char* groups, const char* root) noexcept {
       holdsCpu = ::strncmp(name, "cpu", 3) == 0 && (name[3] == ',' || name[3] == '\0');
     }
     if (!holdsCpu) continue;
-    const unsigned allowed = groupQuota(mount, group + 1, v2);
+    unsigned allowed = groupQuota(mount, group + 1, v2);
+    if (allowed == 0 && !v2) {
+      // Some list the controllers in another order than the mount has them; this name leads there.
+      std::snprintf(mount, sizeof mount, "%s/cpu", root);
+      allowed = groupQuota(mount, group + 1, false);
+    }
     if (allowed > 0 && (least == 0 || allowed < least)) least = allowed;
   }
   return least;
