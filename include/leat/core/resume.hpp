@@ -77,20 +77,23 @@ struct CallbackFrame {
   void (*destroy)(CallbackFrame*) noexcept = [](CallbackFrame*) noexcept {};
 };
 
-/// For a function that ends with LEAT_GO_ON. It throws nothing, but no compiler makes the call at the end of a
-/// function that says so a jump.
-inline auto inPlaceOfFrame(void (*function)(CallbackFrame*)) noexcept {
-  return reinterpret_cast<void (*)(CallbackFrame*) noexcept>(function);
-}
-
 /// The last act of a function in the place of a coroutine: goes on with another one. g++ checks the depth of
-/// the stack, as in every transfer; clang makes the tail call.
+/// the stack, as in every transfer; clang makes the tail call. LEAT_GOES_ON stands before the function.
 #if defined(__clang__)
 #define LEAT_GO_ON(next)                                                              \
   auto* const target = static_cast<::leat::detail::CallbackFrame*>((next).address()); \
   [[clang::musttail]] return target->resume(target)
+// What stands in the frame of a real coroutine has another parameter, which is as good.
+#define LEAT_GOES_ON [[clang::no_sanitize("function")]]
 #else
 #define LEAT_GO_ON(next) ::leat::detail::transfer(next).resume()
+#define LEAT_GOES_ON
 #endif
+
+/// Such a function for a frame. It throws nothing, but no compiler makes the call at the end of a function that
+/// says so a jump.
+inline auto inPlaceOfFrame(void (*function)(CallbackFrame*)) noexcept {
+  return reinterpret_cast<void (*)(CallbackFrame*) noexcept>(function);
+}
 
 }  // namespace leat::inline LEAT_ABI::detail

@@ -58,10 +58,10 @@ class ForkJoin {
     return signal != nullptr && isAborted(*signal);
   }
   /// The end of a child that the chain has run, and of one that was not to be begun.
-  static void onChainDone(CallbackFrame* frame);
+  LEAT_GOES_ON static void onChainDone(CallbackFrame* frame);
   /// A child that a worker has taken out of a deque, perhaps a thief.
   static void onTaken(PoolJob& job, bool run) noexcept;
-  static void onTakenDone(CallbackFrame* frame);
+  LEAT_GOES_ON static void onTakenDone(CallbackFrame* frame);
   /// The children of the chain so far are done. What goes on now, or nothing.
   std::coroutine_handle<> afterChain(unsigned done) noexcept;
   /// The stores may be used by one thread at last: none is kept by a worker that has told of its end.

@@ -67,7 +67,9 @@ struct ForkScope::Child : detail::PoolJob, detail::CallbackFrame, detail::FrameA
     const auto next = self.leave();
     detail::run(next);
   }
-  static void onDone(CallbackFrame* frame) { LEAT_GO_ON(static_cast<Child*>(frame)->done()); }
+  LEAT_GOES_ON static void onDone(CallbackFrame* frame) {
+    LEAT_GO_ON(static_cast<Child*>(frame)->done());
+  }
   std::coroutine_handle<> done() noexcept {
     detail::Slot<T>& slot = detail::taskResult(task);
     if (slot.state() == detail::Slot<T>::Error) scope.fail(slot.error());
@@ -137,7 +139,7 @@ class ForkScopeAwaiter : private CallbackFrame {
     auto& slot = taskResult(task_);
     return slot.state() == std::remove_reference_t<decltype(slot)>::Error;
   }
-  static void onBodyDone(CallbackFrame* frame) {
+  LEAT_GOES_ON static void onBodyDone(CallbackFrame* frame) {
     LEAT_GO_ON(static_cast<ForkScopeAwaiter*>(frame)->scope_.ended());
   }
 

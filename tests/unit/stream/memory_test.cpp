@@ -18,9 +18,6 @@
 #include <cstring>
 #include <string>
 
-// The sanitizers keep what is freed for a while.
-#if !LEAT_ASAN && !LEAT_TSAN
-
 namespace {
 
 using namespace leat;
@@ -196,5 +193,3 @@ TEST_CASE("a fast source of objects into a slow sink") {
   // Both marks, and one chunk more on each side.
   CHECK(grown <= allowed + 18 * 256);
 }
-
-#endif
