@@ -282,13 +282,21 @@ TEST_CASE("calls of many loops come back to the loop that made them") {
 TEST_CASE("a pool at rest uses no processor") {
   WorkStealingPool pool({.threads = 4});
   for (int i = 0; i < 100; ++i) syncWait(pool.run([] {}));
+  const auto rest = [](long ms) {
+    const timespec time{ms / 1000, ms % 1000 * 1'000'000};
+    ::nanosleep(&time, nullptr);
+  };
   while (pool.statistics().sleeping < pool.threads()) ::sched_yield();
-  const PoolStatistics before = pool.statistics();
+  // The last to say that it sleeps has still to count it.
+  PoolStatistics before;
+  do {
+    before = pool.statistics();
+    rest(200);
+  } while (pool.statistics().parks != before.parks);
   rusage start{};
   rusage end{};
   ::getrusage(RUSAGE_SELF, &start);
-  const timespec time{1, 0};
-  ::nanosleep(&time, nullptr);
+  rest(1000);
   ::getrusage(RUSAGE_SELF, &end);
   const auto micros = [](const rusage& u) {
     return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1'000'000L + u.ru_utime.tv_usec +
