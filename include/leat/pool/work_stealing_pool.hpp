@@ -4,6 +4,7 @@
 #pragma once
 
 #include <leat/core/awaitable.hpp>
+#include <leat/core/context.hpp>
 #include <leat/core/error.hpp>
 #include <leat/core/system_error.hpp>
 #include <leat/pool/pool_core.hpp>
