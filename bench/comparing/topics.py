@@ -61,7 +61,9 @@ class Topic:
 
 
 class Micro(Topic):
-    """Programs that print `name value_ns` lines: pinned to one core, Node free on all."""
+    """Programs that print `name value_ns` lines: pinned to one core, Node and those with threads free on all."""
+
+    threads = False
 
     def prepare(self):
         self.programs = programs.MICRO[self.name]
@@ -72,7 +74,8 @@ class Micro(Topic):
         for program in self.programs:
             command = self.builder.command(program)
             if command:
-                prepare = machine.unpinned if program.is_node else machine.pinned(LOAD_CORE)
+                free = program.is_node or self.threads
+                prepare = machine.unpinned if free else machine.pinned(LOAD_CORE)
                 yield program.name, partial(self._measure, command, prepare)
 
     @staticmethod
@@ -104,6 +107,7 @@ class Events(Micro):
 
 class Pool(Micro):
     name = "pool"
+    threads = True
     about = (
         "ns per fork, per item or per piece of work, on one and on two workers (`_1`, `_2`); `round_trip` goes "
         "from a loop to a worker and back."
