@@ -24,7 +24,7 @@ struct Picture {
 struct Polite {
   void read(Readable<int>& self) {
     while (next < 30)
-      if (!self.push(next++)) return;  // enough for now: read is called again
+      if (!self.push(next++)) return;  // it has enough, and calls read when there is room
     self.push(nullptr);
   }
   int next = 0;

@@ -79,6 +79,26 @@ class BlockingCallBase : public BlockingJob, private PostedJob {
   void* waiter_ = nullptr;
 };
 
+/// A callable and its arguments on the way to another thread. Called once: the arguments are moved into it.
+template <class F, class... Args>
+struct KeptCall {
+  template <class X, class... Y>
+  explicit KeptCall(X&& f, Y&&... a) : callable(std::forward<X>(f)), args(std::forward<Y>(a)...) {}
+  decltype(auto) operator()() { return std::apply(callable, std::move(args)); }
+  /// Throws: what the callable throws.
+  template <class R>
+  void callInto(Slot<R>& result) {
+    if constexpr (std::is_void_v<R>) {
+      (*this)();
+      result.emplace();
+    } else {
+      result.emplace((*this)());
+    }
+  }
+  F callable;
+  std::tuple<Args...> args;
+};
+
 template <class F, class... Args>
 class BlockingCall final : public BlockingCallBase {
  public:
@@ -97,20 +117,9 @@ class BlockingCall final : public BlockingCallBase {
   }
 
  private:
-  struct Input {
-    template <class X, class... Y>
-    explicit Input(X&& f, Y&&... a) : callable(std::forward<X>(f)), args(std::forward<Y>(a)...) {}
-    F callable;
-    std::tuple<Args...> args;
-  };
   void call() noexcept override {
     try {
-      if constexpr (std::is_void_v<Result>) {
-        std::apply(input_->callable, std::move(input_->args));
-        result_.emplace();
-      } else {
-        result_.emplace(std::apply(input_->callable, std::move(input_->args)));
-      }
+      input_->callInto(result_);
     } catch (...) {
       result_.fail(std::current_exception());
     }
@@ -120,7 +129,7 @@ class BlockingCall final : public BlockingCallBase {
     result_.clear();
   }
 
-  std::optional<Input> input_;
+  std::optional<KeptCall<F, Args...>> input_;
   Slot<Result> result_;
 };
 
@@ -191,18 +200,18 @@ class BlockingAwaiter : private Job {
   bool ambient_;
 };
 
-/// A blocking call that has not begun.
-template <class Call>
+/// A call on another thread that has not begun.
+template <class Call, class Awaiter = BlockingAwaiter<Call>>
 class [[nodiscard("the call is not made until this is awaited")]] BlockingOperation {
  public:
   explicit BlockingOperation(Ref<Call> call) noexcept : call_(std::move(call)) {}
   BlockingOperation(BlockingOperation&&) noexcept = default;
   BlockingOperation& operator=(BlockingOperation&&) noexcept = default;
-  BlockingAwaiter<Call> operator co_await() && {
+  Awaiter operator co_await() && {
     if (!call_)
-      throwTypeError("co_await of a blocking call that was moved from or already awaited",
+      throwTypeError("co_await of a call on another thread that was moved from or already awaited",
                      "ERR_TASK_CONSUMED");
-    return BlockingAwaiter<Call>(std::move(call_));
+    return Awaiter(std::move(call_));
   }
 
  private:

@@ -138,12 +138,6 @@ class PoolCall final : public PoolCallBase {
   }
 
  private:
-  struct Input {
-    template <class X, class... Y>
-    explicit Input(X&& f, Y&&... a) : callable(std::forward<X>(f)), args(std::forward<Y>(a)...) {}
-    F callable;
-    std::tuple<Args...> args;
-  };
   Slot<Result>& outcome() noexcept {
     if constexpr (Kind::isTask)
       if (task_.valid()) return taskResult(task_);
@@ -152,12 +146,9 @@ class PoolCall final : public PoolCallBase {
   bool call(CallbackFrame& onEnd) noexcept override {
     try {
       if constexpr (Kind::isTask) {
-        task_ = std::apply(input_->callable, std::move(input_->args));
-      } else if constexpr (std::is_void_v<Result>) {
-        std::apply(input_->callable, std::move(input_->args));
-        result_.emplace();
+        task_ = (*input_)();
       } else {
-        result_.emplace(std::apply(input_->callable, std::move(input_->args)));
+        input_->callInto(result_);
       }
     } catch (...) {
       result_.fail(std::current_exception());
@@ -182,7 +173,7 @@ class PoolCall final : public PoolCallBase {
   }
 
   struct NoTask {};
-  std::optional<Input> input_;
+  std::optional<KeptCall<F, Args...>> input_;
   Slot<Result> result_;
   std::conditional_t<Kind::isTask, Task<Result>, NoTask> task_;
 };
@@ -216,23 +207,8 @@ class PoolAwaiter {
   bool isAway_ = false;
 };
 
-/// A call that has not begun.
 template <class Call>
-class [[nodiscard("the call is not made until this is awaited")]] PoolOperation {
- public:
-  explicit PoolOperation(Ref<Call> call) noexcept : call_(std::move(call)) {}
-  PoolOperation(PoolOperation&&) noexcept = default;
-  PoolOperation& operator=(PoolOperation&&) noexcept = default;
-  PoolAwaiter<Call> operator co_await() && {
-    if (!call_)
-      throwTypeError("co_await of a call on a pool that was moved from or already awaited",
-                     "ERR_TASK_CONSUMED");
-    return PoolAwaiter<Call>(std::move(call_));
-  }
-
- private:
-  Ref<Call> call_;
-};
+using PoolOperation = BlockingOperation<Call, PoolAwaiter<Call>>;
 
 /// A coroutine on its way to a worker.
 class ScheduleAwaiter : private PoolJob, private PostedJob {

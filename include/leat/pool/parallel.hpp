@@ -3,8 +3,10 @@
 // and return like any function; what is stolen is a closure on the stack of the caller.
 #pragma once
 
-#include <leat/pool/fork.hpp>
-#include <leat/pool/work_stealing_pool.hpp>
+#include <leat/base/result.hpp>
+#include <leat/core/context.hpp>
+#include <leat/core/error.hpp>
+#include <leat/pool/pool_core.hpp>
 
 #include <sched.h>
 

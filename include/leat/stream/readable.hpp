@@ -31,16 +31,6 @@ class ChunkIterator;
 
 namespace detail {
 
-/// Whether S is a handle that chunks of type T can be read from, or written to.
-template <class S, class T>
-concept ReadsChunks = requires(const S& s) {
-  { s.readSide() } -> std::same_as<ReadableState<T>&>;
-};
-template <class S, class T>
-concept WritesChunks = requires(const S& s) {
-  { s.writeSide() } -> std::same_as<WritableState<T>&>;
-};
-
 /// The methods of the reading side, for the handles that have one.
 template <class Self, class T>
 class ReadableMethods {

@@ -226,9 +226,7 @@ class Writable : public detail::StreamMethods<Writable<T>>,
   explicit Writable(I&& implementation, StreamOptions options = {});
   /// The writing side of a stream with two.
   template <class S>
-    requires requires(const S& s) {
-      { s.writeSide() } -> std::same_as<detail::WritableState<T>&>;
-    } && (!std::is_same_v<S, Writable>)
+    requires(detail::WritesChunks<S, T> && !std::is_same_v<S, Writable>)
   Writable(const S& stream)
       : Writable(detail::Ref<detail::StreamCore>(&stream.core()), stream.writeSide()) {}
 

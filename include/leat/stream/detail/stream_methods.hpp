@@ -67,6 +67,16 @@ concept StreamLike = requires(const S& s) {
   { s.core() } -> std::same_as<StreamCore&>;
 };
 
+/// Whether S is a handle that chunks of type T can be read from, or written to.
+template <class S, class T>
+concept ReadsChunks = requires(const S& s) {
+  { s.readSide() } -> std::same_as<ReadableState<T>&>;
+};
+template <class S, class T>
+concept WritesChunks = requires(const S& s) {
+  { s.writeSide() } -> std::same_as<WritableState<T>&>;
+};
+
 /// The slot of an event, looked for in what the stream has; null of a type that names what is missing.
 template <FixedString name, class Self>
 auto findStreamSlot(const Self& self) noexcept {
