@@ -5,6 +5,10 @@ if(LEAT_SANITIZE)
   target_compile_options(
     leat_sanitizers INTERFACE -fsanitize=${LEAT_SANITIZE} -fno-sanitize-recover=all
                               -fno-omit-frame-pointer)
+  # What these look for clang's build looks for too, and under g++ they cost half of the time that compiling takes.
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND LEAT_SANITIZE MATCHES "undefined")
+    target_compile_options(leat_sanitizers INTERFACE -fno-sanitize=null,alignment,object-size,vptr)
+  endif()
   target_link_options(leat_sanitizers INTERFACE -fsanitize=${LEAT_SANITIZE})
   target_compile_definitions(leat_sanitizers INTERFACE LEAT_TEST_SANITIZED=1)
   list(APPEND LEAT_SANITIZER_ENVIRONMENT

@@ -42,7 +42,7 @@ Task<> upper(const std::string& folder) {
     return chunk;
   };
   const Transform<> changed(change);
-  const auto source = fs::createReadStream(folder + "/source", {.highWaterMark = 256 * 1024});
+  const auto source = fs::createReadStream(folder + "/source");
   co_await pipeline(source, changed, fs::createWriteStream(folder + "/upper"));
 }
 

@@ -171,26 +171,29 @@ inline BlockingPool& BlockingPool::shared() {
 // ---- jobs come and go ----
 
 inline int BlockingPool::submit(BlockingJob& job) noexcept {
-  const sys::MutexLock lock(mutex_);
-  if (stopped_) return -ECANCELED;
-  const bool isSlow = job.class_ == BlockingJob::Class::slow;
-  job.retain();
-  job.order_ = nextOrder_++;
-  (isSlow ? slow_ : quick_).pushBack(job);
-  // A slow job over the limit is taken by the worker that ends the next slow one.
-  if (isSlow && runningSlow_ >= maxSlow()) return 0;
-  if (idle_ > 0) {
+  {
+    const sys::MutexLock lock(mutex_);
+    if (stopped_) return -ECANCELED;
+    const bool isSlow = job.class_ == BlockingJob::Class::slow;
+    job.retain();
+    job.order_ = nextOrder_++;
+    (isSlow ? slow_ : quick_).pushBack(job);
+    // A slow job over the limit is taken by the worker that ends the next slow one.
+    if (isSlow && runningSlow_ >= maxSlow()) return 0;
+    if (idle_ == 0) {
+      if (threads_ >= maxThreads_) return 0;
+      const int error = addThread();
+      if (error == 0 || threads_ > 0) return 0;
+      job.unlink();
+      job.release();
+      return error;
+    }
     --idle_;
     ++calls_;
-    called_.notifyOne();
-    return 0;
   }
-  if (threads_ >= maxThreads_) return 0;
-  const int error = addThread();
-  if (error == 0 || threads_ > 0) return 0;
-  job.unlink();
-  job.release();
-  return error;
+  // Who wakes up finds the mutex free.
+  called_.notifyOne();
+  return 0;
 }
 
 inline bool BlockingPool::cancel(BlockingJob& job) noexcept {

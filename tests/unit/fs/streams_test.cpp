@@ -9,6 +9,7 @@
 namespace fs = leat::fs;
 using leat::AbortController;
 using leat::Buffer;
+using leat::Readable;
 using leat::run;
 using leat::Task;
 using leat::sys::Call;
@@ -144,6 +145,69 @@ TEST_CASE("many chunks that wait are written in order, more than the system take
   };
   CHECK(run(main) == 0);
   CHECK((get("f") == whole + "last"));
+}
+
+TEST_CASE("while a chunk of a pipe is written more come, unless somebody waits for each") {
+  const TempFolder folder;
+  constexpr int chunks = 60;
+  constexpr std::size_t size = 20'000;
+  const auto source = [n = 0]() mutable -> std::optional<Buffer> {
+    if (n == chunks) return std::nullopt;
+    return Buffer::alloc(size, static_cast<char>('a' + n++ % 26));
+  };
+  std::string whole;
+  for (int n = 0; n < chunks; ++n) whole += std::string(size, static_cast<char>('a' + n % 26));
+  const auto writes = [](const FaultInjector& injector) {
+    // `write` wakes loops too.
+    return injector.count(Call::writev) + injector.count(Call::pwritev);
+  };
+  for (const bool watched : {false, true}) {
+    int drains = 0;
+    FaultInjector injector;
+    const auto main = [&]() -> Task<> {
+      const auto sink = fs::createWriteStream("f");
+      if (watched) sink.on<"drain">([&] { ++drains; });
+      co_await leat::pipeline(Readable<Buffer>(source), sink);
+      CHECK(sink.bytesWritten() == whole.size());
+    };
+    CHECK(run(main) == 0);
+    CHECK((get("f") == whole));
+    if (watched) {
+      CHECK(writes(injector) == chunks);
+    } else {
+      CHECK(writes(injector) > 0);
+      CHECK(writes(injector) < chunks / 2);
+    }
+    // One for each but the last, after which comes the end.
+    CHECK(drains == (watched ? chunks - 1 : 0));
+  }
+}
+
+TEST_CASE(
+    "a sink that is destroyed while chunks of a pipe wait writes what is in flight, no more") {
+  const TempFolder folder;
+  std::uint64_t written = 0;
+  const auto main = [&]() -> Task<> {
+    auto sink = fs::createWriteStream("f");
+    co_await sink.write("first");
+    int pushed = 0;
+    const auto source = [&](Readable<Buffer>& self) {
+      self.push(Buffer::alloc(20'000, 'x'));
+      if (++pushed == 9) sink.destroy();
+    };
+    const Readable<Buffer> reading(source);
+    std::string told;
+    leat::pipeline(reading, sink, [&](const std::exception_ptr& error) { told = text(error); });
+    co_await sink.closed();
+    written = sink.bytesWritten();
+    CHECK(sink.pending());
+    co_await leat::sleep(0);
+    CHECK(told == "ERR_STREAM_DESTROYED");
+  };
+  CHECK(run(main) == 0);
+  CHECK(written == get("f").size());
+  CHECK(written >= 5);
+  CHECK(written < 9 * 20'000);
 }
 
 TEST_CASE("start and end say which bytes are read, the last one included") {

@@ -261,6 +261,9 @@ class FileReadStream final : public FileReadState {
 
 // ---- writing ----
 
+/// When the stream is told that its chunk is written.
+enum class WriteTold { Already, WhenTaken, WhenWritten };
+
 struct FileWriteState : StreamCore, WritableState<Buffer> {
   explicit FileWriteState(const fs::WriteStreamOptions& options)
       : StreamCore(writeStreamOps, options.emitClose, options.autoClose),
@@ -274,6 +277,10 @@ struct FileWriteState : StreamCore, WritableState<Buffer> {
     if (file.position != fs::currentPosition) file.position += static_cast<std::int64_t>(count);
   }
   StreamFile file;
+  // What is to be written next, while the worker is at what came before.
+  std::vector<Buffer> next;
+  std::size_t nextBytes = 0;
+  WriteTold told = WriteTold::Already;
 };
 
 /// Takes what was written from the front of the chunks.
@@ -284,15 +291,24 @@ inline void dropWritten(std::vector<Buffer>& chunks, std::size_t count) {
   if (count > 0) chunks.front() = chunks.front().subarray(static_cast<std::ptrdiff_t>(count));
 }
 
+/// Writes what is next until there is nothing more.
 LEAT_ON_USE
-Promise<> writeStreamFile(Ref<StreamCore> stream, FileWriteState& state,
-                          std::vector<Buffer> chunks) {
+Promise<> writeStreamFile(Ref<StreamCore> stream, FileWriteState& state) {
   StreamFile& file = state.file;
   std::exception_ptr error;
+  std::vector<Buffer> chunks;
+  WriteTold told = WriteTold::Already;
   int fruitless = 0;
   // At most so many go to the system at once.
   constexpr std::size_t most = 1024;
-  while (!chunks.empty() && !error) {
+  while (!error) {
+    if (chunks.empty()) {
+      if (state.next.empty()) break;
+      chunks.swap(state.next);
+      state.nextBytes = 0;
+      told = std::exchange(state.told, WriteTold::Already);
+      if (told == WriteTold::WhenTaken) state.onWrite(nullptr);
+    }
     std::size_t count = 0;
     try {
       const std::span<const Buffer> some(chunks.data(),
@@ -314,9 +330,13 @@ Promise<> writeStreamFile(Ref<StreamCore> stream, FileWriteState& state,
           "ERR_SYSTEM_ERROR");
     if (!error && stream->destroyed()) error = streamDestroyed("write");
   }
+  state.next.clear();
+  const bool waited = told == WriteTold::WhenWritten ||
+                      std::exchange(state.told, WriteTold::Already) != WriteTold::Already;
   const bool gone = stream->destroyed();
   if (!gone) file.busy = false;
-  state.onWrite(error);
+  if (state.behind()) state.endBehind(waited ? nullptr : error);
+  if (waited) state.onWrite(error);
   if (gone) (void)streamFileIdle(*stream, file, nullptr);
 }
 
@@ -343,14 +363,25 @@ class FileWriteStream final : public FileWriteState, private DirectSink {
     (void)openStreamFile(Ref<StreamCore>(this), file);
   }
   bool callWrite(Buffer&& chunk) override {
-    std::vector<Buffer> one;
-    one.push_back(std::move(chunk));
-    callWritev(std::move(one));
-    return false;
+    // Where nobody sees when a chunk is written, the next may come meanwhile.
+    constexpr std::size_t most = 512 * 1024;
+    const bool unseen = this->feeder != nullptr && this->feeder->alone();
+    nextBytes += chunk.size();
+    next.push_back(std::move(chunk));
+    const bool room = unseen && nextBytes < most;
+    if (!room) told = unseen ? WriteTold::WhenTaken : WriteTold::WhenWritten;
+    if (unseen && !this->behind()) this->beginBehind();
+    startWriting();
+    return room;
   }
   void callWritev(std::vector<Buffer>&& chunks) override {
-    file.busy = true;
-    (void)writeStreamFile(Ref<StreamCore>(this), *this, std::move(chunks));
+    for (Buffer& each : chunks) next.push_back(std::move(each));
+    told = WriteTold::WhenWritten;
+    startWriting();
+  }
+  void startWriting() {
+    if (std::exchange(file.busy, true)) return;
+    (void)writeStreamFile(Ref<StreamCore>(this), *this);
   }
   void callFinal() override {}
   DirectSink* directSink() noexcept override { return this; }

@@ -16,7 +16,10 @@ class Pipe : public Counted<Pipe<T>> {
 
   void start(bool end);
   void take(T&& chunk) {
-    if (!sink_.write(std::move(chunk))) pauseSource();
+    if constexpr (countsBytes<T>) sink_.feeder = this;
+    const bool room = sink_.write(std::move(chunk));
+    if constexpr (countsBytes<T>) sink_.feeder = nullptr;
+    if (!room) pauseSource();
   }
   bool goesTo(const WritableCore& sink) const noexcept {
     return &sink == static_cast<const WritableCore*>(&sink_);

@@ -29,6 +29,8 @@ enum class WriteFlag : unsigned {
   // Chunks wait.
   Buffered = 8192,
   Corked = 16384,
+  // The implementation has taken chunks that it is still at.
+  Behind = 32768,
 };
 
 /// What a user gave to `write` or `end`; null when nothing.
@@ -86,7 +88,7 @@ class WritableCore {
   }
   /// The same after a "drain", which is to come now.
   bool willDrain() noexcept {
-    if (!flags.any(Flag::Writing, Flag::AfterWritePending) ||
+    if (!flags.any(Flag::Writing, Flag::AfterWritePending, Flag::Behind) ||
         flags.any(Flag::Ending, Flag::Corked) ||
         stream_.flags.any(StreamFlag::Destroyed, StreamFlag::Errored))
       return false;
@@ -100,6 +102,19 @@ class WritableCore {
     flags.clear(Flag::Sync);
   }
   void endFill() { onWrite(nullptr); }
+  /// The implementation goes on with chunks that count as written: the end waits for it.
+  void beginBehind() noexcept {
+    ++pending;
+    flags.set(Flag::Behind);
+  }
+  bool behind() const noexcept { return flags.any(Flag::Behind); }
+  /// It has done all of them, or has failed.
+  void endBehind(const std::exception_ptr& error) {
+    flags.clear(Flag::Behind);
+    if (!error) return afterWrite(nullptr);
+    stream_.noteError(error);
+    writeFailed(error, nullptr);
+  }
   /// What comes to fill it stops soon: something else wants to be written.
   void stopMove() noexcept {
     if (moving != nullptr) moving->store(true, relaxed);

@@ -13,6 +13,9 @@ class Readable;
 namespace detail {
 
 template <class T>
+class Pipe;
+
+template <class T>
 class WritableState : public WritableCore {
  public:
   using Chunk = T;
@@ -39,6 +42,8 @@ class WritableState : public WritableCore {
   EventSlot<Event<"unpipe", Readable<T>>> unpipeSlot;
   // Whether a pipe has answered to the "unpipe" that is being emitted.
   bool* unpiped = nullptr;
+  // The pipe whose chunk is being written.
+  const Pipe<T>* feeder = nullptr;
 
  protected:
   struct Waiting {
