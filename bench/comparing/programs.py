@@ -12,6 +12,7 @@ from pathlib import Path
 from .machine import Failure, compiler_name
 
 BENCH = Path(__file__).resolve().parent.parent
+RIVALS = BENCH / "rivals"
 ROOT = BENCH.parent
 INCLUDE = ROOT / "include"
 
@@ -23,6 +24,7 @@ class Program:
     name: str
     source: Path
     arguments: tuple = ()
+    needs: str = ""  # a package of Node's
 
     @property
     def is_node(self):
@@ -30,6 +32,8 @@ class Program:
 
     @property
     def exists(self):
+        if self.needs and not (RIVALS / "node_modules" / self.needs).exists():
+            return False
         return self.source.exists() and (not self.is_node or shutil.which("node") is not None)
 
 
@@ -37,8 +41,8 @@ def leat(name, *arguments, program="leat"):
     return Program(program, BENCH / "leat" / name, arguments)
 
 
-def rival(program, name, *arguments):
-    return Program(program, BENCH / "rivals" / name, arguments)
+def rival(program, name, *arguments, needs=""):
+    return Program(program, RIVALS / name, arguments, needs)
 
 
 MICRO = {
@@ -50,7 +54,8 @@ MICRO = {
                rival("signals2", "events/signals2.cpp"), rival("node", "events/node.js")],
     "streams": [leat("streams.cpp"), rival("function", "streams/function.cpp"),
                 rival("node", "streams/node.js")],
-    "pool": [leat("pool.cpp"), rival("tbb", "pool/tbb.cpp")],
+    "pool": [leat("pool.cpp"), rival("tbb", "pool/tbb.cpp"),
+             rival("piscina", "pool/piscina.js", needs="piscina")],
 }
 
 # Each works in a folder with `source` and `rows.csv`, which is its first argument.
@@ -173,7 +178,7 @@ class Builder:
 
 def _newest_input(source):
     inputs = [source, *(BENCH / "tools").iterdir(), Path(__file__)]
-    if BENCH / "rivals" not in source.parents and BENCH / "tools" not in source.parents:
+    if RIVALS not in source.parents and BENCH / "tools" not in source.parents:
         inputs += INCLUDE.rglob("*.hpp")
         inputs += (BENCH / "leat").glob("*.hpp")
     return max(path.stat().st_mtime for path in inputs)

@@ -37,10 +37,14 @@ def _metrics(topic, case):
 
 
 def _figures(topic):
-    if all(_metrics(topic, case) == ["ns"] for case in topic.samples):
-        rows = [[case, *(_cell(_values(topic, case, name, "ns")) for name in topic.columns)]
-                for case in topic.samples]
-        return _table(["ns", *topic.columns], rows)
+    single = {case: _metrics(topic, case) for case in topic.samples}
+    if all(len(metrics) == 1 for metrics in single.values()):
+        tables = []
+        for metric in dict.fromkeys(metrics[0] for metrics in single.values()):
+            rows = [[case, *(_cell(_values(topic, case, name, metric)) for name in topic.columns)]
+                    for case, metrics in single.items() if metrics[0] == metric]
+            tables.append(_table([metric, *topic.columns], rows))
+        return "\n\n".join(tables)
     return "\n\n".join(_case_table(topic, case) for case in topic.samples)
 
 

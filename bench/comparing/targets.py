@@ -55,6 +55,11 @@ TARGETS = [
     Target("streams", "upper_1GiB_per_MiB", ("c",), 1.11),
     Target("streams", "upper_1GiB_per_MiB", ("node",), 0.20),
     Target("streams", "send_1GiB_per_MiB", ("c",), 1.05),
+    Target("streams", "csv_256MiB_per_MiB", ("node",), 0.125),
+    *(Target("streams", case, ("node",), 0.10, "MiB") for case in ("pipeline_peak", "copy_peak")),
+    # The marks are less than half of one.
+    *(Target("streams", case, (), 16.5, "MiB")
+      for case in ("pipeline_peak", "copy_peak", "upper_peak", "csv_peak")),
     # 400 MB/s.
     Target("streams", "csv_256MiB_per_MiB", (), 2_621_440.0),
     Target("fs", "read_1000_files", ("loops",), 1.3),
@@ -69,6 +74,7 @@ TARGETS = [
     Target("pool", "queens_12_2", ("tbb",), 1.0),
     Target("pool", "parallel_for_1e7_2", ("tbb",), 1.0),
     Target("pool", "parallel_reduce_1e7_2", ("tbb",), 1.0),
+    Target("pool", "round_trip", ("piscina",), 0.25),
     Target("fs", "read_files_one_by_one", ("loops",), 1.3),
     Target("fs", "read_files_one_by_one", ("node",), 0.4),
     Target("fs", "stat_10000_files", ("node",), 0.4),

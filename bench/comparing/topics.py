@@ -60,6 +60,13 @@ class Topic:
             self.failures.append(first_line)
 
 
+def _figures_of(output):
+    """The `name value [unit]` lines of a program; ns where no unit stands."""
+    for line in output.splitlines():
+        case, value, *unit = line.split()
+        yield case, unit[0] if unit else "ns", float(value)
+
+
 class Micro(Topic):
     """Programs that print `name value_ns` lines: pinned to one core, Node and those with threads free on all."""
 
@@ -80,9 +87,7 @@ class Micro(Topic):
 
     @staticmethod
     def _measure(command, prepare):
-        for line in machine.run(command, prepare).splitlines():
-            case, value = line.split()
-            yield case, "ns", float(value)
+        yield from _figures_of(machine.run(command, prepare))
 
 
 class Coro(Micro):
@@ -147,12 +152,19 @@ class Streams(Micro):
                     head = len(command) - len(program.arguments)
                     command = [*command[:head], folder, *command[head:]]
                     yield program.name, partial(self._measure_files, command)
+                    if program.name in ("leat", "node"):
+                        yield program.name, partial(self._measure_peaks, command)
 
     @staticmethod
     def _measure_files(command):
-        for line in machine.run(command, machine.unpinned, timeout=300).splitlines():
-            case, value = line.split()
-            yield case, "ns", float(value)
+        yield from _figures_of(machine.run(command, machine.unpinned, timeout=300))
+
+    @classmethod
+    def _measure_peaks(cls, command):
+        """Each way in a process of its own, of which only the memory counts."""
+        for way in ("copy", "upper", "csv"):
+            figures = _figures_of(machine.run([*command, way], machine.unpinned, timeout=300))
+            yield from (figure for figure in figures if figure[1] != "ns")
 
 
 class Files(Topic):
@@ -184,9 +196,7 @@ class Files(Topic):
                 tempfile.TemporaryDirectory(dir=memory) as volatile:
             output = machine.run([*command[:head], disk, volatile, part, *command[head:]],
                                  machine.unpinned if usual else machine.real_time, timeout=300)
-        for line in output.splitlines():
-            case, value = line.split()
-            yield case, "ns", float(value)
+        yield from _figures_of(output)
 
 
 class Tcp(Topic):

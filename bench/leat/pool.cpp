@@ -5,6 +5,7 @@
 #include <leat/loop/run.hpp>
 #include <leat/pool.hpp>
 
+#include <algorithm>
 #include <cstdlib>
 #include <vector>
 
@@ -104,15 +105,25 @@ void forkJoin(unsigned threads) {
 
 Task<> roundTrips() {
   WorkStealingPool pool({.threads = 1});
-  constexpr int trips = 20'000;
-  std::array<double, 5> samples;
+  constexpr std::size_t trips = 20'000, repetitions = 5;
+  std::array<double, repetitions> means, medians, worst;
+  std::vector<double> times(trips);
   const auto nothing = [] {};
-  for (double& sample : samples) {
-    const double begin = nowNs();
-    for (int i = 0; i < trips; ++i) co_await pool.run(nothing);
-    sample = (nowNs() - begin) / trips;
+  for (std::size_t run = 0; run < repetitions; ++run) {
+    means[run] = 0;
+    for (double& time : times) {
+      const double begin = nowNs();
+      co_await pool.run(nothing);
+      time = nowNs() - begin;
+      means[run] += time / trips;
+    }
+    std::sort(times.begin(), times.end());
+    medians[run] = times[trips / 2];
+    worst[run] = times[trips * 99 / 100];
   }
-  reportMedian("round_trip", samples.data(), static_cast<int>(samples.size()));
+  reportMedian("round_trip", means.data(), repetitions);
+  reportMedian("round_trip_p50", medians.data(), repetitions);
+  reportMedian("round_trip_p99", worst.data(), repetitions);
 }
 
 }  // namespace

@@ -108,5 +108,7 @@ int main(int, char** arguments) {
   if (wanted("upper")) measure("upper_1GiB_per_MiB", 1024, upper, folder);
   if (wanted("send")) measure("send_1GiB_per_MiB", 1024, send, folder);
   if (wanted("csv")) measure("csv_256MiB_per_MiB", 256, csv, folder);
+  // Of one alone.
+  if (!only.empty()) reportPeak((only + "_peak").c_str());
   keep(rows);
 }

@@ -40,5 +40,6 @@ int main() {
   };
   once();
   bench("pipeline_3_transforms", items, once);
+  reportPeak("pipeline_peak");
   keep(sum);
 }

@@ -31,6 +31,18 @@ static inline void reportMedian(const char* name, double* samples, int count) {
   fflush(stdout);
 }
 
+// How much memory this process took at its peak.
+static inline void reportPeak(const char* name) {
+  char line[128];
+  long kib = 0;
+  FILE* const status = fopen("/proc/self/status", "r");
+  while (status != NULL && fgets(line, sizeof line, status) != NULL)
+    if (sscanf(line, "VmHWM: %ld", &kib) == 1) break;
+  if (status != NULL) fclose(status);
+  printf("%s %.2f MiB\n", name, (double)kib / 1024);
+  fflush(stdout);
+}
+
 // The same sequence of delays in every program: start it with state 1.
 static inline uint32_t nextRandom(uint32_t* state) {
   *state = *state * 1664525u + 1013904223u;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 'use strict';
 
-// Files through Node's streams: `files.js FOLDER [WAY]`, where FOLDER has `source`.
+// Files through Node's streams: `files.js FOLDER [WAY]`, where FOLDER has `source` and `rows.csv`. Of one way
+// alone the memory is told, too.
 
 const fs = require('fs');
 const net = require('net');
@@ -9,9 +10,10 @@ const path = require('path');
 const {once} = require('events');
 const {Transform} = require('stream');
 const {pipeline} = require('stream/promises');
+const {reportPeak} = require('../../tools/peak.js');
 const folder = process.argv[2];
 const only = process.argv[3];
-const mebibytes = 1024;
+const mebibytes = {csv: 256};
 const marks = {highWaterMark: 65536};
 
 const source = () => fs.createReadStream(path.join(folder, 'source'), marks);
@@ -35,14 +37,25 @@ const ways = {
     server.close();
   },
 };
+try {
+  const parser = require('csv-parser');
+  let rows = 0;
+  ways.csv = async () => {
+    const reading = fs.createReadStream(path.join(folder, 'rows.csv'), marks).pipe(parser());
+    reading.on('data', () => rows++);
+    await once(reading, 'end');
+  };
+} catch {} // not installed
 
 (async () => {
   for (const [name, way] of Object.entries(ways)) {
     if (only && only !== name) continue;
     const begin = process.hrtime.bigint();
     await way();
-    const ns = Number(process.hrtime.bigint() - begin) / mebibytes;
-    console.log(`${name}_1GiB_per_MiB`, ns.toFixed(2));
+    const size = mebibytes[name] ?? 1024;
+    const ns = Number(process.hrtime.bigint() - begin) / size;
+    console.log(`${name}_${size < 1024 ? `${size}M` : '1G'}iB_per_MiB`, ns.toFixed(2));
+    if (only) reportPeak(`${name}_peak`);
     fs.rmSync(path.join(folder, name), {force: true});
   }
 })();

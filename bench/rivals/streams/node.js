@@ -5,6 +5,7 @@
 
 const {Readable, Transform, Writable} = require('stream');
 const {pipeline} = require('stream/promises');
+const {reportPeak} = require('../../tools/peak.js');
 const items = 1e6;
 const warmups = 2;
 const repetitions = 7;
@@ -33,5 +34,6 @@ function sink() {
   }
   samples.sort((a, b) => a - b);
   console.log('pipeline_3_transforms', samples[repetitions >> 1].toFixed(2));
+  reportPeak('pipeline_peak');
   if (sum < 0) throw new Error('sum');
 })();
