@@ -13,7 +13,7 @@
 namespace {
 
 void echo(const leat::net::Socket& socket) {
-  const auto stream = leat::duplexFrom(socket);
+  const auto stream = socket.stream();
   // The client may reset the connection.
   stream.on<"error">([](const std::exception_ptr&) {});
   stream.pipe(stream);

@@ -57,9 +57,8 @@ void drop(int fd) {
 Task<> send(const std::string& folder) {
   std::thread peer;
   const auto accept = [&](net::Socket socket) -> Task<> {
-    const auto stream = duplexFrom(socket);
     const auto source = fs::createReadStream(folder + "/source");
-    co_await pipeline(source, Writable<Buffer>(stream));
+    co_await pipeline(source, Writable<Buffer>(socket));
   };
   auto server = co_await net::listen(accept, {});
   peer = std::thread([port = server.address().port()] {

@@ -196,6 +196,9 @@ class Reactor {
   /// Tells the kernel now what it would be told in the next turn: where there may be no next turn.
   virtual void flush() noexcept {}
 
+  /// Whether what a socket receives is in the kernel, and stays there until somebody asks.
+  virtual bool holdsNothing(IoHandle&) noexcept { return true; }
+
   /// Has a file read. False where there is no such way, or no room: then nothing has happened.
   virtual bool readFile(FileRead&) noexcept { return false; }
 

@@ -12,6 +12,13 @@
 
 #include <string>
 
+namespace leat::inline LEAT_ABI {
+
+template <class R, class W>
+class Duplex;
+
+}  // namespace leat::inline LEAT_ABI
+
 namespace leat::inline LEAT_ABI::net {
 
 /// A read that starts when it is awaited.
@@ -196,6 +203,12 @@ class Socket {
   friend bool operator==(const Socket& a, const Socket& b) noexcept {
     return a.connection_ == b.connection_;
   }
+
+  /// The socket as a stream, for its events and for `pipe`; the same one as long as it lives. `pipeline`,
+  /// `compose`, `finished` and `pipe` also take the socket itself. While there is a stream the socket is
+  /// read and written through it alone. See `duplexFrom`.
+  LEAT_ON_USE
+  Duplex<Buffer, Buffer> stream() const;
 
   detail::Connection& connection() const { return *connection_; }
 

@@ -2,40 +2,61 @@
 // A socket as a stream, for `pipe` and `pipeline`.
 #pragma once
 
-#include <leat/net/socket.hpp>
-#include <leat/stream/direct.hpp>
+#include <leat/net/detail/socket_move.hpp>
 #include <leat/stream/duplex.hpp>
 
 namespace leat::inline LEAT_ABI {
 
 namespace detail {
 
-/// A socket as a sink of files, with a descriptor of its own: the socket may close, and its number be
-/// another one's, while a worker is at it.
-class SocketTaker final : public DirectTaker {
+/// The mark at a connection that there is a stream of it.
+class StreamMark {
  public:
-  explicit SocketTaker(sys::UniqueFd fd) noexcept : fd_(std::move(fd)) {}
-  ssize_t take(int from, std::int64_t& at, std::size_t most) noexcept override {
-    for (;;) {
-      const ssize_t n = sys::sendfile(fd_.get(), from, at < 0 ? nullptr : &at, most);
-      // A peer that reads soon is waited for; a slow one holds no worker.
-      constexpr int soonMs = 2;
-      if (n != -EAGAIN || sys::poll(fd_.get(), POLLOUT, soonMs) <= 0) return n;
-    }
+  explicit StreamMark(net::detail::Connection& connection) noexcept : connection_(&connection) {}
+  StreamMark(StreamMark&& other) noexcept
+      : connection_(std::exchange(other.connection_, nullptr)) {}
+  StreamMark& operator=(StreamMark&&) = delete;
+  ~StreamMark() {
+    if (connection_ != nullptr) connection_->stream = nullptr;
   }
 
  private:
-  sys::UniqueFd fd_;
+  net::detail::Connection* connection_;
 };
 
 /// Reads and writes a socket as the streams ask for it.
 template <class = void>
 class SocketEnds : private DirectSink {
  public:
-  explicit SocketEnds(net::Socket s) noexcept : socket(std::move(s)) {}
+  explicit SocketEnds(net::Socket s) : socket(std::move(s)), mark_(socket.connection()) {}
   DirectSink* directSink() noexcept { return this; }
   Task<> read(Duplex<Buffer>& self) {
-    Buffer bytes = co_await socket.read();
+    ReadableState<Buffer>& side = self.readSide();
+    const DirectWay way = much_ ? directWayOf(side) : DirectWay::None;
+    if (way == DirectWay::Later) {
+      side.flags.clear(ReadFlag::Reading);
+      co_return;
+    }
+    if (way == DirectWay::Now && socket.connection().receivesElsewhere()) {
+      DirectSink& sink = *side.direct->sink().directSink();
+      std::optional<PassedOn> passed;
+      if (sink.takesNow()) {
+        passed = passNow(sink);
+        // What is pushed while it is asked for would be the answer to this one question only.
+        if (passed) co_await Promise<>::resolve();
+      } else if (movable_) {
+        passed = co_await passByWorker(side);
+      }
+      if (passed) {
+        if (passed->error != 0) throw SystemError(-passed->error, "read");
+        if (passed->count > 0) side.flags.set(ReadFlag::DataEmitted);
+        self.push(std::move(passed->rest));
+        co_return;
+      }
+    }
+    constexpr std::size_t size = 65536;
+    Buffer bytes = co_await socket.read(size);
+    much_ = bytes.size() >= size;
     if (!bytes.empty()) {
       self.push(std::move(bytes));
     } else {
@@ -51,18 +72,84 @@ class SocketEnds : private DirectSink {
   }
   Task<> final() { co_await socket.end(); }
   Task<> destroy(std::exception_ptr error) {
+    if (move_) move_->stop.store(true, relaxed);
     socket.destroy(error);
     co_await socket.closed();
   }
   net::Socket socket;
 
  private:
+  using Moving = std::shared_ptr<SocketMove>;
+  /// Whoever is at it stops when nobody waits any more.
+  struct Stopper {
+    explicit Stopper(Moving m) noexcept : move(std::move(m)) {}
+    Stopper(const Stopper&) = delete;
+    Stopper& operator=(const Stopper&) = delete;
+    ~Stopper() { move->stop.store(true, relaxed); }
+    const Moving move;
+  };
+
+  /// Nothing: there was nothing to pass, or no way.
+  std::optional<PassedOn> passNow(DirectSink& sink) {
+    net::detail::Connection& connection = socket.connection();
+    LoopPipe& pipe = connection.loop().parts().template get<LoopPipe>();
+    if (!pipe.open()) return std::nullopt;
+    PassedOn passed = passOn(connection, pipe, sink);
+    if (passed.none()) return std::nullopt;
+    return passed;
+  }
+  Task<std::optional<PassedOn>> passByWorker(ReadableState<Buffer>& side) {
+    DirectMove between(side);
+    std::unique_ptr<DirectTaker> taker = between.begin();
+    if (!taker) co_return std::nullopt;
+    const Moving move = std::make_shared<SocketMove>();
+    move->taker = std::move(taker);
+    move->from = sys::UniqueFd(sys::fcntl(socket.fd(), F_DUPFD_CLOEXEC));
+    if (!move->from || !move->pipe.open()) {
+      move->taker.reset();
+      between.end(0);
+      co_return std::nullopt;
+    }
+    between.stopBy(&move->stop);
+    move_ = move;
+    const Stopper stopper(move);
+    const auto call = [move] { return (*move)(); };
+    using Call = BlockingCall<std::decay_t<decltype(call)>>;
+    std::optional<PassedOn> passed;
+    try {
+      passed = co_await BlockingAwaiter<Call>(
+          Ref<Call>::adopt(new Call(BlockingJob::Class::quick, call)), nullptr, false);
+    } catch (const SystemError&) {
+      // There is no thread: by chunks.
+      passed.emplace();
+    }
+    move_.reset();
+    socket.connection().noteReceived(passed->count + passed->rest.size());
+    between.end(passed->count);
+    // A file that bytes are appended to takes none of them so.
+    if (passed->count == 0 && !passed->rest.empty()) movable_ = false;
+    if (passed->none()) passed.reset();
+    co_return passed;
+  }
+
   std::unique_ptr<DirectTaker> beginTaking() override {
-    if (socket.destroyed() || !socket.connection().sentAll()) return nullptr;
+    if (!takesNow()) return nullptr;
     const int fd = sys::fcntl(socket.fd(), F_DUPFD_CLOEXEC);
     return fd < 0 ? nullptr : std::make_unique<SocketTaker>(sys::UniqueFd(fd));
   }
   void endTaking(std::size_t count) override { socket.connection().noteSent(count); }
+  bool takesNow() override { return !socket.destroyed() && socket.connection().sentAll(); }
+  ssize_t takeNow(int pipe, std::size_t most) override {
+    const ssize_t n = sys::splice(pipe, socket.fd(), nullptr, most);
+    if (n > 0) endTaking(static_cast<std::size_t>(n));
+    return n;
+  }
+
+  // The last read gave all that it was asked for.
+  StreamMark mark_;
+  bool much_ = false;
+  bool movable_ = true;
+  Moving move_;
 };
 
 /// Node's sockets are not half-open unless they are told to be.
@@ -74,19 +161,34 @@ inline DuplexOptions socketOptions() noexcept {
 
 }  // namespace detail
 
-/// A socket as a stream: `co_await pipeline(fs::createReadStream(path), duplexFrom(socket))`. While it
-/// lives, the socket is read and written through it alone. It is received only when there is room, so the
+/// A socket as a stream, when `socket.stream()` shall have options. While it lives, the socket is read and
+/// written through it alone, and nobody gets another one. It is received only when there is room, so the
 /// peer is slowed down; the end of what is received ends what is sent, unless `allowHalfOpen`. The end or
 /// an error of the stream closes the socket.
 ///
-/// Node: `net.Socket` is a stream. Throws: Error ERR_NO_LOOP.
+/// Node: `net.Socket` is a stream. Throws: Error ERR_NO_LOOP, ERR_WRONG_THREAD.
 template <class S>
   requires std::is_same_v<S, net::Socket>
 Duplex<Buffer> duplexFrom(S socket, DuplexOptions options = detail::socketOptions()) {
+  net::detail::Connection& connection = socket.connection();
+  connection.checkThread();
+  if (detail::StreamCore* const there = connection.stream)
+    return Duplex<Buffer>(detail::Ref<detail::StreamCore>(there),
+                          static_cast<detail::DuplexState<Buffer, Buffer>&>(*there));
   Duplex<Buffer> stream(detail::SocketEnds<>(std::move(socket)), options);
+  connection.stream = &stream.core();
   // What the peer does is seen, though nobody reads yet.
   if (options.readable) (void)stream.read(0);
   return stream;
 }
+
+namespace net {
+
+template <class>
+Duplex<Buffer, Buffer> Socket::stream() const {
+  return duplexFrom(*this);
+}
+
+}  // namespace net
 
 }  // namespace leat::inline LEAT_ABI

@@ -33,6 +33,8 @@ auto composedEnd(S&& stage) {
   using Kept = std::decay_t<S>;
   if constexpr (StreamLike<Kept>) {
     return Kept(std::forward<S>(stage));
+  } else if constexpr (HasStream<Kept>) {
+    return stage.stream();
   } else if constexpr (std::is_invocable_v<Kept&> || requires { typename ItemOf<Kept>::Type; }) {
     return firstStage(std::forward<S>(stage));
   } else {

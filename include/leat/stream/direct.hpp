@@ -20,6 +20,8 @@ class DirectTaker {
   /// Takes at most `most` bytes of the file `from`, from `at` on, which moves; where that is negative,
   /// from where the file stands. How many, 0 at the end, -errno; -EAGAIN when there is no room. May block.
   virtual ssize_t take(int from, std::int64_t& at, std::size_t most) noexcept = 0;
+  /// The same out of a pipe that has so many.
+  virtual ssize_t takePiped(int pipe, std::size_t most) noexcept = 0;
 };
 
 /// A sink that the kernel can move bytes to. The loop's thread.
@@ -29,14 +31,18 @@ class DirectSink {
   virtual std::unique_ptr<DirectTaker> beginTaking() = 0;
   /// So many bytes came.
   virtual void endTaking(std::size_t count) = 0;
+  /// Whether `takeNow` is a way: then no worker is needed.
+  virtual bool takesNow() { return false; }
+  /// Takes out of a pipe without waiting: as `takePiped`.
+  virtual ssize_t takeNow(int, std::size_t) { return -EOPNOTSUPP; }
 
  protected:
   ~DirectSink() = default;
 };
 
 enum class DirectWay {
-  None,   // by chunks
-  Later,  // the sink has enough; the source is asked again when that is over
+  None,  // by chunks
+  Later,  // something goes first, or the sink has enough; the source is asked again when that is over
   Now,
 };
 
@@ -48,7 +54,9 @@ inline DirectWay directWayOf(ReadableState<Buffer>& source) {
   if (pipe == nullptr || !pipe->alone() || pipe->sink().directSink() == nullptr)
     return DirectWay::None;
   if (pipe->waits()) return DirectWay::Later;
-  if (!source.flowing() || source.length > 0) return DirectWay::None;
+  if (!source.flowing()) return DirectWay::None;
+  // What is buffered goes first, and then it is asked again.
+  if (source.length > 0) return DirectWay::Later;
   if (pipe->sink().mayFill()) return DirectWay::Now;
   if (!pipe->sink().willDrain()) return DirectWay::None;
   // It has room for more chunks, but not while one is being written.

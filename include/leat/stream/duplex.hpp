@@ -59,7 +59,7 @@ class Duplex : public detail::StreamMethods<Duplex<R, W>>,
   /// A handle without a stream; to use it throws Error ERR_INVALID_STATE.
   Duplex() noexcept = default;
   template <class I>
-    requires(!detail::StreamLike<std::remove_cvref_t<I>>)
+    requires detail::StreamPart<I>
   explicit Duplex(I&& implementation, DuplexOptions options = {});
 
   bool allowHalfOpen() const { return core().flags.any(detail::StreamFlag::AllowHalfOpen); }
@@ -142,7 +142,7 @@ class DuplexOf final : public DuplexState<R, W> {
 
 template <class R, class W>
 template <class I>
-  requires(!detail::StreamLike<std::remove_cvref_t<I>>)
+  requires detail::StreamPart<I>
 Duplex<R, W>::Duplex(I&& implementation, DuplexOptions options)
     : Duplex(detail::Ref<detail::DuplexState<R, W>>(
           detail::makeRef<detail::DuplexOf<R, W, std::decay_t<I>>>(std::forward<I>(implementation),

@@ -237,6 +237,11 @@ Promise<> finished(const S& stream, FinishedOptions options = {},
   return made.promise;
 }
 
+template <detail::HasStream S, class... More>
+auto finished(const S& owner, More&&... more) {
+  return finished(owner.stream(), std::forward<More>(more)...);
+}
+
 /// Destroys a stream with an AbortError when the signal aborts. Gives the stream.
 /// Node: `stream.addAbortSignal`.
 template <detail::StreamLike S>

@@ -341,14 +341,14 @@ void startPipeline(const PipelineOptions& options, EndWatch::Callback done, Stag
   };
   AbortState* const signal = options.signal.state();
   if (signal != nullptr) state->abortBy(*signal);
-  start(std::forward<Stages>(stages)...);
+  start(asStream(std::forward<Stages>(stages))...);
   if (signal != nullptr) state->started(*signal);
 }
 
 template <class S>
 constexpr void guardStage() noexcept {
   using Kept = std::decay_t<S>;
-  if constexpr (!StreamLike<Kept> && !requires { typename ItemOf<Kept>::Type; })
+  if constexpr (!StreamLike<Kept> && !HasStream<Kept> && !requires { typename ItemOf<Kept>::Type; })
     LEAT_GUARD_CLOSURE(S);
 }
 
@@ -364,7 +364,7 @@ using LastOf = std::tuple_element_t<sizeof...(Stages) - 1, std::tuple<Stages...>
 /// Pipes stages into one another: `co_await pipeline(source, transform, sink)`. Goes on when all of them
 /// are over. When one fails or closes too early, all are destroyed with that error, which is thrown.
 ///
-/// A stage is a stream. The first may also be a range, an AsyncGenerator or a function that is one; one in
+/// A stage is a stream, or a socket. The first may also be a range, an AsyncGenerator or a function that is one; one in
 /// the middle a generator function of a `ChunkIterator<T>` of what stands in front of it; the last a
 /// coroutine function of one. With `f(error)` as the last argument of all, that is called instead, in a
 /// tick, with null when all went well.

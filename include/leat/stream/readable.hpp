@@ -112,6 +112,11 @@ class ReadableMethods {
     pipe->start(options.end);
     return sink;
   }
+  template <HasStream Sink>
+  Sink pipe(Sink sink, PipeOptions options = {}) const {
+    pipe(sink.stream(), options);
+    return sink;
+  }
   const Self& unpipe() const {
     const Ref<StreamCore> alive(&core());
     side().unpipe();
@@ -123,6 +128,10 @@ class ReadableMethods {
     const Ref<StreamCore> alive(&core());
     side().unpipe(sink.writeSide());
     return self();
+  }
+  template <HasStream Sink>
+  const Self& unpipe(const Sink& sink) const {
+    return unpipe(sink.stream());
   }
 
   // ---- for each chunk, in operators.hpp; callables may be coroutines, and what they throw is the
@@ -210,13 +219,16 @@ class Readable : public detail::StreamMethods<Readable<T>>,
   /// A handle without a stream; to use it throws Error ERR_INVALID_STATE.
   Readable() noexcept = default;
   template <class I>
-    requires(!detail::StreamLike<std::remove_cvref_t<I>>)
+    requires detail::StreamPart<I>
   explicit Readable(I&& implementation, StreamOptions options = {});
   /// The reading side of a stream with two.
   template <class S>
     requires(detail::ReadsChunks<S, T> && !std::is_same_v<S, Readable>)
   Readable(const S& stream)
       : Readable(detail::Ref<detail::StreamCore>(&stream.core()), stream.readSide()) {}
+
+  template <detail::HasStream S>
+  Readable(const S& owner) : Readable(owner.stream()) {}
 
   /// Internal.
   Readable(detail::Ref<detail::StreamCore> stream, detail::ReadableState<T>& side) noexcept
@@ -314,7 +326,7 @@ class ReadableOf final : public StreamCore, public ReadableState<T> {
 
 template <class T>
 template <class I>
-  requires(!detail::StreamLike<std::remove_cvref_t<I>>)
+  requires detail::StreamPart<I>
 Readable<T>::Readable(I&& implementation, StreamOptions options) {
   using State = detail::ReadableOf<T, std::decay_t<I>>;
   auto made = detail::makeRef<State>(std::forward<I>(implementation), options);

@@ -131,7 +131,7 @@ class Transform : public Duplex<Out, In> {
   /// A handle without a stream; to use it throws Error ERR_INVALID_STATE.
   Transform() noexcept = default;
   template <class I>
-    requires(!detail::StreamLike<std::remove_cvref_t<I>>)
+    requires detail::StreamPart<I>
   explicit Transform(I&& implementation, DuplexOptions options = {});
   /// Internal.
   Transform(detail::Ref<detail::StreamCore> stream, detail::DuplexState<Out, In>& state) noexcept
@@ -303,7 +303,7 @@ struct PassOn {
 
 template <class In, class Out>
 template <class I>
-  requires(!detail::StreamLike<std::remove_cvref_t<I>>)
+  requires detail::StreamPart<I>
 Transform<In, Out>::Transform(I&& implementation, DuplexOptions options)
     : Duplex<Out, In>(detail::Ref<detail::DuplexState<Out, In>>(
           detail::makeRef<detail::TransformOf<In, Out, std::decay_t<I>>>(

@@ -222,13 +222,16 @@ class Writable : public detail::StreamMethods<Writable<T>>,
   /// A handle without a stream; to use it throws Error ERR_INVALID_STATE.
   Writable() noexcept = default;
   template <class I>
-    requires(!detail::StreamLike<std::remove_cvref_t<I>>)
+    requires detail::StreamPart<I>
   explicit Writable(I&& implementation, StreamOptions options = {});
   /// The writing side of a stream with two.
   template <class S>
     requires(detail::WritesChunks<S, T> && !std::is_same_v<S, Writable>)
   Writable(const S& stream)
       : Writable(detail::Ref<detail::StreamCore>(&stream.core()), stream.writeSide()) {}
+
+  template <detail::HasStream S>
+  Writable(const S& owner) : Writable(owner.stream()) {}
 
   /// Internal.
   Writable(detail::Ref<detail::StreamCore> stream, detail::WritableState<T>& side) noexcept
@@ -303,7 +306,7 @@ class WritableOf final : public StreamCore, public WritableState<T> {
 
 template <class T>
 template <class I>
-  requires(!detail::StreamLike<std::remove_cvref_t<I>>)
+  requires detail::StreamPart<I>
 Writable<T>::Writable(I&& implementation, StreamOptions options) {
   using State = detail::WritableOf<T, std::decay_t<I>>;
   auto made = detail::makeRef<State>(std::forward<I>(implementation), options);

@@ -37,7 +37,7 @@ namespace leat::inline LEAT_ABI::sys {
   X(rename) X(opendir) X(readdir) X(closedir) X(copy_file_range) X(symlink) X(readlink)         \
   X(link) X(ftruncate) X(fsync) X(fdatasync) X(fchmodat) X(fchmod) X(fchownat) X(fchown)        \
   X(utimensat) X(futimens) X(access) X(realpath) X(inotify_init1) X(inotify_add_watch)          \
-  X(inotify_rm_watch) X(openat2) X(preadv2) X(fstatfs) X(sendfile)
+  X(inotify_rm_watch) X(openat2) X(preadv2) X(fstatfs) X(sendfile) X(splice)
 // clang-format on
 
 /// Every call of the seam. `count` is how many there are.
@@ -142,6 +142,15 @@ inline ssize_t sendmsg(int fd, const msghdr* message, int flags) noexcept {
 inline ssize_t sendfile(int to, int from, off_t* at, size_t size) noexcept {
   ssize_t n;
   do n = fails(Call::sendfile) ? -1 : ::sendfile(to, from, at, size);
+  while (interrupted(n));
+  return outcome(n);
+}
+
+/// Between a pipe and another descriptor. Of a file `toAt` is the place, which moves; a null one is the
+/// current position. Never waits for a pipe or a socket.
+inline ssize_t splice(int from, int to, off_t* toAt, size_t size) noexcept {
+  ssize_t n;
+  do n = fails(Call::splice) ? -1 : ::splice(from, nullptr, to, toAt, size, SPLICE_F_NONBLOCK);
   while (interrupted(n));
   return outcome(n);
 }

@@ -22,10 +22,7 @@ std::string pattern(std::size_t size) {
   return text;
 }
 
-Task<> echo(net::Socket socket) {
-  const auto stream = duplexFrom(socket);
-  co_await pipeline(stream, stream);
-}
+Task<> echo(net::Socket socket) { co_await pipeline(socket, socket); }
 
 Task<> keepEchoing(net::Socket socket) { (void)co_await asResult(echo(socket)); }
 
@@ -64,19 +61,81 @@ TEST_CASE("a file goes to a socket by a pipeline, and a socket to a file") {
     const std::string to = folder + "/to";
     co_await fs::writeFile(from, sent);
     const auto send = [&](net::Socket socket) -> Task<> {
-      co_await pipeline(fs::createReadStream(from), Writable<Buffer>(duplexFrom(socket)));
+      co_await pipeline(fs::createReadStream(from), Writable<Buffer>(socket));
     };
     auto server = co_await net::listen(send, {});
     net::ConnectOptions there;
     there.port = server.address().port();
     const net::Socket socket = co_await net::connect(there);
-    co_await pipeline(Readable<Buffer>(duplexFrom(socket)), fs::createWriteStream(to));
+    co_await pipeline(Readable<Buffer>(socket), fs::createWriteStream(to));
     got = co_await fs::readFile(to, "utf8");
     co_await server.close();
     co_await fs::rm(folder, {.recursive = true});
   };
   CHECK(inLoop(body) == 0);
   CHECK(got == sent);
+}
+
+TEST_CASE("a socket has one stream, and stands where a stream may") {
+  std::string upper, echoed;
+  bool over = false;
+  const auto body = [&]() -> Task<> {
+    const auto handler = [](net::Socket socket) -> Task<> {
+      CHECK(socket.stream() == socket.stream());
+      const auto capitals = [](Buffer chunk) {
+        std::string text = chunk.toString();
+        for (char& c : text) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+        return Buffer::from(text);
+      };
+      co_await pipeline(socket, Transform<Buffer>(capitals), socket);
+    };
+    auto server = co_await net::listen(handler, {});
+    net::ConnectOptions to;
+    to.port = server.address().port();
+    {
+      const net::Socket socket = co_await net::connect(to);
+      const net::Socket same = socket;
+      const auto stream = duplexFrom(socket, {.allowHalfOpen = true});
+      CHECK(same.stream() == stream);
+      CHECK(duplexFrom(same) == stream);
+      CHECK(Readable<Buffer>(socket) == Readable<Buffer>(stream));
+      stream.on<"data">([&](const Buffer& chunk) { upper += chunk.view(); });
+      const auto ended = finished(socket);
+      finished(socket, [&](const std::exception_ptr& error) { over = !error; });
+      readableFrom(std::vector<Buffer>{Buffer::from("ab"), Buffer::from("c")}).pipe(socket);
+      co_await ended;
+      co_await stream.closed();
+      CHECK(stream.destroyed());
+      CHECK(socket.destroyed());
+      CHECK(socket.stream() == stream);
+    }
+    {
+      const net::Socket socket = co_await net::connect(to);
+      const auto both = compose(PassThrough<Buffer>(), socket, PassThrough<Buffer>());
+      both.on<"data">([&](const Buffer& chunk) { echoed += chunk.view(); });
+      both.end(Buffer::from("xyz"));
+      co_await finished(both);
+    }
+    {
+      // A new one, when the last handle has gone.
+      const net::Socket socket = co_await net::connect(to);
+      detail::StreamCore*& mark = socket.connection().stream;
+      CHECK(mark == nullptr);
+      {
+        const auto stream = socket.stream();
+        CHECK(mark == &stream.core());
+        stream.destroy();
+        co_await stream.closed();
+      }
+      for (int i = 0; i < 1000 && mark != nullptr; ++i) co_await sleep(1);
+      CHECK(mark == nullptr);
+    }
+    co_await server.close();
+  };
+  CHECK(inLoop(body) == 0);
+  CHECK(upper == "ABC");
+  CHECK(echoed == "XYZ");
+  CHECK(over);
 }
 
 TEST_CASE("who does not read slows the sender down") {

@@ -18,6 +18,9 @@ class FileTaker final : public DirectTaker {
   ssize_t take(int from, std::int64_t& at, std::size_t most) noexcept override {
     return sys::copy_file_range(from, place(at), file_.fd(), place(position_), most);
   }
+  ssize_t takePiped(int pipe, std::size_t most) noexcept override {
+    return sys::splice(pipe, file_.fd(), place(position_), most);
+  }
 
  private:
   static off_t* place(std::int64_t& at) noexcept {

@@ -38,6 +38,10 @@ class UringReactor final : public ReadinessReactor {
   inline bool stage(IoHandle& handle, const iovec* vectors, std::size_t count) noexcept override;
   inline iovec unstage(IoHandle& handle) noexcept override;
   inline void flush() noexcept override;
+  bool holdsNothing(IoHandle& handle) noexcept override {
+    const File& file = fileOf(handle);
+    return file.bulk && !file.received() && !file.inKernel(File::recv) && file.failure == 0;
+  }
   inline bool readFile(FileRead& read) noexcept override;
   inline int turn(std::int64_t timeoutNs) noexcept override;
   inline int backendFd() noexcept override;

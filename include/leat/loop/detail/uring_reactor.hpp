@@ -318,7 +318,8 @@ inline int UringReactor::takeReceived(File& file, Op& op) noexcept {
     if (piece.left == 0) dropPiece(file);
   }
   if (taken >= bulkFrom) {
-    file.bulk = true;
+    // At once: who always finds something never waits, and would go on to copy.
+    if (!std::exchange(file.bulk, true)) withdraw(file, file.asked & File::bit(File::recv));
     file.littles = 0;
   }
   op.handle->readable =

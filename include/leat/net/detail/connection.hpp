@@ -12,6 +12,12 @@
 
 #include <span>
 
+namespace leat::inline LEAT_ABI::detail {
+
+class StreamCore;
+
+}  // namespace leat::inline LEAT_ABI::detail
+
 namespace leat::inline LEAT_ABI::net::detail {
 
 using leat::detail::Counted;
@@ -55,6 +61,18 @@ class Connection : public Counted<Connection>, private LoopOwned, private HoldsL
   void abandonReceive() noexcept;
   /// In front of what the next read gives.
   void putBack(Buffer bytes);
+  /// Whether others may receive in its place: then nothing is here that came before.
+  bool receivesElsewhere() noexcept {
+    return usable() && !receiving() && unread.empty() && !readEnded_ &&
+           loop().reactor().holdsNothing(handle_);
+  }
+  /// As `receiveNow`, into a pipe.
+  ssize_t receivePiped(int pipe, std::size_t size) noexcept;
+  /// Others have received so many bytes.
+  void noteReceived(std::size_t count) noexcept {
+    bytesRead += count;
+    if (!closed_) idle_.touch();
+  }
 
   // ---- sending ----
 
@@ -111,6 +129,8 @@ class Connection : public Counted<Connection>, private LoopOwned, private HoldsL
   CloseListener* closeListener = nullptr;
   // Received, but given back by a reader that wanted less.
   Buffer unread;
+  // The stream that there is of the socket.
+  leat::detail::StreamCore* stream = nullptr;
 
  private:
   // The parts that point back to their connection.
@@ -130,7 +150,6 @@ class Connection : public Counted<Connection>, private LoopOwned, private HoldsL
   static void onLeftover(Op& op, int result, unsigned) noexcept;
   static void onLoopEnd(LoopOwned& owned) noexcept;
 
-  int noteReceived(int result) noexcept;
   bool refusesWrites() noexcept;
   bool stage(std::span<const iovec> vectors) noexcept;
   void sendStaged();
@@ -214,7 +233,17 @@ inline int Connection::receiveNow(void* into, std::size_t size) noexcept {
   const int result = loop().reactor().tryNow(receiveOp_);
   if (result == -EAGAIN) return result;
   ++inlineReceives_;
-  return noteReceived(result);
+  if (result > 0) noteReceived(static_cast<std::size_t>(result));
+  return result;
+}
+
+inline ssize_t Connection::receivePiped(int pipe, std::size_t size) noexcept {
+  if (inlineReceives_ >= maxInlineReceives) return -EAGAIN;
+  const ssize_t result = sys::splice(fd_.get(), pipe, nullptr, size);
+  if (result <= 0) return result;
+  ++inlineReceives_;
+  noteReceived(static_cast<std::size_t>(result));
+  return result;
 }
 
 inline void Connection::receive(Receiver& receiver, void* into, std::size_t size) noexcept {
@@ -231,18 +260,10 @@ inline void Connection::abandonReceive() noexcept {
   letGo();
 }
 
-inline int Connection::noteReceived(int result) noexcept {
-  if (result > 0) {
-    bytesRead += static_cast<std::uint64_t>(result);
-    idle_.touch();
-  }
-  return result;
-}
-
 inline void Connection::onReceived(Op& op, int result, unsigned) noexcept {
   Connection& self = static_cast<ConnectionOp&>(op).connection;
   self.passedLoop();
-  result = self.noteReceived(result);
+  if (result > 0) self.noteReceived(static_cast<std::size_t>(result));
   Receiver* receiver = std::exchange(self.receiver_, nullptr);
   Ref<Connection> alive(&self);
   self.letGo();

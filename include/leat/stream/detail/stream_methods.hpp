@@ -67,6 +67,23 @@ concept StreamLike = requires(const S& s) {
   { s.core() } -> std::same_as<StreamCore&>;
 };
 
+/// What has a stream, as a socket does: it stands where a stream may.
+template <class S>
+concept HasStream = !StreamLike<S> && requires(const S& s) {
+  { s.stream() } -> StreamLike;
+};
+/// What the methods of a stream may be called of.
+template <class I>
+concept StreamPart = !StreamLike<std::remove_cvref_t<I>> && !HasStream<std::remove_cvref_t<I>>;
+template <class S>
+decltype(auto) asStream(S&& s) {
+  if constexpr (HasStream<std::remove_cvref_t<S>>) {
+    return s.stream();
+  } else {
+    return std::forward<S>(s);
+  }
+}
+
 /// Whether S is a handle that chunks of type T can be read from, or written to.
 template <class S, class T>
 concept ReadsChunks = requires(const S& s) {

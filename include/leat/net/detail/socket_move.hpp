@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+// What comes by a socket and goes on inside of the kernel, through a pipe: the loop does it where the sink
+// never waits, a worker where it may.
+#pragma once
+
+#include <leat/loop/blocking.hpp>
+#include <leat/net/socket.hpp>
+#include <leat/stream/direct.hpp>
+
+namespace leat::inline LEAT_ABI::detail {
+
+/// A pipe that is empty between two moves.
+class PassingPipe {
+ public:
+  /// False where there is none.
+  bool open() noexcept {
+    int fds[2];
+    if (out_ || sys::pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0) return static_cast<bool>(out_);
+    out_ = sys::UniqueFd(fds[0]);
+    in_ = sys::UniqueFd(fds[1]);
+    // As much as it can hold else.
+    (void)sys::fcntl(in_.get(), F_SETPIPE_SZ, static_cast<int>(wanted));
+    return true;
+  }
+  int in() const noexcept { return in_.get(); }
+  int out() const noexcept { return out_.get(); }
+  /// What was left in it. 0 or -errno: then it is closed.
+  int drain(std::size_t count, Buffer& rest) {
+    rest = Buffer::allocUnsafe(count);
+    for (std::size_t done = 0; done < count;) {
+      const ssize_t n = sys::read(out(), rest.data() + done, count - done);
+      if (n <= 0) {
+        out_.reset();
+        in_.reset();
+        return n < 0 ? static_cast<int>(n) : -EIO;
+      }
+      done += static_cast<std::size_t>(n);
+    }
+    return 0;
+  }
+  static constexpr std::size_t wanted = std::size_t{1} << 18;
+
+ private:
+  sys::UniqueFd out_, in_;
+};
+
+/// The pipe of a loop.
+class LoopPipe final : public LoopPart, public PassingPipe {
+ public:
+  explicit LoopPipe(const void* part) noexcept : LoopPart(part) {}
+};
+
+/// A socket as a sink, with a descriptor of its own: the socket may close, and its number be another
+/// one's, while a worker is at it.
+class SocketTaker final : public DirectTaker {
+ public:
+  explicit SocketTaker(sys::UniqueFd fd) noexcept : fd_(std::move(fd)) {}
+  ssize_t take(int from, std::int64_t& at, std::size_t most) noexcept override {
+    for (;;) {
+      const ssize_t n = sys::sendfile(fd_.get(), from, at < 0 ? nullptr : &at, most);
+      // A peer that reads soon is waited for; a slow one holds no worker.
+      if (n != -EAGAIN || sys::poll(fd_.get(), POLLOUT, soonMs) <= 0) return n;
+    }
+  }
+  ssize_t takePiped(int pipe, std::size_t most) noexcept override {
+    return sys::splice(pipe, fd_.get(), nullptr, most);
+  }
+  static constexpr int soonMs = 2;
+
+ private:
+  sys::UniqueFd fd_;
+};
+
+/// What came of a move.
+struct PassedOn {
+  std::size_t count = 0;
+  // Received, and not taken; or -errno.
+  Buffer rest;
+  int error = 0;
+  bool none() const noexcept { return count == 0 && rest.empty() && error == 0; }
+};
+
+/// A move on a worker, until nothing more has come for a moment, the sink takes no more, or somebody comes
+/// in between.
+struct SocketMove {
+  PassedOn operator()();
+
+  sys::UniqueFd from;
+  std::unique_ptr<DirectTaker> taker;
+  PassingPipe pipe;
+  Atomic<bool> stop{false};
+};
+
+inline PassedOn SocketMove::operator()() {
+  constexpr std::int64_t turnNs = 50'000'000;
+  const std::int64_t start = sys::monotonicNs();
+  PassedOn passed;
+  while (!stop.load(relaxed) && sys::monotonicNs() - start < turnNs) {
+    ssize_t came = sys::splice(from.get(), pipe.in(), nullptr, PassingPipe::wanted);
+    if (came == -EAGAIN && sys::poll(from.get(), POLLIN, SocketTaker::soonMs) > 0) continue;
+    if (came <= 0) break;
+    while (came > 0) {
+      const ssize_t n = taker->takePiped(pipe.out(), static_cast<std::size_t>(came));
+      if (n <= 0) break;
+      came -= n;
+      passed.count += static_cast<std::size_t>(n);
+    }
+    if (came == 0) continue;
+    passed.error = pipe.drain(static_cast<std::size_t>(came), passed.rest);
+    break;
+  }
+  taker.reset();
+  return passed;
+}
+
+/// What has come goes to a sink that never waits; the rest is to be written.
+inline PassedOn passOn(net::detail::Connection& from, PassingPipe& pipe, DirectSink& sink) {
+  // As much as a socket takes in a row.
+  constexpr int most = 4;
+  PassedOn passed;
+  for (int i = 0; i < most; ++i) {
+    ssize_t came = from.receivePiped(pipe.in(), PassingPipe::wanted);
+    if (came <= 0) break;
+    while (came > 0) {
+      const ssize_t n = sink.takeNow(pipe.out(), static_cast<std::size_t>(came));
+      if (n <= 0) break;
+      came -= n;
+      passed.count += static_cast<std::size_t>(n);
+    }
+    if (came == 0) continue;
+    passed.error = pipe.drain(static_cast<std::size_t>(came), passed.rest);
+    break;
+  }
+  return passed;
+}
+
+}  // namespace leat::inline LEAT_ABI::detail
