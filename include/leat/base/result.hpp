@@ -45,6 +45,13 @@ template <class T>
 inline constexpr bool isCopyable<T> =
     std::is_copy_constructible_v<T> && isCopyable<typename T::value_type>;
 
+/// Calls `owner.clear()` at the end of a scope, also by an exception.
+template <class Owner>
+struct ClearLater {
+  Owner& owner;
+  ~ClearLater() { owner.clear(); }
+};
+
 /// Empty, a value or an error. The owner checks the state; nothing here does.
 template <class T>
 class Slot {

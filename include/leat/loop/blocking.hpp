@@ -111,9 +111,8 @@ class BlockingCall final : public BlockingCallBase {
   /// Throws: what the call threw.
   Result take() {
     input_.reset();
-    Slot<Result> result = std::move(result_);
-    result_.clear();
-    return result.take();
+    const ClearLater<Slot<Result>> later{result_};
+    return result_.take();
   }
 
  private:

@@ -132,9 +132,14 @@ class PoolCall final : public PoolCallBase {
         input_(std::in_place, std::forward<X>(f), std::forward<Y>(args)...) {}
   /// Throws: what the call threw.
   Result take() {
-    Slot<Result> result = std::move(outcome());
-    clear();
-    return result.take();
+    const ClearLater<PoolCall> later{*this};
+    return outcome().take();
+  }
+  void clear() noexcept override {
+    // The task first: it may be a coroutine of the callable.
+    task_ = {};
+    input_.reset();
+    result_.clear();
   }
 
  private:
@@ -165,12 +170,6 @@ class PoolCall final : public PoolCallBase {
     return true;
   }
   void refuse(std::exception_ptr error) noexcept override { result_.fail(std::move(error)); }
-  void clear() noexcept override {
-    // The task first: it may be a coroutine of the callable.
-    task_ = {};
-    input_.reset();
-    result_.clear();
-  }
 
   struct NoTask {};
   std::optional<KeptCall<F, Args...>> input_;
