@@ -74,6 +74,8 @@ TARGETS = [
     Target("pool", "queens_12_2", ("tbb",), 1.0),
     Target("pool", "parallel_for_1e7_2", ("tbb",), 1.0),
     Target("pool", "parallel_reduce_1e7_2", ("tbb",), 1.0),
+    Target("pool", "parallel_sort_1e7_1", ("tbb",), 1.0),
+    Target("pool", "parallel_sort_1e7_2", ("tbb",), 1.0),
     Target("pool", "round_trip", ("piscina",), 0.25),
     Target("fs", "read_files_one_by_one", ("loops",), 1.3),
     Target("fs", "read_files_one_by_one", ("node",), 0.4),

@@ -4,6 +4,7 @@
 
 #include <leat/loop/run.hpp>
 #include <leat/pool.hpp>
+#include <leat/pool/parallel_sort.hpp>
 
 #include <algorithm>
 #include <cstdlib>
@@ -101,6 +102,13 @@ void forkJoin(unsigned threads) {
     }));
     check(sum > 0);
   });
+  std::vector<double> unsorted(values.size());
+  std::uint32_t state = 1;
+  for (double& each : unsorted) each = nextRandom(&state) * 65536.0 + nextRandom(&state);
+  benchAfter(
+      name("parallel_sort_1e7"), 10'000'000, [&] { values = unsorted; },
+      [&] { syncWait(pool.run([&] { parallelSort(values); })); });
+  check(std::is_sorted(values.begin(), values.end()));
 }
 
 Task<> roundTrips() {

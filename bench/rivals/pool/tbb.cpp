@@ -6,9 +6,11 @@
 #include <tbb/parallel_for.h>
 #include <tbb/parallel_invoke.h>
 #include <tbb/parallel_reduce.h>
+#include <tbb/parallel_sort.h>
 #include <tbb/task_arena.h>
 #include <tbb/task_group.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <functional>
@@ -120,6 +122,13 @@ void forkJoin(int threads) {
     });
     check(sum > 0);
   });
+  std::vector<double> unsorted(values.size());
+  std::uint32_t state = 1;
+  for (double& each : unsorted) each = nextRandom(&state) * 65536.0 + nextRandom(&state);
+  benchAfter(
+      name("parallel_sort_1e7"), 10'000'000, [&] { values = unsorted; },
+      [&] { arena.execute([&] { tbb::parallel_sort(values.begin(), values.end()); }); });
+  check(std::is_sorted(values.begin(), values.end()));
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Plain functions at the same time: parallelInvoke, parallelFor, parallelForEach, parallelReduce. They call
+// Plain functions at the same time: parallelInvoke, parallelFor, parallelForEach, parallelReduce, parallelScan. They call
 // and return like any function; what is stolen is a closure on the stack of the caller.
 #pragma once
 
@@ -9,6 +9,8 @@
 #include <leat/pool/pool_core.hpp>
 
 #include <sched.h>
+
+#include <vector>
 
 namespace leat::inline LEAT_ABI {
 
@@ -176,6 +178,51 @@ T parallelReduce(std::size_t count, T empty, Map&& map, Join&& join, std::size_t
   if (count == 0) return empty;
   return detail::reduceHalves<T>(
       worker, 0, count, grain > 0 ? grain : detail::automaticGrain(count, worker), map, join);
+}
+
+/// The sums on the way: calls `use(i, sum)` for each index of [0, count), in any order, where `sum` is what
+/// `parallelReduce` gives of [0, i], that of `i` with it; and gives the last. With several workers and pieces
+/// `map` and `join` are called twice for most indices. See `parallelReduce`.
+template <class T, class Map, class Join, class Use>
+  requires std::is_invocable_r_v<T, Map&, std::size_t> && std::is_invocable_r_v<T, Join&, T, T> &&
+           std::is_invocable_v<Use&, std::size_t, const T&>
+T parallelScan(std::size_t count, T empty, Map&& map, Join&& join, Use&& use,
+               std::size_t grain = 0) {
+  detail::PoolWorker& worker = detail::workerHere();
+  if (count == 0) return empty;
+  if (grain == 0)
+    grain = worker.pool().threads() > 1 ? detail::automaticGrain(count, worker) : count;
+  const std::size_t pieces = (count - 1) / grain + 1;
+  // Of each piece its own sum, then that of all up to its end.
+  std::vector<detail::Slot<T>> sums(pieces);
+  const auto endOf = [&](std::size_t piece) {
+    return count - piece * grain > grain ? (piece + 1) * grain : count;
+  };
+  const auto sumUp = [&](std::size_t piece) {
+    std::size_t i = piece * grain;
+    T sum = map(i);
+    for (++i; i < endOf(piece); ++i) sum = join(std::move(sum), map(i));
+    sums[piece].emplace(std::move(sum));
+  };
+  const auto tell = [&](std::size_t piece) {
+    std::size_t i = piece * grain;
+    T sum = piece == 0 ? T(map(i)) : T(join(T(sums[piece - 1].stored()), map(i)));
+    use(i, std::as_const(sum));
+    for (++i; i < endOf(piece); ++i) {
+      sum = join(std::move(sum), map(i));
+      use(i, std::as_const(sum));
+    }
+    if (piece + 1 == pieces) empty = std::move(sum);
+  };
+  if (pieces > 1) parallelFor(pieces - 1, sumUp, 1);
+  for (std::size_t piece = 1; piece + 1 < pieces; ++piece) {
+    T before = sums[piece - 1].stored();
+    T joined = join(std::move(before), sums[piece].take());
+    sums[piece].clear();
+    sums[piece].emplace(std::move(joined));
+  }
+  parallelFor(pieces, tell, 1);
+  return empty;
 }
 
 }  // namespace leat::inline LEAT_ABI

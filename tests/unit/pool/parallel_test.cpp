@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
-// parallelInvoke, parallelFor, parallelForEach, parallelReduce.
+// parallelInvoke, parallelFor, parallelForEach, parallelReduce, parallelScan, parallelSort.
 #include <leat/pool.hpp>
+#include <leat/pool/parallel_sort.hpp>
 #include <leat_test.hpp>
 
+#include <memory>
 #include <numeric>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -113,6 +116,96 @@ TEST_CASE("parallelReduce keeps the order of the items") {
   CHECK(onPool(pool, [&] {
           return parallelReduce(std::size_t{0}, std::string("empty"), letter, join);
         }) == "empty");
+}
+
+TEST_CASE("parallelScan tells each sum once, in the order of the items") {
+  const auto letter = [](std::size_t i) { return std::string(1, static_cast<char>('a' + i % 26)); };
+  const auto join = [](std::string a, const std::string& b) { return std::move(a) + b; };
+  std::string whole;
+  for (std::size_t i = 0; i < 500; ++i) whole += letter(i);
+  for (const unsigned threads : {1U, 3U}) {
+    WorkStealingPool pool({.threads = threads});
+    for (const std::size_t count : {0U, 1U, 2U, 3U, 50U, 500U}) {
+      for (const std::size_t grain : {0U, 1U, 2U, 7U, 499U, 500U, 1000U}) {
+        std::vector<std::string> sums(count);
+        std::vector<int> calls(count);
+        const auto use = [&](std::size_t i, const std::string& sum) {
+          ++calls[i];
+          sums[i] = sum;
+        };
+        const auto scan = [&] {
+          return parallelScan(count, std::string("empty"), letter, join, use, grain);
+        };
+        const std::string last = onPool(pool, scan);
+        REQUIRE(last == (count == 0 ? "empty" : whole.substr(0, count)));
+        int wrong = 0;
+        for (std::size_t i = 0; i < count; ++i)
+          wrong += calls[i] != 1 || sums[i] != whole.substr(0, i + 1);
+        REQUIRE(wrong == 0);
+      }
+    }
+  }
+}
+
+TEST_CASE("parallelSort sorts whatever the items are, and by any order") {
+  std::mt19937 random(5);
+  for (const unsigned threads : {1U, 2U, 4U}) {
+    WorkStealingPool pool({.threads = threads});
+    for (const std::size_t count : {0U, 1U, 2U, 15U, 16U, 17U, 100U, 3000U, 40'000U}) {
+      // All different, few different, all the same, up, down, up and down.
+      for (int kind = 0; kind < 6; ++kind) {
+        std::vector<int> items(count);
+        for (std::size_t i = 0; i < count; ++i) {
+          const int at = static_cast<int>(i);
+          const int many = static_cast<int>(count);
+          const int values[] = {
+              static_cast<int>(random()),    static_cast<int>(random() % 7), 5, at, many - at,
+              at < many / 2 ? at : many - at};
+          items[i] = values[kind];
+        }
+        std::vector<int> wanted = items;
+        std::sort(wanted.begin(), wanted.end());
+        for (const std::size_t grain : {0U, 1U, 50U}) {
+          std::vector<int> sorted = items;
+          onPool(pool, [&] { parallelSort(sorted, std::less<>(), grain); });
+          REQUIRE((sorted == wanted));
+        }
+        std::reverse(wanted.begin(), wanted.end());
+        onPool(pool, [&] { parallelSort(items.begin(), items.end(), std::greater<>()); });
+        REQUIRE((items == wanted));
+      }
+    }
+  }
+}
+
+TEST_CASE("parallelSort moves items that cannot be copied, and ends where the order is none") {
+  WorkStealingPool pool({.threads = 2});
+  std::mt19937 random(9);
+  std::vector<std::unique_ptr<int>> items;
+  for (int i = 0; i < 20'000; ++i) items.push_back(std::make_unique<int>(random() % 1000));
+  const auto byValue = [](const auto& a, const auto& b) { return *a < *b; };
+  onPool(pool, [&] { parallelSort(items, byValue, 100); });
+  CHECK(std::is_sorted(items.begin(), items.end(), byValue));
+
+  // Divided badly each time: one item, and the rest.
+  std::vector<int> values(50'000);
+  std::iota(values.begin(), values.end(), 0);
+  const auto never = [](int, int) { return false; };
+  onPool(pool, [&] { parallelSort(values, never, 100); });
+  std::sort(values.begin(), values.end());
+  int wrong = 0;
+  for (int i = 0; i < 50'000; ++i) wrong += values[static_cast<std::size_t>(i)] != i;
+  CHECK(wrong == 0);
+
+  detail::Atomic<int> calls{0};
+  const auto failing = [&calls](int a, int b) {
+    if (calls.fetchAdd(1) == 100'000) throw std::string("order");
+    return a > b;
+  };
+  CHECK_THROWS_AS(onPool(pool, [&] { parallelSort(values, failing, 100); }), std::string);
+  std::sort(values.begin(), values.end());
+  for (int i = 0; i < 50'000; ++i) wrong += values[static_cast<std::size_t>(i)] != i;
+  CHECK(wrong == 0);
 }
 
 TEST_CASE("an exception leaves parallelFor and parallelReduce, and the pool goes on") {
