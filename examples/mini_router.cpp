@@ -44,7 +44,7 @@ Task<> serve() {
   Router router;
   router.on("GET /", [](const Request&, const Response& response) { response.send(200, "hello"); });
   router.on("GET /slow", [](const Request& request, const Response& response) -> Task<> {
-    co_await sleep(5);
+    co_await sleep(100);
     response.send(200, "done with " + request.path);
   });
   router.on("GET /bad", [](const Request&) -> Task<> {
@@ -64,7 +64,7 @@ Task<> serve() {
   router.handle({"POST", "/setup"});
   std::printf("setup is %s\n", login.active() ? "there" : "gone");
   router.handle({"POST", "/setup"});
-  co_await sleep(20);
+  co_await sleep(200);
 }
 
 int main() { return run(serve); }
