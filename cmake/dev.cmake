@@ -1,6 +1,7 @@
 # What developing leat needs and using it does not: tests, examples, benchmarks and how they are compiled.
 
 option(LEAT_WERROR "Warnings are errors" OFF)
+option(LEAT_UNIT_TESTS "Tests of the library" ON)
 option(LEAT_HOUSE_TESTS "Tests of the tree itself: floors, lint, documents, packaging, each header alone" ON)
 set(LEAT_SANITIZE "" CACHE STRING "Sanitizers for tests and examples, e.g. address,undefined or thread")
 
