@@ -10,6 +10,7 @@
 import argparse
 import concurrent.futures
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -100,19 +101,61 @@ def compare_cases(sides, part):
 
 # ---- programs that end their process
 
+class Input:
+    """Standard input of a program: the name says what it is connected to. A stream is given what the program asks for by the
+    words `give-` and bytes in hex, and ends at `give-end`."""
+
+    def __init__(self, name):
+        self.far = None
+        kind = name.partition('stdin of ')[2].partition(':')[0]
+        if kind == 'a file':
+            with tempfile.TemporaryFile() as file:
+                file.write(b'from a file')
+                file.seek(0)
+                self.near = os.dup(file.fileno())
+        elif kind == 'a pipe':
+            self.near, self.far = os.pipe()
+        elif kind == 'a socket':
+            self.near, self.far = (end.detach() for end in socket.socketpair())
+        else:
+            self.near = os.open('/dev/null', os.O_RDONLY)
+
+    def begun(self):
+        """The program has its end."""
+        os.close(self.near)
+
+    def hear(self, word):
+        if word == 'give-end':
+            self.close()
+        elif word.startswith('give-'):
+            try:
+                os.write(self.far, bytes.fromhex(word[5:]))
+            except OSError:
+                pass  # it has gone since
+
+    def close(self):
+        if self.far is not None:
+            os.close(self.far)
+        self.far = None
+
+
 def outcome(command, name):
     """What a program wrote and how it ended. One that starves its loop is killed when it says that it spins."""
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    given = Input(name)
+    process = subprocess.Popen(command, stdin=given.near, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    given.begun()
     watchdog = threading.Timer(60, process.kill)
     watchdog.start()
     words = []
-    if name.startswith('starved'):
+    if name.startswith(('starved', 'stdin')):
         for line in process.stdout:
             words.append(line.strip())
+            given.hear(words[-1])
             if words[-1] == 'spinning':
                 process.kill()
     output, complaint = process.communicate()
     watchdog.cancel()
+    given.close()
     # Node ends with 13 without a word when the module has a listener of `exit`; leat always says why.
     told = ' and says why' if complaint and process.returncode != 13 else ''
     if process.returncode not in (0, 1, 3, 5, 7, 13, -9):

@@ -56,6 +56,16 @@ class CompareTest(unittest.TestCase):
         spin = 'print("spinning", flush=True)\nwhile True: pass'
         self.assertEqual(compare.outcome([sys.executable, '-c', spin], 'starved: x'), 'spinning [exit code -9]')
 
+    def test_a_process_is_given_the_input_that_it_asks_for(self):
+        ask = 'import os\nprint("give-6162", flush=True)\nprint(os.read(0, 9).decode())\n'
+        end = 'print("give-end", flush=True)\nprint(len(os.read(0, 9)))'
+        for what in ('a pipe', 'a socket'):
+            told = compare.outcome([sys.executable, '-c', ask + end], f'stdin of {what}: x')
+            self.assertEqual(told, 'give-6162 ab give-end 0 [exit code 0]')
+        plain = 'import os; print(len(os.read(0, 99)))'
+        self.assertEqual(compare.outcome([sys.executable, '-c', plain], 'stdin of a file: x'), '11 [exit code 0]')
+        self.assertEqual(compare.outcome([sys.executable, '-c', plain], 'a'), '0 [exit code 0]')
+
     def test_a_wrong_program_is_shrunk_to_what_is_wrong(self):
         count, different = self.quietly(compare.compare_programs, FakeSides('finally'), 'programs', 40, 1)
         self.assertEqual(count, 40)
@@ -86,7 +96,9 @@ class CompareTest(unittest.TestCase):
     def test_programs_of_streams_use_every_operation_at_every_kind_of_moment(self):
         programs = [generate_streams.program(seed) for seed in range(300)]
         operations = [words for program in programs for words in program['operations']]
-        self.assertEqual({words[1] for words in operations}, set(generate_streams.OPERATIONS))
+        self.assertEqual({words[1] for words in operations}, set(generate_streams.OPERATIONS) | set(generate_streams.QUIET))
+        quiet = [words for program in programs if program.get('quiet') for words in program['operations']]
+        self.assertEqual({words[1] for words in quiet}, set(generate_streams.QUIET))
         moments = {words[0] for words in operations}
         self.assertLessEqual(set(generate_streams.MOMENTS), moments)
         self.assertTrue({'w.drain', 'r.end', 't:transform', 'd:destroy'} <= moments)

@@ -56,6 +56,7 @@ Cases ordinaryCases() {
   streamPipeCases(cases);
   streamPipelineCases(cases);
   streamReadableCases(cases);
+  streamTextCases(cases);
   streamWritableCases(cases);
   tickCases(cases);
   timerCases(cases);

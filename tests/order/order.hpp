@@ -137,6 +137,7 @@ void streamDuplexCases(Cases& add);
 void streamPipeCases(Cases& add);
 void streamPipelineCases(Cases& add);
 void streamReadableCases(Cases& add);
+void streamTextCases(Cases& add);
 void streamWritableCases(Cases& add);
 void tickCases(Cases& add);
 void timerCases(Cases& add);

@@ -33,7 +33,7 @@ struct Operation {
 };
 struct StreamProgram {
   Text name;
-  bool bytes = false;
+  bool bytes = false, quiet = false;
   std::map<char, Config> streams;
   std::vector<Operation> operations;
 };
@@ -110,7 +110,23 @@ class StreamRun {
  private:
   template <class... Parts>
   void say(const Parts&... parts) {
-    if (++words_ <= mostWords) log_(parts...);
+    if (++words_ > mostWords) return;
+    if (!program_.quiet) return log_(parts...);
+    std::ostringstream stream;
+    (stream << ... << parts);
+    const Text word = stream.str();
+    told_[teller(word)].push_back(word);
+  }
+  /// Who tells a word of a quiet program: see generate_streams.py.
+  static Text teller(const Text& word) {
+    if (word.size() < 2 || std::islower(static_cast<unsigned char>(word[0])) == 0) return "";
+    if (word.compare(1, 5, ".loop") == 0 || word.compare(1, 4, ".got") == 0)
+      return word.substr(0, 5);
+    return word[1] == '.' || word[1] == ':' ? word.substr(0, 2) : "";
+  }
+  void flush() {
+    for (const auto& [who, words] : std::exchange(told_, {}))
+      for (const Text& word : words) log_(word);
   }
   /// What waits for a moment in a listener or a method.
   void reached(const Text& place) {
@@ -174,6 +190,8 @@ class StreamRun {
   void execute(const Operation& operation);
   bool executeReading(const Text& op, char letter, const Text& second);
   bool executeWriting(const Text& op, char letter, const Text& second);
+  bool executeLoop(const Text& op, char letter, int most);
+  Promise<> loop(Source s, int most, char letter, bool slow, bool keeps);
   bool executeListening(const Text& op, char letter);
   void executePlain(const Text& op, char letter);
   void executeRow(const Text& op, const Text& letters);
@@ -187,14 +205,24 @@ class StreamRun {
     for (const char letter : {'r', 't', 'd', 'p', 'w', 'x'})
       with(letter, [&](const auto& s) { say(letter, stateOf(s)); });
   }
-  void settle(int turns) {
-    setImmediate([this, turns] { turns > 0 ? settle(turns - 1) : sayStates(); });
+  void later20(const Action& f, int turns = 20) {
+    setImmediate([this, f, turns] { turns > 0 ? later20(f, turns - 1) : f(); });
+  }
+  void quietly(std::size_t at) {
+    flush();
+    sayStates();
+    flush();
+    if (at == program_.operations.size()) return;
+    execute(program_.operations[at]);
+    later20([this, at] { quietly(at + 1); });
   }
 
   const StreamProgram& program_;
   Log log_;
   int words_ = 0;
+  std::map<Text, std::vector<Text>> told_;
   std::map<Text, std::deque<Action>> waiting_;
+  std::map<char, bool> looping_;
   std::map<char, std::vector<Listener>> onData_, onReadable_;
   std::map<char, int> at_;
   AbortController controller_;
@@ -376,12 +404,12 @@ template <FixedString name, class S>
 void StreamRun<C>::tellOne(char letter, const S& s) {
   if constexpr (name.view() == "error") {
     s.template on<"error">([this, letter, s](const std::exception_ptr& e) {
-      say(letter, ".error-", text(e), stateOf(s));
+      say(letter, ".error-", text(e), program_.quiet ? "" : stateOf(s));
       reached(Text{letter} + ".error");
     });
   } else {
     s.template on<name>([this, letter, s] {
-      say(letter, ".", name.view(), stateOf(s));
+      say(letter, ".", name.view(), program_.quiet ? "" : stateOf(s));
       reached(Text{letter} + "." + Text(name.view()));
     });
   }
@@ -437,8 +465,32 @@ bool StreamRun<C>::executeReading(const Text& op, char letter, const Text& secon
   } else if (op == "unpipeAll") {
     s.unpipe();
   } else {
-    return executeListening(op, letter);
+    return executeLoop(op, letter, k) || executeListening(op, letter);
   }
+  return true;
+}
+
+template <class C>
+Promise<> StreamRun<C>::loop(Source s, int most, char letter, bool slow, bool keeps) {
+  if (std::exchange(looping_[letter], true)) co_return;
+  try {
+    const auto chunks = s.iterator({.destroyOnReturn = !keeps});
+    while (const auto chunk = co_await chunks.next()) {
+      say(letter, ".got-", show(*chunk));
+      if (--most == 0) break;
+      if (slow) co_await nextImmediate();
+    }
+    say(letter, ".loop-ok");
+  } catch (...) {
+    say(letter, ".loop-", text(std::current_exception()));
+  }
+  looping_[letter] = false;
+}
+
+template <class C>
+bool StreamRun<C>::executeLoop(const Text& op, char letter, int most) {
+  if (op != "loop" && op != "slowLoop" && op != "nextLoop") return false;
+  (void)loop(source(letter), most, letter, op == "slowLoop", op == "nextLoop");
   return true;
 }
 
@@ -562,7 +614,8 @@ void StreamRun<C>::execute(const Operation& operation) {
   } catch (...) {
     say("threw-", text(std::current_exception()));
   }
-  if (letter != '\0' && !row) with(letter, [&](const auto& s) { say(stateOf(s)); });
+  if (letter != '\0' && !row && !program_.quiet)
+    with(letter, [&](const auto& s) { say(stateOf(s)); });
 }
 
 template <class C>
@@ -583,6 +636,7 @@ void StreamRun<C>::main() {
   watchAll('w', *w_);
   x_.emplace(makeWritable('x'));
   watchAll('x', *x_);
+  if (program_.quiet) return later20([this] { quietly(0); });
   for (const Operation& each : program_.operations) {
     const Action f = [this, &each] { execute(each); };
     const auto moment = std::find(moments.begin(), moments.end(), each.moment);
@@ -593,7 +647,7 @@ void StreamRun<C>::main() {
     }
   }
   say("--");
-  settle(20);
+  later20([this] { sayStates(); });
 }
 
 StreamProgram& last(std::vector<std::shared_ptr<StreamProgram>>& programs) {
@@ -621,8 +675,9 @@ std::vector<Case> readStreamPrograms(const std::string& path) {
     if (word == "program") {
       programs.push_back(std::make_shared<StreamProgram>());
       std::getline(line >> std::ws, programs.back()->name);
-    } else if (word == "bytes" || word == "items") {
+    } else if (word == "bytes" || word == "items" || word == "quiet") {
       last(programs).bytes = word == "bytes";
+      last(programs).quiet = word == "quiet";
     } else if (word == "stream") {
       char letter = '\0';
       line >> letter;

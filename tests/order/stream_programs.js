@@ -26,8 +26,9 @@ function parse(input) {
     const program = programs.at(-1);
     if (words[0] === 'program') {
       programs.push({name: words.slice(1).join(' '), bytes: false, streams: {}, operations: []});
-    } else if (words[0] === 'bytes' || words[0] === 'items') {
+    } else if (words[0] === 'bytes' || words[0] === 'items' || words[0] === 'quiet') {
       program.bytes = words[0] === 'bytes';
+      program.quiet = words[0] === 'quiet';
     } else if (words[0] === 'stream') {
       const [mark, delay, autoDestroy, listens, hooks, a, b] = words.slice(2).map(Number);
       program.streams[words[1]] = {mark, when: later[moments[delay]], autoDestroy: !!autoDestroy, listens, hooks, a, b};
@@ -39,8 +40,24 @@ function parse(input) {
   return programs;
 }
 
-function interpret(program, write) {
+/// The words of a quiet program, put in order by who tells them: see generate_streams.py.
+function sorting(write) {
+  let told = new Map();
+  const teller = (word) => (/^[a-z]\.(loop|got)/.test(word) ? word.slice(0, 5) : /^[a-z][.:]/.test(word) ? word.slice(0, 2) : '');
+  const log = (...parts) => {
+    const word = parts.join(''), who = teller(word);
+    told.set(who, [...(told.get(who) ?? []), word]);
+  };
+  log.flush = () => {
+    for (const who of [...told.keys()].sort()) for (const word of told.get(who)) write(word);
+    told = new Map();
+  };
+  return log;
+}
+
+function interpret(program, say) {
   let count = 0;
+  const write = program.quiet ? sorting(say) : say;
   const log = (...parts) => { if (++count <= mostWords) write(...parts); };
   const {bytes} = program;
   const streams = {};
@@ -172,7 +189,7 @@ function interpret(program, write) {
     let closed = false;
     const tell = (event) => s.on(event, (e) => {
       if (closed || (!emitClose && (s._readableState ?? s._writableState).closeEmitted)) return;
-      log(letter, '.', event, event === 'error' ? `-${text(e)}` : '', state(s));
+      log(letter, '.', event, event === 'error' ? `-${text(e)}` : '', program.quiet ? '' : state(s));
       reached(`${letter}.${event}`);
     });
     if (s._readableState) ['end', 'pause', 'resume'].forEach(tell);
@@ -198,6 +215,22 @@ function interpret(program, write) {
   const row = (letters) => [...letters].map((letter) => streams[letter]);
   const awaited = (letters, options) => {
     promises.pipeline(...row(letters), options).then(() => log('row-', letters, '-ok'), (e) => log('row-', letters, '-', text(e)));
+  };
+  const looping = {};
+  const loop = async (s, most, letter, {slow, keeps}) => {
+    if (looping[letter]) return;
+    looping[letter] = true;
+    try {
+      for await (const chunk of s.iterator({destroyOnReturn: !keeps})) {
+        log(letter, '.got-', chunk);
+        if (--most === 0) break;
+        if (slow) await new Promise((resolve) => setImmediate(resolve));
+      }
+      log(letter, '.loop-ok');
+    } catch (e) {
+      log(letter, '.loop-', text(e));
+    }
+    looping[letter] = false;
   };
   const operations = {
     push: (s, k) => log(s.push(chunkOf(k))),
@@ -239,6 +272,9 @@ function interpret(program, write) {
     pipelineAwaited: (s, k, letters) => awaited(letters, {}),
     pipelineOpen: (s, k, letters) => awaited(letters, {end: false}),
     pipelineAborted: (s, k, letters) => awaited(letters, {signal: controller.signal}),
+    loop: (s, k, letter) => void loop(s, k, letter, {}),
+    slowLoop: (s, k, letter) => void loop(s, k, letter, {slow: true}),
+    nextLoop: (s, k, letter) => void loop(s, k, letter, {keeps: true}),
     abort: () => controller.abort(),
     abortable: (s) => addAbortSignal(controller.signal, s),
   };
@@ -250,8 +286,19 @@ function interpret(program, write) {
     } catch (e) {
       log('threw-', text(e));
     }
-    if (streams[first]) log(state(streams[first]));
+    if (streams[first] && !program.quiet) log(state(streams[first]));
   };
+  const sayStates = () => { for (const [letter, s] of Object.entries(streams)) log(letter, state(s)); };
+  const later20 = (f, turns = 20) => setImmediate(() => (turns > 0 ? later20(f, turns - 1) : f()));
+  const quietly = (at) => {
+    write.flush();
+    sayStates();
+    write.flush();
+    if (at === program.operations.length) return;
+    execute(program.operations[at]);
+    later20(() => quietly(at + 1));
+  };
+  if (program.quiet) return later20(() => quietly(0));
   for (const each of program.operations) {
     const f = () => execute(each);
     if (later[each.moment]) {
@@ -261,12 +308,8 @@ function interpret(program, write) {
       waiting.get(each.moment).push(f);
     }
   }
-  const settle = (turns) => setImmediate(() => {
-    if (turns > 0) return settle(turns - 1);
-    for (const [letter, s] of Object.entries(streams)) log(letter, state(s));
-  });
   log('--');
-  settle(20);
+  later20(sayStates);
 }
 
 module.exports = {parse, interpret};

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Beside exits.js: programs of their own, whose exit codes are compared too.
 
-#include "../order.hpp"
+#include "../streams.hpp"
 
 #include <leat/loop/abort_timeout.hpp>
+#include <leat/process/stdio.hpp>
+#include <leat/stream/decode.hpp>
 
 namespace order {
 namespace {
@@ -295,6 +297,228 @@ void holding(Cases& add) {
   });
 }
 
+// ---- standard input: what is given is asked for by a word ----
+
+void give(Log log, std::string_view bytes) { log("give-", Buffer::from(bytes).toString("hex")); }
+void giveEnd(Log log) { log("give-end"); }
+/// Of a file node tells no "close".
+template <class S>
+void told(Log log, const S& s, bool closes = true) {
+  s.template on<"end">(log.say("end"));
+  s.template on<"pause">(log.say("pause"));
+  s.template on<"resume">(log.say("resume"));
+  if (closes) s.template on<"close">(log.say("close"));
+  s.template on<"error">([log](const std::exception_ptr& e) { log("error-", text(e)); });
+  sayExit(log);
+}
+Writable<Buffer> bytesSink(Log log) {
+  return Writable<Buffer>([log](const Buffer& chunk, const StreamCallback& callback) {
+    log("w-", show(chunk));
+    callback();
+  });
+}
+
+void streamedStdin(Cases& add, const std::string& what) {
+  add("stdin of " + what + ": data, and the end", [](Log log) {
+    const auto s = process::stdin_();
+    told(log, s);
+    s.on<"data">([log, left = 2](const Buffer& chunk) mutable {
+      log("data-", show(chunk));
+      if (left-- > 0) {
+        give(log, "more" + std::to_string(left));
+      } else {
+        giveEnd(log);
+      }
+    });
+    give(log, "first");
+  });
+  add("stdin of " + what + ": nobody reads", [](Log log) {
+    told(log, process::stdin_());
+    give(log, "never");
+  });
+  add("stdin of " + what + ": paused, it does not hold", [](Log log) {
+    const auto s = process::stdin_();
+    told(log, s);
+    s.on<"data">([log, s](const Buffer& chunk) {
+      log("data-", show(chunk));
+      // Not inside of the listener: there node asks for more once again, and that holds.
+      setImmediate([log, s] {
+        s.pause();
+        give(log, "never");
+      });
+    });
+    give(log, "first");
+  });
+  add("stdin of " + what + ": paused and resumed", [](Log log) {
+    const auto s = process::stdin_();
+    told(log, s);
+    s.on<"data">([log, s](const Buffer& chunk) {
+      log("data-", show(chunk));
+      if (show(chunk) != "one") return giveEnd(log);
+      s.pause();
+      give(log, "two");
+      const auto timer = [log, s] {
+        log("timer");
+        s.resume();
+      };
+      setTimeout(timer, 20);
+    });
+    give(log, "one");
+  });
+  add("stdin of " + what + ": the end alone", [](Log log) {
+    const auto s = process::stdin_();
+    told(log, s);
+    s.on<"data">([log](const Buffer&) { log("never"); });
+    giveEnd(log);
+  });
+  add("stdin of " + what + ": destroyed inside of data", [](Log log) {
+    const auto s = process::stdin_();
+    told(log, s);
+    s.on<"data">([log, s](const Buffer& chunk) {
+      log("data-", show(chunk));
+      s.destroy();
+    });
+    give(log, "first");
+  });
+}
+
+void readStdin(Cases& add) {
+  add("stdin of a pipe: resumed without a listener", [](Log log) {
+    const auto s = process::stdin_();
+    told(log, s);
+    s.resume();
+    give(log, "first");
+    setTimeout([log] { giveEnd(log); }, 20);
+  });
+  add("stdin of a pipe: readable and read", [](Log log) {
+    const auto s = process::stdin_();
+    told(log, s);
+    s.on<"readable">([log, s] {
+      const auto chunk = s.read();
+      log("got-", show(chunk));
+      if (!chunk) return;
+      show(*chunk) == "one" ? give(log, "two") : giveEnd(log);
+    });
+    give(log, "one");
+  });
+  add("stdin of a pipe: text", [](Log log) {
+    const Readable<std::string> s = process::stdin_().setEncoding("utf8");
+    told(log, s);
+    s.on<"data">([log](const std::string& piece) {
+      log("data-", piece);
+      piece == "a" ? give(log, "\x82\xac\xc3") : giveEnd(log);
+    });
+    give(log, "a\xe2");
+  });
+  add("stdin of a pipe: a loop to the end", [](Log log) -> Promise<> {
+    const auto s = process::stdin_();
+    told(log, s, false);
+    give(log, "one");
+    const auto chunks = s.iterator();
+    while (const auto chunk = co_await chunks.next()) {
+      log("got-", show(*chunk));
+      show(*chunk) == "one" ? give(log, "two") : giveEnd(log);
+    }
+    log("after");
+  });
+  add("stdin of a pipe: a loop that is left", [](Log log) -> Promise<> {
+    const auto s = process::stdin_();
+    s.on<"close">([log, s] { log(s.destroyed() ? "destroyed" : "goes on"); });
+    give(log, "one");
+    const auto chunks = s.iterator();
+    while (const auto chunk = co_await chunks.next()) {
+      log("got-", show(*chunk));
+      if (show(*chunk) == "two") break;
+      give(log, "two");
+    }
+  });
+  add("stdin of a pipe: piped", [](Log log) {
+    const auto s = process::stdin_();
+    const auto w = bytesSink(log);
+    told(log, s);
+    w.on<"finish">(log.say("finish"));
+    s.once<"data">([log](const Buffer&) { setTimeout([log] { giveEnd(log); }, 20); });
+    s.pipe(w);
+    give(log, "one");
+  });
+  add("stdin of a pipe: in a pipeline", [](Log log) {
+    const auto s = process::stdin_();
+    const auto w = bytesSink(log);
+    w.on<"finish">(log.say("finish"));
+    s.once<"data">([log](const Buffer&) { giveEnd(log); });
+    pipeline(s, w, [log](const std::exception_ptr& e) { log("row-", e ? text(e) : "ok"); });
+    give(log, "one");
+  });
+}
+
+void failingStdin(Cases& add) {
+  const auto fails = [](Log log) {
+    const auto s = process::stdin_();
+    s.on<"data">([log, s](const Buffer& chunk) {
+      log("data-", show(chunk));
+      s.destroy(error("boom"));
+    });
+    give(log, "first");
+  };
+  add("stdin of a pipe: it fails", [fails](Log log) {
+    told(log, process::stdin_());
+    fails(log);
+  });
+  add("stdin of a pipe: an error that nobody listens to", [fails](Log log) {
+    sayExit(log);
+    fails(log);
+  });
+  add("stdin of a pipe: aborted by a signal", [](Log log) {
+    AbortController abort;
+    const auto s = process::stdin_();
+    addAbortSignal(abort.signal(), s);
+    told(log, s);
+    s.on<"data">([log, abort](const Buffer& chunk) mutable {
+      log("data-", show(chunk));
+      abort.abort();
+    });
+    give(log, "one");
+  });
+  add("stdin of a pipe: the process ends inside of data", [](Log log) {
+    const auto s = process::stdin_();
+    told(log, s);
+    s.on<"data">([log](const Buffer& chunk) {
+      log("data-", show(chunk));
+      process::exit(5);
+    });
+    give(log, "one");
+  });
+}
+
+void stdinOfFiles(Cases& add) {
+  for (const std::string what : {"a file", "/dev/null"}) {
+    add("stdin of " + what + ": data, and the end", [](Log log) {
+      const auto s = process::stdin_();
+      told(log, s, false);
+      s.on<"data">([log](const Buffer& chunk) { log("data-", show(chunk)); });
+    });
+    add("stdin of " + what + ": nobody reads", [](Log log) { told(log, process::stdin_()); });
+    add("stdin of " + what + ": a loop to the end", [](Log log) -> Promise<> {
+      const auto chunks = process::stdin_().iterator();
+      while (const auto chunk = co_await chunks.next()) log("got-", show(*chunk));
+      log("after");
+    });
+  }
+  add("stdin of a file: paused and resumed", [](Log log) {
+    const auto s = process::stdin_();
+    told(log, s, false);
+    s.on<"data">([log, s](const Buffer& chunk) {
+      log("data-", show(chunk));
+      s.pause();
+      const auto timer = [log, s] {
+        log("timer");
+        s.resume();
+      };
+      setTimeout(timer, 5);
+    });
+  });
+}
+
 /// Says `spinning` once, when everything else has long been due.
 class Spinner {
  public:
@@ -376,6 +600,11 @@ void exitCases(Cases& add) {
   ends(add);
   leaving(add);
   holding(add);
+  streamedStdin(add, "a pipe");
+  streamedStdin(add, "a socket");
+  readStdin(add);
+  failingStdin(add);
+  stdinOfFiles(add);
   starvation(add);
 }
 

@@ -211,6 +211,151 @@ module.exports = (order, {busy}) => {
     setTimeout(log.say('timer'), 100);
   });
 
+  // ---- standard input: what is given is asked for by a word
+  const {Writable, pipeline, addAbortSignal} = require('stream');
+  const give = (log, bytes) => log('give-', Buffer.from(bytes, 'latin1').toString('hex'));
+  const giveEnd = (log) => log('give-end');
+  /// Of a file node tells no "close".
+  const told = (log, s, closes = true) => {
+    for (const event of ['end', 'pause', 'resume', ...(closes ? ['close'] : [])]) s.on(event, log.say(event));
+    s.on('error', (e) => log('error-', e.code || e.message));
+    process.on('exit', (code) => log('exit', code));
+  };
+  const sink = (log) => new Writable({write(chunk, encoding, callback) { log('w-', chunk); callback(); }});
+  for (const what of ['a pipe', 'a socket']) {
+    order(`stdin of ${what}: data, and the end`, (log) => {
+      const s = process.stdin;
+      let left = 2;
+      told(log, s);
+      s.on('data', (chunk) => { log('data-', chunk); if (left-- > 0) give(log, `more${left}`); else giveEnd(log); });
+      give(log, 'first');
+    });
+    order(`stdin of ${what}: nobody reads`, (log) => {
+      told(log, process.stdin);
+      give(log, 'never');
+    });
+    order(`stdin of ${what}: paused, it does not hold`, (log) => {
+      const s = process.stdin;
+      told(log, s);
+      // Not inside of the listener: there node asks for more once again, and that holds.
+      s.on('data', (chunk) => { log('data-', chunk); setImmediate(() => { s.pause(); give(log, 'never'); }); });
+      give(log, 'first');
+    });
+    order(`stdin of ${what}: paused and resumed`, (log) => {
+      const s = process.stdin;
+      told(log, s);
+      s.on('data', (chunk) => {
+        log('data-', chunk);
+        if (`${chunk}` !== 'one') return giveEnd(log);
+        s.pause();
+        give(log, 'two');
+        setTimeout(() => { log('timer'); s.resume(); }, 20);
+      });
+      give(log, 'one');
+    });
+    order(`stdin of ${what}: the end alone`, (log) => {
+      const s = process.stdin;
+      told(log, s);
+      s.on('data', log.say('never'));
+      giveEnd(log);
+    });
+    order(`stdin of ${what}: destroyed inside of data`, (log) => {
+      const s = process.stdin;
+      told(log, s);
+      s.on('data', (chunk) => { log('data-', chunk); s.destroy(); });
+      give(log, 'first');
+    });
+  }
+  order('stdin of a pipe: resumed without a listener', (log) => {
+    told(log, process.stdin);
+    process.stdin.resume();
+    give(log, 'first');
+    setTimeout(() => giveEnd(log), 20);
+  });
+  order('stdin of a pipe: readable and read', (log) => {
+    const s = process.stdin;
+    told(log, s);
+    s.on('readable', () => {
+      const chunk = s.read();
+      log('got-', `${chunk}`);
+      if (chunk !== null) `${chunk}` === 'one' ? give(log, 'two') : giveEnd(log);
+    });
+    give(log, 'one');
+  });
+  order('stdin of a pipe: text', (log) => {
+    const s = process.stdin.setEncoding('utf8');
+    told(log, s);
+    s.on('data', (text) => { log('data-', text); text === 'a' ? give(log, '\x82\xac\xc3') : giveEnd(log); });
+    give(log, 'a\xe2');
+  });
+  order('stdin of a pipe: it fails', (log) => {
+    const s = process.stdin;
+    told(log, s);
+    s.on('data', (chunk) => { log('data-', chunk); s.destroy(new Error('boom')); });
+    give(log, 'first');
+  });
+  order('stdin of a pipe: an error that nobody listens to', (log) => {
+    const s = process.stdin;
+    process.on('exit', (code) => log('exit', code));
+    s.on('data', (chunk) => { log('data-', chunk); s.destroy(new Error('boom')); });
+    give(log, 'first');
+  });
+  order('stdin of a pipe: a loop to the end', async (log) => {
+    told(log, process.stdin, false);
+    give(log, 'one');
+    for await (const chunk of process.stdin) { log('got-', chunk); `${chunk}` === 'one' ? give(log, 'two') : giveEnd(log); }
+    log('after');
+  });
+  order('stdin of a pipe: a loop that is left', async (log) => {
+    const s = process.stdin;
+    s.on('close', () => log(s.destroyed ? 'destroyed' : 'goes on'));
+    give(log, 'one');
+    for await (const chunk of s) { log('got-', chunk); if (`${chunk}` === 'two') break; give(log, 'two'); }
+  });
+  order('stdin of a pipe: piped', (log) => {
+    const s = process.stdin, w = sink(log);
+    told(log, s);
+    w.on('finish', log.say('finish'));
+    s.once('data', () => setTimeout(() => giveEnd(log), 20));
+    s.pipe(w);
+    give(log, 'one');
+  });
+  order('stdin of a pipe: in a pipeline', (log) => {
+    const w = sink(log);
+    w.on('finish', log.say('finish'));
+    process.stdin.once('data', () => giveEnd(log));
+    pipeline(process.stdin, w, (e) => log('row-', e ? e.message : 'ok'));
+    give(log, 'one');
+  });
+  order('stdin of a pipe: aborted by a signal', (log) => {
+    const abort = new AbortController(), s = addAbortSignal(abort.signal, process.stdin);
+    told(log, s);
+    s.on('data', (chunk) => { log('data-', chunk); abort.abort(); });
+    give(log, 'one');
+  });
+  order('stdin of a pipe: the process ends inside of data', (log) => {
+    told(log, process.stdin);
+    process.stdin.on('data', (chunk) => { log('data-', chunk); process.exit(5); });
+    give(log, 'one');
+  });
+  for (const what of ['a file', '/dev/null']) {
+    order(`stdin of ${what}: data, and the end`, (log) => {
+      const s = process.stdin;
+      told(log, s, false);
+      s.on('data', (chunk) => log('data-', chunk));
+    });
+    order(`stdin of ${what}: nobody reads`, (log) => told(log, process.stdin));
+    order(`stdin of ${what}: a loop to the end`, async (log) => {
+      for await (const chunk of process.stdin) log('got-', chunk);
+      log('after');
+    });
+  }
+  order('stdin of a file: paused and resumed', (log) => {
+    const s = process.stdin;
+    told(log, s, false);
+    s.on('data', (chunk) => { log('data-', chunk); s.pause(); setTimeout(() => { log('timer'); s.resume(); }, 5); });
+  });
+
   // ---- starvation: these never end, and are killed when they have said `spinning`
   order('starved: ticks let nothing through', (log) => {
     const start = performance.now();
