@@ -307,7 +307,7 @@ inline SocketEnd Socket::closed() const {
 inline void Socket::destroy(std::exception_ptr error) const {
   if (!connection_) return;
   checkThreadIfOpen();
-  connection_->destroy(std::move(error));
+  connection_->destroyAll(error);
 }
 inline void Socket::resetAndDestroy() const {
   if (!connection_) return;

@@ -9,26 +9,11 @@ namespace leat::inline LEAT_ABI {
 
 namespace detail {
 
-/// The mark at a connection that there is a stream of it.
-class StreamMark {
- public:
-  explicit StreamMark(net::detail::Connection& connection) noexcept : connection_(&connection) {}
-  StreamMark(StreamMark&& other) noexcept
-      : connection_(std::exchange(other.connection_, nullptr)) {}
-  StreamMark& operator=(StreamMark&&) = delete;
-  ~StreamMark() {
-    if (connection_ != nullptr) connection_->stream = nullptr;
-  }
-
- private:
-  net::detail::Connection* connection_;
-};
-
 /// Reads and writes a socket as the streams ask for it.
 template <class = void>
 class SocketEnds : private DirectSink {
  public:
-  explicit SocketEnds(net::Socket s) : socket(std::move(s)), mark_(socket.connection()) {}
+  explicit SocketEnds(net::Socket s) noexcept : socket(std::move(s)) {}
   DirectSink* directSink() noexcept { return this; }
   Task<> read(Duplex<Buffer>& self) {
     ReadableState<Buffer>& side = self.readSide();
@@ -44,19 +29,24 @@ class SocketEnds : private DirectSink {
         passed = passNow(sink);
         // What is pushed while it is asked for would be the answer to this one question only.
         if (passed) co_await Promise<>::resolve();
-      } else if (movable_) {
+      } else if (movable_ && sink.takesPipesOnWorker()) {
         passed = co_await passByWorker(side);
       }
       if (passed) {
         if (passed->error != 0) throw SystemError(-passed->error, "read");
+        if (passed->broken != 0) {
+          const auto error = net::detail::socketError(-passed->broken, "read");
+          if (!socket.destroyed()) socket.connection().destroy(error);
+          std::rethrow_exception(error);
+        }
+        much_ = passed->count + passed->rest.size() >= chunkSize;
         if (passed->count > 0) side.flags.set(ReadFlag::DataEmitted);
         self.push(std::move(passed->rest));
         co_return;
       }
     }
-    constexpr std::size_t size = 65536;
-    Buffer bytes = co_await socket.read(size);
-    much_ = bytes.size() >= size;
+    Buffer bytes = co_await socket.read(chunkSize);
+    much_ = bytes.size() >= chunkSize;
     if (!bytes.empty()) {
       self.push(std::move(bytes));
     } else {
@@ -73,9 +63,13 @@ class SocketEnds : private DirectSink {
   Task<> final() { co_await socket.end(); }
   Task<> destroy(std::exception_ptr error) {
     if (move_) move_->stop.store(true, relaxed);
-    socket.destroy(error);
-    co_await socket.closed();
+    // Which has a count of the stream.
+    const net::Socket own = std::exchange(socket, net::Socket());
+    own.connection().destroy(error);
+    co_await own.closed();
   }
+  /// It is closed, or the loop ends.
+  void letSocketGo() noexcept { socket = net::Socket(); }
   net::Socket socket;
 
  private:
@@ -99,58 +93,78 @@ class SocketEnds : private DirectSink {
     return passed;
   }
   Task<std::optional<PassedOn>> passByWorker(ReadableState<Buffer>& side) {
-    DirectMove between(side);
-    std::unique_ptr<DirectTaker> taker = between.begin();
-    if (!taker) co_return std::nullopt;
+    const net::Socket own = socket;
     const Moving move = std::make_shared<SocketMove>();
-    move->taker = std::move(taker);
-    move->from = sys::UniqueFd(sys::fcntl(socket.fd(), F_DUPFD_CLOEXEC));
-    if (!move->from || !move->pipe.open()) {
-      move->taker.reset();
-      between.end(0);
-      co_return std::nullopt;
-    }
+    move->from = sys::UniqueFd(sys::fcntl(own.fd(), F_DUPFD_CLOEXEC));
+    if (!move->from || !move->pipe.open()) co_return std::nullopt;
+    const auto run = [move] { return (*move)(); };
+    using Call = BlockingCall<std::decay_t<decltype(run)>>;
+    auto call = Ref<Call>::adopt(new Call(BlockingJob::Class::quick, run));
+    DirectMove between(side);
+    // From here on there is no way out but by the end.
+    move->taker = between.begin();
+    if (!move->taker) co_return std::nullopt;
     between.stopBy(&move->stop);
     move_ = move;
     const Stopper stopper(move);
-    const auto call = [move] { return (*move)(); };
-    using Call = BlockingCall<std::decay_t<decltype(call)>>;
-    std::optional<PassedOn> passed;
+    PassedOn passed;
     try {
-      passed = co_await BlockingAwaiter<Call>(
-          Ref<Call>::adopt(new Call(BlockingJob::Class::quick, call)), nullptr, false);
+      passed = co_await BlockingAwaiter<Call>(std::move(call), nullptr, false);
     } catch (const SystemError&) {
       // There is no thread: by chunks.
-      passed.emplace();
+      move->taker.reset();
     }
     move_.reset();
-    socket.connection().noteReceived(passed->count + passed->rest.size());
-    between.end(passed->count);
+    own.connection().noteReceived(passed.count + passed.rest.size());
+    between.end(passed.count);
     // A file that bytes are appended to takes none of them so.
-    if (passed->count == 0 && !passed->rest.empty()) movable_ = false;
-    if (passed->none()) passed.reset();
-    co_return passed;
+    if (passed.count == 0 && !passed.rest.empty()) movable_ = false;
+    if (passed.none()) co_return std::nullopt;
+    co_return std::move(passed);
   }
 
   std::unique_ptr<DirectTaker> beginTaking() override {
     if (!takesNow()) return nullptr;
     const int fd = sys::fcntl(socket.fd(), F_DUPFD_CLOEXEC);
-    return fd < 0 ? nullptr : std::make_unique<SocketTaker>(sys::UniqueFd(fd));
+    if (fd < 0) return nullptr;
+    auto taker = std::make_unique<SocketTaker>(sys::UniqueFd(fd));
+    taking_ = socket;
+    return taker;
   }
-  void endTaking(std::size_t count) override { socket.connection().noteSent(count); }
+  void endTaking(std::size_t count, ssize_t answer) override {
+    noteTaken(std::exchange(taking_, net::Socket()).connection(), count, answer);
+  }
+  static void noteTaken(net::detail::Connection& connection, std::size_t count, ssize_t answer) {
+    connection.noteSent(count);
+    if (breaksSocket(answer))
+      connection.destroy(net::detail::socketError(static_cast<int>(-answer), "write"));
+  }
   bool takesNow() override { return !socket.destroyed() && socket.connection().sentAll(); }
+  bool takesPipesOnWorker() override { return false; }
   ssize_t takeNow(int pipe, std::size_t most) override {
     const ssize_t n = sys::splice(pipe, socket.fd(), nullptr, most);
-    if (n > 0) endTaking(static_cast<std::size_t>(n));
+    noteTaken(socket.connection(), n > 0 ? static_cast<std::size_t>(n) : 0, n);
     return n;
   }
 
-  // The last read gave all that it was asked for.
-  StreamMark mark_;
+  static constexpr std::size_t chunkSize = 65536;
+
+  // The last read gave all that it was asked for; the kernel has not refused yet.
   bool much_ = false;
   bool movable_ = true;
   Moving move_;
+  // While a worker sends to it.
+  net::Socket taking_;
 };
+
+/// What a socket does with its stream: what is buffered, and who listens, is the socket's.
+inline constexpr net::detail::KeptStream socketsStream{
+    [](StreamCore& stream) noexcept { stream.release(); },
+    [](StreamCore& stream, const std::exception_ptr& error) {
+      if (stream.destroyed()) return false;
+      stream.destroy(error);
+      return true;
+    }};
 
 /// Node's sockets are not half-open unless they are told to be.
 inline DuplexOptions socketOptions() noexcept {
@@ -172,11 +186,14 @@ template <class S>
 Duplex<Buffer> duplexFrom(S socket, DuplexOptions options = detail::socketOptions()) {
   net::detail::Connection& connection = socket.connection();
   connection.checkThread();
-  if (detail::StreamCore* const there = connection.stream)
+  if (detail::StreamCore* const there = connection.stream())
     return Duplex<Buffer>(detail::Ref<detail::StreamCore>(there),
                           static_cast<detail::DuplexState<Buffer, Buffer>&>(*there));
   Duplex<Buffer> stream(detail::SocketEnds<>(std::move(socket)), options);
-  connection.stream = &stream.core();
+  if (!connection.closeEmitted()) {
+    stream.core().retain();
+    connection.keepStream(stream.core(), detail::socketsStream);
+  }
   // What the peer does is seen, though nobody reads yet.
   if (options.readable) (void)stream.read(0);
   return stream;

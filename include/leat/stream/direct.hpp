@@ -29,10 +29,11 @@ class DirectSink {
  public:
   /// It is busy until `endTaking`. Null when it cannot now.
   virtual std::unique_ptr<DirectTaker> beginTaking() = 0;
-  /// So many bytes came.
-  virtual void endTaking(std::size_t count) = 0;
-  /// Whether `takeNow` is a way: then no worker is needed.
+  /// So many bytes came, and this was the last answer.
+  virtual void endTaking(std::size_t count, ssize_t answer) = 0;
+  /// Whether `takeNow` is a way now, and whether a worker ever is from a pipe.
   virtual bool takesNow() { return false; }
+  virtual bool takesPipesOnWorker() { return true; }
   /// Takes out of a pipe without waiting: as `takePiped`.
   virtual ssize_t takeNow(int, std::size_t) { return -EOPNOTSUPP; }
 
@@ -53,7 +54,8 @@ inline DirectWay directWayOf(ReadableState<Buffer>& source) {
   if (signal != nullptr && isAborted(*signal)) return DirectWay::None;
   if (pipe == nullptr || !pipe->alone() || pipe->sink().directSink() == nullptr)
     return DirectWay::None;
-  if (pipe->waits()) return DirectWay::Later;
+  // Who resumes a source that waits for its sink goes over the mark, and "drain" would not ask again.
+  if (pipe->waits()) return source.flowing() ? DirectWay::None : DirectWay::Later;
   if (!source.flowing()) return DirectWay::None;
   // What is buffered goes first, and then it is asked again.
   if (source.length > 0) return DirectWay::Later;
@@ -83,10 +85,10 @@ class DirectMove {
   /// Whoever comes in between sets this.
   void stopBy(Atomic<bool>* stop) noexcept { source_.moving = sink_.moving = stop; }
   /// What `begin` gave is not needed any more. The source asks for more after this.
-  void end(std::size_t count) {
+  void end(std::size_t count, ssize_t answer = 0) {
     stopBy(nullptr);
     if (count > 0) source_.flags.set(ReadFlag::DataEmitted);
-    sink_.directSink()->endTaking(count);
+    sink_.directSink()->endTaking(count, answer);
     sink_.endFill();
     // As after a chunk: the source waits for a "drain", which may not come.
     if (to_->failed() || sink_.flags.any(WriteFlag::Ending, WriteFlag::NeedDrain)) pipe_->hold();

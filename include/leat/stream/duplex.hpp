@@ -36,7 +36,9 @@ class DuplexState : public StreamCore, public ReadableState<R>, public WritableS
     ReadableState<R>::letGo();
     WritableState<W>::letGo();
     StreamCore::dropListeners();
+    letSocketGo();
   }
+  virtual void letSocketGo() noexcept {}
 };
 
 inline constexpr EmitterOps duplexOps{"Duplex", &StreamOps::emitError, &StreamOps::removed};
@@ -118,6 +120,9 @@ class DuplexOf final : public DuplexState<R, W> {
   void callWritev(std::vector<W>&& chunks) override {
     if constexpr (hasHook<WritevHook, I, Duplex<R, W>, std::vector<W>>)
       answerHook<WritevHook>(impl_, *this, &answerWrite, self(), std::move(chunks));
+  }
+  void letSocketGo() noexcept override {
+    if constexpr (requires { impl_.letSocketGo(); }) impl_.letSocketGo();
   }
   DirectSink* directSink() noexcept override {
     if constexpr (requires { impl_.directSink(); }) return impl_.directSink();

@@ -248,6 +248,23 @@ TEST_CASE("whatever splice answers, what comes by a socket is written") {
         CHECK(socket.bytesWritten == text.size());
       }
     }
+    {
+      // What stands in the pipe cannot be had back.
+      FaultInjector calls;
+      const std::string much = noise(12'000'000);
+      fs::WriteStreamOptions options;
+      options.flags = "a";
+      Seen seen;
+      // Under io_uring it takes a while until a socket is received directly.
+      for (int i = 0; i < 20 && seen.told != "EIO"; ++i) {
+        put("to", "");
+        calls.fail(Call::read, EIO, 1, 1000);
+        seen = co_await intoFile(Way::kernel, much, options);
+      }
+      CHECK(seen.told == "EIO");
+      CHECK(seen.bytesWritten == get("to").size());
+      CHECK((much.starts_with(get("to"))));
+    }
     for (const Call call : {Call::pipe2, Call::fcntl}) {
       FaultInjector calls;
       calls.fail(call, EMFILE, 1, 1000);
@@ -321,7 +338,158 @@ TEST_CASE("a peer that breaks off while the kernel moves is an error of its side
   CHECK(run(main) == 0);
 }
 
-TEST_CASE("who listens for data while the kernel moves gets all that comes after") {
+TEST_CASE("a peer that resets while the kernel moves is no end") {
+  const TempFolder folder;
+  const std::string text = noise(1'000'003);
+  const auto main = [&]() -> Task<> {
+    std::string got;
+    const auto receive = [&got](net::Socket socket) -> Task<> {
+      got.clear();
+      (void)co_await leat::asResult(takeAll(socket, got, false));
+    };
+    const net::Server there = co_await serve(receive);
+    for (int round = 0; round < 10; ++round) {
+      for (const bool toFile : {true, false}) {
+        Seen seen;
+        bool done = false;
+        const auto handler = [&](net::Socket socket) -> Task<> {
+          const auto source = socket.stream();
+          record(seen.source, source, true);
+          std::exception_ptr error;
+          if (toFile) {
+            auto result = co_await leat::asResult(
+                leat::pipeline(Readable<Buffer>(source), fs::createWriteStream("to")));
+            error = result.ok() ? nullptr : result.error();
+          } else {
+            const net::Socket sink = co_await connectTo(there);
+            sink.stream().resume();
+            auto result = co_await leat::asResult(
+                leat::pipeline(Readable<Buffer>(source), Writable<Buffer>(sink)));
+            error = result.ok() ? nullptr : result.error();
+          }
+          seen.told = codeOf(error);
+          co_await source.closed();
+          done = true;
+        };
+        const net::Server server = co_await serve(handler);
+        const net::Socket socket = co_await connectTo(server);
+        for (int i = 0; i < 6; ++i) co_await socket.write(text);
+        socket.resetAndDestroy();
+        while (!done) co_await leat::sleep(1);
+        INFO("round " << round << (toFile ? " to a file" : " to a socket"));
+        CHECK(seen.told == "ECONNRESET");
+        CHECK(seen.source == "ECONNRESET close ");
+        co_await server.close();
+      }
+    }
+    co_await there.close();
+  };
+  CHECK(run(main) == 0);
+}
+
+TEST_CASE("a source that is resumed while it waits for its sink goes on") {
+  const TempFolder folder;
+  const std::string text = noise(6'000'000);
+  const auto main = [&]() -> Task<> {
+    const auto meddle = [](auto source) -> Task<> {
+      for (int i = 0; i < 20; ++i) {
+        co_await leat::sleep(1);
+        if (source.destroyed()) co_return;
+        if (i % 2 == 0) source.pause();
+        source.resume();
+      }
+    };
+    // From a socket to a file.
+    bool done = false;
+    const auto toFile = [&](net::Socket socket) -> Task<> {
+      const auto source = socket.stream();
+      const auto piping = leat::pipeline(Readable<Buffer>(source), fs::createWriteStream("to"));
+      source.resume();
+      co_await meddle(source);
+      co_await piping;
+      done = true;
+    };
+    const net::Server server = co_await serve(toFile);
+    const net::Socket socket = co_await connectTo(server);
+    co_await trySendAll(socket, text, 1'000'000);
+    while (!done) co_await leat::sleep(1);
+    CHECK((get("to") == text));
+    co_await server.close();
+    // From a file to a socket whose peer is slow.
+    std::string got;
+    const auto receive = [&got](net::Socket peer) -> Task<> {
+      co_await leat::sleep(30);
+      co_await takeAll(peer, got, true);
+    };
+    const net::Server there = co_await serve(receive);
+    const net::Socket sink = co_await connectTo(there);
+    const auto file = fs::createReadStream("to");
+    sink.stream().resume();
+    const auto piping = leat::pipeline(file, Writable<Buffer>(sink));
+    co_await meddle(file);
+    co_await piping;
+    co_await sink.stream().closed();
+    CHECK((got == text));
+    co_await there.close();
+  };
+  CHECK(run(main) == 0);
+}
+
+TEST_CASE("what a stream of a socket has is kept, though nobody keeps the stream") {
+  const std::string text = noise(3'000'000);
+  std::string got, later;
+  const auto main = [&]() -> Task<> {
+    bool done = false;
+    const auto handler = [&](net::Socket socket) -> Task<> {
+      socket.stream().pause();
+      co_await leat::sleep(20);
+      while (auto chunk = co_await socket.stream().next()) got += chunk->view();
+      done = true;
+    };
+    const net::Server server = co_await serve(handler);
+    net::Socket socket = co_await connectTo(server);
+    socket.stream().on<"close">([&] { later += "close"; });
+    socket.stream().write(Buffer::from(text));
+    socket.stream().end();
+    socket = net::Socket();
+    while (!done || later.empty()) co_await leat::sleep(1);
+    co_await server.close();
+  };
+  CHECK(run(main) == 0);
+  CHECK((got == text));
+  CHECK(later == "close");
+}
+
+TEST_CASE("a peer from which little comes holds no worker") {
+  const TempFolder folder;
+  const std::string text = noise(1'000'000);
+  constexpr int trickles = 40;
+  const auto main = [&]() -> Task<> {
+    bool done = false;
+    const auto handler = [&](net::Socket socket) -> Task<> {
+      co_await leat::pipeline(Readable<Buffer>(socket), fs::createWriteStream("to"));
+      done = true;
+    };
+    const net::Server server = co_await serve(handler);
+    const net::Socket socket = co_await connectTo(server);
+    co_await socket.write(text);
+    co_await leat::sleep(20);
+    FaultInjector calls;
+    for (int i = 0; i < trickles; ++i) {
+      co_await socket.write("x");
+      co_await leat::sleep(1);
+    }
+    // One move may still be at it when the first little comes.
+    CHECK(calls.count(Call::splice) < 10);
+    socket.end();
+    while (!done) co_await leat::sleep(1);
+    co_await server.close();
+  };
+  CHECK(run(main) == 0);
+  CHECK((get("to") == text + std::string(trickles, 'x')));
+}
+
+TEST_CASE("who listens for data of a socket while the kernel moves gets all that comes after") {
   const TempFolder folder;
   const std::string text = noise(1'000'003);
   std::string heard;
@@ -377,6 +545,7 @@ TEST_CASE("a socket that is destroyed while the kernel moves closes, and so does
       const net::Server server = co_await serve(handler);
       const net::Socket socket = co_await connectTo(server);
       co_await trySendOn(socket, text, done);
+      while (!done) co_await leat::sleep(1);
       socket.destroy();
       co_await server.close();
     }

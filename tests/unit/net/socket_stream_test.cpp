@@ -117,18 +117,27 @@ TEST_CASE("a socket has one stream, and stands where a stream may") {
       co_await finished(both);
     }
     {
-      // A new one, when the last handle has gone.
+      // To destroy the one is to destroy the other.
       const net::Socket socket = co_await net::connect(to);
-      detail::StreamCore*& mark = socket.connection().stream;
-      CHECK(mark == nullptr);
-      {
-        const auto stream = socket.stream();
-        CHECK(mark == &stream.core());
-        stream.destroy();
-        co_await stream.closed();
-      }
-      for (int i = 0; i < 1000 && mark != nullptr; ++i) co_await sleep(1);
-      CHECK(mark == nullptr);
+      bool closed = false;
+      socket.stream().on<"close">([&] { closed = true; });
+      socket.stream().pause();
+      socket.destroy();
+      co_await socket.closed();
+      for (int i = 0; i < 1000 && !closed; ++i) co_await sleep(1);
+      CHECK(closed);
+      CHECK(socket.stream().destroyed());
+      CHECK(socket.stream().closed());
+    }
+    {
+      // One that had none before it was closed.
+      const net::Socket socket = co_await net::connect(to);
+      socket.destroy();
+      co_await socket.closed();
+      const auto stream = socket.stream();
+      stream.on<"error">([](const std::exception_ptr&) {});
+      const auto result = co_await asResult(finished(stream));
+      CHECK_FALSE(result.ok());
     }
     co_await server.close();
   };

@@ -187,6 +187,7 @@ Promise<> moveStreamFile(Ref<StreamCore> stream, FileReadState& state, std::size
   StreamFile& file = state.file;
   DirectMove move(state);
   std::size_t count = 0;
+  ssize_t answer = 0;
   bool full = true;
   if (auto taker = move.begin()) {
     try {
@@ -197,12 +198,13 @@ Promise<> moveStreamFile(Ref<StreamCore> stream, FileReadState& state, std::size
                                        false);
       const MoveResult result = co_await std::move(moving);
       count = result.count;
-      full = result.last == -EAGAIN;
+      answer = result.last;
+      full = answer == -EAGAIN;
     } catch (...) {
       full = false;
     }
     state.took(count);
-    move.end(count);
+    move.end(count, answer);
   }
   if (streamFileIdle(*stream, file, nullptr)) co_return;
   // A sink that has no room now takes a chunk, and tells when it has some.
@@ -391,7 +393,7 @@ class FileWriteStream final : public FileWriteState, private DirectSink {
     file.busy = true;
     return taker;
   }
-  void endTaking(std::size_t count) override {
+  void endTaking(std::size_t count, ssize_t) override {
     this->took(count);
     (void)streamFileIdle(*this, file, nullptr);
   }

@@ -29,6 +29,13 @@ using leat::detail::Op;
 using leat::detail::Ref;
 using leat::detail::Waiter;
 
+/// What a connection does with the stream of its socket, which it does not know more of.
+struct KeptStream {
+  void (*release)(leat::detail::StreamCore&) noexcept;
+  /// False: it was destroyed before.
+  bool (*destroy)(leat::detail::StreamCore&, const std::exception_ptr&);
+};
+
 /// Counted by its handles, by operations in flight and by unsent bytes: dropping the last handle of a
 /// socket sends what was accepted, then closes.
 class Connection : public Counted<Connection>, private LoopOwned, private HoldsLoop<Connection> {
@@ -129,8 +136,16 @@ class Connection : public Counted<Connection>, private LoopOwned, private HoldsL
   CloseListener* closeListener = nullptr;
   // Received, but given back by a reader that wanted less.
   Buffer unread;
-  // The stream that there is of the socket.
-  leat::detail::StreamCore* stream = nullptr;
+  /// Of a socket that has not closed: its stream, of which this takes over a count.
+  void keepStream(leat::detail::StreamCore& stream, const KeptStream& how) noexcept {
+    stream_ = &stream;
+    keptStream_ = &how;
+  }
+  leat::detail::StreamCore* stream() const noexcept { return stream_; }
+  /// Of the socket, by its user: with the stream.
+  void destroyAll(const std::exception_ptr& error) {
+    if (stream_ == nullptr || !keptStream_->destroy(*stream_, error)) destroy(error);
+  }
 
  private:
   // The parts that point back to their connection.
@@ -170,6 +185,10 @@ class Connection : public Counted<Connection>, private LoopOwned, private HoldsL
     if (CloseListener* listener = std::exchange(closeListener, nullptr))
       listener->closed(*listener);
   }
+  void letStreamGo() noexcept {
+    if (leat::detail::StreamCore* const stream = std::exchange(stream_, nullptr))
+      keptStream_->release(*stream);
+  }
   void passedLoop() noexcept { inlineReceives_ = inlineSends_ = 0; }
 
   // Transfers in a row that did not pass the loop: then others get their turn.
@@ -190,6 +209,8 @@ class Connection : public Counted<Connection>, private LoopOwned, private HoldsL
   List<Waiter> finishWaiters_;
   List<Waiter> closeWaiters_;
   std::exception_ptr error_;
+  leat::detail::StreamCore* stream_ = nullptr;
+  const KeptStream* keptStream_ = nullptr;
   IdleTimeout idle_;
   unsigned inlineReceives_ = 0;
   unsigned inlineSends_ = 0;
@@ -212,6 +233,7 @@ inline Connection::~Connection() {
     closeDescriptor();
   }
   tellListener();
+  letStreamGo();
 }
 
 inline void Connection::open(sys::UniqueFd&& fd, bool shortMeansBlocked) {
@@ -368,6 +390,7 @@ inline void Connection::onLoopEnd(LoopOwned& owned) noexcept {
   self.peerEnded_.unlink();
   self.closeDescriptor();
   self.idle_.clear();
+  self.letStreamGo();
 }
 
 inline void Connection::reset() noexcept {

@@ -25,18 +25,23 @@ class PassingPipe {
   int in() const noexcept { return in_.get(); }
   int out() const noexcept { return out_.get(); }
   /// What was left in it. 0 or -errno: then it is closed.
-  int drain(std::size_t count, Buffer& rest) {
-    rest = Buffer::allocUnsafe(count);
-    for (std::size_t done = 0; done < count;) {
+  int drain(std::size_t count, Buffer& rest) noexcept {
+    int error = 0;
+    try {
+      rest = Buffer::allocUnsafe(count);
+    } catch (...) {
+      error = -ENOMEM;
+    }
+    for (std::size_t done = 0; done < count && error == 0;) {
       const ssize_t n = sys::read(out(), rest.data() + done, count - done);
-      if (n <= 0) {
-        out_.reset();
-        in_.reset();
-        return n < 0 ? static_cast<int>(n) : -EIO;
-      }
+      if (n <= 0) error = n < 0 ? static_cast<int>(n) : -EIO;
       done += static_cast<std::size_t>(n);
     }
-    return 0;
+    if (error == 0) return 0;
+    out_.reset();
+    in_.reset();
+    rest = Buffer();
+    return error;
   }
   static constexpr std::size_t wanted = std::size_t{1} << 18;
 
@@ -71,34 +76,66 @@ class SocketTaker final : public DirectTaker {
   sys::UniqueFd fd_;
 };
 
+/// Whether a socket is broken that answers so. The kernel tells it once: the next receive gives the end.
+inline bool breaksSocket(ssize_t answer) noexcept {
+  switch (-answer) {
+    case ECONNRESET:
+    case ECONNABORTED:
+    case ECONNREFUSED:
+    case ETIMEDOUT:
+    case EPIPE:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case ENETDOWN:
+      return true;
+    default:
+      return false;
+  }
+}
+
 /// What came of a move.
 struct PassedOn {
   std::size_t count = 0;
-  // Received, and not taken; or -errno.
+  // Received, and not taken.
   Buffer rest;
+  // -errno: of the pipe; of a socket that is broken.
   int error = 0;
-  bool none() const noexcept { return count == 0 && rest.empty() && error == 0; }
+  int broken = 0;
+  bool none() const noexcept { return count == 0 && rest.empty() && error == 0 && broken == 0; }
+  void noteEnd(ssize_t answer) noexcept {
+    if (breaksSocket(answer)) broken = static_cast<int>(answer);
+  }
 };
 
 /// A move on a worker, until nothing more has come for a moment, the sink takes no more, or somebody comes
 /// in between.
 struct SocketMove {
-  PassedOn operator()();
+  PassedOn operator()() noexcept;
 
   sys::UniqueFd from;
   std::unique_ptr<DirectTaker> taker;
   PassingPipe pipe;
   Atomic<bool> stop{false};
+  static constexpr ssize_t muchFrom = 32768;
 };
 
-inline PassedOn SocketMove::operator()() {
+inline PassedOn SocketMove::operator()() noexcept {
   constexpr std::int64_t turnNs = 50'000'000;
   const std::int64_t start = sys::monotonicNs();
   PassedOn passed;
+  // More is waited for only while much comes: a peer that trickles holds no worker.
+  bool much = true;
   while (!stop.load(relaxed) && sys::monotonicNs() - start < turnNs) {
     ssize_t came = sys::splice(from.get(), pipe.in(), nullptr, PassingPipe::wanted);
-    if (came == -EAGAIN && sys::poll(from.get(), POLLIN, SocketTaker::soonMs) > 0) continue;
-    if (came <= 0) break;
+    if (came == -EAGAIN && std::exchange(much, false) &&
+        sys::poll(from.get(), POLLIN, SocketTaker::soonMs) > 0)
+      continue;
+    if (came <= 0) {
+      passed.noteEnd(came);
+      break;
+    }
+    if (came >= muchFrom) much = true;
     while (came > 0) {
       const ssize_t n = taker->takePiped(pipe.out(), static_cast<std::size_t>(came));
       if (n <= 0) break;
@@ -120,7 +157,10 @@ inline PassedOn passOn(net::detail::Connection& from, PassingPipe& pipe, DirectS
   PassedOn passed;
   for (int i = 0; i < most; ++i) {
     ssize_t came = from.receivePiped(pipe.in(), PassingPipe::wanted);
-    if (came <= 0) break;
+    if (came <= 0) {
+      passed.noteEnd(came);
+      break;
+    }
     while (came > 0) {
       const ssize_t n = sink.takeNow(pipe.out(), static_cast<std::size_t>(came));
       if (n <= 0) break;
