@@ -93,7 +93,7 @@ class Generator:
         # Node's loop destroys a stream with two sides when one has ended: see README.md.
         loops = ['loop', 'slowLoop', 'nextLoop'] if letter == 'r' else ['nextLoop']
         table = [name for name in list(QUIET) + OFTEN if name in QUIET and (name in loops or not name.endswith('oop'))]
-        # One that is destroyed when it has ended, but not told so, is at its end for node's loop.
+        # Not both: what is destroyed once its end is known has cases of its own.
         if roll.random() < 0.5:
             # Nor does the reading side end before what is written: a coroutine of leat is told how that fails.
             table = [name for name in table if name not in ('destroy', *(['pushEnd'] if letter != 'r' else []))]

@@ -70,7 +70,8 @@ class ChunkAwaiter : private Job {
     if (side_.endEmitted()) {
       return over || stream_->writable() != nullptr || !stream_->willEmitClose();
     }
-    if (over) error_ = prematureClose();
+    // One that was destroyed when all had been read, before it told the end, is at its end.
+    if (over && !(side_.ended() && side_.length == 0)) error_ = prematureClose();
     return over;
   }
   static void onJob(Job& job, JobAction action) noexcept {

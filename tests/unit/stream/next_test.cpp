@@ -2,6 +2,7 @@
 // A coroutine that reads a stream beside others who do, and chunks of unusual types.
 #include <leat_test.hpp>
 
+#include <leat/core/as_result.hpp>
 #include <leat/loop/run.hpp>
 #include <leat/loop/sleep.hpp>
 #include <leat/stream.hpp>
@@ -39,6 +40,25 @@ TEST_CASE("next() beside a listener for data: both get every chunk") {
   CHECK(leat::run(main) == 0);
   CHECK(read == std::vector<int>{0, 1, 2, 3, 4, 5});
   CHECK(heard == read);
+}
+
+TEST_CASE("what is destroyed when its end is known and all is read is at its end, else not") {
+  std::string told;
+  const auto main = [&]() -> Task<> {
+    for (const bool buffered : {false, true}) {
+      const Readable<int> numbers([](Readable<int>&) {});
+      if (buffered) numbers.push(1);
+      numbers.push(nullptr);
+      numbers.destroy();
+      const auto read = [](Readable<int> from) -> Task<bool> {
+        co_return (co_await from.next()).has_value();
+      };
+      const auto result = co_await asResult(read(numbers));
+      told += !result.ok() ? "error " : *result ? "chunk " : "end ";
+    }
+  };
+  CHECK(leat::run(main) == 0);
+  CHECK(told == "end error ");
 }
 
 TEST_CASE("a reader that stops leaves the stream to who listens") {
