@@ -69,7 +69,11 @@ class SocketEnds : private DirectSink {
     co_await own.closed();
   }
   /// It is closed, or the loop ends.
-  void letSocketGo() noexcept { socket = net::Socket(); }
+  void letSocketGo() noexcept {
+    socket = net::Socket();
+    // Else the worker that is at it will be done.
+    if (threadState.queue->closing()) taking_ = net::Socket();
+  }
   net::Socket socket;
 
  private:

@@ -107,14 +107,18 @@ void forHalves(PoolWorker& worker, std::size_t first, std::size_t last, std::siz
   invokeBoth(worker, left, right);
 }
 
+/// One after the other.
+template <class T, class Map, class Join>
+T sumOf(std::size_t first, std::size_t last, Map& map, Join& join) {
+  T sum = map(first);
+  for (++first; first < last; ++first) sum = join(std::move(sum), map(first));
+  return sum;
+}
+
 template <class T, class Map, class Join>
 T reduceHalves(PoolWorker& worker, std::size_t first, std::size_t last, std::size_t grain, Map& map,
                Join& join) {
-  if (last - first <= grain) {
-    T sum = map(first);
-    for (std::size_t i = first + 1; i < last; ++i) sum = join(std::move(sum), map(i));
-    return sum;
-  }
+  if (last - first <= grain) return sumOf<T>(first, last, map, join);
   const std::size_t middle = first + (last - first) / 2;
   Slot<T> left;
   Slot<T> right;
@@ -199,10 +203,7 @@ T parallelScan(std::size_t count, T empty, Map&& map, Join&& join, Use&& use,
     return count - piece * grain > grain ? (piece + 1) * grain : count;
   };
   const auto sumUp = [&](std::size_t piece) {
-    std::size_t i = piece * grain;
-    T sum = map(i);
-    for (++i; i < endOf(piece); ++i) sum = join(std::move(sum), map(i));
-    sums[piece].emplace(std::move(sum));
+    sums[piece].emplace(detail::sumOf<T>(piece * grain, endOf(piece), map, join));
   };
   const auto tell = [&](std::size_t piece) {
     std::size_t i = piece * grain;

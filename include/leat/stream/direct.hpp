@@ -8,6 +8,7 @@
 
 #include <sys/types.h>
 
+#include <cerrno>
 #include <cstdint>
 #include <memory>
 
@@ -21,7 +22,7 @@ class DirectTaker {
   /// from where the file stands. How many, 0 at the end, -errno; -EAGAIN when there is no room. May block.
   virtual ssize_t take(int from, std::int64_t& at, std::size_t most) noexcept = 0;
   /// The same out of a pipe that has so many.
-  virtual ssize_t takePiped(int pipe, std::size_t most) noexcept = 0;
+  virtual ssize_t takePiped(int, std::size_t) noexcept { return -EOPNOTSUPP; }
 };
 
 /// A sink that the kernel can move bytes to. The loop's thread.

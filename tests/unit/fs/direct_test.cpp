@@ -19,6 +19,7 @@ using leat::sys::Call;
 using leat::testing::FaultInjector;
 using leat_test::Gate;
 using leat_test::get;
+using leat_test::noise;
 using leat_test::put;
 using leat_test::TempFolder;
 
@@ -26,12 +27,6 @@ namespace {
 
 constexpr std::size_t mebi = std::size_t{1} << 20;
 
-std::string noise(std::size_t size) {
-  std::string text(size, '\0');
-  std::uint32_t state = 1;
-  for (char& c : text) c = static_cast<char>('0' + ((state = state * 1664525 + 1013904223) >> 26));
-  return text;
-}
 std::string textOf(const std::exception_ptr& error) {
   if (!error) return "ok";
   try {

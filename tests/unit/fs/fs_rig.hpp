@@ -20,6 +20,14 @@
 
 namespace leat_test {
 
+/// Text that looks different everywhere.
+inline std::string noise(std::size_t size) {
+  std::string text(size, '\0');
+  std::uint32_t state = 1;
+  for (char& c : text) c = static_cast<char>('0' + ((state = state * 1664525 + 1013904223) >> 26));
+  return text;
+}
+
 /// Temporary, and the working folder while it lives, so that paths in messages are short. What is open at
 /// the end and was not at the beginning is a failure.
 class TempFolder {

@@ -13,7 +13,6 @@
 
 namespace fs = leat::fs;
 namespace net = leat::net;
-using namespace std::string_literals;
 using leat::Buffer;
 using leat::duplexFrom;
 using leat::Readable;
@@ -23,17 +22,12 @@ using leat::Writable;
 using leat::sys::Call;
 using leat::testing::FaultInjector;
 using leat_test::get;
+using leat_test::noise;
 using leat_test::put;
 using leat_test::TempFolder;
 
 namespace {
 
-std::string noise(std::size_t size) {
-  std::string text(size, '\0');
-  std::uint32_t state = 7;
-  for (char& c : text) c = static_cast<char>('0' + ((state = state * 1664525 + 1013904223) >> 26));
-  return text;
-}
 std::string codeOf(const std::exception_ptr& error) {
   try {
     if (error) std::rethrow_exception(error);
@@ -568,6 +562,30 @@ TEST_CASE("a loop that ends while the kernel moves leaves nothing open") {
     };
     const net::Server server = co_await serve(handler);
     co_await sendOn(co_await connectTo(server), text, never);
+  };
+  (void)run(main);
+  folder.checkClosed();
+}
+
+TEST_CASE("a loop that ends while the kernel moves to a socket that was destroyed frees all") {
+  const TempFolder folder;
+  // More than a worker sends at a time, to a peer that takes it.
+  put("from", "");
+  std::filesystem::resize_file("from", 400'000'000);
+  const auto main = [&]() -> Task<> {
+    const auto drop = [](net::Socket peer) -> Task<> {
+      while (!(co_await peer.read()).empty()) continue;
+    };
+    const net::Server server = co_await serve(drop);
+    const net::Socket sink = co_await connectTo(server);
+    sink.stream().resume();
+    const auto source = fs::createReadStream("from");
+    leat::pipeline(source, Writable<Buffer>(sink), [](const std::exception_ptr&) {});
+    while (sink.bytesWritten() == 0) co_await leat::sleep(0);
+    sink.destroy();
+    co_await sink.closed();
+    leat::EventLoop::current().stop();
+    co_await leat::sleep(60'000);
   };
   (void)run(main);
   folder.checkClosed();

@@ -67,9 +67,6 @@ class SocketTaker final : public DirectTaker {
       if (n != -EAGAIN || sys::poll(fd_.get(), POLLOUT, soonMs) <= 0) return n;
     }
   }
-  ssize_t takePiped(int pipe, std::size_t most) noexcept override {
-    return sys::splice(pipe, fd_.get(), nullptr, most);
-  }
   static constexpr int soonMs = 2;
 
  private:
@@ -103,8 +100,23 @@ struct PassedOn {
   int error = 0;
   int broken = 0;
   bool none() const noexcept { return count == 0 && rest.empty() && error == 0 && broken == 0; }
-  void noteEnd(ssize_t answer) noexcept {
-    if (breaksSocket(answer)) broken = static_cast<int>(answer);
+  /// What the socket answered: has `take(pipe, most)` take what came. False: that is the end of the move.
+  template <class Take>
+  bool pass(ssize_t came, PassingPipe& pipe, Take&& take) {
+    if (came <= 0) {
+      if (breaksSocket(came)) broken = static_cast<int>(came);
+      return false;
+    }
+    for (auto left = static_cast<std::size_t>(came); left > 0;) {
+      const ssize_t n = take(pipe.out(), left);
+      if (n <= 0) {
+        error = pipe.drain(left, rest);
+        return false;
+      }
+      left -= static_cast<std::size_t>(n);
+      count += static_cast<std::size_t>(n);
+    }
+    return true;
   }
 };
 
@@ -127,24 +139,13 @@ inline PassedOn SocketMove::operator()() noexcept {
   // More is waited for only while much comes: a peer that trickles holds no worker.
   bool much = true;
   while (!stop.load(relaxed) && sys::monotonicNs() - start < turnNs) {
-    ssize_t came = sys::splice(from.get(), pipe.in(), nullptr, PassingPipe::wanted);
+    const ssize_t came = sys::splice(from.get(), pipe.in(), nullptr, PassingPipe::wanted);
     if (came == -EAGAIN && std::exchange(much, false) &&
         sys::poll(from.get(), POLLIN, SocketTaker::soonMs) > 0)
       continue;
-    if (came <= 0) {
-      passed.noteEnd(came);
-      break;
-    }
     if (came >= muchFrom) much = true;
-    while (came > 0) {
-      const ssize_t n = taker->takePiped(pipe.out(), static_cast<std::size_t>(came));
-      if (n <= 0) break;
-      came -= n;
-      passed.count += static_cast<std::size_t>(n);
-    }
-    if (came == 0) continue;
-    passed.error = pipe.drain(static_cast<std::size_t>(came), passed.rest);
-    break;
+    const auto take = [&](int out, std::size_t size) { return taker->takePiped(out, size); };
+    if (!passed.pass(came, pipe, take)) break;
   }
   taker.reset();
   return passed;
@@ -155,22 +156,9 @@ inline PassedOn passOn(net::detail::Connection& from, PassingPipe& pipe, DirectS
   // As much as a socket takes in a row.
   constexpr int most = 4;
   PassedOn passed;
-  for (int i = 0; i < most; ++i) {
-    ssize_t came = from.receivePiped(pipe.in(), PassingPipe::wanted);
-    if (came <= 0) {
-      passed.noteEnd(came);
-      break;
-    }
-    while (came > 0) {
-      const ssize_t n = sink.takeNow(pipe.out(), static_cast<std::size_t>(came));
-      if (n <= 0) break;
-      came -= n;
-      passed.count += static_cast<std::size_t>(n);
-    }
-    if (came == 0) continue;
-    passed.error = pipe.drain(static_cast<std::size_t>(came), passed.rest);
-    break;
-  }
+  const auto take = [&](int out, std::size_t size) { return sink.takeNow(out, size); };
+  for (int i = 0; i < most; ++i)
+    if (!passed.pass(from.receivePiped(pipe.in(), PassingPipe::wanted), pipe, take)) break;
   return passed;
 }
 
