@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+// Which bytes may stand where in HTTP (RFC 9110 section 5, RFC 9112), and finding where they end.
+#pragma once
+
+#include <leat/base/config.hpp>
+
+#include <cstddef>
+#include <string_view>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+namespace leat::inline LEAT_ABI::http::detail {
+
+/// What a byte may be part of.
+enum CharClass : unsigned char {
+  charToken = 1,
+  charTarget = 2,
+  charHost = 4,
+};
+
+struct CharTable {
+  unsigned char of[256] = {};
+  constexpr void add(std::string_view chars, unsigned char what) {
+    for (const char c : chars) of[static_cast<unsigned char>(c)] |= what;
+  }
+  constexpr void addAlphanumeric(unsigned char what) {
+    for (unsigned c = 0; c < 26; ++c) of['a' + c] |= what, of['A' + c] |= what;
+    for (unsigned c = '0'; c <= '9'; ++c) of[c] |= what;
+  }
+};
+constexpr CharTable charTable() {
+  CharTable table;
+  table.addAlphanumeric(charToken | charHost);
+  table.add("!#$%&'*+-.^_`|~", charToken);
+  // Of the targets that RFC 3986 does not allow, clients send all that can be printed; a fragment never.
+  for (unsigned c = 0x21; c < 0x7f; ++c)
+    if (c != '#') table.of[c] |= charTarget;
+  table.add("-._~!$&'()*+,;=%", charHost);
+  return table;
+}
+inline constexpr CharTable chars = charTable();
+
+LEAT_ALWAYS_INLINE inline bool is(CharClass what, char c) noexcept {
+  return (chars.of[static_cast<unsigned char>(c)] & what) != 0;
+}
+/// The first byte from `at` that is not of the class; `end` when all are.
+LEAT_ALWAYS_INLINE inline const char* endOf(CharClass what, const char* at,
+                                            const char* end) noexcept {
+  while (at != end && is(what, *at)) ++at;
+  return at;
+}
+inline bool isToken(std::string_view text) noexcept {
+  const char* const end = text.data() + text.size();
+  return !text.empty() && endOf(charToken, text.data(), end) == end;
+}
+
+constexpr bool isBlank(char c) noexcept { return c == ' ' || c == '\t'; }
+/// No control character but the tab: what values of fields, reasons and chunk extensions are made of.
+constexpr bool isText(char c) noexcept {
+  const auto byte = static_cast<unsigned char>(c);
+  return byte >= 0x20 ? byte != 0x7f : byte == '\t';
+}
+#if defined(__SSE2__)
+/// A bit for each of 16 bytes that is from `first` to `last`.
+LEAT_ALWAYS_INLINE inline __m128i between(__m128i bytes, char first, char last) noexcept {
+  const __m128i offsets = _mm_sub_epi8(bytes, _mm_set1_epi8(first));
+  return _mm_cmpeq_epi8(_mm_min_epu8(offsets, _mm_set1_epi8(static_cast<char>(last - first))),
+                        offsets);
+}
+LEAT_ALWAYS_INLINE inline __m128i equal(__m128i bytes, char c) noexcept {
+  return _mm_cmpeq_epi8(bytes, _mm_set1_epi8(c));
+}
+/// Sixteen bytes at a time: the first of which `Fits` does not say that it does, or that is among the last 15.
+template <class Fits>
+LEAT_ALWAYS_INLINE inline const char* skipVectors(const char* at, const char* end,
+                                                  Fits fits) noexcept {
+  for (; end - at >= 16; at += 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    const auto others = ~static_cast<unsigned>(_mm_movemask_epi8(fits(bytes))) & 0xffffU;
+    if (others != 0) return at + __builtin_ctz(others);
+  }
+  return at;
+}
+#endif
+/// The first byte from `at` that is no text; `end` when all is.
+LEAT_ALWAYS_INLINE inline const char* endOfText(const char* at, const char* end) noexcept {
+#if defined(__SSE2__)
+  at = skipVectors(at, end, [](__m128i bytes) {
+    const __m128i controls = _mm_or_si128(between(bytes, 0, 0x1f), equal(bytes, 0x7f));
+    return _mm_or_si128(equal(bytes, '\t'), _mm_xor_si128(controls, _mm_set1_epi8(-1)));
+  });
+#endif
+  while (at != end && isText(*at)) ++at;
+  return at;
+}
+/// The same of a token. What nearly all names are made of goes fast.
+LEAT_ALWAYS_INLINE inline const char* endOfToken(const char* at, const char* end) noexcept {
+#if defined(__SSE2__)
+  at = skipVectors(at, end, [](__m128i bytes) {
+    const __m128i letters = between(_mm_or_si128(bytes, _mm_set1_epi8(0x20)), 'a', 'z');
+    return _mm_or_si128(_mm_or_si128(letters, equal(bytes, '-')), between(bytes, '0', '9'));
+  });
+#endif
+  return endOf(charToken, at, end);
+}
+LEAT_ALWAYS_INLINE inline const char* endOfTarget(const char* at, const char* end) noexcept {
+#if defined(__SSE2__)
+  at = skipVectors(at, end, [](__m128i bytes) {
+    return _mm_andnot_si128(equal(bytes, '#'), between(bytes, 0x21, 0x7e));
+  });
+#endif
+  return endOf(charTarget, at, end);
+}
+inline bool isText(std::string_view text) noexcept {
+  const char* const end = text.data() + text.size();
+  return endOfText(text.data(), end) == end;
+}
+constexpr std::string_view trimBlanks(std::string_view text) noexcept {
+  while (!text.empty() && isBlank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && isBlank(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+constexpr char lowered(char c) noexcept {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
+/// Names of fields and most of their words have no case. `lower` is in lower case.
+constexpr bool equalsLower(std::string_view text, std::string_view lower) noexcept {
+  if (text.size() != lower.size()) return false;
+  for (std::size_t i = 0; i < text.size(); ++i)
+    if (lowered(text[i]) != lower[i]) return false;
+  return true;
+}
+constexpr bool equalsIgnoringCase(std::string_view a, std::string_view b) noexcept {
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    if (lowered(a[i]) != lowered(b[i])) return false;
+  return true;
+}
+
+/// Takes the first member off a list with commas (RFC 9110 section 5.6.1), without blanks around it. Members
+/// may be empty. Quoted strings are not known here: for lists of tokens.
+constexpr std::string_view takeMember(std::string_view& list) noexcept {
+  const std::size_t comma = list.find(',');
+  const std::string_view member = trimBlanks(list.substr(0, comma));
+  list = comma == std::string_view::npos ? std::string_view() : list.substr(comma + 1);
+  return member;
+}
+
+}  // namespace leat::inline LEAT_ABI::http::detail

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// The head of a message as it came: one text, and where in it the parts are.
+#pragma once
+
+#include <leat/http/detail/chars.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace leat::inline LEAT_ABI::http::detail {
+
+/// A piece of the text of a head.
+struct HeadPart {
+  std::uint32_t at = 0;
+  std::uint32_t size = 0;
+};
+struct FieldParts {
+  HeadPart name;
+  HeadPart value;
+};
+/// A header field. Lifetime: of the message.
+struct FieldView {
+  std::string_view name;
+  std::string_view value;
+};
+
+/// How the body of a message ends (RFC 9112 section 6).
+enum class Framing : unsigned char { None, Length, Chunked, UntilClose };
+
+struct Head {
+  std::string text;
+  std::vector<FieldParts> fields;
+  HeadPart method;  // of a request
+  HeadPart target;
+  HeadPart reason;  // of a response
+  std::uint64_t contentLength = 0;
+  std::uint16_t status = 0;
+  std::uint8_t minorVersion = 1;
+  Framing framing = Framing::None;
+  bool keepAlive = true;
+  /// It asks for another protocol: `Upgrade`, and `Connection` says so.
+  bool upgrade = false;
+  bool hasExpect = false;
+  bool hasLength = false;
+
+  std::string_view view(HeadPart part) const noexcept { return {text.data() + part.at, part.size}; }
+  FieldView field(const FieldParts& parts) const noexcept {
+    return {view(parts.name), view(parts.value)};
+  }
+  /// Of the first field of that name, which is in lower case; null when there is none.
+  const FieldParts* find(std::string_view lowerName) const noexcept {
+    for (const FieldParts& parts : fields)
+      if (equalsLower(view(parts.name), lowerName)) return &parts;
+    return nullptr;
+  }
+  /// For the next message; the memory stays.
+  void clear() noexcept {
+    Head fresh;
+    fresh.text.swap(text);
+    fresh.fields.swap(fields);
+    fresh.text.clear();
+    fresh.fields.clear();
+    std::swap(*this, fresh);
+  }
+};
+
+}  // namespace leat::inline LEAT_ABI::http::detail

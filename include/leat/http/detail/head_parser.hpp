@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: MIT
+// The head of a message, and the trailers behind a body, out of text that may end anywhere.
+#pragma once
+
+#include <leat/base/ip_text.hpp>
+#include <leat/http/detail/head.hpp>
+#include <leat/http/methods.hpp>
+#include <leat/http/parse_fault.hpp>
+
+namespace leat::inline LEAT_ABI::http::detail {
+
+enum class MessageKind : unsigned char { Request, Response };
+
+/// A Host field (RFC 9110 section 7.2): a name or an address, perhaps with a port.
+inline bool isHost(std::string_view host) noexcept {
+  const char* at = host.data();
+  const char* const end = at + host.size();
+  if (at != end && *at == '[') {
+    const std::size_t close = host.find(']');
+    if (close == std::string_view::npos) return false;
+    for (const char c : host.substr(1, close - 1))
+      if (!is(charHost, c) && c != ':') return false;
+    at += close + 1;
+  } else {
+    at = endOf(charHost, at, end);
+  }
+  if (at != end && *at == ':') do {
+      ++at;
+    } while (at != end && leat::detail::isDigit(*at));
+  return at == end;
+}
+
+/// An answer with this status never has a body, whatever its fields say (RFC 9112 section 6.3).
+constexpr bool isBodiless(int status) noexcept {
+  return status < 200 || status == 204 || status == 304;
+}
+
+/// Reads line after line. Whatever is wrong is found at one certain byte, so that it makes no difference in
+/// which pieces the text comes.
+///
+/// Grammar: RFC 9112. Refused though some accept it: LF without CR, folded lines, blanks before the colon,
+/// several blanks in the start line.
+class HeadParser {
+ public:
+  enum class Outcome : unsigned char { More, Done, Failed };
+
+  HeadParser(MessageKind kind, unsigned maxFields, bool requireHost) noexcept
+      : maxFields_(maxFields), kind_(kind), requireHost_(requireHost) {}
+
+  /// A new head begins, which goes to `head`: what its parts say is true of the text that is parsed.
+  void start(Head& head) noexcept {
+    head_ = &head;
+    at_ = 0;
+    lines_ = Lines::Start;
+    hosts_ = 0;
+    connection_ = 0;
+    encoding_ = Encoding::None;
+    upgradeField_ = false;
+  }
+  /// Fields only.
+  void startTrailers(Head& head) noexcept {
+    head_ = &head;
+    at_ = 0;
+    lines_ = Lines::Trailers;
+  }
+  /// `text` begins with all it was given since `start`.
+  Outcome parse(std::string_view text) {
+    begin_ = text.data();
+    end_ = begin_ + text.size();
+    const char* at = begin_ + at_;
+    Outcome outcome = Outcome::Done;
+    if (lines_ == Lines::Start) outcome = startLine(at);
+    if (outcome == Outcome::Done) outcome = fieldLines(at);
+    at_ = static_cast<std::size_t>(at - begin_);
+    return outcome == Outcome::Done && lines_ != Lines::Trailers ? finish() : outcome;
+  }
+  /// Where the head ends, when it is done.
+  std::size_t size() const noexcept { return at_; }
+  ParseFault fault() const noexcept { return fault_; }
+
+ private:
+  enum class Lines : unsigned char { Start, Fields, Trailers };
+  enum class Encoding : unsigned char { None, Other, Chunked };
+  enum ConnectionWord : unsigned char { wordClose = 1, wordKeepAlive = 2, wordUpgrade = 4 };
+
+  Outcome fail(ParseFault fault) noexcept {
+    fault_ = fault;
+    return Outcome::Failed;
+  }
+  HeadPart part(const char* from, const char* to) const noexcept {
+    return {static_cast<std::uint32_t>(from - begin_), static_cast<std::uint32_t>(to - from)};
+  }
+  /// `at` is behind the text of a line: goes behind its CR and LF.
+  Outcome endLine(const char*& at) noexcept {
+    if (at == end_) return Outcome::More;
+    if (*at != '\r') return fail(*at == '\n' ? ParseFault::BareLf : ParseFault::Character);
+    if (at + 1 == end_) return Outcome::More;
+    if (at[1] != '\n') return fail(ParseFault::BareCr);
+    at += 2;
+    return Outcome::Done;
+  }
+
+  Outcome startLine(const char*& line) noexcept;
+  Outcome requestLine(const char*& line) noexcept;
+  Outcome statusLine(const char*& line) noexcept;
+  Outcome version(const char*& at) noexcept;
+  bool isTarget(std::string_view target) const noexcept;
+  Outcome fieldLines(const char*& line);
+  Outcome lastLine(const char*& line) noexcept;
+  ParseFault field(std::string_view name, std::string_view value) noexcept;
+  ParseFault contentLength(std::string_view value) noexcept;
+  ParseFault transferEncoding(std::string_view value) noexcept;
+  ParseFault host(std::string_view value) noexcept;
+  void connection(std::string_view value) noexcept;
+  Outcome finish() noexcept;
+
+  Head* head_ = nullptr;
+  const char* begin_ = nullptr;
+  const char* end_ = nullptr;
+  std::size_t at_ = 0;  // where the next line begins
+  unsigned maxFields_;
+  MessageKind kind_;
+  bool requireHost_;
+  Lines lines_ = Lines::Start;
+  ParseFault fault_ = ParseFault::None;
+  Encoding encoding_ = Encoding::None;
+  unsigned char hosts_ = 0;
+  unsigned char connection_ = 0;
+  bool upgradeField_ = false;
+};
+
+// ---- the start line ----
+
+inline HeadParser::Outcome HeadParser::startLine(const char*& line) noexcept {
+  const char* at = line;
+  const Outcome outcome = kind_ == MessageKind::Request ? requestLine(at) : statusLine(at);
+  if (outcome != Outcome::Done) return outcome;
+  line = at;
+  lines_ = Lines::Fields;
+  return outcome;
+}
+
+inline HeadParser::Outcome HeadParser::requestLine(const char*& at) noexcept {
+  const char* const method = at;
+  while (at != end_ && *at != ' ') {
+    if (!is(charToken, *at) || at - method >= static_cast<std::ptrdiff_t>(longestMethod))
+      return fail(ParseFault::Method);
+    ++at;
+  }
+  if (at == end_) return Outcome::More;
+  head_->method = part(method, at);
+  const std::string_view name(method, head_->method.size);
+  if (!isMethod(name)) return fail(ParseFault::Method);
+  const char* const target = ++at;
+  at = endOfTarget(at, end_);
+  if (at == end_) return Outcome::More;
+  if (*at != ' ') return fail(ParseFault::Target);
+  head_->target = part(target, at);
+  const std::string_view text(target, head_->target.size);
+  const bool known = name == "CONNECT" ? isHost(text) && text.find(':') != std::string_view::npos
+                                       : isTarget(text) || (name == "OPTIONS" && text == "*");
+  if (!known) return fail(ParseFault::Target);
+  ++at;
+  const Outcome outcome = version(at);
+  if (outcome != Outcome::Done) return outcome;
+  if (at != end_ && *at != '\r' && *at != '\n') return fail(ParseFault::Version);
+  return endLine(at);
+}
+
+/// The path of a server, or a whole URL.
+inline bool HeadParser::isTarget(std::string_view target) const noexcept {
+  if (target.empty()) return false;
+  if (target.front() == '/') return true;
+  const std::size_t colon = target.find("://");
+  if (colon == std::string_view::npos || colon == 0 || !leat::detail::isLetter(target.front()))
+    return false;
+  for (const char c : target.substr(0, colon))
+    if (!leat::detail::isLetter(c) && !leat::detail::isDigit(c) && c != '+' && c != '-' && c != '.')
+      return false;
+  const std::string_view rest = target.substr(colon + 3);
+  const std::string_view authority = rest.substr(0, rest.find_first_of("/?"));
+  return !authority.empty() && isHost(authority);
+}
+
+inline HeadParser::Outcome HeadParser::version(const char*& at) noexcept {
+  constexpr std::string_view form = "HTTP/0.0";
+  for (std::size_t i = 0; i < form.size(); ++i, ++at) {
+    if (at == end_) return Outcome::More;
+    if (form[i] == '0' ? !leat::detail::isDigit(*at) : *at != form[i])
+      return fail(i < 5 ? ParseFault::Constant : ParseFault::Version);
+  }
+  if (at[-3] != '1' || at[-1] > '1') return fail(ParseFault::UnknownVersion);
+  head_->minorVersion = static_cast<std::uint8_t>(at[-1] - '0');
+  return Outcome::Done;
+}
+
+inline HeadParser::Outcome HeadParser::statusLine(const char*& at) noexcept {
+  const Outcome outcome = version(at);
+  if (outcome != Outcome::Done) return outcome;
+  unsigned status = 0;
+  for (int i = 0; i < 4; ++i, ++at) {
+    if (at == end_) return Outcome::More;
+    if (i == 0 ? *at != ' ' : !leat::detail::isDigit(*at)) return fail(ParseFault::Status);
+    if (i > 0) status = status * 10 + static_cast<unsigned>(*at - '0');
+    if (i == 1 && status == 0) return fail(ParseFault::Status);
+  }
+  head_->status = static_cast<std::uint16_t>(status);
+  if (at == end_) return Outcome::More;
+  // Without a reason some leave the blank out too.
+  if (*at == ' ')
+    ++at;
+  else if (*at != '\r' && *at != '\n')
+    return fail(ParseFault::Status);
+  const char* const reason = at;
+  at = endOfText(at, end_);
+  head_->reason = part(reason, at);
+  return endLine(at);
+}
+
+// ---- fields ----
+
+inline HeadParser::Outcome HeadParser::fieldLines(const char*& line) {
+  const char* const end = end_;
+  for (const char* at = line;; line = at) {
+    at = endOfToken(at, end);
+    if (at == end) return Outcome::More;
+    if (*at != ':') return at == line ? lastLine(line) : fail(ParseFault::FieldName);
+    const auto nameSize = static_cast<std::uint32_t>(at - line);
+    if (nameSize == 0) return fail(ParseFault::FieldName);
+    do {
+      ++at;
+    } while (at != end && isBlank(*at));
+    const char* const value = at;
+    at = endOfText(at, end);
+    const char* valueEnd = at;
+    if (end - at >= 2 && at[0] == '\r' && at[1] == '\n') [[likely]] {
+      at += 2;
+    } else {
+      return endLine(at);
+    }
+    while (valueEnd != value && isBlank(valueEnd[-1])) --valueEnd;
+    const auto valueSize = static_cast<std::uint32_t>(valueEnd - value);
+    if (head_->fields.size() >= maxFields_) return fail(ParseFault::TooManyFields);
+    const auto offset = [this](const char* p) { return static_cast<std::uint32_t>(p - begin_); };
+    head_->fields.push_back({{offset(line), nameSize}, {offset(value), valueSize}});
+    const ParseFault fault = field({line, nameSize}, {value, valueSize});
+    if (fault != ParseFault::None) return fail(fault);
+  }
+}
+/// The empty one, or what is no line at all.
+inline HeadParser::Outcome HeadParser::lastLine(const char*& line) noexcept {
+  return *line == '\r' || *line == '\n' ? endLine(line) : fail(ParseFault::FieldName);
+}
+
+/// What the message itself depends on.
+inline ParseFault HeadParser::field(std::string_view name, std::string_view value) noexcept {
+  if (lines_ == Lines::Trailers) return ParseFault::None;
+  switch (name.size()) {
+    case 4:
+      if (equalsLower(name, "host")) return host(value);
+      break;
+    case 6:
+      if (equalsLower(name, "expect")) head_->hasExpect = true;
+      break;
+    case 7:
+      if (equalsLower(name, "upgrade")) upgradeField_ = !value.empty();
+      break;
+    case 10:
+      if (equalsLower(name, "connection")) connection(value);
+      break;
+    case 14:
+      if (equalsLower(name, "content-length")) return contentLength(value);
+      break;
+    case 17:
+      if (equalsLower(name, "transfer-encoding")) return transferEncoding(value);
+      break;
+    default:
+      break;
+  }
+  return ParseFault::None;
+}
+
+inline ParseFault HeadParser::contentLength(std::string_view value) noexcept {
+  if (head_->hasLength || encoding_ != Encoding::None) return ParseFault::SecondLength;
+  constexpr std::uint64_t most = std::uint64_t{1} << 62;
+  std::uint64_t length = 0;
+  for (const char c : value) {
+    if (!leat::detail::isDigit(c) || length > most / 10) return ParseFault::ContentLength;
+    length = length * 10 + static_cast<std::uint64_t>(c - '0');
+  }
+  if (value.empty() || length > most) return ParseFault::ContentLength;
+  head_->contentLength = length;
+  head_->hasLength = true;
+  return ParseFault::None;
+}
+
+inline ParseFault HeadParser::transferEncoding(std::string_view value) noexcept {
+  if (head_->hasLength) return ParseFault::SecondLength;
+  if (head_->minorVersion == 0) return ParseFault::EncodingOfOld;
+  if (value.empty() || value.back() == ',') return ParseFault::TransferEncoding;
+  while (!value.empty()) {
+    const std::string_view coding = takeMember(value);
+    // Whatever is behind it, the body would no longer end with it.
+    if (coding.empty() || encoding_ == Encoding::Chunked) return ParseFault::TransferEncoding;
+    if (!isToken(coding.substr(0, coding.find_first_of("; \t"))))
+      return ParseFault::TransferEncoding;
+    encoding_ = equalsLower(coding, "chunked") ? Encoding::Chunked : Encoding::Other;
+  }
+  return ParseFault::None;
+}
+
+inline ParseFault HeadParser::host(std::string_view value) noexcept {
+  if (kind_ == MessageKind::Response) return ParseFault::None;
+  return ++hosts_ == 1 && isHost(value) ? ParseFault::None : ParseFault::Host;
+}
+
+inline void HeadParser::connection(std::string_view value) noexcept {
+  while (!value.empty()) {
+    const std::string_view word = takeMember(value);
+    if (equalsLower(word, "close")) connection_ |= wordClose;
+    if (equalsLower(word, "keep-alive")) connection_ |= wordKeepAlive;
+    if (equalsLower(word, "upgrade")) connection_ |= wordUpgrade;
+  }
+}
+
+inline HeadParser::Outcome HeadParser::finish() noexcept {
+  head_->keepAlive = (connection_ & wordClose) == 0 &&
+                     (head_->minorVersion == 1 || (connection_ & wordKeepAlive) != 0);
+  // HTTP/1.0 knows no other protocols (RFC 9110 section 7.8).
+  head_->upgrade = upgradeField_ && (connection_ & wordUpgrade) != 0 && head_->minorVersion == 1;
+  if (kind_ == MessageKind::Request) {
+    if (encoding_ == Encoding::Other) return fail(ParseFault::TransferEncoding);
+    if (hosts_ == 0 && head_->minorVersion == 1 && requireHost_) return fail(ParseFault::NoHost);
+  }
+  if (kind_ == MessageKind::Response && isBodiless(head_->status)) {
+    head_->framing = Framing::None;
+  } else if (encoding_ == Encoding::Chunked) {
+    head_->framing = Framing::Chunked;
+  } else if (head_->hasLength) {
+    head_->framing = head_->contentLength > 0 ? Framing::Length : Framing::None;
+  } else {
+    head_->framing = kind_ == MessageKind::Request ? Framing::None : Framing::UntilClose;
+  }
+  return Outcome::Done;
+}
+
+}  // namespace leat::inline LEAT_ABI::http::detail
