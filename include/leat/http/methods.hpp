@@ -27,6 +27,11 @@ constexpr bool isMethod(std::string_view text) noexcept {
 }
 inline constexpr std::size_t longestMethod = 11;
 
+/// An answer with this status never has a body, whatever its fields say (RFC 9112 section 6.3).
+constexpr bool isBodiless(int status) noexcept {
+  return status < 200 || status == 204 || status == 304;
+}
+
 }  // namespace detail
 
 /// The words that go with a status code, "Not Found" for 404; empty for a code that has none. Node:

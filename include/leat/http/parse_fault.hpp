@@ -2,7 +2,7 @@
 // What can be wrong with a message, with the codes of Node's parser where it has one.
 #pragma once
 
-#include <leat/core/error.hpp>
+#include <leat/http/http_error.hpp>
 
 namespace leat::inline LEAT_ABI::http {
 
@@ -100,18 +100,15 @@ constexpr FaultText textOf(ParseFault fault) noexcept {
 
 }  // namespace detail
 
-/// A message that was refused. `code()` is that of Node's parser. Node: the error of `clientError`.
-class LEAT_API ParseError : public Error {
+/// A message that was refused. `code()` is that of Node's parser, `status()` what a server answers: 400, 413,
+/// 431 or 505. Node: the error of `clientError`.
+class LEAT_API ParseError : public HttpError {
  public:
   explicit ParseError(detail::ParseFault fault)
-      : Error(leat::detail::SharedText({"Parse Error: ", detail::textOf(fault).message}).view(),
-              detail::textOf(fault).code),
-        status_(detail::textOf(fault).status) {}
-  /// What a server answers it with: 400, 413, 431 or 505.
-  int status() const noexcept { return status_; }
-
- private:
-  int status_;
+      : HttpError(detail::textOf(fault).status,
+                  leat::detail::SharedText({"Parse Error: ", detail::textOf(fault).message}).view(),
+                  detail::textOf(fault).code) {}
+  std::string_view name() const noexcept override { return "ParseError"; }
 };
 
 }  // namespace leat::inline LEAT_ABI::http

@@ -30,11 +30,6 @@ inline bool isHost(std::string_view host) noexcept {
   return at == end;
 }
 
-/// An answer with this status never has a body, whatever its fields say (RFC 9112 section 6.3).
-constexpr bool isBodiless(int status) noexcept {
-  return status < 200 || status == 204 || status == 304;
-}
-
 /// Reads line after line. Whatever is wrong is found at one certain byte, so that it makes no difference in
 /// which pieces the text comes.
 ///

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+// The body of a message that comes: what was received and nobody has taken yet.
+#pragma once
+
+#include <leat/base/fifo.hpp>
+#include <leat/buffer/buffer.hpp>
+#include <leat/core/event.hpp>
+#include <leat/core/task.hpp>
+
+#include <optional>
+
+namespace leat::inline LEAT_ABI::http::detail {
+
+class BodyQueue {
+ public:
+  /// As much waits before the sender is slowed down. Node: the mark of a Readable.
+  static constexpr std::size_t mark = 64 * 1024;
+
+  void push(std::string_view bytes) {
+    if (dumped_ || over()) return;
+    buffered_ += bytes.size();
+    chunks_.push(Buffer::from(bytes));
+    ready_.set();
+  }
+  void end() noexcept {
+    ended_ = true;
+    ready_.set();
+  }
+  /// It will not come whole. What has come can still be read.
+  void fail(std::exception_ptr error) noexcept {
+    if (over()) return;
+    error_ = std::move(error);
+    ready_.set();
+  }
+  /// Nobody wants it.
+  void dump() noexcept {
+    dumped_ = true;
+    buffered_ = 0;
+    chunks_.clear();
+  }
+  bool ended() const noexcept { return ended_; }
+  bool over() const noexcept { return ended_ || error_; }
+  bool full() const noexcept { return buffered_ >= mark; }
+  bool dumped() const noexcept { return dumped_; }
+  const std::exception_ptr& error() const noexcept { return error_; }
+
+  /// There is a chunk, or the end.
+  bool ready() const noexcept { return !chunks_.empty() || over(); }
+  auto wait() noexcept {
+    ready_.reset();
+    return ready_.wait();
+  }
+  /// Empty at the end. Throws: what it failed with.
+  std::optional<Buffer> take() {
+    if (!chunks_.empty()) {
+      Buffer chunk = chunks_.pop();
+      buffered_ -= chunk.size();
+      return chunk;
+    }
+    if (error_) std::rethrow_exception(error_);
+    return std::nullopt;
+  }
+
+ private:
+  leat::detail::Fifo<Buffer> chunks_;
+  ManualResetEvent ready_;
+  std::size_t buffered_ = 0;
+  std::exception_ptr error_;
+  bool ended_ = false;
+  bool dumped_ = false;
+};
+
+}  // namespace leat::inline LEAT_ABI::http::detail

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: MIT
+// A request and its answer: what the handles of both share, and what they ask of their connection.
+#pragma once
+
+#include <leat/core/abort.hpp>
+#include <leat/http/detail/body_queue.hpp>
+#include <leat/http/detail/date.hpp>
+#include <leat/http/detail/outgoing_message.hpp>
+#include <leat/net/socket.hpp>
+#include <leat/stream/readable.hpp>
+#include <leat/stream/writable.hpp>
+
+namespace leat::inline LEAT_ABI::http::detail {
+
+using leat::detail::Counted;
+using leat::detail::Ref;
+
+class Exchange;
+
+/// The connection, as its requests see it. It outlives them.
+class ExchangeOwner : public Counted<ExchangeOwner> {
+ public:
+  virtual ~ExchangeOwner() = default;
+  /// What is appended there is sent in its turn.
+  virtual std::string& lane(Exchange& exchange) = 0;
+  /// Something was appended: it is sent at the end of this tick, at the latest.
+  virtual void flushSoon() = 0;
+  /// Sends what is there now.
+  virtual void flush() = 0;
+  virtual bool isFirst(const Exchange& exchange) noexcept = 0;
+  virtual void answered(Exchange& exchange) = 0;
+  /// There is room for more of a body, or nobody wants it.
+  virtual void readOn() noexcept = 0;
+  /// Of the Keep-Alive field.
+  virtual unsigned keepAliveSeconds() const noexcept = 0;
+  /// Nothing else can be done for this request.
+  virtual void destroy(const std::exception_ptr& error) = 0;
+  net::Socket socket;
+
+ protected:
+  explicit ExchangeOwner(net::Socket s) noexcept : socket(std::move(s)) {}
+};
+
+class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
+ public:
+  explicit Exchange(Ref<ExchangeOwner> owner) noexcept : owner_(std::move(owner)) {}
+
+  // ---- the request ----
+
+  Head head;
+  Head trailers;
+  BodyQueue body;
+  bool hasBody() const noexcept { return head.framing != Framing::None; }
+  /// Made when it is first asked for.
+  const AbortSignal& signal() {
+    if (!controller_) controller_.emplace();
+    if (gone_) controller_->abort(gone_);
+    return controller_->signal();
+  }
+  /// The client, or the connection, is no longer there.
+  void leave(const std::exception_ptr& error) noexcept {
+    if (gone_) return;
+    gone_ = error;
+    body.fail(error);
+    turn_.set();
+    finished_.set();
+    if (controller_ && !done()) controller_->abort(error);
+  }
+  bool gone() const noexcept { return static_cast<bool>(gone_); }
+  const std::exception_ptr& whyGone() const noexcept { return gone_; }
+  void dumpBody() noexcept {
+    body.dump();
+    owner_->readOn();
+  }
+
+  // ---- the answer ----
+
+  OutgoingMessage out;
+  std::string waiting;  // what was answered before its turn
+  bool sentContinue = false;
+  bool expectsContinue = false;
+  ExchangeOwner& owner() const noexcept { return *owner_; }
+  bool done() const noexcept { return out.ended(); }
+  bool write(std::string_view bytes) { return put(bytes, nullptr); }
+  bool write(const Buffer& bytes) { return put(bytes.view(), &bytes); }
+  void end(std::string_view bytes);
+  void sendHead(std::optional<std::size_t> whole);
+  /// Instead of what the handler would have said.
+  void fail(int status);
+  /// Its turn has come.
+  void letGo() noexcept { turn_.set(); }
+  auto turn() noexcept { return turn_.wait(); }
+  /// All has been given to the socket.
+  void finished() noexcept { finished_.set(); }
+  auto finish() noexcept { return finished_.wait(); }
+
+  // ---- both as streams, which hold this ----
+
+  std::optional<Readable<Buffer>> reader;
+  std::optional<Writable<Buffer>> writer;
+  /// The exchange is over: what refers to each other lets go.
+  void dropStreams() noexcept {
+    const Ref<Exchange> alive(this);
+    const auto readable = std::exchange(reader, std::nullopt);
+    const auto writable = std::exchange(writer, std::nullopt);
+  }
+
+  // ---- the handles: without one nobody can answer ----
+
+  void addHandle() noexcept { ++handles_; }
+  void dropHandle() noexcept {
+    if (--handles_ == 0 && !done() && !gone_) abandoned();
+  }
+  /// The socket is somebody else's.
+  void handOver() noexcept { out.giveUp(); }
+
+ private:
+  void abandoned() noexcept;
+  bool put(std::string_view bytes, const Buffer* whole);
+  bool hasRoom() const noexcept { return !owner_->socket.writableNeedDrain(); }
+  /// From this size on a Buffer goes to the socket as it is.
+  static constexpr std::size_t large = 16 * 1024;
+
+  Ref<ExchangeOwner> owner_;
+  std::optional<AbortController> controller_;
+  std::exception_ptr gone_;
+  ManualResetEvent turn_;
+  ManualResetEvent finished_;
+  unsigned handles_ = 0;
+};
+
+inline void Exchange::sendHead(std::optional<std::size_t> whole) {
+  if (out.headWritten()) return;
+  out.fixHead();
+  // A body that was not asked for may come, or not: nobody can know where the next request begins.
+  if (expectsContinue && !sentContinue) out.setLast();
+  leat::detail::LoopParts& parts = EventLoop::current().parts();
+  out.writeHead(owner_->lane(*this), parts.get<DateCache>().now(), owner_->keepAliveSeconds(),
+                whole);
+}
+
+inline bool Exchange::put(std::string_view bytes, const Buffer* whole) {
+  if (done()) throw writeAfterEnd();
+  if (gone_) return false;
+  sendHead(std::nullopt);
+  if (bytes.empty()) return hasRoom();
+  if (out.hasBody()) {
+    std::string& lane = owner_->lane(*this);
+    out.beginPiece(lane, bytes.size());
+    if (whole != nullptr && bytes.size() >= large && owner_->isFirst(*this)) {
+      owner_->flush();
+      if (!gone_) (void)owner_->socket.write(*whole);
+    } else {
+      lane.append(bytes);
+    }
+    out.endPiece(lane);
+  }
+  owner_->flushSoon();
+  return hasRoom() && waiting.size() < large;
+}
+
+inline void Exchange::end(std::string_view bytes) {
+  if (done()) throw writeAfterEnd();
+  if (gone_) return out.giveUp();
+  std::string& lane = owner_->lane(*this);
+  if (!out.headWritten()) sendHead(bytes.size());
+  if (!bytes.empty() && out.hasBody()) {
+    out.beginPiece(lane, bytes.size());
+    lane.append(bytes);
+    out.endPiece(lane);
+  }
+  try {
+    out.end(lane);
+  } catch (...) {
+    // Nobody can say where the next answer begins.
+    owner_->destroy(std::current_exception());
+    throw;
+  }
+  owner_->answered(*this);
+}
+
+inline void Exchange::fail(int status) {
+  if (done() || gone_) return;
+  if (out.headWritten() || out.headSet()) return owner_->destroy(nullptr);
+  out.fields.clear();
+  out.reason.clear();
+  out.status = status;
+  out.setLast();
+  end({});
+}
+
+/// The handler has dropped the request without an answer.
+inline void Exchange::abandoned() noexcept {
+  if (leat::detail::threadState.queue == nullptr || leat::detail::threadState.queue->closing())
+    return;
+  const Ref<Exchange> alive(this);
+  try {
+    fail(500);
+  } catch (...) {
+    owner_->destroy(std::current_exception());
+  }
+}
+
+/// A count of those who can answer.
+class ExchangeHandle {
+ public:
+  ExchangeHandle() noexcept = default;
+  explicit ExchangeHandle(Ref<Exchange> exchange) noexcept : exchange_(std::move(exchange)) {
+    exchange_->addHandle();
+  }
+  ExchangeHandle(const ExchangeHandle& other) noexcept : exchange_(other.exchange_) {
+    if (exchange_) exchange_->addHandle();
+  }
+  ExchangeHandle(ExchangeHandle&& other) noexcept : exchange_(std::move(other.exchange_)) {}
+  ExchangeHandle& operator=(ExchangeHandle other) noexcept {
+    std::swap(exchange_, other.exchange_);
+    return *this;
+  }
+  ~ExchangeHandle() {
+    if (exchange_) exchange_->dropHandle();
+  }
+  Exchange* operator->() const noexcept { return exchange_.get(); }
+  Exchange& operator*() const noexcept { return *exchange_; }
+  const Ref<Exchange>& ref() const noexcept { return exchange_; }
+
+ private:
+  Ref<Exchange> exchange_;
+};
+
+}  // namespace leat::inline LEAT_ABI::http::detail

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT
+// A message on its way out: its head, how its body is framed, and the rules of both. Node: OutgoingMessage.
+#pragma once
+
+#include <leat/http/detail/outgoing_fields.hpp>
+#include <leat/http/methods.hpp>
+
+#include <charconv>
+
+namespace leat::inline LEAT_ABI::http::detail {
+
+inline void appendNumber(std::string& out, std::uint64_t number, int base = 10) {
+  char digits[24];
+  const auto end = std::to_chars(digits, digits + sizeof digits, number, base);
+  out.append(digits, end.ptr);
+}
+
+[[noreturn]] LEAT_NOINLINE inline void throwHeadersSent(std::string_view verb) {
+  throw Error(
+      leat::detail::SharedText({"Cannot ", verb, " headers after they are sent to the client"})
+          .view(),
+      "ERR_HTTP_HEADERS_SENT");
+}
+inline Error writeAfterEnd() { return Error("write after end", "ERR_STREAM_WRITE_AFTER_END"); }
+
+/// What a server answers, as text; where it goes is the caller's.
+class OutgoingMessage {
+ public:
+  // ---- the head ----
+
+  int status = 200;
+  std::string reason;
+  OutgoingFields fields;
+  OutgoingFields trailers;
+  bool sendDate = true;
+
+  bool headSet() const noexcept { return headSet_; }
+  bool ended() const noexcept { return ended_; }
+  bool hasBody() const noexcept { return hasBody_; }
+  /// The connection closes behind this.
+  bool last() const noexcept { return last_; }
+  void setLast() noexcept { last_ = true; }
+  /// What the request allows: `HTTP/1.0`, HEAD, whether the connection may stay.
+  void answerTo(std::string_view method, const Head& head) noexcept {
+    old_ = head.minorVersion == 0;
+    keepAlive_ = head.keepAlive && !old_;
+    hasBody_ = method != "HEAD";
+  }
+  void checkHead(std::string_view verb) const {
+    if (headSet_) [[unlikely]]
+      throwHeadersSent(verb);
+  }
+  /// From here on the head is what it is. Throws: RangeError ERR_HTTP_INVALID_STATUS_CODE, TypeError
+  /// ERR_INVALID_CHAR.
+  void fixHead() {
+    if (headSet_) return;
+    if (status < 100 || status > 999)
+      throw RangeError(
+          leat::detail::SharedText(
+              {"Invalid status code: ", leat::detail::Decimal(static_cast<long long>(status))})
+              .view(),
+          "ERR_HTTP_INVALID_STATUS_CODE");
+    if (!isText(reason)) throw TypeError("Invalid character in statusMessage", "ERR_INVALID_CHAR");
+    headSet_ = true;
+    if (isBodiless(status)) hasBody_ = false;
+  }
+
+  // ---- what is sent ----
+
+  /// `seconds`: of the Keep-Alive field, 0 for none. `whole`: the size of all of the body, if it is known.
+  void writeHead(std::string& out, std::string_view date, unsigned seconds,
+                 std::optional<std::size_t> whole);
+  bool headWritten() const noexcept { return headWritten_; }
+  /// In front of and behind a piece of the body. Throws: Error ERR_HTTP_CONTENT_LENGTH_MISMATCH.
+  void beginPiece(std::string& out, std::size_t size) {
+    if (bodyLength_ && size > *bodyLength_ - bodySent_) throwMismatch(bodySent_ + size);
+    bodySent_ += size;
+    if (!chunked_) return;
+    appendNumber(out, size, 16);
+    out.append("\r\n");
+  }
+  void endPiece(std::string& out) const {
+    if (chunked_) out.append("\r\n");
+  }
+  /// Throws: Error ERR_HTTP_CONTENT_LENGTH_MISMATCH when less came than was said.
+  void end(std::string& out) {
+    ended_ = true;
+    if (hasBody_ && bodyLength_ && bodySent_ != *bodyLength_) throwMismatch(bodySent_);
+    if (!chunked_) return;
+    out.append("0\r\n");
+    trailers.writeTo(out);
+    out.append("\r\n");
+  }
+  /// Nothing more can be sent.
+  void giveUp() noexcept { ended_ = true; }
+
+ private:
+  struct Said {
+    bool connection = false;
+    bool length = false;
+    bool encoding = false;
+    bool trailer = false;
+    bool date = false;
+  };
+  Said readFields();
+  void writeFraming(std::string& out, const Said& said, std::optional<std::size_t> whole);
+  [[noreturn]] LEAT_NOINLINE void throwMismatch(std::uint64_t sent) const {
+    using leat::detail::Decimal;
+    throw Error(leat::detail::SharedText(
+                    {"Response body's content-length of ", Decimal(static_cast<long long>(sent)),
+                     " byte(s) does not match the content-length of ",
+                     Decimal(static_cast<long long>(*bodyLength_)), " byte(s) set in header"})
+                    .view(),
+                "ERR_HTTP_CONTENT_LENGTH_MISMATCH");
+  }
+
+  std::optional<std::uint64_t> bodyLength_;
+  std::uint64_t bodySent_ = 0;
+  bool old_ = false;
+  bool keepAlive_ = true;
+  bool hasBody_ = true;
+  bool last_ = false;
+  bool headSet_ = false;
+  bool headWritten_ = false;
+  bool chunked_ = false;
+  bool ended_ = false;
+};
+
+inline OutgoingMessage::Said OutgoingMessage::readFields() {
+  Said said;
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    const FieldView field = fields[i];
+    if (equalsLower(field.name, "connection")) {
+      said.connection = true;
+      for (std::string_view list = field.value; !list.empty();) {
+        const std::string_view word = takeMember(list);
+        if (equalsLower(word, "close")) last_ = true;
+      }
+    } else if (equalsLower(field.name, "content-length")) {
+      said.length = true;
+      std::uint64_t length = 0;
+      const auto [end, error] =
+          std::from_chars(field.value.data(), field.value.data() + field.value.size(), length);
+      if (error == std::errc() && end == field.value.data() + field.value.size())
+        bodyLength_ = length;
+    } else if (equalsLower(field.name, "transfer-encoding")) {
+      said.encoding = true;
+      chunked_ = equalsLower(field.value, "chunked");
+    } else if (equalsLower(field.name, "trailer")) {
+      said.trailer = true;
+    } else if (equalsLower(field.name, "date")) {
+      said.date = true;
+    }
+  }
+  return said;
+}
+
+inline void OutgoingMessage::writeHead(std::string& out, std::string_view date, unsigned seconds,
+                                       std::optional<std::size_t> whole) {
+  headWritten_ = true;
+  out.append("HTTP/1.1 ");
+  appendNumber(out, static_cast<std::uint64_t>(status));
+  out.append(" ");
+  const std::string_view words = statusText(status);
+  out.append(!reason.empty() ? std::string_view(reason) : words.empty() ? "unknown" : words);
+  out.append("\r\n");
+  const Said said = readFields();
+  fields.writeTo(out);
+  if (sendDate && !said.date) out.append("Date: ").append(date).append("\r\n");
+  const bool framed = said.length || said.encoding || !hasBody_ || !old_ || whole;
+  if (!framed || !keepAlive_) last_ = true;
+  if (!said.connection) {
+    if (last_) {
+      out.append("Connection: close\r\n");
+    } else {
+      out.append("Connection: keep-alive\r\n");
+      if (seconds > 0) {
+        out.append("Keep-Alive: timeout=");
+        appendNumber(out, seconds);
+        out.append("\r\n");
+      }
+    }
+  }
+  writeFraming(out, said, whole);
+  out.append("\r\n");
+}
+
+inline void OutgoingMessage::writeFraming(std::string& out, const Said& said,
+                                          std::optional<std::size_t> whole) {
+  if (!hasBody_) {
+    chunked_ = false;
+    return;
+  }
+  if (said.length || said.encoding) return;
+  if (whole && !said.trailer && trailers.empty()) {
+    out.append("Content-Length: ");
+    appendNumber(out, *whole);
+    out.append("\r\n");
+    bodyLength_ = *whole;
+  } else if (!old_) {
+    out.append("Transfer-Encoding: chunked\r\n");
+    chunked_ = true;
+  }
+}
+
+}  // namespace leat::inline LEAT_ABI::http::detail

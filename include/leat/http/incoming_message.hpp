@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: MIT
+// http.IncomingMessage: a request that came, with its body.
+#pragma once
+
+#include <leat/http/detail/exchange.hpp>
+#include <leat/http/http_error.hpp>
+#include <leat/stream/readable.hpp>
+
+namespace leat::inline LEAT_ABI::http {
+
+namespace detail {
+
+/// How Node joins fields of one name (RFC 9110 section 5.3): with commas, cookies with semicolons, and of
+/// those that make no list only the first.
+enum class Joining : unsigned char { First, Comma, Semicolon };
+
+constexpr Joining joiningOf(std::string_view name) noexcept {
+  constexpr std::string_view first[] = {"age",
+                                        "authorization",
+                                        "content-length",
+                                        "content-type",
+                                        "etag",
+                                        "expires",
+                                        "from",
+                                        "host",
+                                        "if-modified-since",
+                                        "if-unmodified-since",
+                                        "last-modified",
+                                        "location",
+                                        "max-forwards",
+                                        "proxy-authorization",
+                                        "referer",
+                                        "retry-after",
+                                        "server",
+                                        "user-agent"};
+  for (const std::string_view each : first)
+    if (equalsLower(name, each)) return Joining::First;
+  return equalsLower(name, "cookie") ? Joining::Semicolon : Joining::Comma;
+}
+
+}  // namespace detail
+
+/// The fields of a message. Lifetime: of the message; so are the views it gives.
+class Headers {
+ public:
+  explicit Headers(const detail::Head& head) noexcept : head_(&head) {}
+
+  /// Of the first field of that name, without regard to case; nothing when there is none.
+  std::optional<std::string_view> get(std::string_view name) const noexcept {
+    for (const detail::FieldView field : *this)
+      if (detail::equalsIgnoringCase(field.name, name)) return field.value;
+    return std::nullopt;
+  }
+  bool has(std::string_view name) const noexcept { return get(name).has_value(); }
+  /// Those of one name in one, as Node joins them; empty when there is none.
+  std::string joined(std::string_view name) const {
+    const detail::Joining joining = detail::joiningOf(name);
+    std::string all;
+    bool any = false;
+    for (const detail::FieldView field : *this) {
+      if (!detail::equalsIgnoringCase(field.name, name)) continue;
+      if (any && joining == detail::Joining::First) break;
+      if (any) all += joining == detail::Joining::Semicolon ? "; " : ", ";
+      all += field.value;
+      any = true;
+    }
+    return all;
+  }
+  /// Each of them. Node: `headersDistinct`.
+  std::vector<std::string_view> all(std::string_view name) const {
+    std::vector<std::string_view> values;
+    for (const detail::FieldView field : *this)
+      if (detail::equalsIgnoringCase(field.name, name)) values.push_back(field.value);
+    return values;
+  }
+  std::size_t size() const noexcept { return head_->fields.size(); }
+
+  /// In the order, and the case, in which they came. Node: `rawHeaders`.
+  class Iterator {
+   public:
+    Iterator(const detail::Head& head, std::size_t at) noexcept : head_(&head), at_(at) {}
+    detail::FieldView operator*() const noexcept { return head_->field(head_->fields[at_]); }
+    Iterator& operator++() noexcept {
+      ++at_;
+      return *this;
+    }
+    bool operator==(const Iterator& other) const noexcept { return at_ == other.at_; }
+
+   private:
+    const detail::Head* head_;
+    std::size_t at_;
+  };
+  Iterator begin() const noexcept { return {*head_, 0}; }
+  Iterator end() const noexcept { return {*head_, size()}; }
+
+ private:
+  const detail::Head* head_;
+};
+
+/// A request. Copies are handles to the same one. Its body is received only as fast as it is read; one that
+/// is not read is thrown away when the answer has ended.
+///
+/// Node: `http.IncomingMessage`. Thread: the loop's. Lifetime: views are valid as long as there is a handle.
+class IncomingMessage {
+ public:
+  using LoopBound = void;
+  explicit IncomingMessage(detail::ExchangeHandle exchange) noexcept
+      : exchange_(std::move(exchange)) {}
+
+  std::string_view method() const noexcept { return head().view(head().method); }
+  /// The target as it came, such as "/a?b=c". Node: `url`.
+  std::string_view url() const noexcept { return head().view(head().target); }
+  std::string_view httpVersion() const noexcept { return head().minorVersion == 1 ? "1.1" : "1.0"; }
+  Headers headers() const noexcept { return Headers(head()); }
+  /// Of the first field of that name, without regard to case; nothing when there is none.
+  std::optional<std::string_view> header(std::string_view name) const noexcept {
+    return headers().get(name);
+  }
+  /// What came behind a chunked body; none before its end.
+  Headers trailers() const noexcept { return Headers(exchange_->trailers); }
+  const net::Socket& socket() const noexcept { return exchange_->owner().socket; }
+  /// Whether all of it has come. Node: `complete`.
+  bool complete() const noexcept { return exchange_->body.ended(); }
+  /// Aborts when the client goes before it has its answer.
+  AbortSignal signal() const { return exchange_->signal(); }
+
+  /// Waits for a piece of the body; empty at its end. Throws: Error ECONNRESET ("aborted") when the client
+  /// goes before. Cancel: AbortError; nothing is lost.
+  LEAT_ON_USE
+  Task<std::optional<Buffer>> next() const;
+  /// All of the body. Throws: as `next`; HttpError 413 ERR_HTTP_BODY_TOO_LARGE when it is more than `limit` bytes:
+  /// what is left of it is then thrown away.
+  LEAT_ON_USE
+  Task<std::string> text(std::size_t limit = defaultLimit) const;
+  LEAT_ON_USE
+  Task<Buffer> bytes(std::size_t limit = defaultLimit) const;
+  /// The body as a stream, for its events and for `pipe`; the same one each time. `pipeline`, `compose`,
+  /// `finished` and `pipe` take the request itself.
+  LEAT_ON_USE
+  Readable<Buffer> stream() const;
+  /// Throws the body away. Node: `resume()` without a listener.
+  void resume() const noexcept { exchange_->dumpBody(); }
+  /// Closes the connection. Node: `destroy`.
+  void destroy(std::exception_ptr error = nullptr) const { exchange_->owner().destroy(error); }
+
+  static constexpr std::size_t defaultLimit = 1024 * 1024;
+  const detail::ExchangeHandle& exchange() const noexcept { return exchange_; }
+
+ private:
+  const detail::Head& head() const noexcept { return exchange_->head; }
+  detail::ExchangeHandle exchange_;
+};
+
+namespace detail {
+
+LEAT_ON_USE
+Task<std::optional<Buffer>> nextOfBody(Ref<Exchange> exchange) {
+  while (!exchange->body.ready()) co_await exchange->body.wait();
+  const bool wasFull = exchange->body.full();
+  std::optional<Buffer> chunk = exchange->body.take();
+  if (wasFull && !exchange->body.full()) exchange->owner().readOn();
+  co_return chunk;
+}
+
+LEAT_ON_USE
+Task<std::string> textOfBody(Ref<Exchange> exchange, std::size_t limit) {
+  std::string text;
+  for (std::optional<Buffer> chunk;;) {
+    chunk = co_await nextOfBody(exchange);
+    if (!chunk) break;
+    if (chunk->size() > limit - text.size()) {
+      exchange->dumpBody();
+      throw HttpError(
+          413,
+          leat::detail::SharedText({"The body of the request is larger than ",
+                                    leat::detail::Decimal(static_cast<long long>(limit)), " bytes"})
+              .view(),
+          "ERR_HTTP_BODY_TOO_LARGE");
+    }
+    text += chunk->view();
+  }
+  co_return text;
+}
+
+LEAT_ON_USE
+Task<Buffer> bytesOfBody(Ref<Exchange> exchange, std::size_t limit) {
+  std::string text = co_await textOfBody(std::move(exchange), limit);
+  co_return Buffer::adopt(std::move(text));
+}
+
+}  // namespace detail
+
+namespace detail {
+
+struct BodySource {
+  Ref<Exchange> exchange;
+  Task<std::optional<Buffer>> read() { return nextOfBody(exchange); }
+  void destroy(std::exception_ptr error) {
+    // Node: the connection goes with a request that is destroyed before its end.
+    if (!exchange->body.over()) exchange->owner().destroy(error);
+  }
+};
+
+}  // namespace detail
+
+template <class>
+Readable<Buffer> IncomingMessage::stream() const {
+  if (!exchange_->reader) exchange_->reader.emplace(detail::BodySource{exchange_.ref()});
+  return *exchange_->reader;
+}
+
+template <class>
+Task<std::optional<Buffer>> IncomingMessage::next() const {
+  return detail::nextOfBody(exchange_.ref());
+}
+template <class>
+Task<std::string> IncomingMessage::text(std::size_t limit) const {
+  return detail::textOfBody(exchange_.ref(), limit);
+}
+template <class>
+Task<Buffer> IncomingMessage::bytes(std::size_t limit) const {
+  return detail::bytesOfBody(exchange_.ref(), limit);
+}
+
+}  // namespace leat::inline LEAT_ABI::http
