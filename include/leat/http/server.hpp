@@ -2,7 +2,7 @@
 // http.Server.
 #pragma once
 
-#include <leat/http/detail/server_core.hpp>
+#include <leat/http/detail/server_connection.hpp>
 #include <leat/loop/spawn.hpp>
 
 namespace leat::inline LEAT_ABI::http {

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: MIT
+// A connection of a server: from bytes to requests, and from answers to bytes.
+#pragma once
+
+#include <leat/http/detail/server_core.hpp>
+
+namespace leat::inline LEAT_ABI::http::detail {
+
+// ---- reading ----
+
+inline ServerConnection::ServerConnection(Ref<ServerCore> server, net::Socket s)
+    : ExchangeOwner(std::move(s)),
+      LoopTimer(onLate),
+      server_(std::move(server)),
+      parser_({.kind = MessageKind::Request,
+               .maxHeadSize = server_->options.maxHeaderSize,
+               .maxFields = server_->options.maxHeadersCount,
+               .requireHost = server_->options.requireHostHeader}),
+      begun_(sys::monotonicNs()) {
+  server_->connections.pushBack(*this);
+  if (server_->options.timeout > 0)
+    (void)socket.setTimeout(server_->options.timeout, [this] { socket.destroy(); });
+}
+
+template <class>
+Task<> ServerConnection::serve(Ref<ServerConnection> self) {
+  // Also when the loop ends meanwhile.
+  struct Leaving {
+    ~Leaving() { connection.gone(error); }
+    ServerConnection& connection;
+    std::exception_ptr error;
+  } leaving{*self, nullptr};
+  try {
+    while (self->mode_ != Mode::Upgraded) {
+      if (self->socket.writableNeedDrain()) {
+        const net::WriteResult full = self->socket.write(std::string_view());
+        co_await full;
+      }
+      if (!self->mayRead()) {
+        self->wake_.reset();
+        co_await self->wake_.wait();
+        continue;
+      }
+      if (!self->rest_.empty()) {
+        self->take(std::exchange(self->rest_, {}));
+        continue;
+      }
+      const std::span<std::byte> scratch = EventLoop::current().scratch();
+      const std::size_t count = co_await self->socket.read(scratch);
+      if (count == 0) {
+        self->peerEnded();
+        break;
+      }
+      if (self->mode_ == Mode::Requests)
+        self->take({reinterpret_cast<const char*>(scratch.data()), count});
+    }
+    // The answers that are still to come need the connection.
+    while (self->mode_ != Mode::Upgraded && !self->exchanges_.empty() &&
+           !self->socket.destroyed()) {
+      self->wake_.reset();
+      co_await self->wake_.wait();
+    }
+  } catch (...) {
+    leaving.error = std::current_exception();
+  }
+}
+
+/// `input` may be memory of the loop, which others use as soon as a handler runs.
+inline void ServerConnection::take(std::string_view input) {
+  const Ref<ServerConnection> alive(this);
+  taking_ = true;
+  bool borrowed = true;
+  std::string own;
+  while (mode_ == Mode::Requests && mayRead() && !socket.writableNeedDrain()) {
+    const ParseEvent event = parser_.next(input);
+    if (event == ParseEvent::More) break;
+    if (event == ParseEvent::Head) {
+      if (borrowed && !input.empty()) {
+        own = input;
+        input = own;
+        borrowed = false;
+      }
+      begin(input, borrowed);
+    } else if (event == ParseEvent::Body) {
+      current_->body.push(parser_.body());
+    } else if (event == ParseEvent::End) {
+      messageComes_ = false;
+      std::swap(current_->trailers, parser_.trailers());
+      const Ref<Exchange> ended = std::exchange(current_, nullptr);
+      ended->body.end();
+      if (ended->done()) ended->dropStreams();
+    } else {
+      if (event == ParseEvent::Failed) {
+        const ParseError error(parser_.fault());
+        refuse(std::make_exception_ptr(error), error.status());
+      }
+      input = {};
+      break;
+    }
+  }
+  if (mode_ == Mode::Requests && !input.empty()) rest_.assign(input);
+  if (!messageComes_ && !(parser_.idle() && rest_.empty())) {
+    messageComes_ = true;
+    begun_ = sys::monotonicNs();
+  }
+  taking_ = false;
+  flush();
+}
+
+inline void ServerConnection::begin(std::string_view& input, bool) {
+  auto exchange = leat::detail::makeRef<Exchange>(Ref<ExchangeOwner>(this));
+  std::swap(exchange->head, parser_.head());
+  const Head& head = exchange->head;
+  exchange->out.answerTo(head.view(head.method), head);
+  if (!messageComes_) begun_ = sys::monotonicNs();
+  messageComes_ = true;
+  ++requests_;
+  current_ = exchange;
+  exchanges_.push(Ref<Exchange>(exchange));
+  if (exchanges_.size() == 1) exchange->letGo();
+  watch();
+  const bool connects = head.view(head.method) == "CONNECT";
+  if (connects || (head.upgrade && server_->events.listenerCount<"upgrade">() > 0)) {
+    parser_.stop();
+    handOver(exchange, std::exchange(input, {}));
+    return;
+  }
+  dispatch(exchange);
+}
+
+inline void ServerConnection::dispatch(const Ref<Exchange>& exchange) {
+  ServerCore& server = *server_;
+  const Head& head = exchange->head;
+  const unsigned most = server.options.maxRequestsPerSocket;
+  if (server.closing || (most > 0 && requests_ >= most)) exchange->out.setLast();
+  const ExchangeHandle handle(exchange);
+  try {
+    if (most > 0 && requests_ > most) return drop(exchange);
+    const IncomingMessage request(handle);
+    const ServerResponse response(handle);
+    if (head.hasExpect && head.minorVersion == 1) {
+      const std::string_view expected = *request.header("expect");
+      if (equalsLower(expected, "100-continue")) {
+        exchange->expectsContinue = true;
+        if (server.events.listenerCount<"checkContinue">() > 0) {
+          server.events.emit<"checkContinue">(request, response);
+          return;
+        }
+        response.writeContinue();
+      } else if (server.events.listenerCount<"checkExpectation">() > 0) {
+        server.events.emit<"checkExpectation">(request, response);
+        return;
+      } else {
+        response.writeHead(417).end();
+        return;
+      }
+    }
+    server.events.emit<"request">(request, response);
+  } catch (...) {
+    server.report(std::current_exception());
+    exchange->fail(500);
+  }
+}
+
+inline void ServerConnection::drop(const Ref<Exchange>& exchange) {
+  const ExchangeHandle handle(exchange);
+  server_->events.emit<"dropRequest">(IncomingMessage(handle), socket);
+  exchange->fail(503);
+}
+
+/// Upgrade and CONNECT: from here on the bytes are not ours.
+inline void ServerConnection::handOver(const Ref<Exchange>& exchange, std::string_view rest) {
+  mode_ = Mode::Upgraded;
+  flush();
+  exchange->handOver();
+  current_ = nullptr;
+  const ExchangeHandle handle(exchange);
+  const IncomingMessage request(handle);
+  Buffer bytes = Buffer::from(rest);
+  stopWatch();
+  dropTimeout();
+  try {
+    const bool known = request.method() == "CONNECT"
+                           ? server_->events.emit<"connect">(request, socket, std::move(bytes))
+                           : server_->events.emit<"upgrade">(request, socket, std::move(bytes));
+    if (!known) socket.destroy();
+  } catch (...) {
+    server_->report(std::current_exception());
+    socket.destroy();
+  }
+}
+
+/// Not a message, or too late: whatever was asked for before has no answer either.
+inline void ServerConnection::refuse(const std::exception_ptr& error, int status) {
+  mode_ = Mode::Lingers;
+  rest_.clear();
+  try {
+    if (!server_->events.emit<"clientError">(error, socket)) answerBare(status);
+  } catch (...) {
+    server_->report(std::current_exception());
+    socket.destroy();
+  }
+  leaveAll(error);
+}
+
+/// In front of or behind the answer to a request it would be taken for something else.
+inline void ServerConnection::answerBare(int status) {
+  const bool alone =
+      exchanges_.empty() || (exchanges_.size() == 1 && current_ && !current_->out.headWritten());
+  if (!alone) return socket.destroy();
+  out_.append("HTTP/1.1 ");
+  appendNumber(out_, static_cast<std::uint64_t>(status));
+  out_.append(" ").append(statusText(status)).append("\r\nConnection: close\r\n\r\n");
+  endSoon();
+}
+
+inline void ServerConnection::peerEnded() {
+  const ParseEvent event = parser_.finish();
+  if (event == ParseEvent::Failed && mode_ == Mode::Requests) {
+    const ParseError error(parser_.fault());
+    refuse(std::make_exception_ptr(error), error.status());
+  }
+  flush();
+  if (exchanges_.empty() || mode_ == Mode::Lingers) {
+    (void)socket.end();
+  } else if (server_->options.httpAllowHalfOpen) {
+    exchanges_[exchanges_.size() - 1]->out.setLast();
+  } else {
+    (void)socket.end();
+    gone(nullptr);
+  }
+}
+
+// ---- answering ----
+
+inline void ServerConnection::answered(Exchange& exchange) {
+  const Ref<ServerConnection> alive(this);
+  const Ref<Exchange> kept(&exchange);
+  if (!exchange.body.over()) {
+    exchange.dumpBody();
+  } else {
+    exchange.dropStreams();
+  }
+  while (!exchanges_.empty() && exchanges_.front()->done()) {
+    const Ref<Exchange> first = exchanges_.pop();
+    first->finished();
+    if (first->out.last()) {
+      endSoon();
+      break;
+    }
+    if (exchanges_.empty()) break;
+    Exchange& next = *exchanges_.front();
+    out_.append(std::exchange(next.waiting, {}));
+    next.letGo();
+  }
+  wake_.set();
+  if (exchanges_.empty() && mode_ == Mode::Requests) watch();
+  flushSoon();
+}
+
+/// The last answer was written: it is sent, and what the client still says is thrown away for a while, for to
+/// close with bytes unread would reset the connection and lose the answer.
+inline void ServerConnection::endSoon() {
+  mode_ = Mode::Lingers;
+  rest_.clear();
+  flush();
+  (void)socket.end();
+  watch();
+  wake_.set();
+}
+
+inline void ServerConnection::flushSoon() {
+  if (taking_ || flushing_ || out_.empty()) return;
+  flushing_ = true;
+  retain();
+  leat::detail::threadState.queue->pushTick(flushJob_);
+}
+inline void ServerConnection::onFlush(leat::detail::Job& job,
+                                      leat::detail::JobAction action) noexcept {
+  ServerConnection& self = static_cast<FlushJob&>(job).connection;
+  const auto held = Ref<ServerConnection>::adopt(&self);
+  self.flushing_ = false;
+  if (action == leat::detail::JobAction::Run) self.flush();
+}
+inline void ServerConnection::flush() {
+  constexpr std::size_t kept = 16 * 1024;
+  if (out_.empty()) return;
+  if (!socket.destroyed()) (void)socket.write(out_);
+  out_.clear();
+  if (out_.capacity() > kept) out_.shrink_to_fit();
+}
+
+// ---- the end ----
+
+/// How long it may stay without a request, or linger.
+inline void ServerConnection::watch() {
+  const int ms = mode_ == Mode::Lingers    ? lingerMs
+                 : requests_ > 0 && idle() ? server_->options.keepAliveTimeout
+                                           : 0;
+  stopWatch();
+  if (ms <= 0 || socket.destroyed()) return;
+  watchMs_ = ms;
+  EventLoop::current().arm(*this, ms);
+}
+inline void ServerConnection::onLate(leat::detail::LoopTimer& timer,
+                                     leat::detail::JobAction action) noexcept {
+  auto& self = static_cast<ServerConnection&>(timer);
+  self.watchMs_ = 0;
+  if (action == leat::detail::JobAction::Run) self.socket.destroy();
+}
+
+inline void ServerConnection::check(std::int64_t now) {
+  constexpr std::int64_t msOfNs = 1'000'000;
+  if (mode_ != Mode::Requests || !messageComes_ || socket.destroyed()) return;
+  const ServerOptions& options = server_->options;
+  const std::int64_t waited = (now - begun_) / msOfNs;
+  const bool headLate = !current_ && options.headersTimeout > 0 && waited >= options.headersTimeout;
+  if (!headLate && (options.requestTimeout == 0 || waited < options.requestTimeout)) return;
+  const Ref<ServerConnection> alive(this);
+  refuse(std::make_exception_ptr(Error("Request timeout", "ERR_HTTP_REQUEST_TIMEOUT")), 408);
+}
+
+inline void ServerConnection::gone(const std::exception_ptr& error) noexcept {
+  ListNode::unlink();
+  if (mode_ == Mode::Upgraded && !error) {
+    exchanges_.clear();
+    return;
+  }
+  leaveAll(error ? error : std::make_exception_ptr(Error("aborted", "ECONNRESET")));
+}
+
+inline void ServerConnection::leaveAll(const std::exception_ptr& error) noexcept {
+  if (current_) std::exchange(current_, nullptr)->leave(error);
+  while (!exchanges_.empty()) {
+    const Ref<Exchange> exchange = exchanges_.pop();
+    exchange->leave(error);
+    exchange->dropStreams();
+  }
+}
+
+}  // namespace leat::inline LEAT_ABI::http::detail

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// How a server of HTTP treats its connections.
+#pragma once
+
+#include <leat/base/config.hpp>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace leat::inline LEAT_ABI::http {
+
+/// Node's names and defaults. Times are milliseconds; 0 is none.
+struct ServerOptions {
+  /// Of a head, with its line ends: more is answered 431.
+  std::uint32_t maxHeaderSize = 16 * 1024;
+  /// More fields are answered 431.
+  unsigned maxHeadersCount = 2000;
+  /// For all of a head to come, from the connection or the first byte of a later request: then 408.
+  int headersTimeout = 60'000;
+  /// The same of a whole request.
+  int requestTimeout = 300'000;
+  /// How often both are looked at.
+  int connectionsCheckingInterval = 30'000;
+  /// How long a connection without a request stays.
+  int keepAliveTimeout = 5'000;
+  /// How long one on which nothing is sent or received stays.
+  int timeout = 0;
+  /// Then the connection closes; what comes nevertheless is answered 503. 0: no limit.
+  unsigned maxRequestsPerSocket = 0;
+  /// More connections are closed at once. 0: no limit.
+  std::size_t maxConnections = 0;
+  /// Whether a request of HTTP/1.1 without Host is answered 400.
+  bool requireHostHeader = true;
+  /// Whether a client that has ended its side still gets its answer.
+  bool httpAllowHalfOpen = false;
+  bool noDelay = true;
+  bool keepAlive = false;
+};
+
+}  // namespace leat::inline LEAT_ABI::http
