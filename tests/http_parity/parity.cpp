@@ -41,6 +41,10 @@ class Side {
       : parser_(options(kind)), request_(kind == MessageKind::Request) {}
   void take(std::string_view input) {
     while (!over_) {
+      if (parser_.needsHead()) {
+        head_.clear();
+        parser_.useHead(head_);
+      }
       const ParseEvent event = parser_.next(input);
       if (event == ParseEvent::More) return;
       tell(event);
@@ -63,7 +67,7 @@ class Side {
     text_ += hex(std::exchange(body_, {})) + ",";
   }
   void tell(ParseEvent event) {
-    const Head& head = parser_.head();
+    const Head& head = head_;
     switch (event) {
       case ParseEvent::More:
         break;
@@ -99,14 +103,15 @@ class Side {
     }
   }
   bool keepsAlive() {
-    const Head& head = parser_.head();
+    const Head& head = head_;
     return head.keepAlive && head.framing != Framing::UntilClose;
   }
   bool upgrades() {
-    const Head& head = parser_.head();
+    const Head& head = head_;
     return request_ ? head.upgrade || head.view(head.method) == "CONNECT" : head.status == 101;
   }
   Parser parser_;
+  Head head_;
   bool request_;
   std::string text_;
   std::string body_;

@@ -7,6 +7,7 @@
 
 #include <cstdio>
 #include <ctime>
+#include <string>
 #include <string_view>
 
 namespace leat::inline LEAT_ABI::http::detail {
@@ -30,19 +31,20 @@ inline std::string_view writeDate(char (&into)[32], std::int64_t seconds) noexce
 class DateCache : public leat::detail::LoopPart {
  public:
   explicit DateCache(const void* k) noexcept : LoopPart(k) {}
-  std::string_view now() noexcept {
+  /// "Date: ...", with the end of its line.
+  std::string_view field() {
     const std::int64_t second = sys::realtimeNs() / 1'000'000'000;
     if (second != second_) {
       second_ = second;
-      text_ = writeDate(memory_, second);
+      char date[32];
+      field_.assign("Date: ").append(writeDate(date, second)).append("\r\n");
     }
-    return text_;
+    return field_;
   }
 
  private:
   std::int64_t second_ = -1;
-  char memory_[32] = {};
-  std::string_view text_;
+  std::string field_;
 };
 
 }  // namespace leat::inline LEAT_ABI::http::detail

@@ -35,6 +35,8 @@ class ExchangeOwner : public Counted<ExchangeOwner> {
   virtual unsigned keepAliveSeconds() const noexcept = 0;
   /// Nothing else can be done for this request.
   virtual void destroy(const std::exception_ptr& error) = 0;
+  /// The memory of a request that is over.
+  virtual void recycle(Head& head, OutgoingFields& fields) noexcept = 0;
   net::Socket socket;
 
  protected:
@@ -43,7 +45,12 @@ class ExchangeOwner : public Counted<ExchangeOwner> {
 
 class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
  public:
-  explicit Exchange(Ref<ExchangeOwner> owner) noexcept : owner_(std::move(owner)) {}
+  Exchange() noexcept = default;
+  ~Exchange() {
+    if (owner_) owner_->recycle(head, out.fields);
+  }
+  /// Its head has come.
+  void begin(Ref<ExchangeOwner> owner) noexcept { owner_ = std::move(owner); }
 
   // ---- the request ----
 
@@ -135,7 +142,7 @@ inline void Exchange::sendHead(std::optional<std::size_t> whole) {
   // A body that was not asked for may come, or not: nobody can know where the next request begins.
   if (expectsContinue && !sentContinue) out.setLast();
   leat::detail::LoopParts& parts = EventLoop::current().parts();
-  out.writeHead(owner_->lane(*this), parts.get<DateCache>().now(), owner_->keepAliveSeconds(),
+  out.writeHead(owner_->lane(*this), parts.get<DateCache>().field(), owner_->keepAliveSeconds(),
                 whole);
 }
 

@@ -54,14 +54,27 @@ struct Head {
       if (equalsLower(view(parts.name), lowerName)) return &parts;
     return nullptr;
   }
-  /// For the next message; the memory stays.
+  /// Both are empty then.
+  void swapMemory(Head& other) noexcept {
+    text.clear();
+    fields.clear();
+    if (other.text.capacity() <= keptMemory) text.swap(other.text);
+    if (other.fields.capacity() * sizeof(FieldParts) <= keptMemory) fields.swap(other.fields);
+    text.clear();
+    fields.clear();
+  }
+  static constexpr std::size_t keptMemory = 1024;
+  /// For another message; the memory stays.
   void clear() noexcept {
-    Head fresh;
-    fresh.text.swap(text);
-    fresh.fields.swap(fields);
-    fresh.text.clear();
-    fresh.fields.clear();
-    std::swap(*this, fresh);
+    text.clear();
+    fields.clear();
+    method = target = reason = HeadPart();
+    contentLength = 0;
+    status = 0;
+    minorVersion = 1;
+    framing = Framing::None;
+    keepAlive = true;
+    upgrade = hasExpect = hasLength = false;
   }
 };
 

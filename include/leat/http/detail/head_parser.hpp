@@ -178,6 +178,12 @@ inline bool HeadParser::isTarget(std::string_view target) const noexcept {
 }
 
 inline HeadParser::Outcome HeadParser::version(const char*& at) noexcept {
+  constexpr std::string_view usual = "HTTP/1.1";
+  if (end_ - at >= 8 && std::string_view(at, 8) == usual) [[likely]] {
+    at += 8;
+    head_->minorVersion = 1;
+    return Outcome::Done;
+  }
   constexpr std::string_view form = "HTTP/0.0";
   for (std::size_t i = 0; i < form.size(); ++i, ++at) {
     if (at == end_) return Outcome::More;

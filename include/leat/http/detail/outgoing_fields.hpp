@@ -60,12 +60,21 @@ class OutgoingFields {
   }
   /// As they stand in a message.
   void writeTo(std::string& out) const {
-    for (const FieldParts& parts : fields_)
-      out.append(view(parts.name)).append(": ").append(view(parts.value)).append("\r\n");
+    for (const FieldParts& parts : fields_) {
+      out.append(view(parts.name)).append(": ", 2);
+      out.append(view(parts.value)).append("\r\n", 2);
+    }
   }
   void clear() noexcept {
     text_.clear();
     fields_.clear();
+  }
+  void swapMemory(OutgoingFields& other) noexcept {
+    clear();
+    if (other.text_.capacity() <= Head::keptMemory) text_.swap(other.text_);
+    if (other.fields_.capacity() * sizeof(FieldParts) <= Head::keptMemory)
+      fields_.swap(other.fields_);
+    clear();
   }
 
  private:

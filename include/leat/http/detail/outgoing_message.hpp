@@ -15,6 +15,12 @@ inline void appendNumber(std::string& out, std::uint64_t number, int base = 10) 
   out.append(digits, end.ptr);
 }
 
+/// A literal, whose size is known.
+template <std::size_t size>
+LEAT_ALWAYS_INLINE inline void put(std::string& out, const char (&text)[size]) {
+  out.append(text, size - 1);
+}
+
 [[noreturn]] LEAT_NOINLINE inline void throwHeadersSent(std::string_view verb) {
   throw Error(
       leat::detail::SharedText({"Cannot ", verb, " headers after they are sent to the client"})
@@ -67,7 +73,7 @@ class OutgoingMessage {
 
   // ---- what is sent ----
 
-  /// `seconds`: of the Keep-Alive field, 0 for none. `whole`: the size of all of the body, if it is known.
+  /// `date`: the field, with its line end. `seconds`: of the Keep-Alive field, 0 for none. `whole`: the size of all of the body, if it is known.
   void writeHead(std::string& out, std::string_view date, unsigned seconds,
                  std::optional<std::size_t> whole);
   bool headWritten() const noexcept { return headWritten_; }
@@ -77,19 +83,19 @@ class OutgoingMessage {
     bodySent_ += size;
     if (!chunked_) return;
     appendNumber(out, size, 16);
-    out.append("\r\n");
+    put(out, "\r\n");
   }
   void endPiece(std::string& out) const {
-    if (chunked_) out.append("\r\n");
+    if (chunked_) put(out, "\r\n");
   }
   /// Throws: Error ERR_HTTP_CONTENT_LENGTH_MISMATCH when less came than was said.
   void end(std::string& out) {
     ended_ = true;
     if (hasBody_ && bodyLength_ && bodySent_ != *bodyLength_) throwMismatch(bodySent_);
     if (!chunked_) return;
-    out.append("0\r\n");
+    put(out, "0\r\n");
     trailers.writeTo(out);
-    out.append("\r\n");
+    put(out, "\r\n");
   }
   /// Nothing more can be sent.
   void giveUp() noexcept { ended_ = true; }
@@ -158,31 +164,31 @@ inline OutgoingMessage::Said OutgoingMessage::readFields() {
 inline void OutgoingMessage::writeHead(std::string& out, std::string_view date, unsigned seconds,
                                        std::optional<std::size_t> whole) {
   headWritten_ = true;
-  out.append("HTTP/1.1 ");
+  put(out, "HTTP/1.1 ");
   appendNumber(out, static_cast<std::uint64_t>(status));
-  out.append(" ");
+  put(out, " ");
   const std::string_view words = statusText(status);
   out.append(!reason.empty() ? std::string_view(reason) : words.empty() ? "unknown" : words);
-  out.append("\r\n");
+  put(out, "\r\n");
   const Said said = readFields();
   fields.writeTo(out);
-  if (sendDate && !said.date) out.append("Date: ").append(date).append("\r\n");
+  if (sendDate && !said.date) out.append(date);
   const bool framed = said.length || said.encoding || !hasBody_ || !old_ || whole;
   if (!framed || !keepAlive_) last_ = true;
   if (!said.connection) {
     if (last_) {
-      out.append("Connection: close\r\n");
+      put(out, "Connection: close\r\n");
     } else {
-      out.append("Connection: keep-alive\r\n");
+      put(out, "Connection: keep-alive\r\n");
       if (seconds > 0) {
-        out.append("Keep-Alive: timeout=");
+        put(out, "Keep-Alive: timeout=");
         appendNumber(out, seconds);
-        out.append("\r\n");
+        put(out, "\r\n");
       }
     }
   }
   writeFraming(out, said, whole);
-  out.append("\r\n");
+  put(out, "\r\n");
 }
 
 inline void OutgoingMessage::writeFraming(std::string& out, const Said& said,
@@ -193,12 +199,12 @@ inline void OutgoingMessage::writeFraming(std::string& out, const Said& said,
   }
   if (said.length || said.encoding) return;
   if (whole && !said.trailer && trailers.empty()) {
-    out.append("Content-Length: ");
+    put(out, "Content-Length: ");
     appendNumber(out, *whole);
-    out.append("\r\n");
+    put(out, "\r\n");
     bodyLength_ = *whole;
   } else if (!old_) {
-    out.append("Transfer-Encoding: chunked\r\n");
+    put(out, "Transfer-Encoding: chunked\r\n");
     chunked_ = true;
   }
 }

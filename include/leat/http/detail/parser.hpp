@@ -35,13 +35,19 @@ class Parser {
   explicit Parser(ParserOptions options = {}) noexcept
       : options_(options), lines_(options.kind, options.maxFields, options.requireHost) {}
 
+  /// Where the head of the next message goes. Before its first byte, and again for each message.
+  void useHead(Head& head) noexcept {
+    head_ = &head;
+    trailers_.clear();
+    needsHead_ = false;
+  }
+  bool needsHead() const noexcept { return needsHead_; }
   /// Takes what it has used from the front of `input`.
   ParseEvent next(std::string_view& input);
   /// The peer ends. `End`: of a body that goes on until then. `More`: no message was begun. Else `Failed`.
   ParseEvent finish() noexcept;
 
-  /// From `Head` on, until the next message.
-  Head& head() noexcept { return head_; }
+  Head& head() noexcept { return *head_; }
   std::string_view body() const noexcept { return body_; }
   Head& trailers() noexcept { return trailers_; }
   ParseFault fault() const noexcept { return fault_; }
@@ -87,7 +93,8 @@ class Parser {
   ParseEvent headLines(std::string_view& input);
   ParseEvent afterHead() noexcept;
   ParseEvent endMessage() noexcept {
-    state_ = head_.keepAlive ? State::Before : State::Closing;
+    state_ = keepAlive_ ? State::Before : State::Closing;
+    needsHead_ = true;
     return ParseEvent::End;
   }
   ParseEvent trailerLines(std::string_view& input);
@@ -99,7 +106,7 @@ class Parser {
 
   const ParserOptions options_;
   HeadParser lines_;
-  Head head_;
+  Head* head_ = nullptr;
   Head trailers_;
   std::string_view body_;
   std::uint64_t left_ = 0;  // of the body, or of the chunk
@@ -107,6 +114,8 @@ class Parser {
   State state_ = State::Before;
   ParseFault fault_ = ParseFault::None;
   bool anyDigit_ = false;
+  bool keepAlive_ = true;
+  bool needsHead_ = true;
 };
 
 inline ParseEvent Parser::next(std::string_view& input) {
@@ -178,12 +187,10 @@ inline Parser::Outcome Parser::lines(Head& head, std::string_view& input) {
 
 inline ParseEvent Parser::headLines(std::string_view& input) {
   if (state_ == State::Before) {
-    head_.clear();
-    trailers_.clear();
-    lines_.start(head_);
+    lines_.start(*head_);
     state_ = State::Head;
   }
-  switch (lines(head_, input)) {
+  switch (lines(*head_, input)) {
     case Outcome::More:
       return ParseEvent::More;
     case Outcome::Failed:
@@ -195,13 +202,14 @@ inline ParseEvent Parser::headLines(std::string_view& input) {
 }
 
 inline ParseEvent Parser::afterHead() noexcept {
-  switch (head_.framing) {
+  keepAlive_ = head_->keepAlive;
+  switch (head_->framing) {
     case Framing::None:
       state_ = State::Complete;
       break;
     case Framing::Length:
       state_ = State::Length;
-      left_ = head_.contentLength;
+      left_ = head_->contentLength;
       break;
     case Framing::Chunked:
       state_ = State::ChunkSize;

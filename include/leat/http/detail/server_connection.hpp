@@ -72,6 +72,7 @@ inline void ServerConnection::take(std::string_view input) {
   bool borrowed = true;
   std::string own;
   while (mode_ == Mode::Requests && mayRead() && !socket.writableNeedDrain()) {
+    if (parser_.needsHead()) prepare();
     const ParseEvent event = parser_.next(input);
     if (event == ParseEvent::More) break;
     if (event == ParseEvent::Head) {
@@ -80,12 +81,12 @@ inline void ServerConnection::take(std::string_view input) {
         input = own;
         borrowed = false;
       }
-      begin(input, borrowed);
+      begin(input);
     } else if (event == ParseEvent::Body) {
       current_->body.push(parser_.body());
     } else if (event == ParseEvent::End) {
       messageComes_ = false;
-      std::swap(current_->trailers, parser_.trailers());
+      if (!parser_.trailers().fields.empty()) std::swap(current_->trailers, parser_.trailers());
       const Ref<Exchange> ended = std::exchange(current_, nullptr);
       ended->body.end();
       if (ended->done()) ended->dropStreams();
@@ -107,9 +108,17 @@ inline void ServerConnection::take(std::string_view input) {
   flush();
 }
 
-inline void ServerConnection::begin(std::string_view& input, bool) {
-  auto exchange = leat::detail::makeRef<Exchange>(Ref<ExchangeOwner>(this));
-  std::swap(exchange->head, parser_.head());
+/// For the next request, of which nothing has come.
+inline void ServerConnection::prepare() {
+  if (!next_) next_ = leat::detail::makeRef<Exchange>();
+  next_->head.swapMemory(spareHead_);
+  next_->out.fields.swapMemory(spareFields_);
+  parser_.useHead(next_->head);
+}
+
+inline void ServerConnection::begin(std::string_view& input) {
+  const Ref<Exchange> exchange = std::exchange(next_, nullptr);
+  exchange->begin(Ref<ExchangeOwner>(this));
   const Head& head = exchange->head;
   exchange->out.answerTo(head.view(head.method), head);
   if (!messageComes_) begun_ = sys::monotonicNs();

@@ -79,6 +79,10 @@ class ServerConnection final : public ExchangeOwner,
   void flush() override;
   void answered(Exchange& exchange) override;
   void readOn() noexcept override { wake_.set(); }
+  void recycle(Head& head, OutgoingFields& fields) noexcept override {
+    spareHead_.swapMemory(head);
+    spareFields_.swapMemory(fields);
+  }
   unsigned keepAliveSeconds() const noexcept override {
     return static_cast<unsigned>(server_->options.keepAliveTimeout) / 1000;
   }
@@ -111,12 +115,8 @@ class ServerConnection final : public ExchangeOwner,
     return exchanges_.size() < maxWaiting && !(current_ && current_->body.full());
   }
   void take(std::string_view input);
-  bool parse(std::string_view& input, bool borrowed);
-  void keep(std::string_view input) {
-    const std::string copy(input);
-    rest_ = copy;
-  }
-  void begin(std::string_view& input, bool borrowed);
+  void prepare();
+  void begin(std::string_view& input);
   void dispatch(const Ref<Exchange>& exchange);
   void handOver(const Ref<Exchange>& exchange, std::string_view rest);
   void refuse(const std::exception_ptr& error, int status);
@@ -147,6 +147,10 @@ class ServerConnection final : public ExchangeOwner,
   Parser parser_;
   leat::detail::Fifo<Ref<Exchange>> exchanges_;
   Ref<Exchange> current_;  // whose body comes
+  Ref<Exchange> next_;     // whose head comes
+  // Memory of the last request, for the next one.
+  Head spareHead_;
+  OutgoingFields spareFields_;
   std::string out_;
   std::string rest_;  // received and not parsed
   ManualResetEvent wake_;
