@@ -23,6 +23,12 @@ inline ServerConnection::ServerConnection(Ref<ServerCore> server, net::Socket s)
 }
 
 template <class>
+Task<> ServerConnection::untilWoken(Ref<ServerConnection> self) {
+  self->wake_.reset();
+  co_await raceScoped(self->wake_.wait(), self->socket.closed());
+}
+
+template <class>
 Task<> ServerConnection::serve(Ref<ServerConnection> self) {
   // Also when the loop ends meanwhile.
   struct Leaving {
@@ -31,17 +37,16 @@ Task<> ServerConnection::serve(Ref<ServerConnection> self) {
     std::exception_ptr error;
   } leaving{*self, nullptr};
   try {
-    while (self->mode_ != Mode::Upgraded) {
+    while (self->mode_ != Mode::Upgraded && !self->socket.destroyed()) {
       if (self->socket.writableNeedDrain()) {
         const net::WriteResult full = self->socket.write(std::string_view());
         co_await full;
       }
       if (!self->mayRead()) {
-        self->wake_.reset();
-        co_await self->wake_.wait();
+        co_await untilWoken(self);
         continue;
       }
-      if (!self->rest_.empty()) {
+      if (std::exchange(self->stopped_, false)) {
         self->take(std::exchange(self->rest_, {}));
         continue;
       }
@@ -55,11 +60,9 @@ Task<> ServerConnection::serve(Ref<ServerConnection> self) {
         self->take({reinterpret_cast<const char*>(scratch.data()), count});
     }
     // The answers that are still to come need the connection.
-    while (self->mode_ != Mode::Upgraded && !self->exchanges_.empty() &&
-           !self->socket.destroyed()) {
-      self->wake_.reset();
-      co_await self->wake_.wait();
-    }
+    while (self->mode_ != Mode::Upgraded && !self->exchanges_.empty() && !self->socket.destroyed())
+      co_await untilWoken(self);
+    leaving.error = self->socket.errored();
   } catch (...) {
     leaving.error = std::current_exception();
   }
@@ -71,7 +74,11 @@ inline void ServerConnection::take(std::string_view input) {
   taking_ = true;
   bool borrowed = true;
   std::string own;
-  while (mode_ == Mode::Requests && mayRead() && !socket.writableNeedDrain()) {
+  while (mode_ == Mode::Requests) {
+    if (!mayRead() || socket.writableNeedDrain()) {
+      stopped_ = true;
+      break;
+    }
     if (parser_.needsHead()) prepare();
     const ParseEvent event = parser_.next(input);
     if (event == ParseEvent::More) break;

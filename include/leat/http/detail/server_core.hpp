@@ -2,6 +2,7 @@
 // What the handles of a server share, and its connections.
 #pragma once
 
+#include <leat/core/scope.hpp>
 #include <leat/events/typed_emitter.hpp>
 #include <leat/http/detail/parser.hpp>
 #include <leat/http/server_options.hpp>
@@ -90,6 +91,9 @@ class ServerConnection final : public ExchangeOwner,
 
   LEAT_ON_USE
   static Task<> serve(Ref<ServerConnection> self);
+  /// Something has changed, or the socket has closed.
+  LEAT_ON_USE
+  static Task<> untilWoken(Ref<ServerConnection> self);
   /// Nobody waits for an answer, and nothing of a request has come.
   bool idle() noexcept {
     return exchanges_.empty() && parser_.idle() && rest_.empty() && !current_;
@@ -160,6 +164,7 @@ class ServerConnection final : public ExchangeOwner,
   int watchMs_ = 0;
   Mode mode_ = Mode::Requests;
   bool taking_ = false;
+  bool stopped_ = false;  // with more to be parsed, or told of, than `rest_`
   bool flushing_ = false;
   bool messageComes_ = true;
 };
