@@ -65,8 +65,8 @@ struct OutsideJob : PoolJob, ListNode {
 };
 
 /// A queue for each priority, first in, first out, and one before them for what the pool itself has begun and
-/// found no memory for in a deque. With a bound, what finds no room stands in line, by priority and then by
-/// age, and goes into its queue when a job has left: nothing stands in line while there is room.
+/// found no memory for in a deque. With a bound, what finds no room stands in line behind the queue of its
+/// priority: the order is the same as without. Nothing stands in line while there is room.
 class PoolInlet {
  public:
   explicit PoolInlet(std::size_t most) noexcept : most_(most != 0 ? most : ~std::size_t{0}) {}
@@ -106,6 +106,10 @@ class PoolInlet {
 
   void append(OutsideJob& job) noexcept;
   void leaveQueue(OutsideJob& job) noexcept;
+  void leaveLine(OutsideJob& job, PoolEntry how) noexcept;
+  void countHigh(const OutsideJob& job, std::size_t change) noexcept {
+    if (levelOf(job) == highest) add(high_, change);
+  }
   void admit(std::size_t left) noexcept;
   PoolJob* takeUpTo(unsigned last) noexcept;
 
@@ -135,6 +139,7 @@ inline PoolEntry PoolInlet::push(OutsideJob& job, PoolFull whenFull,
   job.sleeper = sleeper;
   line_[levelOf(job)].pushBack(job);
   add(waiting_, 1);
+  countHigh(job, 1);
   return PoolEntry::Waits;
 }
 
@@ -157,7 +162,7 @@ inline void PoolInlet::pushOwn(PoolJob& job) noexcept {
 
 inline void PoolInlet::append(OutsideJob& job) noexcept {
   queues_[levelOf(job)].pushBack(job);
-  if (levelOf(job) == highest) add(high_, 1);
+  countHigh(job, 1);
 }
 
 inline PoolJob* PoolInlet::takeUpTo(unsigned last) noexcept {
@@ -170,18 +175,30 @@ inline PoolJob* PoolInlet::takeUpTo(unsigned last) noexcept {
     return job;
   }
   for (unsigned level = highest; level <= last; ++level) {
-    OutsideJob* const job = queues_[level].first();
-    if (job == nullptr) continue;
-    leaveQueue(*job);
-    return job;
+    if (OutsideJob* const job = queues_[level].first()) {
+      leaveQueue(*job);
+      return job;
+    }
+    if (OutsideJob* const job = line_[level].first()) {
+      leaveLine(*job, PoolEntry::Queued);
+      return job;
+    }
   }
   return nullptr;
 }
 
 inline void PoolInlet::leaveQueue(OutsideJob& job) noexcept {
   job.unlink();
-  if (levelOf(job) == highest) add(high_, minusOne);
+  countHigh(job, minusOne);
   admit(size() - 1);
+}
+
+inline void PoolInlet::leaveLine(OutsideJob& job, PoolEntry how) noexcept {
+  job.unlink();
+  job.waits = false;
+  add(waiting_, minusOne);
+  countHigh(job, minusOne);
+  if (job.sleeper != nullptr) job.sleeper->wake(how);
 }
 
 /// `left` are queued; those first in line follow while there is room. The size changes once: a worker on its
@@ -189,11 +206,9 @@ inline void PoolInlet::leaveQueue(OutsideJob& job) noexcept {
 inline void PoolInlet::admit(std::size_t left) noexcept {
   for (unsigned level = highest; level <= lowest && waiting() > 0 && !closed_; ++level) {
     for (; left < most_ && !line_[level].empty(); ++left) {
-      OutsideJob& job = line_[level].popFront();
-      job.waits = false;
-      add(waiting_, minusOne);
+      OutsideJob& job = line_[level].front();
+      leaveLine(job, PoolEntry::Queued);
       append(job);
-      if (job.sleeper != nullptr) job.sleeper->wake(PoolEntry::Queued);
     }
   }
   size_.store(left, relaxed);
@@ -209,11 +224,11 @@ inline PoolJob* PoolInlet::takeRefused() noexcept {
   }
   for (List<OutsideJob>& line : line_) {
     while (!line.empty()) {
-      OutsideJob& job = line.popFront();
-      add(waiting_, minusOne);
-      if (job.sleeper == nullptr) return &job;
-      // It goes back to the thread that has brought it.
-      job.sleeper->wake(PoolEntry::Closed);
+      OutsideJob& job = line.front();
+      // Else it goes back to the thread that has brought it, and may be gone.
+      const bool isOurs = job.sleeper == nullptr;
+      leaveLine(job, PoolEntry::Closed);
+      if (isOurs) return &job;
     }
   }
   return nullptr;
@@ -223,8 +238,7 @@ inline bool PoolInlet::withdraw(OutsideJob& job) noexcept {
   const sys::MutexLock lock(mutex_);
   if (!job.linked()) return false;
   if (job.waits) {
-    job.unlink();
-    add(waiting_, minusOne);
+    leaveLine(job, PoolEntry::Closed);
   } else {
     leaveQueue(job);
   }
