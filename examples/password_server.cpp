@@ -28,12 +28,9 @@ Task<> serve(net::Socket socket, WorkStealingPool& pool) {
     std::string line = co_await socket.readUntil("\n", 256);
     if (line.empty()) break;
     line.pop_back();
-    if (line == "ping") {
-      co_await socket.write("pong\n");
-    } else {
-      const std::string hash = co_await pool.run(slowHash, line);
-      co_await socket.write(hash + "\n");
-    }
+    std::string answer = "pong";
+    if (line != "ping") answer = co_await pool.run(slowHash, line);
+    co_await socket.write(answer + "\n");
   }
   co_await socket.end();
 }

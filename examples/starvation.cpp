@@ -11,31 +11,25 @@
 
 using namespace leat;
 
+double now() {
+  using Milliseconds = std::chrono::duration<double, std::milli>;
+  return Milliseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
 /// A timer of a millisecond, and how late it was.
 class LoopDelay {
  public:
   LoopDelay() : timer_(setInterval([this] { beat(); }, 1)) {}
   int beats() const noexcept { return beats_; }
-  void print(const char* way) {
-    const double all = milliseconds(start_, Clock::now());
-    worst_ = std::max(worst_, milliseconds(last_, Clock::now()));  // the beat that is still due
-    std::fprintf(stderr, "%-8s %8.1f ms %8d beats %8.1f ms without one at worst\n", way, all,
-                 beats_, worst_);
-  }
+  double worst() const { return std::max(worst_, now() - last_); }  // the beat that is due counts
 
  private:
-  using Clock = std::chrono::steady_clock;
-  static double milliseconds(Clock::time_point from, Clock::time_point to) {
-    return std::chrono::duration<double, std::milli>(to - from).count();
-  }
   void beat() {
-    const Clock::time_point now = Clock::now();
-    worst_ = std::max(worst_, milliseconds(last_, now));
-    last_ = now;
+    worst_ = worst();
+    last_ = now();
     ++beats_;
   }
-  Clock::time_point start_ = Clock::now();
-  Clock::time_point last_ = start_;
+  double last_ = now();
   double worst_ = 0;
   int beats_ = 0;
   ScopedTimeout timer_;
@@ -70,9 +64,10 @@ Task<std::uint64_t> onThePool() { co_return co_await WorkStealingPool::shared().
 // [/ways]
 
 Task<std::uint64_t> watched(const char* way, Task<std::uint64_t> work) {
-  LoopDelay delay;
+  const LoopDelay delay;
   const std::uint64_t made = co_await std::move(work);
-  delay.print(way);
+  std::fprintf(stderr, "%-8s %4d beats, %6.1f ms without one at worst\n", way, delay.beats(),
+               delay.worst());
   // It was due hundreds of times.
   std::printf("%s: the loop %s\n", way, delay.beats() >= 10 ? "was free" : "starved");
   co_return made;

@@ -14,7 +14,6 @@
 using namespace leat;
 
 using Counts = std::map<std::string, long>;
-
 /// On a worker: it takes its text with it and touches nothing else.
 Counts countWords(const Buffer& text) {
   Counts counts;
@@ -47,23 +46,22 @@ Task<Counts> countAll(std::vector<std::string> paths) {
 // [/count]
 
 Task<> print(std::vector<std::string> paths) {
-  const Counts counts = co_await countAll(paths);
-  long words = 0;
   std::vector<std::pair<long, std::string>> order;
+  long words = 0;
+  const Counts counts = co_await countAll(paths);
   for (const auto& [word, count] : counts) {
-    words += count;
     order.emplace_back(-count, word);
+    words += count;
   }
   std::sort(order.begin(), order.end());
-  std::printf("%ld words, %zu of them different, in %zu files\n", words, counts.size(),
+  std::printf("%ld words, %zu of them different, in %zu files\n", words, order.size(),
               paths.size());
   for (std::size_t i = 0; i < std::min<std::size_t>(order.size(), 5); ++i)
     std::printf("%8ld %s\n", -order[i].first, order[i].second.c_str());
 }
 
 Task<> demo() {
-  const char* const vocabulary[] = {"wheel",  "Water", "mill",  "the",
-                                    "stream", "leat",  "stone", "grain"};
+  const char* const words[] = {"wheel", "Water", "mill", "the", "stream", "leat", "stone", "grain"};
   const std::string folder = co_await fs::mkdtemp("/tmp/leat-word-count-");
   std::vector<std::string> paths;
   unsigned state = 7;
@@ -71,11 +69,10 @@ Task<> demo() {
     std::string text;
     for (int i = 0; i < 4000; ++i) {
       state = state * 1664525 + 1013904223;
-      // Small numbers come more often.
-      text += vocabulary[(state >> 29) & (state >> 26)];
+      text += words[(state >> 29) & (state >> 26)];  // some come more often
       text += i % 11 == 10 ? ".\n" : " ";
     }
-    paths.push_back(folder + "/" + std::to_string(file) + ".txt");
+    paths.push_back(folder + "/" + std::to_string(file));
     co_await fs::writeFile(paths.back(), text);
   }
   co_await print(paths);
