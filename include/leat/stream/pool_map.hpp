@@ -110,7 +110,8 @@ class PoolMapState final : public DuplexState<Out, In> {
     ++open_;
     if (ordered_) results_.emplace_back();
     (void)work(Ref<PoolMapState>(this), next_++, std::move(chunk));
-    if (open_ < most_) return true;
+    // It may have been refused at once; then the tear-down tells who has written it.
+    if (open_ < most_ && !this->destroyed()) return true;
     holds_ = true;
     return false;
   }

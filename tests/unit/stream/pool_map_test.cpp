@@ -303,6 +303,13 @@ TEST_CASE("a pool without room or at its end fails poolMap") {
           const auto row = compose(readableFrom(upTo(9)), poolMap(TenTimes{&gauge}, options));
           const std::string text = co_await outcome(row.toArray());
           CHECK(text == "ERR_POOL_FULL");
+          // Who waits for the write that failed is told.
+          const auto refused = poolMap(TenTimes{&gauge}, options);
+          refused.on<"error">([](const std::exception_ptr&) {});
+          refused.write(1);  // has the room that the row before has left
+          const std::string written = co_await outcome(refused.write(2));
+          CHECK(written == "ERR_POOL_FULL");
+          CHECK(refused.destroyed());
           gauge.open.store(true);
           // With a bound that lets wait all is well.
           WorkStealingPool bounded({.threads = 1, .maxQueued = 1});
