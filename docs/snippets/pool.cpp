@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <span>
 #include <string>
+#include <thread>
 #include <vector>
 
 using namespace leat;
@@ -31,6 +32,16 @@ Task<> answer(net::Socket socket) {
   co_await socket.write(hash + "\n");
 }
 // [/run]
+
+// [bound]
+Task<> answerOrRefuse(net::Socket socket, WorkStealingPool& pool) {
+  // The pool was made with {.maxQueued = 100, .whenFull = PoolFull::Throw}.
+  const std::string password = co_await socket.readUntil("\n");
+  const auto hash = co_await asResult(pool.run(slowHash, password));
+  const std::string line = hash ? hash.value() : "too busy, try again later";
+  co_await socket.write(line + "\n");
+}
+// [/bound]
 
 long serialFib(int n) { return n < 2 ? n : serialFib(n - 1) + serialFib(n - 2); }
 
@@ -73,18 +84,40 @@ double norm(std::span<double> values) {
 }
 // [/parallel]
 
-Task<> client(int port) {
+Task<> client(int port, bool served) {
   auto socket = co_await net::connect({.port = port, .host = "127.0.0.1"});
   co_await socket.write("secret\n");
   const std::string line = co_await socket.readUntil("\n");
-  check(line == slowHash("secret\n") + "\n");
+  check(line == (served ? slowHash("secret\n") + "\n" : "too busy, try again later\n"));
   co_await socket.end();
+}
+
+/// With a bound of one: a call on the only worker, one that waits, and one too many.
+Task<> refused() {
+  WorkStealingPool pool({.threads = 1, .maxQueued = 1, .whenFull = PoolFull::Throw});
+  std::atomic<bool> begun{false};
+  std::atomic<bool> open{false};
+  const auto busy = [&] {
+    for (begun = true; !open;) std::this_thread::yield();
+  };
+  Promise<> first = pool.run(busy);
+  while (!begun) std::this_thread::yield();
+  Promise<> second = pool.run([] {});
+  const auto serve = [&pool](net::Socket socket) { return answerOrRefuse(socket, pool); };
+  auto server = co_await net::listen(serve, {.port = 0, .host = "127.0.0.1"});
+  co_await client(server.address().port(), false);
+  open = true;
+  co_await first;
+  co_await second;
+  co_await client(server.address().port(), true);
+  co_await server.close();
 }
 
 Task<> program() {
   auto server = co_await net::listen(answer, {.port = 0, .host = "127.0.0.1"});
-  co_await client(server.address().port());
+  co_await client(server.address().port(), true);
   co_await server.close();
+  co_await refused();
   co_await print();
   WorkStealingPool& pool = WorkStealingPool::shared();
   const Node tree{1, {{2, {}}, {3, {{4, {}}}}}};

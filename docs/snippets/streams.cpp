@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The regions of docs/streams.md, and a main that runs them.
 #include <leat.hpp>
+#include <leat/stream/pool_map.hpp>
 
 #include <cstdlib>
 #include <string>
@@ -149,6 +150,20 @@ Task<> operators() {
   check(found.size() == 3 && found[2] == 400);
 }
 
+std::size_t countLetters(const std::string& line) { return line.size(); }
+
+Task<> onThePool() {
+  const std::vector<std::string> lines{"a", "few", "lines"};
+  std::vector<std::size_t> counts;
+  const auto source = readableFrom(lines);
+  const Writable<std::size_t> sink([&](std::size_t count) { counts.push_back(count); });
+  // [pool]
+  // Eight lines are counted at once, on the workers of the pool; the counts keep the order of the lines.
+  co_await pipeline(source, poolMap(countLetters, {.concurrency = 8}), sink);
+  // [/pool]
+  check((counts == std::vector<std::size_t>{1, 3, 5}));
+}
+
 Task<> files() {
   const std::string folder = co_await fs::mkdtemp("/tmp/leat-docs-");
   const std::string from = folder + "/a";
@@ -250,6 +265,7 @@ Task<> program() {
   co_await writing();
   co_await generators();
   co_await operators();
+  co_await onThePool();
   co_await files();
 }
 

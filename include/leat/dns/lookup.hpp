@@ -82,7 +82,7 @@ struct LookupEntry : ListNode {};
 class LookupJob final : public BlockingJob, public PostedJob, public LookupEntry {
  public:
   LookupJob(const LookupQuestion& asked, Ref<LoopShared> loop)
-      : BlockingJob(operations, Class::slow),
+      : BlockingJob(operations, Class::names),
         PostedJob(onPosted),
         question(asked),
         home_(std::move(loop)) {}

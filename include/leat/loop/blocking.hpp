@@ -230,6 +230,7 @@ auto blockingCall(BlockingJob::Class kind, F&& f, Args&&... args) {
 /// Calls `f(args...)`, which may block, on a thread of the blocking pool and gives what it gives. The
 /// callable and the arguments are kept (decayed) with the call, and moved into it.
 ///
+/// At most half of the pool's threads (LEAT_BLOCKING_MAX) are given to such calls at once; more of them wait.
 /// Node: the thread pool of libuv. Completes: in the poll phase. Holds the loop meanwhile.
 /// Cancel: AbortError at once. A call that has not begun never will; one that has goes on, and what it
 /// gives or throws is discarded.
@@ -249,8 +250,8 @@ auto blocking(F&& f, Args&&... args) {
                 "blocking(f, args...): a handle of a loop may not go to another thread");
   static_assert(std::is_void_v<Given> || isSendable<std::decay_t<Given>>,
                 "blocking(f): f may not make handles of a loop on another thread");
-  // User code is of unknown length: it shares the threads that the disk can do without.
-  return detail::blockingCall(detail::BlockingJob::Class::slow, std::forward<F>(f),
+  // Of unknown length: never more of them than the disk and the look-ups can do without.
+  return detail::blockingCall(detail::BlockingJob::Class::calls, std::forward<F>(f),
                               std::forward<Args>(args)...);
 }
 

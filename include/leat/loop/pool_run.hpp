@@ -12,7 +12,7 @@ namespace detail {
 
 /// The part of a call on a pool that does not depend on its types. Counted by its operation, by the pool
 /// while the call is there, and on its way back by the loop's queue.
-class PoolCallBase : public PoolJob, private PostedJob, protected CallbackFrame {
+class PoolCallBase : public OutsideJob, private PostedJob, protected CallbackFrame {
  public:
   /// Told once: on the loop's thread, or, started without a loop, on a worker.
   using OnDone = void (*)(void* waiter) noexcept;
@@ -21,7 +21,7 @@ class PoolCallBase : public PoolJob, private PostedJob, protected CallbackFrame 
   void release() noexcept {
     if (count_.fetchSub(1, acqRel) == 1) delete this;
   }
-  /// 0. Throws: Error ERR_POOL_CLOSED.
+  /// 0. Throws: Error ERR_POOL_CLOSED, ERR_POOL_FULL.
   int start(EventLoop& loop, OnDone onDone, void* waiter) {
     home_.emplace(loop.ref());
     startWithoutLoop(onDone, waiter);
@@ -35,24 +35,29 @@ class PoolCallBase : public PoolJob, private PostedJob, protected CallbackFrame 
     onDone_ = onDone;
     waiter_ = waiter;
     retain();
-    if (pool_.post(*this, priority_)) return;
+    const PoolEntry entry = pool_.post(*this);
+    if (isTaken(entry)) return;
     waiter_ = nullptr;
     release();
-    throwPoolClosed();
+    throwNotTaken(entry);
   }
-  /// Nobody waits any more: a call that has not begun will not. The loop's thread.
+  /// Nobody waits any more: a call that has not begun will not, and its place is free. The loop's thread.
   void leave() noexcept {
     waiter_ = nullptr;
-    left_.store(true, relaxed);
+    State state = Waiting;
+    // Who takes it meanwhile, a worker or the end of the pool, waits: the pool stays until this is done.
+    if (!state_.compareExchange(state, Leaving, acqRel)) return;
+    const bool withdrawn = pool_.withdraw(*this);
+    state_.store(Left, seqCst);
+    if (withdrawn) release();
   }
 
  protected:
   PoolCallBase(PoolCore& pool, Priority priority) noexcept
-      : PoolJob(onTaken),
+      : OutsideJob(onTaken, priority),
         PostedJob(onPosted),
         CallbackFrame(onTaskDone),
-        pool_(pool),
-        priority_(priority) {}
+        pool_(pool) {}
   virtual ~PoolCallBase() = default;
 
   /// On a worker. False: a task was begun, whose end `onTaskDone` is.
@@ -63,9 +68,18 @@ class PoolCallBase : public PoolJob, private PostedJob, protected CallbackFrame 
   virtual void clear() noexcept = 0;
 
  private:
+  enum State : unsigned char { Waiting, Leaving, Left, Taken };
+
+  /// False: nobody waits for it any more.
+  bool begin() noexcept {
+    State state = Waiting;
+    if (state_.compareExchange(state, Taken, acqRel)) return true;
+    while (state_.load(acquire) == Leaving) ::sched_yield();
+    return false;
+  }
   static void onTaken(PoolJob& job, bool run) noexcept {
     auto& self = static_cast<PoolCallBase&>(job);
-    if (self.left_.load(relaxed)) return self.finish();
+    if (!self.begin()) return self.finish();
     if (!run) {
       self.refuse(std::make_exception_ptr(poolClosed()));
       return self.finish();
@@ -102,8 +116,7 @@ class PoolCallBase : public PoolJob, private PostedJob, protected CallbackFrame 
   OnDone onDone_ = nullptr;
   void* waiter_ = nullptr;
   Atomic<unsigned> count_{1};
-  Atomic<bool> left_{false};
-  const Priority priority_;
+  Atomic<State> state_{Waiting};
 };
 
 /// What a callable gives, and what is given on: of a Task its result.
@@ -210,10 +223,10 @@ template <class Call>
 using PoolOperation = BlockingOperation<Call, PoolAwaiter<Call>>;
 
 /// A coroutine on its way to a worker.
-class ScheduleAwaiter : private PoolJob, private PostedJob {
+class ScheduleAwaiter : private OutsideJob, private PostedJob {
  public:
   ScheduleAwaiter(PoolCore& pool, Priority priority) noexcept
-      : PoolJob(onTaken), PostedJob(onPosted), pool_(pool), priority_(priority) {}
+      : OutsideJob(onTaken, priority), PostedJob(onPosted), pool_(pool) {}
   bool await_ready() const noexcept { return false; }
   // Never inline: what is on the stack here must not be put into the frame, which may be gone after `post`.
   LEAT_NOINLINE void await_suspend(std::coroutine_handle<> handle) {
@@ -229,12 +242,13 @@ class ScheduleAwaiter : private PoolJob, private PostedJob {
       context_ = ContextNode::withStore(moved.get(), AwayNote::key(), leaving);
       EventLoop::current().hold();
     }
-    if (pool_.post(*this, priority_)) return;
+    const PoolEntry entry = pool_.post(*this);
+    if (isTaken(entry)) return;
     if (leaving) EventLoop::current().letGo();
-    throwPoolClosed();
+    throwNotTaken(entry);
   }
   void await_resume() const {
-    if (dropped_) throwPoolClosed();
+    if (dropped_) throwNotTaken(PoolEntry::Closed);
   }
 
  private:
@@ -258,7 +272,6 @@ class ScheduleAwaiter : private PoolJob, private PostedJob {
   ContextRef before_;
   std::coroutine_handle<> handle_;
   ContextRef context_;
-  Priority priority_;
   bool dropped_ = false;
 };
 

@@ -19,10 +19,13 @@ namespace leat::inline LEAT_ABI::detail {
 /// The base of both queues it travels through: the pool's, and back to a loop.
 class BlockingJob : public MpscNode, public ListNode {
  public:
+  /// What waits for the network or for who knows what may not keep the disk waiting, nor one another.
   enum class Class : unsigned char {
     quick,  // the disk
-    slow,   // the network (names): at most half of the threads, rounded up
+    names,  // look-ups: at most half of the threads, rounded up
+    calls,  // the user's: the same; of both together at most three quarters, rounded up but not all
   };
+  static constexpr unsigned classes = 3;
   /// The owner's parts. Neither may throw.
   struct Operations {
     void (*run)(BlockingJob&) noexcept;      // on a worker: the call itself
@@ -78,7 +81,13 @@ class BlockingPool {
   bool stop(std::int64_t timeoutNs) noexcept;
 
   unsigned maxThreads() const noexcept { return maxThreads_; }
-  unsigned maxSlow() const noexcept { return (maxThreads_ + 1) / 2; }
+  /// Of look-ups, and of the user's calls.
+  unsigned maxOfSlowClass() const noexcept { return (maxThreads_ + 1) / 2; }
+  /// Of both together: the disk keeps a quarter of the threads, at least one, unless there is but one.
+  unsigned maxSlow() const noexcept {
+    const unsigned kept = maxThreads_ < 8 ? 1 : maxThreads_ / 4;
+    return maxThreads_ > 1 ? maxThreads_ - kept : 1;
+  }
   unsigned threads() noexcept;
   /// Jobs that have not started.
   unsigned long queued() noexcept;
@@ -92,6 +101,12 @@ class BlockingPool {
 
   static unsigned limitFromEnvironment() noexcept;
   static void* workerMain(void* worker) noexcept;
+  static unsigned indexOf(BlockingJob::Class kind) noexcept { return static_cast<unsigned>(kind); }
+  static bool isSlow(BlockingJob::Class kind) noexcept { return kind != BlockingJob::Class::quick; }
+  bool mayRun(BlockingJob::Class kind) const noexcept {
+    return !isSlow(kind) ||
+           (running_[indexOf(kind)] < maxOfSlowClass() && runningSlow_ < maxSlow());
+  }
   void work() noexcept;
   bool waitForJob(std::int64_t deadlineNs) noexcept;
   BlockingJob* take() noexcept;
@@ -113,13 +128,13 @@ class BlockingPool {
   sys::Mutex mutex_;
   sys::Condition called_;
   sys::Condition ended_;
-  List<BlockingJob> quick_;
-  List<BlockingJob> slow_;
+  List<BlockingJob> queues_[BlockingJob::classes];
   std::uint64_t nextOrder_ = 0;
   unsigned threads_ = 0;  // that may take jobs
   unsigned alive_ = 0;    // these and those on their way out
   unsigned idle_ = 0;
   unsigned calls_ = 0;
+  unsigned running_[BlockingJob::classes] = {};
   unsigned runningSlow_ = 0;
   bool stopped_ = false;
   List<Worker> workers_;
@@ -174,12 +189,11 @@ inline int BlockingPool::submit(BlockingJob& job) noexcept {
   {
     const sys::MutexLock lock(mutex_);
     if (stopped_) return -ECANCELED;
-    const bool isSlow = job.class_ == BlockingJob::Class::slow;
     job.retain();
     job.order_ = nextOrder_++;
-    (isSlow ? slow_ : quick_).pushBack(job);
-    // A slow job over the limit is taken by the worker that ends the next slow one.
-    if (isSlow && runningSlow_ >= maxSlow()) return 0;
+    queues_[indexOf(job.class_)].pushBack(job);
+    // A slow job over a limit is taken by the worker that ends the next slow one.
+    if (!mayRun(job.class_)) return 0;
     if (idle_ == 0) {
       if (threads_ >= maxThreads_) return 0;
       const int error = addThread();
@@ -234,8 +248,7 @@ inline void BlockingPool::dropQueued() noexcept {
   {
     const sys::MutexLock lock(mutex_);
     stopped_ = true;
-    dropped.append(quick_);
-    dropped.append(slow_);
+    for (List<BlockingJob>& queue : queues_) dropped.append(queue);
   }
   while (!dropped.empty()) dropped.popFront().release();
 }
@@ -247,7 +260,9 @@ inline unsigned BlockingPool::threads() noexcept {
 
 inline unsigned long BlockingPool::queued() noexcept {
   const sys::MutexLock lock(mutex_);
-  return quick_.size() + slow_.size();
+  unsigned long count = 0;
+  for (const List<BlockingJob>& queue : queues_) count += queue.size();
+  return count;
 }
 
 // ---- workers (the mutex is held unless said otherwise) ----
@@ -284,11 +299,12 @@ inline void BlockingPool::work() noexcept {
     while (BlockingJob* job = take()) {
       mutex_.unlock();
       job->operations_->run(*job);
-      const bool wasSlow = job->class_ == BlockingJob::Class::slow;
+      const BlockingJob::Class kind = job->class_;
       job->operations_->done(*job);
       job->release();
       mutex_.lock();
-      if (wasSlow) --runningSlow_;
+      --running_[indexOf(kind)];
+      if (isSlow(kind)) --runningSlow_;
     }
     if (stopped_ || !waitForJob(sys::monotonicNs() + idleNs_)) return;
   }
@@ -312,13 +328,16 @@ inline bool BlockingPool::waitForJob(std::int64_t deadlineNs) noexcept {
 
 /// The oldest job that may run.
 inline BlockingJob* BlockingPool::take() noexcept {
-  BlockingJob* job = quick_.first();
-  BlockingJob* slow = runningSlow_ < maxSlow() ? slow_.first() : nullptr;
-  if (slow != nullptr && (job == nullptr || slow->order_ < job->order_)) {
-    job = slow;
-    ++runningSlow_;
+  BlockingJob* job = nullptr;
+  for (List<BlockingJob>& queue : queues_) {
+    BlockingJob* const first = queue.first();
+    if (first == nullptr || !mayRun(first->class_)) continue;
+    if (job == nullptr || first->order_ < job->order_) job = first;
   }
-  if (job != nullptr) job->unlink();
+  if (job == nullptr) return nullptr;
+  job->unlink();
+  ++running_[indexOf(job->class_)];
+  if (isSlow(job->class_)) ++runningSlow_;
   return job;
 }
 

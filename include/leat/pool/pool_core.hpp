@@ -24,6 +24,11 @@ struct PoolOptions {
   const char* name = "leat-pool";
   /// Whether each thread stays on one of the processors that the process may use.
   bool pinned = false;
+  /// How many jobs from outside may wait for a worker at once, all priorities together. 0: any number. Jobs
+  /// that the pool's own workers make are not held up by it.
+  std::size_t maxQueued = 0;
+  /// What becomes of one more.
+  PoolFull whenFull = PoolFull::Wait;
 };
 
 }  // namespace leat::inline LEAT_ABI
@@ -97,14 +102,19 @@ class PoolCore {
   int start() noexcept;
   /// Whether it was made in this process, or in its parent, whose threads are not here.
   bool isHere() const noexcept { return generation_ == sys::forkGeneration(); }
-  /// To the deque of the worker that calls, else to the inlet. False: the pool has ended, or is not here.
-  bool post(PoolJob& job, Priority priority) noexcept;
+  /// To the deque of the worker that calls, else to the inlet. Closed: the pool has ended, or is not here.
+  PoolEntry post(OutsideJob& job) noexcept { return enter(job, whenFull_); }
+  /// The same; instead of the job this thread waits for room, if it is one that may: else Full.
+  PoolEntry postOrSleep(OutsideJob& job) noexcept;
+  /// False: a worker has taken it, or the end of the pool.
+  bool withdraw(OutsideJob& job) noexcept;
   /// From outside. What has not begun ends; waits at most `timeoutNs`, for ever when negative, for the
   /// rest. True when all threads have ended.
   bool stop(std::int64_t timeoutNs) noexcept;
 
   unsigned threads() const noexcept { return started_; }
   std::size_t queued() const noexcept { return inlet_.size(); }
+  std::size_t waiting() const noexcept { return inlet_.waiting(); }
   unsigned sleeping() const noexcept { return idle_.sleepers(); }
   Counts counts() const noexcept;
 
@@ -113,6 +123,7 @@ class PoolCore {
   static constexpr std::size_t nameSize = 16;
   static unsigned defaultThreads() noexcept;
   static void* workerMain(void* worker) noexcept;
+  PoolEntry enter(OutsideJob& job, PoolFull whenFull, PoolSleeper* sleeper = nullptr) noexcept;
   void setUp(unsigned index) const noexcept;
   bool anyWork() const noexcept;
   void end() noexcept;
@@ -120,6 +131,7 @@ class PoolCore {
   const unsigned generation_;
   char name_[nameSize] = {};
   const bool pinned_;
+  const PoolFull whenFull_;
   PoolWorker* workers_ = nullptr;
   const unsigned threads_;
   // Fewer when the system gives no more; the deques of the rest stay empty.
@@ -127,7 +139,7 @@ class PoolCore {
   const unsigned mostSearching_;
   PoolInlet inlet_;
   Atomic<bool> stopping_{false};
-  Atomic<unsigned> posting_{0};  // threads inside of `post`: `stop` waits for them
+  Atomic<unsigned> posting_{0};  // threads inside of `enter` and `withdraw`: `stop` waits for them
   alignas(64) IdleWorkers<> idle_;
   alignas(64) sys::Mutex endMutex_;
   sys::Condition ended_;
@@ -240,8 +252,10 @@ inline void PoolWorker::work() noexcept {
 inline PoolCore::PoolCore(const PoolOptions& options) noexcept
     : generation_(sys::watchForks()),
       pinned_(options.pinned),
+      whenFull_(options.whenFull),
       threads_(options.threads != 0 ? options.threads : defaultThreads()),
-      mostSearching_((threads_ + 1) / 2) {
+      mostSearching_((threads_ + 1) / 2),
+      inlet_(options.maxQueued) {
   for (std::size_t i = 0; options.name != nullptr && i + 1 < nameSize && options.name[i] != '\0';
        ++i)
     name_[i] = options.name[i];
@@ -300,19 +314,38 @@ inline void PoolCore::end() noexcept {
   ended_.notifyAll();
 }
 
-inline bool PoolCore::post(PoolJob& job, Priority priority) noexcept {
+inline PoolEntry PoolCore::enter(OutsideJob& job, PoolFull whenFull,
+                                 PoolSleeper* sleeper) noexcept {
   PoolWorker* const worker = PoolWorker::current();
-  if (worker != nullptr && worker->pool_ == this && priority == Priority::Normal) {
+  const bool inside = worker != nullptr && worker->pool_ == this;
+  if (inside && job.urgency == Priority::Normal) {
     worker->push(job);
-    return true;
+    return PoolEntry::Queued;
   }
-  if (!isHere()) return false;
+  if (!isHere()) return PoolEntry::Closed;
   // The job may be done, and the pool about to end, before this thread has told the workers of it.
   posting_.fetchAdd(1);
-  const bool open = inlet_.push(job, priority);
-  if (open) idle_.notify();
+  const PoolEntry entry = inside ? inlet_.pushFromInside(job) : inlet_.push(job, whenFull, sleeper);
+  if (entry == PoolEntry::Queued) idle_.notify();
   posting_.fetchSub(1, release);
-  return open;
+  return entry;
+}
+
+inline PoolEntry PoolCore::postOrSleep(OutsideJob& job) noexcept {
+  // A loop has others to serve, and a worker of another pool might be waited for by this one.
+  const bool maySleep = threadState.queue == nullptr && threadState.worker == nullptr;
+  PoolSleeper sleeper;
+  const PoolEntry entry =
+      enter(job, maySleep ? whenFull_ : PoolFull::Throw, maySleep ? &sleeper : nullptr);
+  return entry == PoolEntry::Waits ? sleeper.sleep() : entry;
+}
+
+inline bool PoolCore::withdraw(OutsideJob& job) noexcept {
+  if (!isHere()) return false;
+  posting_.fetchAdd(1);
+  const bool withdrawn = inlet_.withdraw(job);
+  posting_.fetchSub(1, release);
+  return withdrawn;
 }
 
 inline bool PoolCore::anyWork() const noexcept {

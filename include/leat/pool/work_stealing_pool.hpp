@@ -24,6 +24,8 @@ struct PoolStatistics {
   std::uint64_t parks = 0;
   /// Workers that sleep now.
   unsigned sleeping = 0;
+  /// Jobs from outside that wait for room, when the pool has a bound.
+  std::uint64_t waiting = 0;
 };
 
 namespace detail {
@@ -32,13 +34,22 @@ inline Error poolClosed() {
   return Error("the pool has ended, or is that of the parent process, and takes no work",
                "ERR_POOL_CLOSED");
 }
-[[noreturn]] LEAT_NOINLINE inline void throwPoolClosed() { throw poolClosed(); }
+/// Throws: Error ERR_POOL_CLOSED, ERR_POOL_FULL.
+[[noreturn]] LEAT_NOINLINE inline void throwNotTaken(PoolEntry why) {
+  if (why == PoolEntry::Closed) throw poolClosed();
+  throw Error("the pool is full: as many jobs as its maxQueued allows wait for a worker",
+              "ERR_POOL_FULL");
+}
+inline bool isTaken(PoolEntry entry) noexcept {
+  return entry == PoolEntry::Queued || entry == PoolEntry::Waits;
+}
 
 /// A function that nobody waits for.
 template <class F>
-struct SubmittedJob : PoolJob {
+struct SubmittedJob : OutsideJob {
   template <class X>
-  explicit SubmittedJob(X&& f) : PoolJob(onTaken), function(std::forward<X>(f)) {}
+  explicit SubmittedJob(Priority priority, X&& f)
+      : OutsideJob(onTaken, priority), function(std::forward<X>(f)) {}
   static void onTaken(PoolJob& job, bool run) noexcept {
     const std::unique_ptr<SubmittedJob> self(&static_cast<SubmittedJob&>(job));
     const ContextScope scope(std::move(self->context));
@@ -67,7 +78,7 @@ class [[nodiscard("it goes nowhere until it is awaited")]] PoolSchedule {
 /// Threads for work that needs a processor; what waits belongs to a loop or to `blocking`. Every member may
 /// be called on any thread.
 ///
-/// Jobs from outside go first in, first out by their priority. What a job forks is done by the same worker,
+/// Jobs from outside go first in, first out by their priority; `maxQueued` bounds how many wait. What a job forks is done by the same worker,
 /// youngest first, unless another one without work steals it. Workers without work sleep and cost nothing.
 ///
 /// Node: worker_threads and `piscina`; here no module is loaded and no message copied.
@@ -95,7 +106,8 @@ class WorkStealingPool {
   /// Cancel: AbortError at once. A call that has not begun never will; one that has goes on, and what it
   /// gives or throws is discarded; forks in it that have not begun end with AbortError.
   /// Lifetime: `f` may outlive the coroutine and the loop: it must own or share all that it uses.
-  /// Throws: what `f` throws; Error ERR_POOL_CLOSED.
+  /// Full: it waits for room, or throws, as the pool's `whenFull` says.
+  /// Throws: what `f` throws; Error ERR_POOL_CLOSED, ERR_POOL_FULL.
   template <class F, class... Args>
     requires(!std::is_same_v<std::remove_cvref_t<F>, Priority>)
   auto run(F&& f, Args&&... args);
@@ -104,10 +116,14 @@ class WorkStealingPool {
   auto run(Priority priority, F&& f, Args&&... args);
   /// The coroutine goes on on a worker: `co_await pool.schedule()`. One that belongs to a loop must come
   /// home, `co_await resumeOn(home)`, before it ends, and must not be destroyed meanwhile; `run` is what
-  /// sees to that. Throws: Error ERR_POOL_CLOSED.
+  /// sees to that. Throws: Error ERR_POOL_CLOSED, ERR_POOL_FULL.
   PoolSchedule schedule(Priority priority = Priority::Normal) noexcept { return {core_, priority}; }
-  /// Calls `f()` on a worker, with the stores of the caller; nobody waits for it. An exception ends the process, as in a thread. When the
-  /// pool ends first, it is destroyed uncalled. Throws: Error ERR_POOL_CLOSED.
+  /// Calls `f()` on a worker, with the stores of the caller; nobody waits for it. An exception ends the
+  /// process, as in a thread. When the pool ends first, it is destroyed uncalled.
+  ///
+  /// Full, with PoolFull::Wait: a plain thread sleeps until there is room. The thread of a loop and a worker
+  /// of another pool may not sleep; there it throws, and `run` is what waits.
+  /// Throws: Error ERR_POOL_CLOSED, ERR_POOL_FULL.
   template <class F>
   void submit(F&& f, Priority priority = Priority::Normal);
 
@@ -170,14 +186,16 @@ void WorkStealingPool::submit(F&& f, Priority priority) {
                 "submit(f): f cannot be called without arguments");
   static_assert(!Awaitable<std::invoke_result_t<std::decay_t<F>&>>,
                 "submit(f): what f gives would not be awaited; use run");
-  auto job = std::make_unique<Job>(std::forward<F>(f));
-  if (!core_.post(*job, priority)) detail::throwPoolClosed();
+  auto job = std::make_unique<Job>(priority, std::forward<F>(f));
+  const detail::PoolEntry entry = core_.postOrSleep(*job);
+  if (entry != detail::PoolEntry::Queued) detail::throwNotTaken(entry);
   (void)job.release();
 }
 
 inline PoolStatistics WorkStealingPool::statistics() const noexcept {
   const detail::PoolCore::Counts counts = core_.counts();
-  return {core_.queued(), counts.executed, counts.steals, counts.parks, core_.sleeping()};
+  return {core_.queued(), counts.executed,  counts.steals,
+          counts.parks,   core_.sleeping(), core_.waiting()};
 }
 
 }  // namespace leat::inline LEAT_ABI

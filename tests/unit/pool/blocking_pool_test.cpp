@@ -170,8 +170,8 @@ TEST_CASE("slow jobs never hold more than half of the threads, and quick ones pa
   Board board, quick;
   BlockingPool pool({5, 5'000 * ms});
   const GateKeeper keeper{board};
-  CHECK(pool.maxSlow() == 3);
-  for (int i = 0; i < 8; ++i) launch(pool, board, true, BlockingJob::Class::slow);
+  CHECK(pool.maxOfSlowClass() == 3);
+  for (int i = 0; i < 8; ++i) launch(pool, board, true, BlockingJob::Class::names);
   REQUIRE(eventually([&] { return board.running.load() == 3; }));
   for (int i = 0; i < 6; ++i) launch(pool, quick, false);
   REQUIRE(eventually([&] { return quick.ran.load() == 6; }));
@@ -180,6 +180,52 @@ TEST_CASE("slow jobs never hold more than half of the threads, and quick ones pa
   board.gateOpen.store(true);
   REQUIRE(eventually([&] { return board.ran.load() == 8; }));
   CHECK(board.most.load() == 3);
+}
+
+TEST_CASE("look-ups and the calls of users leave each other threads, and both the disk") {
+  Board calls, names, quick;
+  BlockingPool pool({8, 5'000 * ms});
+  const GateKeeper keepers[] = {{calls}, {names}};
+  CHECK(pool.maxOfSlowClass() == 4);
+  CHECK(pool.maxSlow() == 6);
+  for (int i = 0; i < 10; ++i) launch(pool, calls, true, BlockingJob::Class::calls);
+  REQUIRE(eventually([&] { return calls.running.load() == 4; }));
+  for (int i = 0; i < 10; ++i) launch(pool, names, true, BlockingJob::Class::names);
+  REQUIRE(eventually([&] { return names.running.load() == 2; }));
+  for (int i = 0; i < 5; ++i) launch(pool, quick, false);
+  REQUIRE(eventually([&] { return quick.ran.load() == 5; }));
+  CHECK(pool.queued() == 6 + 8);
+  // The threads of the calls that have ended are for those of both kinds that wait.
+  calls.gateOpen.store(true);
+  REQUIRE(eventually([&] { return calls.ran.load() == 10; }));
+  REQUIRE(eventually([&] { return names.running.load() == 4; }));
+  names.gateOpen.store(true);
+  REQUIRE(eventually([&] { return names.ran.load() == 10; }));
+  CHECK(calls.most.load() == 4);
+  CHECK(names.most.load() == 4);
+}
+
+TEST_CASE("however few threads there are, each class has one, and the disk its own if it can") {
+  const unsigned wanted[][3] = {{1, 1, 1}, {2, 1, 1}, {3, 2, 2}, {4, 2, 3}, {7, 4, 6}, {16, 8, 12}};
+  for (const auto& [threads, ofClass, together] : wanted) {
+    Board slow;
+    BlockingPool pool({threads, 5'000 * ms});
+    CHECK(pool.maxOfSlowClass() == ofClass);
+    CHECK(pool.maxSlow() == together);
+    {
+      const GateKeeper keeper{slow};
+      for (unsigned i = 0; i < 2 * threads; ++i)
+        launch(pool, slow, true,
+               i % 2 == 0 ? BlockingJob::Class::names : BlockingJob::Class::calls);
+      REQUIRE(eventually([&] { return slow.running.load() == static_cast<int>(together); }));
+      if (threads > 1) {
+        Board quick;
+        launch(pool, quick, false);
+        REQUIRE(eventually([&] { return quick.disposed.load() == 1; }));
+      }
+    }
+    REQUIRE(eventually([&] { return slow.ran.load() == static_cast<int>(2 * threads); }));
+  }
 }
 
 TEST_CASE("a job that waits can be cancelled and leaves nothing behind; one that runs cannot") {
@@ -233,8 +279,7 @@ TEST_CASE("many threads may submit and cancel at once") {
     for (int t = 0; t < 4; ++t) {
       threads.emplace_back([&, t] {
         for (int i = 0; i < each; ++i) {
-          Job* job = makeJob(board, false,
-                             i % 3 == 0 ? BlockingJob::Class::slow : BlockingJob::Class::quick);
+          Job* job = makeJob(board, false, static_cast<BlockingJob::Class>(i % 3));
           if (pool.submit(*job) != 0) std::abort();
           if (i % 5 == t && pool.cancel(*job)) cancelled.fetchAdd(1);
           job->release();

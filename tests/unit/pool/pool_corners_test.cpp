@@ -290,19 +290,22 @@ TEST_CASE("run takes what std::invoke takes") {
 }
 
 TEST_CASE("jobs for which a deque had no memory are before all others, and are not refused") {
-  struct Noted : detail::PoolJob {
-    Noted() : PoolJob([](PoolJob&, bool) noexcept {}) {}
+  struct Inside : detail::PoolJob {
+    Inside() : PoolJob([](PoolJob&, bool) noexcept {}) {}
   };
-  Noted outside[3];
-  Noted inside[2];
-  detail::PoolInlet inlet;
-  REQUIRE(inlet.push(outside[0], Priority::Low));
-  REQUIRE(inlet.push(outside[1], Priority::Normal));
-  REQUIRE(inlet.push(outside[2], Priority::High));
+  struct Outside : detail::OutsideJob {
+    explicit Outside(Priority priority) : OutsideJob([](PoolJob&, bool) noexcept {}, priority) {}
+  };
+  Outside outside[] = {Outside(Priority::Low), Outside(Priority::Normal), Outside(Priority::High)};
+  Inside inside[2];
+  detail::PoolInlet inlet(0);
+  for (Outside& job : outside)
+    REQUIRE(inlet.push(job, PoolFull::Wait, nullptr) == detail::PoolEntry::Queued);
   inlet.pushOwn(inside[0]);
   CHECK(inlet.takeHigh() == &inside[0]);
   inlet.close();
-  CHECK_FALSE(inlet.push(outside[0], Priority::Low));
+  Outside late(Priority::Low);
+  CHECK(inlet.push(late, PoolFull::Wait, nullptr) == detail::PoolEntry::Closed);
   inlet.pushOwn(inside[1]);
   CHECK(inlet.takeRefused() == &outside[2]);
   CHECK(inlet.takeRefused() == &outside[1]);
