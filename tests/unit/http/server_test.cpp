@@ -175,6 +175,21 @@ TEST_CASE("a Content-Length that was set is kept to") {
   CHECK(answer(wrong, get("/right", closing)) ==
         ok("abc", "200 OK").replace(17, 0, "Content-Length: 3\r\n").replace(54, 19, ""));
 }
+TEST_CASE("an answer whose end nobody could tell is refused") {
+  const auto bad = [](const IncomingMessage&, const ServerResponse& response) {
+    response.setHeader("Content-Length", "x");
+    CHECK_THROWS_WITH(response.flushHeaders(),
+                      "The head of the answer is ambiguous: Content-Length is no number");
+    response.setHeader("Content-Length", "3").setHeader("Transfer-Encoding", "chunked");
+    CHECK_THROWS_WITH(
+        response.end("abc"),
+        "The head of the answer is ambiguous: Content-Length beside Transfer-Encoding");
+    response.removeHeader("Transfer-Encoding");
+    response.end("abc");
+  };
+  CHECK(answer(bad, get("/", closing)) ==
+        "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc");
+}
 TEST_CASE("answers come in the order of the requests, whoever is done first") {
   CHECK(answer(late, get("/slow") + get("/2") + get("/slow") + get("/4", closing)) ==
         kept("/slow") + kept("/2") + kept("/slow") + ok("/4"));

@@ -58,6 +58,8 @@ class OutgoingFields {
   FieldView operator[](std::size_t i) const noexcept {
     return {view(fields_[i].name), view(fields_[i].value)};
   }
+  /// At most, as they stand in a message.
+  std::size_t bytes() const noexcept { return text_.size() + 4 * fields_.size(); }
   /// As they stand in a message.
   void writeTo(std::string& out) const {
     for (const FieldParts& parts : fields_) {

@@ -6,6 +6,7 @@
 #include <leat/http/methods.hpp>
 
 #include <charconv>
+#include <cstring>
 
 namespace leat::inline LEAT_ABI::http::detail {
 
@@ -21,6 +22,42 @@ LEAT_ALWAYS_INLINE inline void put(std::string& out, const char (&text)[size]) {
   out.append(text, size - 1);
 }
 
+/// Writes a head in one go, into room for all of it.
+class HeadWriter {
+ public:
+  HeadWriter(std::string& out, std::size_t most) : out_(out), begin_(out.size()) {
+    out_.resize(begin_ + most);
+    at_ = out_.data() + begin_;
+  }
+  HeadWriter(const HeadWriter&) = delete;
+  HeadWriter& operator=(const HeadWriter&) = delete;
+  ~HeadWriter() { out_.resize(static_cast<std::size_t>(at_ - out_.data())); }
+
+  template <std::size_t size>
+  LEAT_ALWAYS_INLINE void put(const char (&text)[size]) noexcept {
+    std::memcpy(at_, text, size - 1);
+    at_ += size - 1;
+  }
+  void put(std::string_view text) noexcept {
+    if (!text.empty()) std::memcpy(at_, text.data(), text.size());
+    at_ += text.size();
+  }
+  void number(std::uint64_t number) noexcept {
+    at_ = std::to_chars(at_, at_ + mostDigits, number).ptr;
+  }
+  static constexpr std::size_t mostDigits = 20;
+
+ private:
+  std::string& out_;
+  std::size_t begin_;
+  char* at_;
+};
+
+/// The client could not tell where the answer ends.
+[[noreturn]] LEAT_NOINLINE inline void throwFraming(std::string_view what) {
+  throw TypeError(leat::detail::SharedText({"The head of the answer is ambiguous: ", what}).view(),
+                  "ERR_HTTP_INVALID_HEADER_VALUE");
+}
 [[noreturn]] LEAT_NOINLINE inline void throwHeadersSent(std::string_view verb) {
   throw Error(
       leat::detail::SharedText({"Cannot ", verb, " headers after they are sent to the client"})
@@ -67,6 +104,7 @@ class OutgoingMessage {
               .view(),
           "ERR_HTTP_INVALID_STATUS_CODE");
     if (!isText(reason)) throw TypeError("Invalid character in statusMessage", "ERR_INVALID_CHAR");
+    said_ = readFields();
     headSet_ = true;
     if (isBodiless(status)) hasBody_ = false;
   }
@@ -109,7 +147,8 @@ class OutgoingMessage {
     bool date = false;
   };
   Said readFields();
-  void writeFraming(std::string& out, const Said& said, std::optional<std::size_t> whole);
+  void writeConnection(HeadWriter& out, unsigned seconds) const noexcept;
+  void writeFraming(HeadWriter& out, std::optional<std::size_t> whole) noexcept;
   [[noreturn]] LEAT_NOINLINE void throwMismatch(std::uint64_t sent) const {
     using leat::detail::Decimal;
     throw Error(leat::detail::SharedText(
@@ -120,6 +159,7 @@ class OutgoingMessage {
                 "ERR_HTTP_CONTENT_LENGTH_MISMATCH");
   }
 
+  Said said_;
   std::optional<std::uint64_t> bodyLength_;
   std::uint64_t bodySent_ = 0;
   bool old_ = false;
@@ -134,6 +174,8 @@ class OutgoingMessage {
 
 inline OutgoingMessage::Said OutgoingMessage::readFields() {
   Said said;
+  bodyLength_.reset();
+  chunked_ = false;
   for (std::size_t i = 0; i < fields.size(); ++i) {
     const FieldView field = fields[i];
     if (equalsLower(field.name, "connection")) {
@@ -147,8 +189,9 @@ inline OutgoingMessage::Said OutgoingMessage::readFields() {
       std::uint64_t length = 0;
       const auto [end, error] =
           std::from_chars(field.value.data(), field.value.data() + field.value.size(), length);
-      if (error == std::errc() && end == field.value.data() + field.value.size())
-        bodyLength_ = length;
+      if (error != std::errc() || end != field.value.data() + field.value.size())
+        throwFraming("Content-Length is no number");
+      bodyLength_ = length;
     } else if (equalsLower(field.name, "transfer-encoding")) {
       said.encoding = true;
       chunked_ = equalsLower(field.value, "chunked");
@@ -158,53 +201,64 @@ inline OutgoingMessage::Said OutgoingMessage::readFields() {
       said.date = true;
     }
   }
+  if (said.length && said.encoding) throwFraming("Content-Length beside Transfer-Encoding");
   return said;
 }
 
-inline void OutgoingMessage::writeHead(std::string& out, std::string_view date, unsigned seconds,
+inline void OutgoingMessage::writeHead(std::string& text, std::string_view date, unsigned seconds,
                                        std::optional<std::size_t> whole) {
   headWritten_ = true;
-  put(out, "HTTP/1.1 ");
-  appendNumber(out, static_cast<std::uint64_t>(status));
-  put(out, " ");
-  const std::string_view words = statusText(status);
-  out.append(!reason.empty() ? std::string_view(reason) : words.empty() ? "unknown" : words);
-  put(out, "\r\n");
-  const Said said = readFields();
-  fields.writeTo(out);
-  if (sendDate && !said.date) out.append(date);
-  const bool framed = said.length || said.encoding || !hasBody_ || !old_ || whole;
-  if (!framed || !keepAlive_) last_ = true;
-  if (!said.connection) {
-    if (last_) {
-      put(out, "Connection: close\r\n");
-    } else {
-      put(out, "Connection: keep-alive\r\n");
-      if (seconds > 0) {
-        put(out, "Keep-Alive: timeout=");
-        appendNumber(out, seconds);
-        put(out, "\r\n");
-      }
-    }
+  // More than all that is not counted here has.
+  constexpr std::size_t rest = 256;
+  HeadWriter out(text, rest + reason.size() + fields.bytes() + date.size());
+  if (status == 200 && reason.empty()) {
+    out.put("HTTP/1.1 200 OK\r\n");
+  } else {
+    out.put("HTTP/1.1 ");
+    out.number(static_cast<std::uint64_t>(status));
+    out.put(" ");
+    const std::string_view words = reason.empty() ? statusText(status) : std::string_view(reason);
+    out.put(words.empty() ? std::string_view("unknown") : words);
+    out.put("\r\n");
   }
-  writeFraming(out, said, whole);
-  put(out, "\r\n");
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    const FieldView field = fields[i];
+    out.put(field.name);
+    out.put(": ");
+    out.put(field.value);
+    out.put("\r\n");
+  }
+  if (sendDate && !said_.date) out.put(date);
+  const bool framed = said_.length || said_.encoding || !hasBody_ || !old_ || whole;
+  if (!framed || !keepAlive_) last_ = true;
+  if (!said_.connection) writeConnection(out, seconds);
+  writeFraming(out, whole);
+  out.put("\r\n");
 }
 
-inline void OutgoingMessage::writeFraming(std::string& out, const Said& said,
-                                          std::optional<std::size_t> whole) {
+inline void OutgoingMessage::writeConnection(HeadWriter& out, unsigned seconds) const noexcept {
+  if (last_) return out.put("Connection: close\r\n");
+  out.put("Connection: keep-alive\r\n");
+  if (seconds == 0) return;
+  out.put("Keep-Alive: timeout=");
+  out.number(seconds);
+  out.put("\r\n");
+}
+
+inline void OutgoingMessage::writeFraming(HeadWriter& out,
+                                          std::optional<std::size_t> whole) noexcept {
   if (!hasBody_) {
     chunked_ = false;
     return;
   }
-  if (said.length || said.encoding) return;
-  if (whole && !said.trailer && trailers.empty()) {
-    put(out, "Content-Length: ");
-    appendNumber(out, *whole);
-    put(out, "\r\n");
+  if (said_.length || said_.encoding) return;
+  if (whole && !said_.trailer && trailers.empty()) {
+    out.put("Content-Length: ");
+    out.number(*whole);
+    out.put("\r\n");
     bodyLength_ = *whole;
   } else if (!old_) {
-    put(out, "Transfer-Encoding: chunked\r\n");
+    out.put("Transfer-Encoding: chunked\r\n");
     chunked_ = true;
   }
 }
