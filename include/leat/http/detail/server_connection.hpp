@@ -79,7 +79,7 @@ inline void ServerConnection::take(std::string_view input) {
       stopped_ = true;
       break;
     }
-    if (parser_.needsHead()) prepare();
+    if (parser_.needsHead() && !input.empty()) prepare();
     const ParseEvent event = parser_.next(input);
     if (event == ParseEvent::More) break;
     if (event == ParseEvent::Head) {
