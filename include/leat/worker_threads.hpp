@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: MIT
+// Worker, MessageChannel and the rest of Node's worker_threads.
+#pragma once
+
+#include <leat/worker/environment_data.hpp>
+#include <leat/worker/message_port.hpp>
+#include <leat/worker/worker.hpp>
