@@ -102,7 +102,8 @@ class PortCore : public Counted<PortCore>, public PortReceiver {
   virtual bool isBusy() const noexcept { return false; }
   virtual bool isKept() const noexcept { return false; }
 
-  /// A callback of the loop with its drain. False when it threw, or when the loop has ended in it.
+  /// A callback of the loop with its drain. False when it threw, which is reported in a tick as what Node's
+  /// ports throw is, or when the loop has ended in it.
   template <class F>
   bool callback(F&& f) noexcept;
   EventLoop& loop() const noexcept { return hold_.loop(); }
@@ -192,11 +193,10 @@ bool PortCore::callback(F&& f) noexcept {
     f();
   } catch (...) {
     threw = true;
-    loop().queue().report(std::current_exception());
+    LateReport::start(std::current_exception());
   }
-  if (threw) return false;
   loop().drain();
-  return !loop().dead();
+  return !threw && !loop().dead();
 }
 
 inline void PortCore::update() noexcept {
