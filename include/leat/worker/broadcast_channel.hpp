@@ -20,8 +20,16 @@ struct BroadcastMember : SharedCounted<BroadcastMember> {
   const std::string name;
   const std::type_info& type;
   const Ref<PortPair> pair;
+  /// The type of a message that came and is another one; null when there is none.
+  const std::type_info* takeRefused() noexcept {
+    const sys::MutexLock lock(mutex);
+    if (refused.empty()) return nullptr;
+    const std::type_info* first = refused.front();
+    refused.erase(refused.begin());
+    return first;
+  }
   sys::Mutex mutex;
-  std::vector<const std::type_info*> refused;  // guarded: what came and was of another type
+  std::vector<const std::type_info*> refused;  // guarded
 };
 using BroadcastMembers = std::vector<Ref<BroadcastMember>>;
 
@@ -80,12 +88,7 @@ class BroadcastCore : public PortCore {
 
  private:
   void beforeMessages() override {
-    std::vector<const std::type_info*> refused;
-    {
-      const sys::MutexLock lock(member_->mutex);
-      refused.swap(member_->refused);
-    }
-    for (const std::type_info* type : refused) {
+    while (const std::type_info* type = member_->takeRefused()) {
       const std::string text = "BroadcastChannel '" + member_->name + "': a message of type " +
                                typeName(*type) + " came, not " + typeName(member_->type);
       if (!tellRefused(std::make_exception_ptr(TypeError(text, "ERR_INVALID_ARG_TYPE"))))

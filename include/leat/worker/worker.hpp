@@ -39,8 +39,10 @@ class WorkerState final
 /// The parent port of this thread's worker, made when first asked for.
 template <class In, class Out>
 Ref<PortState<In>> parentPortState(WorkerScope& scope) {
-  if (!scope.port)
+  if (!scope.port) {
+    const ContextScope main(scope.context);
     scope.port = Ref<PortState<In>>::adopt(new PortState<In>(scope.thread.pair(), 1));
+  }
   return Ref<PortState<In>>(static_cast<PortState<In>*>(scope.port.get()));
 }
 
@@ -102,7 +104,8 @@ struct WorkerOptions {
 /// How a worker is ended.
 struct TerminateOptions {
   /// How many milliseconds the worker's coroutines get, after their signal was aborted, to clean up with
-  /// asynchronous calls. A worker that has nothing left to do ends before.
+  /// asynchronous calls. A worker that has nothing left to do ends before; its parent port, which is
+  /// unref'd, does not keep it.
   long grace = 0;
   /// After how many milliseconds a warning of the process ("WorkerTerminateWarning") tells that the worker is
   /// still there. 0: none.
@@ -167,7 +170,7 @@ class WorkerBody final : public WorkerThread {
       begin();
       return call();
     };
-    return leat::run(main, options);
+    return leat::run(main, options, setup().where);
   }
   decltype(auto) call() {
     if constexpr (hasData && std::is_invocable_v<F&, Port, Kept&>) {
@@ -199,7 +202,8 @@ class WorkerBody final : public WorkerThread {
 };
 
 inline WorkerSetup workerSetup(const worker_threads::WorkerOptions& options,
-                               const std::type_info& toParent, const std::type_info& toWorker) {
+                               const std::type_info& toParent, const std::type_info& toWorker,
+                               std::source_location where) {
   if (!(options.stackSizeMb > 0 && options.stackSizeMb < 1 << 20))
     throw RangeError("Worker: stackSizeMb must be a number of megabytes above 0");
   WorkerSetup setup;
@@ -210,6 +214,7 @@ inline WorkerSetup workerSetup(const worker_threads::WorkerOptions& options,
   setup.bound = options.highWaterMark;
   setup.toParent = &toParent;
   setup.toWorker = &toWorker;
+  setup.where = where;
   return setup;
 }
 
@@ -239,12 +244,15 @@ class Worker : public PortMethods<Worker<In, Out>, In, Out> {
   /// Throws: Error ERR_WORKER_INIT_FAILED when no thread can be made, ERR_NO_LOOP; RangeError.
   template <class F>
     requires(!std::is_same_v<std::remove_cvref_t<F>, Worker>)
-  explicit Worker(F&& f, WorkerOptions options = {})
-      : Worker(std::type_identity<void>(), std::forward<F>(f), options) {}
+  explicit Worker(F&& f, WorkerOptions options = {},
+                  std::source_location where = std::source_location::current())
+      : Worker(std::type_identity<void>(), std::forward<F>(f), options, where) {}
   /// Calls `f(parentPort, workerData)`, or with fewer of these.
   template <class F, class D>
-  Worker(F&& f, WorkerOptions options, D&& workerData)
-      : Worker(std::type_identity<std::decay_t<D>>(), std::forward<F>(f), options,
+    requires(!std::is_same_v<std::remove_cvref_t<D>, std::source_location>)
+  Worker(F&& f, WorkerOptions options, D&& workerData,
+         std::source_location where = std::source_location::current())
+      : Worker(std::type_identity<std::decay_t<D>>(), std::forward<F>(f), options, where,
                std::forward<D>(workerData)) {}
 
   /// Its number; -1 when it has exited. Node: `worker.threadId`.
@@ -277,10 +285,12 @@ class Worker : public PortMethods<Worker<In, Out>, In, Out> {
 
  private:
   template <class D, class F, class... Data>
-  Worker(std::type_identity<D>, F&& f, const WorkerOptions& options, Data&&... data)
-      : state_(make<D>(std::forward<F>(f), options, std::forward<Data>(data)...)) {}
+  Worker(std::type_identity<D>, F&& f, const WorkerOptions& options, std::source_location where,
+         Data&&... data)
+      : state_(make<D>(std::forward<F>(f), options, where, std::forward<Data>(data)...)) {}
   template <class D, class F, class... Data>
-  static leat::detail::Ref<EmitterType> make(F&& f, const WorkerOptions& options, Data&&... data) {
+  static leat::detail::Ref<EmitterType> make(F&& f, const WorkerOptions& options,
+                                             std::source_location where, Data&&... data) {
     using Callable = std::decay_t<F>;
     static_assert(
         isSendable<Callable> && (isMessage<std::decay_t<Data>> && ...),
@@ -290,8 +300,8 @@ class Worker : public PortMethods<Worker<In, Out>, In, Out> {
       leat::detail::throwError("Worker: the event loop has ended", "ERR_LOOP_ENDED");
     using Body = leat::detail::WorkerBody<Callable, In, Out, D>;
     leat::detail::Ref<leat::detail::WorkerThread> thread = leat::detail::Ref<Body>::adopt(
-        new Body(leat::detail::workerSetup(options, typeid(In), typeid(Out)), std::forward<F>(f),
-                 std::forward<Data>(data)...));
+        new Body(leat::detail::workerSetup(options, typeid(In), typeid(Out), where),
+                 std::forward<F>(f), std::forward<Data>(data)...));
     thread->environment() = leat::detail::EnvironmentPart::current();
     auto state = leat::detail::Ref<EmitterType>::adopt(new EmitterType(std::move(thread)));
     state->start();

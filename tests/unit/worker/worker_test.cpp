@@ -143,7 +143,8 @@ TEST_CASE("a main of a worker that can never settle ends it with 13") {
     return code;
   });
   CHECK(end.code == 13);
-  CHECK_THAT(end.err, leat_test::containsText("unsettled"));
+  CHECK_THAT(end.err, leat_test::containsText("unsettled top-level await at "));
+  CHECK_THAT(end.err, leat_test::containsText("worker_test.cpp"));
 }
 
 TEST_CASE("threadId and isMainThread tell where one is") {
@@ -357,6 +358,63 @@ TEST_CASE("messages and the exit can be awaited") {
     CHECK_FALSE(worker.postMessage(1));
   });
   CHECK(got == std::vector<int>{1, 2, 3});
+}
+
+TEST_CASE("a listener that comes after the exit is told what is left, and holds nothing") {
+  std::vector<int> got;
+  run([&]() -> Task<> {
+    static std::optional<Worker<int>> kept;
+    kept.emplace([](MessagePort<int> parent) {
+      parent.postMessage(1);
+      parent.postMessage(2);
+    });
+    co_await exitOf(*kept);
+    kept->on<"message">([&](int i) { got.push_back(i); });
+    kept->ref();
+    CHECK_FALSE(kept->hasRef());
+    leat::setTimeout([] { kept.reset(); }, 5);
+  });
+  CHECK(got == std::vector<int>{1, 2});
+}
+
+TEST_CASE("next waits for the exit of a worker that has closed its port, and is thrown its error") {
+  run([]() -> Task<> {
+    const Worker<int> worker([](MessagePort<int> parent) -> Task<> {
+      parent.close();
+      co_await sleep(3);
+      throw std::runtime_error("after the close");
+    });
+    co_await sleep(1);
+    const auto result = co_await leat::asResult(worker.next());
+    CHECK(codeOf(result.error()) == "after the close");
+  });
+}
+
+TEST_CASE("the parent port lives in the context of main, wherever it is asked for first") {
+  std::vector<std::string> got;
+  run([&]() -> Task<> {
+    const Worker<std::string> worker([]() -> Task<> {
+      const auto listen = []() -> Task<> {
+        parentPort<std::string>().on<"message">([](std::string) -> Task<> {
+          const auto slept = co_await leat::asResult(sleep(100'000));
+          parentPort<std::string>().postMessage(codeOf(slept.error()));
+        });
+        co_return;
+      };
+      const leat::AbortController mine;
+      co_await leat::withSignal(mine.signal(), listen());
+      mine.abort();
+      parentPort<std::string>().postMessage("ready");
+    });
+    worker.on<"message">([&, worker](const std::string& text) {
+      got.push_back(text);
+      if (text != "ready") return;
+      worker.postMessage("go");
+      leat::setTimeout([worker] { worker.terminate({.grace = 60'000}); }, 5);
+    });
+    co_await worker.exited();
+  });
+  CHECK(got == std::vector<std::string>{"ready", "ABORT_ERR"});
 }
 
 TEST_CASE("what nobody has taken is still there after the exit") {

@@ -23,12 +23,12 @@ class PortCore : public Counted<PortCore>, public PortReceiver {
   PortCore(Ref<PortPair> pair, int side);
   PortCore(const PortCore&) = delete;
   PortCore& operator=(const PortCore&) = delete;
-  virtual ~PortCore();
+  inline virtual ~PortCore();
 
   // ---- what the handles do ----
 
   /// Throws: Error ERR_WRONG_THREAD.
-  void checkThread() const { hold_.checkThread("a message port"); }
+  void checkThread() const { hold_.checkThread("a worker or message port"); }
   bool open() const noexcept { return state_ == State::Open; }
   /// False when it went nowhere: one of the ends is closed.
   bool post(MessageBox message) noexcept { return open() && out().push(std::move(message)); }
@@ -68,7 +68,7 @@ class PortCore : public Counted<PortCore>, public PortReceiver {
   /// Somebody awaits, now and perhaps again.
   virtual void noteAwait() noexcept {}
   /// Nothing will come any more.
-  bool ended() noexcept { return state_ == State::Closed || in().over(); }
+  virtual bool ended() noexcept { return state_ == State::Closed || in().over(); }
 
   void waitForMessage(PortWaiter& waiter, std::coroutine_handle<> handle) {
     waiter.wait(handle, messageWaiters_);
@@ -98,14 +98,27 @@ class PortCore : public Counted<PortCore>, public PortReceiver {
   virtual void afterMessages() noexcept {
     if (in().over()) close();
   }
-  /// What else holds the loop, and what keeps this.
+  /// What else holds the loop, and what keeps this; nothing does that when it is done.
   virtual bool isBusy() const noexcept { return false; }
   virtual bool isKept() const noexcept { return false; }
+  virtual bool isDone() const noexcept { return false; }
 
   /// A callback of the loop with its drain. False when it threw, which is reported in a tick as what Node's
   /// ports throw is, or when the loop has ended in it.
   template <class F>
   bool callback(F&& f) noexcept;
+  /// The same for the last event: the listeners that there are go with it.
+  template <class F>
+  bool lastCallback(F&& f) noexcept {
+    struct Forget {
+      ~Forget() { port.forgetListeners(); }
+      PortCore& port;
+    };
+    return callback([&] {
+      const Forget last{*this};
+      f();
+    });
+  }
   EventLoop& loop() const noexcept { return hold_.loop(); }
   PortLane& in() noexcept { return pair_->lanes[side_]; }
   PortLane& out() noexcept { return pair_->lanes[1 - side_]; }
@@ -141,13 +154,13 @@ class PortCore : public Counted<PortCore>, public PortReceiver {
     static void onClose(Job& job, JobAction action) noexcept {
       const auto port = Ref<PortCore>::adopt(&static_cast<Closing&>(job).port);
       port->shut();
-      if (action == JobAction::Run) port->callback([&] { port->tellClosed(); });
-      port->forgetListeners();
+      if (action != JobAction::Run) return port->forgetListeners();
+      (void)port->lastCallback([&] { port->tellClosed(); });
     }
     PortCore& port;
   };
 
-  void onWake() noexcept override;
+  inline void onWake() noexcept override;
   bool deliver(std::size_t most) noexcept;
 
   static constexpr std::size_t leastBatch = 1000;  // Node's
@@ -201,9 +214,10 @@ bool PortCore::callback(F&& f) noexcept {
 
 inline void PortCore::update() noexcept {
   const bool open = state_ != State::Closed;
+  const bool alive = open && !isDone();
   const bool waited = !messageWaiters_.empty();
   const bool holds =
-      open && (referenced_ || isBusy() || (!unreferenced_ && (waited || !roomWaiters_.empty())));
+      alive && (referenced_ || isBusy() || (!unreferenced_ && (waited || !roomWaiters_.empty())));
   if (holds != held_) {
     held_ = holds;
     holds ? hold_.take() : hold_.drop();
@@ -213,7 +227,7 @@ inline void PortCore::update() noexcept {
     hears_ = listening;
     if (open) in().listen(listening);
   }
-  const bool keep = open && (listening_ || holds || isKept());
+  const bool keep = alive && (listening_ || holds || isKept());
   if (keep == kept_) return;
   kept_ = keep;
   keep ? retain() : release();

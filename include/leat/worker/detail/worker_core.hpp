@@ -52,6 +52,8 @@ class WorkerCore : public PortCore {
   /// Of an error that nobody was told of, because whoever awaits was not awaiting just then.
   std::exception_ptr takeError() noexcept override { return std::exchange(kept_, nullptr); }
   void noteAwait() noexcept override { awaited_ = true; }
+  /// Also when it has closed its port: an error may still come.
+  bool ended() noexcept override { return !running_ && PortCore::ended(); }
   void waitForExit(PortWaiter& waiter, std::coroutine_handle<> handle, bool errors) {
     // Those of `terminate` do not hear of errors, and clean-up is not cancelled.
     waiter.wait(handle, errors ? exitWaiters_ : terminateWaiters_, errors);
@@ -75,6 +77,7 @@ class WorkerCore : public PortCore {
   inline bool tellFailure(const std::exception_ptr& error) noexcept;
   bool isBusy() const noexcept override { return running_ && busy_; }
   bool isKept() const noexcept override { return running_; }
+  bool isDone() const noexcept override { return exited_; }
 
   const Ref<WorkerThread> thread_;
   WorkersOfLoop::Entry entry_;
@@ -85,6 +88,7 @@ class WorkerCore : public PortCore {
   int code_ = 0;
   bool busy_ = true;
   bool running_ = false;
+  bool exited_ = false;
   bool ended_ = false;
   bool toldOnline_ = false;
   bool awaited_ = false;
@@ -136,15 +140,15 @@ inline void WorkerCore::afterMessages() noexcept {
   thread_->join();
   code_ = thread_->news().code;
   running_ = false;
+  exited_ = true;
   deadline_ = ScopedTimeout();
   entry_.unlink();
-  (void)callback([this] { tellExit(code_); });
+  (void)lastCallback([this] { tellExit(code_); });
   wakeAll(messageWaiters_);
   wakeAll(exitWaiters_);
   wakeAll(terminateWaiters_);
   loop().drain();
   // What nobody has taken stays for whoever holds this.
-  forgetListeners();
   update();
 }
 

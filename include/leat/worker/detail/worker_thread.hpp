@@ -23,6 +23,8 @@ class WorkerThread;
 struct WorkerScope final : LoopPart {
   WorkerScope(const void* k, WorkerThread& t) noexcept : LoopPart(k), thread(t) {}
   WorkerThread& thread;
+  // That of main: the listeners of the port run in it, wherever it is asked for first.
+  const ContextRef context = currentContext();
   // The parent port once somebody has asked for it.
   Ref<PortCore> port;
 };
@@ -42,6 +44,7 @@ struct WorkerSetup {
   std::size_t bound = 0;
   const std::type_info* toParent = nullptr;
   const std::type_info* toWorker = nullptr;
+  std::source_location where{};
 };
 
 LEAT_API inline constinit Atomic<int> lastWorkerId{0};
@@ -291,6 +294,9 @@ inline void WorkerThread::end() noexcept {
   if (!std::exchange(terminated_, true)) {
     reason_ = std::make_exception_ptr(Error("The worker was terminated", "ERR_WORKER_TERMINATED"));
     controller_->abort(reason_);
+    // Who waits for the parent's messages does not keep it from ending.
+    if (const WorkerScope* scope = currentWorker(); scope != nullptr && scope->port)
+      scope->port->setReferenced(false);
     loop.drain();
   }
   if (graceMs <= 0) return stop(loop);
