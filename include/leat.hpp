@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Everything that needs no package, but leat/transforms.hpp and leat/http.hpp: one include for a program.
+// Everything that needs no package, but leat/transforms.hpp, leat/http.hpp and leat/worker_threads.hpp: one include for a program.
 #pragma once
 
 #include <leat/abort.hpp>

@@ -60,6 +60,7 @@ Cases ordinaryCases() {
   streamWritableCases(cases);
   tickCases(cases);
   timerCases(cases);
+  workerCases(cases);
   return cases;
 }
 

@@ -141,6 +141,7 @@ void streamTextCases(Cases& add);
 void streamWritableCases(Cases& add);
 void tickCases(Cases& add);
 void timerCases(Cases& add);
+void workerCases(Cases& add);
 void exitCases(Cases& add);
 
 /// Random programs, of promises and of streams, read from a file; each is a case.

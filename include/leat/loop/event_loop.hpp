@@ -6,8 +6,8 @@
 #include <leat/loop/backend.hpp>
 #include <leat/loop/clock.hpp>
 #include <leat/loop/ignore_sigpipe.hpp>
+#include <leat/loop/loop_host.hpp>
 #include <leat/loop/loop_options.hpp>
-#include <leat/loop/loop_part.hpp>
 #include <leat/loop/loop_ref.hpp>
 #include <leat/loop/loop_timer.hpp>
 #include <leat/loop/no_op_immediate.hpp>
@@ -96,7 +96,7 @@ class EventLoop final : private detail::QueueHooks {
   /// Memory for receives without a buffer of their own; used before control returns to the loop.
   std::span<std::byte> scratch();
   bool dead() const noexcept { return queue_.stopped(); }
-  /// Prints an exception and makes the loop end with `code`.
+  /// Prints an exception, or tells its host, and makes the loop end with `code`.
   void fatal(const std::exception_ptr& error, ExceptionOrigin origin, const char* place,
              int code) noexcept;
 
@@ -163,6 +163,7 @@ inline EventLoop::~EventLoop() {
                       "an event loop was destroyed on another thread than the one that made it");
   shared_->close();
   queue_.stop();
+  parts_.tellEnd();
   dropAll();
   reactor_->abandonAll();
   detail::leaveHome();
@@ -383,7 +384,11 @@ LEAT_NOINLINE inline void EventLoop::dropAll() noexcept {
 
 inline void EventLoop::fatal(const std::exception_ptr& error, ExceptionOrigin origin,
                              const char* place, int code) noexcept {
-  detail::printUncaught(error, origin, place);
+  if (detail::LoopHost* host = detail::hostOf(parts_)) {
+    if (host->failed(error)) return;
+  } else {
+    detail::printUncaught(error, origin, place);
+  }
   exitCode_ = code;
   queue_.stop();
   stopping_ = true;
@@ -391,6 +396,7 @@ inline void EventLoop::fatal(const std::exception_ptr& error, ExceptionOrigin or
 
 inline void EventLoop::uncaughtException(std::exception_ptr error,
                                          ExceptionOrigin origin) noexcept {
+  if (dead() && detail::hostOf(parts_) != nullptr) return;  // what unwound to here
   detail::HookAnswer answer = detail::HookAnswer::Unhandled;
   if (hooks_ != nullptr) answer = hooks_->uncaughtException(error, origin);
   if (answer == detail::HookAnswer::Unhandled) return fatal(error, origin, nullptr, 1);

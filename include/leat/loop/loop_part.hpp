@@ -10,6 +10,8 @@ namespace leat::inline LEAT_ABI::detail {
 struct LoopPart : ListNode {
   explicit LoopPart(const void* k) noexcept : kind(k) {}
   virtual ~LoopPart() = default;
+  /// The loop ends: before anything of it is destroyed.
+  virtual void loopEnds() noexcept {}
   const void* const kind;
 };
 
@@ -39,6 +41,10 @@ class LoopParts {
     return nullptr;
   }
   bool empty() const noexcept { return parts_.empty(); }
+  void tellEnd() noexcept {
+    for (LoopPart* part = parts_.first(); part != nullptr; part = parts_.after(*part))
+      part->loopEnds();
+  }
   /// Destroys the parts that there are now. Their destructors may make new ones.
   void clear() noexcept {
     for (unsigned long left = parts_.size(); left > 0 && !parts_.empty(); --left)

@@ -84,7 +84,8 @@ int runMain(F& main, LoopOptions options, std::source_location where) {
     call.warnUnsettled();
     loop.setExitCode(exitUnsettledMain);
   }
-  if (ProcessHooks* hooks = loop.hooks()) {
+  LoopHost* const host = hostOf(loop.parts());
+  if (ProcessHooks* hooks = loop.hooks(); hooks && (host == nullptr || host->tellsExit())) {
     try {
       hooks->exit(loop.exitCode());
     } catch (...) {

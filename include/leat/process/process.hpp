@@ -67,6 +67,9 @@ inline void setExitCode(int code) { EventLoop::current().setExitCode(code); }
 /// of the listeners, it calls no more of them and takes the new code. To end by unwinding, set the exit
 /// code and let go of what holds the loop, or `EventLoop::stop()`.
 ///
+/// In a worker it ends only that: it throws what no handler should keep, which unwinds to the worker's
+/// loop, and nothing else runs there. Out of a noexcept function that is std::terminate.
+///
 /// Node: `process.exit(code)`. Thread: any, under the conditions of std::exit; of several loops only
 /// the listeners of this thread's are told.
 [[noreturn]] inline void exit(int code) {
@@ -74,6 +77,7 @@ inline void setExitCode(int code) { EventLoop::current().setExitCode(code); }
     loop->setExitCode(code);
     if (leat::detail::ProcessHooks* hooks = loop->hooks()) hooks->exit(code);
     code = loop->exitCode();
+    if (leat::detail::LoopHost* host = leat::detail::hostOf(loop->parts())) host->exit(code);
   }
   std::exit(code);
 }

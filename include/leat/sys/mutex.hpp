@@ -77,7 +77,7 @@ class Thread {
   static constexpr size_t stackBytes = size_t{4} << 20;
 
   /// 0 or -errno.
-  int start(Entry entry, void* argument) noexcept;
+  int start(Entry entry, void* argument, size_t stack = stackBytes) noexcept;
   bool started() const noexcept { return started_; }
   void join() noexcept {
     if (started_) ::pthread_join(thread_, nullptr);
@@ -89,7 +89,7 @@ class Thread {
   bool started_ = false;
 };
 
-inline int Thread::start(Entry entry, void* argument) noexcept {
+inline int Thread::start(Entry entry, void* argument, size_t stack) noexcept {
   sigset_t blocked;
   sigset_t before;
   ::sigfillset(&blocked);
@@ -99,8 +99,8 @@ inline int Thread::start(Entry entry, void* argument) noexcept {
   if (const int error = sys::pthread_sigmask(SIG_SETMASK, &blocked, &before)) return error;
   pthread_attr_t attributes;
   ::pthread_attr_init(&attributes);
-  ::pthread_attr_setstacksize(&attributes, stackBytes);
-  const int error = sys::pthread_create(&thread_, &attributes, entry, argument);
+  int error = -::pthread_attr_setstacksize(&attributes, stack);
+  if (error == 0) error = sys::pthread_create(&thread_, &attributes, entry, argument);
   ::pthread_attr_destroy(&attributes);
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   started_ = error == 0;

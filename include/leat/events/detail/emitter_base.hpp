@@ -6,9 +6,7 @@
 #include <leat/base/function.hpp>
 #include <leat/core/promise_then.hpp>
 #include <leat/events/detail/listeners.hpp>
-#include <leat/loop/event_loop.hpp>
-#include <leat/loop/next_tick.hpp>
-#include <leat/loop/report.hpp>
+#include <leat/loop/warn.hpp>
 
 namespace leat::inline LEAT_ABI {
 
@@ -30,6 +28,8 @@ struct EmitterAnchor : Counted<EmitterAnchor> {
   explicit EmitterAnchor(EmitterBase& e) noexcept : emitter(&e) {}
   EmitterBase* emitter;
   Function<void(const std::exception_ptr&, std::string_view)> onRejection;
+  // Told, as the last act, when listeners have come or gone. It may destroy the emitter.
+  void (*changed)(EmitterBase&) noexcept = nullptr;
 };
 
 }  // namespace detail
@@ -88,6 +88,11 @@ class EmitterBase {
   void removeAll(SlotBase& slot, bool told);
 
  private:
+  /// `anchor` was taken before the change, which may have ended the emitter.
+  static void noteChange(const Ref<EmitterAnchor>& anchor) noexcept {
+    if (anchor && anchor->changed != nullptr && anchor->emitter != nullptr)
+      anchor->changed(*anchor->emitter);
+  }
   void warnOfLeak(ListenerBlock& block);
 
   const EmitterOps* ops_;
@@ -107,14 +112,8 @@ class Survival {
   Ref<EmitterAnchor> anchor_;
 };
 
-/// In the next tick, as Node's process.emitWarning; at once where there is no loop.
 inline void emitLeakWarning(std::string text) {
-  static constexpr std::string_view name = "MaxListenersExceededWarning";
-  if (threadState.loop == nullptr) return printWarning(name, text);
-  nextTick([text = std::move(text)] {
-    if (ProcessHooks* hooks = threadState.loop->hooks()) return hooks->warning(name, text);
-    printWarning(name, text);
-  });
+  warnLater("MaxListenersExceededWarning", std::move(text));
 }
 
 inline void checkMaxListeners(int count) {
@@ -138,15 +137,20 @@ inline void EmitterBase::add(SlotBase& slot, ListenerRecord& record, ListenerRec
   if (first) {
     block.name = name;
     block.born = ++lastBorn_;
-    return;
+    return noteChange(Ref<EmitterAnchor>(anchor_));
   }
   const int most = getMaxListeners();
   if (most > 0 && block.size > static_cast<unsigned>(most) && !block.warned) warnOfLeak(block);
+  noteChange(Ref<EmitterAnchor>(anchor_));
 }
 
 inline void EmitterBase::removeAll(SlotBase& slot, bool told) {
   if (slot.empty()) return;
-  if (!told) return slot.clear();
+  if (!told) {
+    const Ref<EmitterAnchor> anchor = anchor_;
+    slot.clear();
+    return noteChange(anchor);
+  }
   // The block stays as it is; its listeners are there or not.
   ListenerBlock& block = *slot.block();
   const BlockPin pin(block);
@@ -173,7 +177,9 @@ inline void EmitterBase::remove(ListenerRecord& record) {
     ListenerRecord& record;
   } const use{record};
   slot.take(record);
+  const Ref<EmitterAnchor> anchor = anchor_;
   ops_->removed(*this, slot, name, handle);
+  noteChange(anchor);
 }
 
 inline void ListenerRecord::off() {

@@ -4,8 +4,8 @@
 #pragma once
 
 #include <leat/core/waiter.hpp>
+#include <leat/loop/loop_hold.hpp>
 #include <leat/net/detail/idle_timeout.hpp>
-#include <leat/net/detail/loop_hold.hpp>
 #include <leat/net/detail/send_queue.hpp>
 #include <leat/net/detail/socket_types.hpp>
 #include <leat/sys/fd.hpp>
@@ -21,6 +21,7 @@ class StreamCore;
 namespace leat::inline LEAT_ABI::net::detail {
 
 using leat::detail::Counted;
+using leat::detail::HoldsLoop;
 using leat::detail::IoHandle;
 using leat::detail::Job;
 using leat::detail::List;

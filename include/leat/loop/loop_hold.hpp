@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
-// What a socket or a server does to its loop: it holds it while operations are in flight, unless it was
-// unref'd, and may be used on its thread only.
+// What a socket, a server or a port does to its loop: it holds it while operations are in flight, unless it
+// was unref'd, and may be used on its thread only.
 #pragma once
 
 #include <leat/loop/event_loop.hpp>
 
-namespace leat::inline LEAT_ABI::net::detail {
-
-using leat::detail::threadState;
+namespace leat::inline LEAT_ABI::detail {
 
 class LoopHold {
  public:
@@ -38,12 +36,11 @@ class LoopHold {
 
  private:
   [[noreturn]] LEAT_NOINLINE static void throwWrongThread(std::string_view what) {
-    throw Error(
-        leat::detail::SharedText({what,
-                                  " was used on another thread than that of its event loop, or "
-                                  "after the loop's end; use EventLoop::post to go there"})
-            .view(),
-        "ERR_WRONG_THREAD");
+    throw Error(SharedText({what,
+                            " was used on another thread than that of its event loop, or "
+                            "after the loop's end; use EventLoop::post to go there"})
+                    .view(),
+                "ERR_WRONG_THREAD");
   }
 
   EventLoop* loop_;
@@ -69,4 +66,4 @@ class HoldsLoop {
   LoopHold hold_;
 };
 
-}  // namespace leat::inline LEAT_ABI::net::detail
+}  // namespace leat::inline LEAT_ABI::detail
