@@ -12,6 +12,19 @@ for (const topic of fs.readdirSync(`${__dirname}/cases`)) {
 
 const listened = ['unhandledRejection', 'rejectionHandled', 'uncaughtException', 'uncaughtExceptionMonitor'];
 
+/// To standard output, whoever reads it how slowly: a case may have made it a pipe that does not block.
+function say(text) {
+  let rest = Buffer.from(text);
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(fs.writeSync(1, rest));
+    } catch (error) {
+      if (error.code !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
+  }
+}
+
 /// Runs until `ms` milliseconds have passed: whoever waits for them is then late.
 function busy(ms) {
   const end = performance.now() + ms;
@@ -31,7 +44,7 @@ function runAll(cases) {
   const finish = () => {
     for (const end of ending) end();
     for (const event of listened) process.removeAllListeners(event);
-    fs.writeSync(1, `${cases[index].name}\t${words.join(' ')}\n`);
+    say(`${cases[index].name}\t${words.join(' ')}\n`);
   };
   const start = () => {
     words = [];
@@ -72,7 +85,7 @@ if (mode === 'cases') {
 } else if (mode === 'list') {
   for (const name of exitCases().keys()) console.log(name);
 } else if (mode === 'exit') {
-  exitCases().get(argument)(makeLog((word) => fs.writeSync(1, word + '\n')));
+  exitCases().get(argument)(makeLog((word) => say(word + '\n')));
 } else {
   console.error('usage: node order.js cases [PART] | programs FILE | stream-programs FILE | list | exit NAME');
   process.exitCode = 2;

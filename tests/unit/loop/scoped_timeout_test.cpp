@@ -45,9 +45,8 @@ TEST_CASE("a scoped timer may end its owner, or start the next, from its own cal
               1);
         },
         1);
-    co_await leat::sleep(10);
+    while (timer.has_value()) co_await leat::sleep(1);
     CHECK(fired == 2);
-    CHECK_FALSE(timer.has_value());
   });
   CHECK(code == 0);
 }
