@@ -98,7 +98,7 @@ class Headers {
 };
 
 /// A request. Copies are handles to the same one. Its body is received only as fast as it is read; one that
-/// is not read is thrown away when the answer has ended.
+/// nobody has begun to read is thrown away when the answer has ended.
 ///
 /// Node: `http.IncomingMessage`. Thread: the loop's. Lifetime: views are valid as long as there is a handle.
 class IncomingMessage {
@@ -125,7 +125,7 @@ class IncomingMessage {
   AbortSignal signal() const { return exchange_->signal(); }
 
   /// Waits for a piece of the body; empty at its end. Throws: Error ECONNRESET ("aborted") when the client
-  /// goes before. Cancel: AbortError; nothing is lost.
+  /// goes before, ERR_HTTP_BODY_DUMPED. Cancel: AbortError; nothing is lost.
   LEAT_ON_USE
   Task<std::optional<Buffer>> next() const;
   /// All of the body. Throws: as `next`; HttpError 413 ERR_HTTP_BODY_TOO_LARGE when it is more than `limit` bytes:
@@ -134,8 +134,8 @@ class IncomingMessage {
   Task<std::string> text(std::size_t limit = defaultLimit) const;
   LEAT_ON_USE
   Task<Buffer> bytes(std::size_t limit = defaultLimit) const;
-  /// The body as a stream, for its events and for `pipe`; the same one each time. `pipeline`, `compose`,
-  /// `finished` and `pipe` take the request itself.
+  /// The body as a stream, for its events and for `pipe`; the same one until the answer has ended. `pipeline`,
+  /// `compose`, `finished` and `pipe` take the request itself.
   LEAT_ON_USE
   Readable<Buffer> stream() const;
   /// Throws the body away. Node: `resume()` without a listener.
@@ -155,6 +155,7 @@ namespace detail {
 
 LEAT_ON_USE
 Task<std::optional<Buffer>> nextOfBody(Ref<Exchange> exchange) {
+  exchange->body.claim();
   while (!exchange->body.ready()) co_await exchange->body.wait();
   const bool wasFull = exchange->body.full();
   std::optional<Buffer> chunk = exchange->body.take();
@@ -192,9 +193,16 @@ Task<Buffer> bytesOfBody(Ref<Exchange> exchange, std::size_t limit) {
 
 namespace detail {
 
+template <class = void>
 struct BodySource {
-  Ref<Exchange> exchange;
-  Task<std::optional<Buffer>> read() { return nextOfBody(exchange); }
+  explicit BodySource(ExchangeHandle e) noexcept : exchange(std::move(e)) {}
+  BodySource(BodySource&&) noexcept = default;
+  BodySource& operator=(BodySource&&) = delete;
+  ~BodySource() {
+    if (exchange.ref()) exchange->reader = {};
+  }
+  ExchangeHandle exchange;
+  Task<std::optional<Buffer>> read() { return nextOfBody(exchange.ref()); }
   void destroy(std::exception_ptr error) {
     // Node: the connection goes with a request that is destroyed before its end.
     if (!exchange->body.over()) exchange->owner().destroy(error);
@@ -205,8 +213,13 @@ struct BodySource {
 
 template <class>
 Readable<Buffer> IncomingMessage::stream() const {
-  if (!exchange_->reader) exchange_->reader.emplace(detail::BodySource{exchange_.ref()});
-  return *exchange_->reader;
+  const auto made = exchange_->reader;
+  if (made.core != nullptr)
+    return Readable<Buffer>(leat::detail::Ref<leat::detail::StreamCore>(made.core), *made.side);
+  exchange_->body.claim();
+  const Readable<Buffer> stream{detail::BodySource<>(exchange_)};
+  exchange_->keepReader(stream);
+  return stream;
 }
 
 template <class>

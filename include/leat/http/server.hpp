@@ -24,25 +24,12 @@ class RequestHandler {
       try {
         (void)block_->callable(request, response);
       } catch (...) {
-        failed(*server_, *request.exchange());
+        server_->handlerFailed(*request.exchange());
       }
     }
   }
 
  private:
-  static void failed(ServerCore& server, Exchange& exchange) {
-    const std::exception_ptr error = std::current_exception();
-    int status = 500;
-    try {
-      throw;
-    } catch (const HttpError& answer) {
-      if (answer.status() >= 400 && answer.status() <= 599) status = answer.status();
-    } catch (...) {
-    }
-    // A fault of the client's is none of the handler's, nor that the client has gone.
-    if (status >= 500 && !(exchange.gone() && error == exchange.whyGone())) server.report(error);
-    exchange.fail(status);
-  }
   LEAT_ON_USE
   static Promise<> drive(Ref<ServerCore> server, Ref<leat::detail::CallbackBlock<F>> block,
                          IncomingMessage request, ServerResponse response) {
@@ -50,7 +37,7 @@ class RequestHandler {
       auto&& made = block->callable(request, response);
       (void)co_await static_cast<Result&&>(made);
     } catch (...) {
-      failed(*server, *request.exchange());
+      server->handlerFailed(*request.exchange());
     }
   }
 
@@ -73,6 +60,7 @@ class RequestHandler {
 class Server {
  public:
   using LoopBound = void;
+  LEAT_ON_USE
   explicit Server(ServerOptions options = {});
 
   /// Binds and listens. Throws: as `net::Server::listen`.
@@ -80,12 +68,13 @@ class Server {
   Task<> listen(net::ListenOptions options) const;
   /// Takes no more connections and closes those that are idle; requests that are there are answered, with
   /// `Connection: close`. Awaited: goes on when the last connection is gone. Node: `close(callback)`.
+  LEAT_ON_USE
   net::Server::Closing close() const;
   void closeIdleConnections() const { core_->closeIdle(); }
   void closeAllConnections() const { core_->closeAll(); }
   net::SocketAddress address() const noexcept { return core_->listener->address(); }
   bool listening() const noexcept { return core_->listener->listening(); }
-  std::size_t connections() const noexcept { return core_->connections.size(); }
+  std::size_t connections() const noexcept { return core_->listener->connections(); }
   const Server& ref() const {
     core_->listener->ref();
     return *this;
@@ -97,7 +86,9 @@ class Server {
 
   template <FixedString name, class F>
   Listener on(EventName<name> event, F&& listener) const {
-    if constexpr (std::is_same_v<EventName<name>, EventName<"request">>) {
+    if constexpr (std::is_same_v<EventName<name>, EventName<"request">> ||
+                  std::is_same_v<EventName<name>, EventName<"checkContinue">> ||
+                  std::is_same_v<EventName<name>, EventName<"checkExpectation">>) {
       using Handler = detail::RequestHandler<std::decay_t<F>>;
       return core_->events.on(event, Handler(core_, std::forward<F>(listener)));
     } else {
@@ -111,8 +102,8 @@ class Server {
   detail::Ref<detail::ServerCore> core_;
 };
 
-inline Server::Server(ServerOptions options)
-    : core_(leat::detail::makeRef<detail::ServerCore>(options)) {
+template <class>
+Server::Server(ServerOptions options) : core_(leat::detail::makeRef<detail::ServerCore>(options)) {
   net::ServerOptions sockets;
   sockets.allowHalfOpen = true;
   sockets.noDelay = options.noDelay;
@@ -131,7 +122,8 @@ inline Server::Server(ServerOptions options)
 namespace detail {
 
 LEAT_ON_USE
-Task<> startServer(Ref<ServerCore> core, Task<> listening) {
+Task<> startServer(Ref<ServerCore> core, Task<> listening, SignalRef signal) {
+  const leat::detail::Ref<leat::detail::AbortState> state(signal.state());
   try {
     co_await std::move(listening);
   } catch (...) {
@@ -140,6 +132,10 @@ Task<> startServer(Ref<ServerCore> core, Task<> listening) {
   }
   core->keep();
   core->closing = false;
+  ++core->closes;
+  core->stopSignal.reset();
+  if (state)
+    core->stopSignal = AbortSignal(state).onAbort([server = core.get()] { server->stop(); });
   if (core->options.connectionsCheckingInterval > 0) {
     core->checking.close();
     core->checking = setInterval([server = core.get()] { server->checkDeadlines(); },
@@ -152,29 +148,41 @@ Task<> startServer(Ref<ServerCore> core, Task<> listening) {
 
 template <class>
 Task<> Server::listen(net::ListenOptions options) const {
-  return detail::startServer(core_, core_->listener->listen(options));
+  return detail::startServer(core_, core_->listener->listen(options), options.signal);
 }
 
 namespace detail {
 
 LEAT_ON_USE
-Task<> endServer(Ref<ServerCore> core) {
-  co_await core->listener->closed();
-  if (core->listener->listening()) co_return;
+Task<> endServer(Ref<ServerCore> core, net::Server::Closing closing) {
+  const unsigned closes = core->closes;
+  co_await closing;
+  if (core->closes != closes || core->listener->listening()) co_return;
   core->checking.close();
   core->events.emit<"close">();
 }
 
+template <class>
+void ServerCore::stop() {
+  const Ref<ServerCore> alive(this);
+  // Its signal may have closed the listener already.
+  const bool first = LoopOwned::linked();
+  closing = true;
+  const net::Server::Closing closed = listener->close();
+  if (first) {
+    ++closes;
+    (void)spawn(endServer(alive, closed));
+  }
+  closeIdle();
+  letGo();
+}
+
 }  // namespace detail
 
-inline net::Server::Closing Server::close() const {
-  const net::Server listener = *core_->listener;
-  const bool first = !std::exchange(core_->closing, true) && listener.listening();
-  const net::Server::Closing closing = listener.close();
-  if (first) (void)spawn(detail::endServer(core_));
-  core_->closeIdle();
-  core_->letGo();
-  return closing;
+template <class>
+net::Server::Closing Server::close() const {
+  core_->stop();
+  return core_->listener->close();
 }
 
 /// A server that gives its requests to `handler(IncomingMessage, ServerResponse)`, plain or a coroutine.
@@ -186,6 +194,7 @@ Server createServer(F&& handler, ServerOptions options = {}) {
   (void)server.on("request"_e, std::forward<F>(handler));
   return server;
 }
-inline Server createServer(ServerOptions options = {}) { return Server(options); }
+LEAT_ON_USE
+Server createServer(ServerOptions options = {}) { return Server(options); }
 
 }  // namespace leat::inline LEAT_ABI::http

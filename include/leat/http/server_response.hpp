@@ -34,6 +34,7 @@ class ResponseWrite {
   /// False: enough waits.
   operator bool() const noexcept { return room_; }
   /// Goes on when there is room. Throws: Error ECONNRESET when the client has gone.
+  LEAT_ON_USE
   auto operator co_await() const { return detail::roomOf(exchange_).operator co_await(); }
 
  private:
@@ -46,6 +47,7 @@ class ResponseEnd {
   explicit ResponseEnd(detail::Ref<detail::Exchange> exchange) noexcept
       : exchange_(std::move(exchange)) {}
   /// Goes on when all of the answer was given to the system. Throws: as the wait of a write.
+  LEAT_ON_USE
   auto operator co_await() const { return detail::endOf(exchange_).operator co_await(); }
 
  private:
@@ -174,8 +176,8 @@ class ServerResponse {
     return ResponseEnd(exchange);
   }
   ResponseEnd end(const Buffer& bytes) const { return end(bytes.view()); }
-  /// The body as a stream, for its events and for `pipe`; the same one each time. `pipeline` and `pipe` take
-  /// the answer itself.
+  /// The body as a stream, for its events and for `pipe`; the same one until it has ended. `pipeline` and
+  /// `pipe` take the answer itself.
   LEAT_ON_USE
   Writable<Buffer> stream() const;
   /// Closes the connection. Node: `destroy`.
@@ -198,15 +200,22 @@ class ServerResponse {
 
 namespace detail {
 
+template <class = void>
 struct AnswerSink {
-  Ref<Exchange> exchange;
+  explicit AnswerSink(ExchangeHandle e) noexcept : exchange(std::move(e)) {}
+  AnswerSink(AnswerSink&&) noexcept = default;
+  AnswerSink& operator=(AnswerSink&&) = delete;
+  ~AnswerSink() {
+    if (exchange.ref()) exchange->writer = {};
+  }
+  ExchangeHandle exchange;
   Task<> write(Buffer chunk) {
     (void)exchange->write(chunk);
-    return roomOf(exchange);
+    return roomOf(exchange.ref());
   }
   Task<> final() {
     exchange->end({});
-    return endOf(exchange);
+    return endOf(exchange.ref());
   }
   void destroy(std::exception_ptr error) {
     if (!exchange->done()) exchange->owner().destroy(error);
@@ -217,8 +226,12 @@ struct AnswerSink {
 
 template <class>
 Writable<Buffer> ServerResponse::stream() const {
-  if (!exchange_->writer) exchange_->writer.emplace(detail::AnswerSink{exchange_.ref()});
-  return *exchange_->writer;
+  const auto made = exchange_->writer;
+  if (made.core != nullptr)
+    return Writable<Buffer>(leat::detail::Ref<leat::detail::StreamCore>(made.core), *made.side);
+  const Writable<Buffer> stream{detail::AnswerSink<>(exchange_)};
+  exchange_->keepWriter(stream);
+  return stream;
 }
 
 }  // namespace leat::inline LEAT_ABI::http

@@ -23,7 +23,7 @@ class LoopHost {
 };
 
 /// Names the host of a loop.
-struct LoopHostPart final : LoopPart {
+struct LEAT_API LoopHostPart final : LoopPart {
   LoopHostPart(const void* k, LoopHost& h) noexcept : LoopPart(k), host(h) {}
   LoopHost& host;
 };

@@ -27,7 +27,7 @@ struct EnvironmentValueOf final : EnvironmentValue {
 };
 using EnvironmentMap = std::map<std::string, Ref<EnvironmentValue>, std::less<>>;
 
-struct EnvironmentPart final : LoopPart {
+struct LEAT_API EnvironmentPart final : LoopPart {
   explicit EnvironmentPart(const void* k) noexcept : LoopPart(k) {}
   EnvironmentMap values;
   static EnvironmentMap& current() {

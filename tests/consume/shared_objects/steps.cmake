@@ -2,7 +2,7 @@
 # What a loop keeps for a module is visible, or each object would have one of its own.
 file(GLOB_RECURSE headers ${LEAT_ROOT}/include/*.hpp)
 foreach(header IN LISTS headers)
-  file(STRINGS ${header} hidden REGEX "^(class|struct) [A-Za-z]+( final)? : (public )?LoopPart ")
+  file(STRINGS ${header} hidden REGEX "^(class|struct) [A-Za-z]+( final)? : (public )?(leat::detail::)?LoopPart[ ,]")
   if(hidden)
     message(FATAL_ERROR "${header}: without LEAT_API: ${hidden}")
   endif()

@@ -63,6 +63,27 @@ leat::Task<> streams() {
   used("transforms", joined == "leat");
 }
 
+leat::Task<> others() {
+  const leat::http::Server server = leat::http::createServer(
+      [](const leat::http::IncomingMessage&, const leat::http::ServerResponse& response) {
+        response.end("leat");
+      });
+  co_await server.listen({.host = "127.0.0.1"});
+  const leat::net::Socket client =
+      co_await leat::net::connect({.port = server.address().port(), .host = "127.0.0.1"});
+  co_await client.write("GET / HTTP/1.0\r\n\r\n");
+  const std::string head = co_await client.readUntil("\r\n\r\n");
+  const leat::Buffer body = co_await client.read();
+  used("http", head.starts_with("HTTP/1.1 200 OK") && body == "leat");
+  client.destroy();
+  co_await server.close();
+  const leat::worker_threads::Worker<int, int> worker(
+      [](const leat::worker_threads::MessagePort<int, int>& port) { port.postMessage(7); });
+  const std::optional<int> message = co_await worker.next();
+  used("worker_threads", message == 7);
+  (void)co_await worker.exited();
+}
+
 leat::Task<> modules() {
   used("buffer", leat::Buffer::from("6c656174", "hex") == "leat");
   used("string_decoder", leat::StringDecoder("hex").write(leat::Buffer::from("a")) == "61");
@@ -97,6 +118,7 @@ leat::Task<> modules() {
 leat::Task<> program() {
   co_await coroutines();
   co_await modules();
+  co_await others();
 }
 
 }  // namespace

@@ -463,7 +463,7 @@ TEST_CASE("close answers what is there and closes what is idle") {
     text = co_await idle.rest();
     CHECK(text.empty());
     text = co_await busy.rest();
-    CHECK(text == kept("/slow"));
+    CHECK(text == ok("/slow"));
     co_await closed;
     co_await leat::sleep(1);
     CHECK(closedEvent);

@@ -17,7 +17,7 @@ constexpr std::int64_t ringSize = 262144;
 
 /// What a loop does at once in one turn, so that sockets and timers come to their turn too. What is too
 /// much waits for the next turn.
-class AtOnce final : public LoopPart, private Job {
+class LEAT_API AtOnce final : public LoopPart, private Job {
  public:
   /// Internal: in LoopParts.
   AtOnce(const void* part, EventLoop& loop) noexcept : LoopPart(part), Job(onTurn), loop_(loop) {}

@@ -32,25 +32,28 @@ class BodyQueue {
     error_ = std::move(error);
     ready_.set();
   }
-  /// Nobody wants it.
+  /// Nobody wants it. Who asks for it later is told.
   void dump() noexcept {
-    dumped_ = true;
+    dumped_ = dumped_ || !ended_ || !chunks_.empty();
     buffered_ = 0;
     chunks_.clear();
+    ready_.set();
   }
+  /// Somebody reads it, or will.
+  void claim() noexcept { claimed_ = true; }
+  bool claimed() const noexcept { return claimed_; }
   bool ended() const noexcept { return ended_; }
   bool over() const noexcept { return ended_ || error_; }
   bool full() const noexcept { return buffered_ >= mark; }
-  bool dumped() const noexcept { return dumped_; }
   const std::exception_ptr& error() const noexcept { return error_; }
 
   /// There is a chunk, or the end.
-  bool ready() const noexcept { return !chunks_.empty() || over(); }
+  bool ready() const noexcept { return !chunks_.empty() || over() || dumped_; }
   auto wait() noexcept {
     ready_.reset();
     return ready_.wait();
   }
-  /// Empty at the end. Throws: what it failed with.
+  /// Empty at the end. Throws: what it failed with; Error ERR_HTTP_BODY_DUMPED.
   std::optional<Buffer> take() {
     if (!chunks_.empty()) {
       Buffer chunk = chunks_.pop();
@@ -58,6 +61,9 @@ class BodyQueue {
       return chunk;
     }
     if (error_) std::rethrow_exception(error_);
+    if (dumped_)
+      throw Error("The body was thrown away, as nobody had asked for it when the answer ended",
+                  "ERR_HTTP_BODY_DUMPED");
     return std::nullopt;
   }
 
@@ -68,6 +74,7 @@ class BodyQueue {
   std::exception_ptr error_;
   bool ended_ = false;
   bool dumped_ = false;
+  bool claimed_ = false;
 };
 
 }  // namespace leat::inline LEAT_ABI::http::detail

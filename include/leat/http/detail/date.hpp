@@ -28,7 +28,7 @@ inline std::string_view writeDate(char (&into)[32], std::int64_t seconds) noexce
 }
 
 /// Of the loop.
-class DateCache : public leat::detail::LoopPart {
+class LEAT_API DateCache : public leat::detail::LoopPart {
  public:
   explicit DateCache(const void* k) noexcept : LoopPart(k) {}
   /// "Date: ...", with the end of its line.

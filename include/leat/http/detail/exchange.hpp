@@ -31,6 +31,8 @@ class ExchangeOwner : public Counted<ExchangeOwner> {
   virtual void answered(Exchange& exchange) = 0;
   /// There is room for more of a body, or nobody wants it.
   virtual void readOn() noexcept = 0;
+  /// Nothing comes behind this answer: the server closes.
+  virtual bool closesBehind(const Exchange& exchange) noexcept = 0;
   /// Of the Keep-Alive field.
   virtual unsigned keepAliveSeconds() const noexcept = 0;
   /// Nothing else can be done for this request.
@@ -101,16 +103,31 @@ class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
   void finished() noexcept { finished_.set(); }
   auto finish() noexcept { return finished_.wait(); }
 
-  // ---- both as streams, which hold this ----
+  // ---- both as streams, which hold this; this holds them until the exchange is over ----
 
-  std::optional<Readable<Buffer>> reader;
-  std::optional<Writable<Buffer>> writer;
-  /// The exchange is over: what refers to each other lets go.
-  void dropStreams() noexcept {
-    const Ref<Exchange> alive(this);
-    const auto readable = std::exchange(reader, std::nullopt);
-    const auto writable = std::exchange(writer, std::nullopt);
+  template <class State>
+  struct MadeStream {
+    leat::detail::StreamCore* core = nullptr;
+    State* side = nullptr;
+  };
+  MadeStream<leat::detail::ReadableState<Buffer>> reader;
+  MadeStream<leat::detail::WritableState<Buffer>> writer;
+  void keepReader(const Readable<Buffer>& stream) {
+    reader = {&stream.core(), &stream.readSide()};
+    if (!over()) keptReader_ = stream;
   }
+  void keepWriter(const Writable<Buffer>& stream) {
+    writer = {&stream.core(), &stream.writeSide()};
+    if (!over()) keptWriter_ = stream;
+  }
+  /// If it is over.
+  void dropStreams() noexcept {
+    if (!over()) return;
+    const Ref<Exchange> alive(this);
+    const auto readable = std::exchange(keptReader_, std::nullopt);
+    const auto writable = std::exchange(keptWriter_, std::nullopt);
+  }
+  bool over() const noexcept { return gone() || (done() && body.over()); }
 
   // ---- the handles: without one nobody can answer ----
 
@@ -130,6 +147,8 @@ class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
 
   Ref<ExchangeOwner> owner_;
   std::optional<AbortController> controller_;
+  std::optional<Readable<Buffer>> keptReader_;
+  std::optional<Writable<Buffer>> keptWriter_;
   std::exception_ptr gone_;
   ManualResetEvent turn_;
   ManualResetEvent finished_;
@@ -140,7 +159,7 @@ inline void Exchange::sendHead(std::optional<std::size_t> whole) {
   if (out.headWritten()) return;
   out.fixHead();
   // A body that was not asked for may come, or not: nobody can know where the next request begins.
-  if (expectsContinue && !sentContinue) out.setLast();
+  if ((expectsContinue && !sentContinue) || owner_->closesBehind(*this)) out.setLast();
   leat::detail::LoopParts& parts = EventLoop::current().parts();
   out.writeHead(owner_->lane(*this), parts.get<DateCache>().field(), owner_->keepAliveSeconds(),
                 whole);

@@ -194,7 +194,10 @@ inline OutgoingMessage::Said OutgoingMessage::readFields() {
       bodyLength_ = length;
     } else if (equalsLower(field.name, "transfer-encoding")) {
       said.encoding = true;
-      chunked_ = equalsLower(field.value, "chunked");
+      for (std::string_view list = field.value; !list.empty();)
+        chunked_ = equalsLower(takeMember(list), "chunked");
+      // Else it ends with the connection.
+      if (!chunked_) last_ = true;
     } else if (equalsLower(field.name, "trailer")) {
       said.trailer = true;
     } else if (equalsLower(field.name, "date")) {

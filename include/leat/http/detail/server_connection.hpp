@@ -3,6 +3,7 @@
 #pragma once
 
 #include <leat/http/detail/server_core.hpp>
+#include <leat/loop/spawn.hpp>
 
 namespace leat::inline LEAT_ABI::http::detail {
 
@@ -22,9 +23,24 @@ inline ServerConnection::ServerConnection(Ref<ServerCore> server, net::Socket s)
     (void)socket.setTimeout(server_->options.timeout, [this] { socket.destroy(); });
 }
 
+/// A wait of its own, for one that is given up destroys the socket.
+template <class>
+Task<> ServerConnection::tellDrained(Ref<ServerConnection> self) {
+  try {
+    const net::WriteResult full = self->socket.write(std::string_view());
+    co_await full;
+  } catch (const Error&) {
+    // It has closed, which others are told.
+  }
+  self->draining_ = false;
+  self->wake_.set();
+}
+
 template <class>
 Task<> ServerConnection::untilWoken(Ref<ServerConnection> self) {
   self->wake_.reset();
+  if (self->socket.writableNeedDrain() && !std::exchange(self->draining_, true))
+    (void)spawn(tellDrained(self));
   co_await raceScoped(self->wake_.wait(), self->socket.closed());
 }
 
@@ -38,10 +54,6 @@ Task<> ServerConnection::serve(Ref<ServerConnection> self) {
   } leaving{*self, nullptr};
   try {
     while (self->mode_ != Mode::Upgraded && !self->socket.destroyed()) {
-      if (self->socket.writableNeedDrain()) {
-        const net::WriteResult full = self->socket.write(std::string_view());
-        co_await full;
-      }
       if (!self->mayRead()) {
         co_await untilWoken(self);
         continue;
@@ -59,9 +71,8 @@ Task<> ServerConnection::serve(Ref<ServerConnection> self) {
       if (self->mode_ == Mode::Requests)
         self->take({reinterpret_cast<const char*>(scratch.data()), count});
     }
-    // The answers that are still to come need the connection.
-    while (self->mode_ != Mode::Upgraded && !self->exchanges_.empty() && !self->socket.destroyed())
-      co_await untilWoken(self);
+    // What is still to be answered, or sent, needs the connection.
+    if (self->mode_ != Mode::Upgraded) co_await self->socket.closed();
     leaving.error = self->socket.errored();
   } catch (...) {
     leaving.error = std::current_exception();
@@ -74,36 +85,31 @@ inline void ServerConnection::take(std::string_view input) {
   taking_ = true;
   bool borrowed = true;
   std::string own;
-  while (mode_ == Mode::Requests) {
-    if (!mayRead() || socket.writableNeedDrain()) {
+  while (mode_ == Mode::Requests && !socket.destroyed()) {
+    if (out_.size() >= flushAt) flush();
+    if (!mayRead()) {
       stopped_ = true;
       break;
     }
     if (parser_.needsHead() && !input.empty()) prepare();
     const ParseEvent event = parser_.next(input);
-    if (event == ParseEvent::More) break;
-    if (event == ParseEvent::Head) {
+    if (event == ParseEvent::More || event == ParseEvent::Stopped) break;
+    if (event == ParseEvent::Failed) {
+      const ParseError error(parser_.fault());
+      refuse(std::make_exception_ptr(error), error.status());
+      break;
+    }
+    if (event == ParseEvent::Body) {
+      current_->body.push(parser_.body());
+    } else if (event == ParseEvent::End) {
+      ended();
+    } else {
       if (borrowed && !input.empty()) {
         own = input;
         input = own;
         borrowed = false;
       }
       begin(input);
-    } else if (event == ParseEvent::Body) {
-      current_->body.push(parser_.body());
-    } else if (event == ParseEvent::End) {
-      messageComes_ = false;
-      if (!parser_.trailers().fields.empty()) std::swap(current_->trailers, parser_.trailers());
-      const Ref<Exchange> ended = std::exchange(current_, nullptr);
-      ended->body.end();
-      if (ended->done()) ended->dropStreams();
-    } else {
-      if (event == ParseEvent::Failed) {
-        const ParseError error(parser_.fault());
-        refuse(std::make_exception_ptr(error), error.status());
-      }
-      input = {};
-      break;
     }
   }
   if (mode_ == Mode::Requests && !input.empty()) rest_.assign(input);
@@ -113,6 +119,15 @@ inline void ServerConnection::take(std::string_view input) {
   }
   taking_ = false;
   flush();
+}
+
+inline void ServerConnection::ended() {
+  messageComes_ = false;
+  const Ref<Exchange> exchange = std::exchange(current_, nullptr);
+  if (!parser_.trailers().fields.empty()) std::swap(exchange->trailers, parser_.trailers());
+  exchange->body.end();
+  exchange->dropStreams();
+  if (exchanges_.empty()) watch();
 }
 
 /// For the next request, of which nothing has come.
@@ -131,24 +146,27 @@ inline void ServerConnection::begin(std::string_view& input) {
   if (!messageComes_) begun_ = sys::monotonicNs();
   messageComes_ = true;
   ++requests_;
+  if (head.framing == Framing::None) exchange->body.end();
   current_ = exchange;
   exchanges_.push(Ref<Exchange>(exchange));
   if (exchanges_.size() == 1) exchange->letGo();
   watch();
   const bool connects = head.view(head.method) == "CONNECT";
-  if (connects || (head.upgrade && server_->events.listenerCount<"upgrade">() > 0)) {
-    parser_.stop();
-    handOver(exchange, std::exchange(input, {}));
-    return;
-  }
-  dispatch(exchange);
+  if (!connects && !(head.upgrade && server_->events.listenerCount<"upgrade">() > 0))
+    return dispatch(exchange);
+  parser_.stop();
+  exchange->body.end();
+  current_ = nullptr;
+  upgrading_ = exchange;
+  rest_.assign(std::exchange(input, {}));
+  if (isFirst(*exchange)) handOver();
 }
 
 inline void ServerConnection::dispatch(const Ref<Exchange>& exchange) {
   ServerCore& server = *server_;
   const Head& head = exchange->head;
   const unsigned most = server.options.maxRequestsPerSocket;
-  if (server.closing || (most > 0 && requests_ >= most)) exchange->out.setLast();
+  if (most > 0 && requests_ >= most) exchange->out.setLast();
   const ExchangeHandle handle(exchange);
   try {
     if (most > 0 && requests_ > most) return drop(exchange);
@@ -173,8 +191,7 @@ inline void ServerConnection::dispatch(const Ref<Exchange>& exchange) {
     }
     server.events.emit<"request">(request, response);
   } catch (...) {
-    server.report(std::current_exception());
-    exchange->fail(500);
+    server.handlerFailed(*exchange);
   }
 }
 
@@ -184,17 +201,18 @@ inline void ServerConnection::drop(const Ref<Exchange>& exchange) {
   exchange->fail(503);
 }
 
-/// Upgrade and CONNECT: from here on the bytes are not ours.
-inline void ServerConnection::handOver(const Ref<Exchange>& exchange, std::string_view rest) {
+/// Upgrade and CONNECT, in their turn: from here on the bytes are not ours.
+inline void ServerConnection::handOver() {
+  const ExchangeHandle handle(std::exchange(upgrading_, nullptr));
+  exchanges_.clear();
   mode_ = Mode::Upgraded;
   flush();
-  exchange->handOver();
-  current_ = nullptr;
-  const ExchangeHandle handle(exchange);
+  handle->handOver();
   const IncomingMessage request(handle);
-  Buffer bytes = Buffer::from(rest);
+  Buffer bytes = Buffer::from(std::string_view(std::exchange(rest_, {})));
   stopWatch();
   dropTimeout();
+  wake_.set();
   try {
     const bool known = request.method() == "CONNECT"
                            ? server_->events.emit<"connect">(request, socket, std::move(bytes))
@@ -243,7 +261,7 @@ inline void ServerConnection::peerEnded() {
     exchanges_[exchanges_.size() - 1]->out.setLast();
   } else {
     (void)socket.end();
-    gone(nullptr);
+    leaveAll(std::make_exception_ptr(Error("aborted", "ECONNRESET")));
   }
 }
 
@@ -252,16 +270,15 @@ inline void ServerConnection::peerEnded() {
 inline void ServerConnection::answered(Exchange& exchange) {
   const Ref<ServerConnection> alive(this);
   const Ref<Exchange> kept(&exchange);
-  if (!exchange.body.over()) {
-    exchange.dumpBody();
-  } else {
-    exchange.dropStreams();
-  }
+  if (!exchange.body.over() && !exchange.body.claimed()) exchange.dumpBody();
   while (!exchanges_.empty() && exchanges_.front()->done()) {
     const Ref<Exchange> first = exchanges_.pop();
     first->finished();
-    if (first->out.last()) {
+    first->dropStreams();
+    if (first->out.last() || (server_->closing && exchanges_.empty())) {
       endSoon();
+      // Behind the last answer there is none.
+      leaveAll(std::make_exception_ptr(Error("aborted", "ECONNRESET")));
       break;
     }
     if (exchanges_.empty()) break;
@@ -270,6 +287,7 @@ inline void ServerConnection::answered(Exchange& exchange) {
     next.letGo();
   }
   wake_.set();
+  if (upgrading_ && isFirst(*upgrading_)) return handOver();
   if (exchanges_.empty() && mode_ == Mode::Requests) watch();
   flushSoon();
 }
@@ -310,8 +328,11 @@ inline void ServerConnection::flush() {
 
 /// How long it may stay without a request, or linger.
 inline void ServerConnection::watch() {
-  const int ms = mode_ == Mode::Lingers    ? lingerMs
-                 : requests_ > 0 && idle() ? server_->options.keepAliveTimeout
+  const int most = server_->options.keepAliveTimeout;
+  // Also without a limit of its own nobody lingers for ever.
+  constexpr int lingerMs = 5'000;
+  const int ms = mode_ == Mode::Lingers    ? (most > 0 ? most : lingerMs)
+                 : requests_ > 0 && idle() ? most
                                            : 0;
   stopWatch();
   if (ms <= 0 || socket.destroyed()) return;
@@ -322,12 +343,22 @@ inline void ServerConnection::onLate(leat::detail::LoopTimer& timer,
                                      leat::detail::JobAction action) noexcept {
   auto& self = static_cast<ServerConnection&>(timer);
   self.watchMs_ = 0;
-  if (action == leat::detail::JobAction::Run) self.socket.destroy();
+  if (action != leat::detail::JobAction::Run) return;
+  // While something is on its way, nobody is late.
+  if (self.unsent()) return self.watch();
+  if (self.mode_ == Mode::Lingers || self.idle()) self.socket.destroy();
+}
+inline void ServerConnection::closeWhenDone() {
+  if (mode_ != Mode::Requests || !idle()) return;
+  if (unsent()) return endSoon();
+  socket.destroy();
 }
 
 inline void ServerConnection::check(std::int64_t now) {
   constexpr std::int64_t msOfNs = 1'000'000;
   if (mode_ != Mode::Requests || !messageComes_ || socket.destroyed()) return;
+  // It is not the client who keeps it waiting.
+  if (!mayRead()) begun_ = now;
   const ServerOptions& options = server_->options;
   const std::int64_t waited = (now - begun_) / msOfNs;
   const bool headLate = !current_ && options.headersTimeout > 0 && waited >= options.headersTimeout;
@@ -338,15 +369,16 @@ inline void ServerConnection::check(std::int64_t now) {
 
 inline void ServerConnection::gone(const std::exception_ptr& error) noexcept {
   ListNode::unlink();
-  if (mode_ == Mode::Upgraded && !error) {
-    exchanges_.clear();
-    return;
-  }
+  upgrading_ = nullptr;
   leaveAll(error ? error : std::make_exception_ptr(Error("aborted", "ECONNRESET")));
 }
 
 inline void ServerConnection::leaveAll(const std::exception_ptr& error) noexcept {
-  if (current_) std::exchange(current_, nullptr)->leave(error);
+  if (current_) {
+    const Ref<Exchange> exchange = std::exchange(current_, nullptr);
+    exchange->leave(error);
+    exchange->dropStreams();
+  }
   while (!exchanges_.empty()) {
     const Ref<Exchange> exchange = exchanges_.pop();
     exchange->leave(error);

@@ -45,14 +45,20 @@ class ServerCore : public Counted<ServerCore>, private leat::detail::LoopOwned {
   inline void checkDeadlines();
   inline void closeIdle();
   inline void closeAll();
-  /// What a handler threw. Unlike in Node it ends one request, not the process.
+  /// The exception of a handler, which is being handled. Unlike in Node it ends one request, not the process.
+  void handlerFailed(Exchange& exchange);
   void report(std::exception_ptr error);
+  /// No more connections.
+  LEAT_ON_USE
+  void stop();
 
   const ServerOptions options;
   ServerEvents events;
   leat::detail::List<ServerConnection> connections;
   std::optional<net::Server> listener;
   Timeout checking;
+  std::optional<AbortRegistration> stopSignal;
+  unsigned closes = 0;
   bool closing = false;
 
  private:
@@ -67,7 +73,7 @@ class ServerConnection final : public ExchangeOwner,
   ServerConnection(Ref<ServerCore> server, net::Socket s);
   ~ServerConnection() override {
     stopWatch();
-    dropTimeout();
+    if (mode_ != Mode::Upgraded) dropTimeout();
   }
 
   std::string& lane(Exchange& exchange) override {
@@ -84,6 +90,9 @@ class ServerConnection final : public ExchangeOwner,
     spareHead_.swapMemory(head);
     spareFields_.swapMemory(fields);
   }
+  bool closesBehind(const Exchange& exchange) noexcept override {
+    return server_->closing && exchanges_.size() == 1 && isFirst(exchange);
+  }
   unsigned keepAliveSeconds() const noexcept override {
     return static_cast<unsigned>(server_->options.keepAliveTimeout) / 1000;
   }
@@ -91,6 +100,8 @@ class ServerConnection final : public ExchangeOwner,
 
   LEAT_ON_USE
   static Task<> serve(Ref<ServerConnection> self);
+  LEAT_ON_USE
+  static Task<> tellDrained(Ref<ServerConnection> self);
   /// Something has changed, or the socket has closed.
   LEAT_ON_USE
   static Task<> untilWoken(Ref<ServerConnection> self);
@@ -99,10 +110,8 @@ class ServerConnection final : public ExchangeOwner,
     return exchanges_.empty() && parser_.idle() && rest_.empty() && !current_;
   }
   void check(std::int64_t now);
-  /// As few requests as possible from here on.
-  void closeWhenDone() {
-    if (idle()) socket.destroy();
-  }
+  /// If it is idle. What has been answered is sent.
+  void closeWhenDone();
 
  private:
   enum class Mode : unsigned char {
@@ -110,19 +119,26 @@ class ServerConnection final : public ExchangeOwner,
     Lingers,   // the last answer is on its way; what still comes is thrown away
     Upgraded,  // the socket is somebody else's
   };
+  // Answers that are gathered before they are sent.
+  static constexpr std::size_t flushAt = 64 * 1024;
   // Requests of one connection that wait for their answers; beyond, it is not read.
   static constexpr std::size_t maxWaiting = 32;
-  // What one client may send behind its last request before it is cut off.
-  static constexpr int lingerMs = 2'000;
 
+  /// A body as fast as it is taken; another request when there is room for its answer.
   bool mayRead() noexcept {
-    return exchanges_.size() < maxWaiting && !(current_ && current_->body.full());
+    if (mode_ != Mode::Requests) return true;
+    if (current_) return !current_->body.full();
+    return !upgrading_ && exchanges_.size() < maxWaiting && !socket.writableNeedDrain();
+  }
+  bool unsent() noexcept {
+    return !socket.destroyed() && (!out_.empty() || socket.writableLength() > 0);
   }
   void take(std::string_view input);
   void prepare();
   void begin(std::string_view& input);
   void dispatch(const Ref<Exchange>& exchange);
-  void handOver(const Ref<Exchange>& exchange, std::string_view rest);
+  void ended();
+  void handOver();
   void refuse(const std::exception_ptr& error, int status);
   void answerBare(int status);
   void leaveAll(const std::exception_ptr& error) noexcept;
@@ -150,8 +166,9 @@ class ServerConnection final : public ExchangeOwner,
   Ref<ServerCore> server_;
   Parser parser_;
   leat::detail::Fifo<Ref<Exchange>> exchanges_;
-  Ref<Exchange> current_;  // whose body comes
-  Ref<Exchange> next_;     // whose head comes
+  Ref<Exchange> current_;    // whose body comes
+  Ref<Exchange> next_;       // whose head comes
+  Ref<Exchange> upgrading_;  // which takes the socket when its turn comes
   // Memory of the last request, for the next one.
   Head spareHead_;
   OutgoingFields spareFields_;
@@ -166,6 +183,7 @@ class ServerConnection final : public ExchangeOwner,
   bool taking_ = false;
   bool stopped_ = false;  // with more to be parsed, or told of, than `rest_`
   bool flushing_ = false;
+  bool draining_ = false;
   bool messageComes_ = true;
 };
 
@@ -191,6 +209,36 @@ inline void ServerCore::closeAll() {
     all.emplace_back(each);
   for (const auto& connection : all) connection->socket.destroy();
 }
+/// What a handler meets because its client has gone is no news.
+inline bool isLeaving(const Error& error) noexcept {
+  constexpr std::string_view codes[] = {"ABORT_ERR",
+                                        "ECONNRESET",
+                                        "EPIPE",
+                                        "ERR_STREAM_DESTROYED",
+                                        "ERR_HTTP_BODY_DUMPED",
+                                        "ERR_STREAM_PREMATURE_CLOSE"};
+  for (const std::string_view code : codes)
+    if (error.code() == code) return true;
+  return false;
+}
+
+inline void ServerCore::handlerFailed(Exchange& exchange) {
+  int status = 500;
+  bool known = false;
+  try {
+    throw;
+  } catch (const HttpError& answer) {
+    if (answer.status() >= 400 && answer.status() <= 599) status = answer.status();
+    // A fault of the client's is none of the handler's.
+    known = status < 500;
+  } catch (const Error& error) {
+    known = exchange.gone() && (isLeaving(error) || std::current_exception() == exchange.whyGone());
+  } catch (...) {
+  }
+  if (!known) report(std::current_exception());
+  exchange.fail(status);
+}
+
 inline void ServerCore::report(std::exception_ptr error) {
   if (events.listenerCount<"handlerError">() > 0) {
     events.emit<"handlerError">(std::move(error));

@@ -50,7 +50,7 @@ class PassingPipe {
 };
 
 /// The pipe of a loop.
-class LoopPipe final : public LoopPart, public PassingPipe {
+class LEAT_API LoopPipe final : public LoopPart, public PassingPipe {
  public:
   explicit LoopPipe(const void* part) noexcept : LoopPart(part) {}
 };

@@ -13,7 +13,7 @@ class WorkerCore;
 
 /// The workers that a loop has started. At its end they end before anything else of it does: what their
 /// functions refer to is still there.
-struct WorkersOfLoop final : LoopPart {
+struct LEAT_API WorkersOfLoop final : LoopPart {
   struct Entry : ListNode {
     explicit Entry(WorkerThread& t) noexcept : thread(t) {}
     WorkerThread& thread;

@@ -20,7 +20,7 @@ struct WorkerUnwind {};
 class WorkerThread;
 
 /// What a worker's loop knows of its worker.
-struct WorkerScope final : LoopPart {
+struct LEAT_API WorkerScope final : LoopPart {
   WorkerScope(const void* k, WorkerThread& t) noexcept : LoopPart(k), thread(t) {}
   WorkerThread& thread;
   // That of main: the listeners of the port run in it, wherever it is asked for first.
