@@ -36,8 +36,9 @@ Task<> ServerConnection::tellDrained(Ref<ServerConnection> self) {
   self->wake_.set();
 }
 
-template <class>
-Task<> ServerConnection::untilWoken(Ref<ServerConnection> self) {
+/// A template of its parameter, so that what it races is made when it is used.
+template <class Self>
+Task<> ServerConnection::untilWoken(Ref<Self> self) {
   self->wake_.reset();
   if (self->socket.writableNeedDrain() && !std::exchange(self->draining_, true))
     (void)spawn(tellDrained(self));
@@ -267,7 +268,7 @@ inline void ServerConnection::peerEnded() {
 
 // ---- answering ----
 
-inline void ServerConnection::answered(Exchange& exchange) {
+inline void ServerConnection::goOn(Exchange& exchange) {
   const Ref<ServerConnection> alive(this);
   const Ref<Exchange> kept(&exchange);
   if (!exchange.body.over() && !exchange.body.claimed()) exchange.dumpBody();
@@ -303,7 +304,7 @@ inline void ServerConnection::endSoon() {
   wake_.set();
 }
 
-inline void ServerConnection::flushSoon() {
+inline void ServerConnection::startFlush() {
   if (taking_ || flushing_ || out_.empty()) return;
   flushing_ = true;
   retain();
@@ -316,7 +317,7 @@ inline void ServerConnection::onFlush(leat::detail::Job& job,
   self.flushing_ = false;
   if (action == leat::detail::JobAction::Run) self.flush();
 }
-inline void ServerConnection::flush() {
+inline void ServerConnection::sendOut() {
   constexpr std::size_t kept = 16 * 1024;
   if (out_.empty()) return;
   if (!socket.destroyed()) (void)socket.write(out_);
@@ -384,6 +385,31 @@ inline void ServerConnection::leaveAll(const std::exception_ptr& error) noexcept
     exchange->leave(error);
     exchange->dropStreams();
   }
+}
+
+// ---- all of them ----
+
+inline void ServerCore::checkDeadlines() {
+  const std::int64_t now = sys::monotonicNs();
+  std::vector<Ref<ServerConnection>> all;
+  for (ServerConnection* each = connections.first(); each != nullptr;
+       each = connections.after(*each))
+    all.emplace_back(each);
+  for (const auto& connection : all) connection->check(now);
+}
+inline void ServerCore::closeIdle() {
+  std::vector<Ref<ServerConnection>> all;
+  for (ServerConnection* each = connections.first(); each != nullptr;
+       each = connections.after(*each))
+    all.emplace_back(each);
+  for (const auto& connection : all) connection->closeWhenDone();
+}
+inline void ServerCore::closeAll() {
+  std::vector<Ref<ServerConnection>> all;
+  for (ServerConnection* each = connections.first(); each != nullptr;
+       each = connections.after(*each))
+    all.emplace_back(each);
+  for (const auto& connection : all) connection->socket.destroy();
 }
 
 }  // namespace leat::inline LEAT_ABI::http::detail

@@ -82,9 +82,10 @@ class ServerConnection final : public ExchangeOwner,
   bool isFirst(const Exchange& exchange) noexcept override {
     return !exchanges_.empty() && exchanges_.front().get() == &exchange;
   }
-  void flushSoon() override;
-  void flush() override;
-  void answered(Exchange& exchange) override;
+  // All that is virtual is defined here: else each file would have the whole class.
+  void flushSoon() override { startFlush(); }
+  void flush() override { sendOut(); }
+  void answered(Exchange& exchange) override { goOn(exchange); }
   void readOn() noexcept override { wake_.set(); }
   void recycle(Head& head, OutgoingFields& fields) noexcept override {
     spareHead_.swapMemory(head);
@@ -103,8 +104,8 @@ class ServerConnection final : public ExchangeOwner,
   LEAT_ON_USE
   static Task<> tellDrained(Ref<ServerConnection> self);
   /// Something has changed, or the socket has closed.
-  LEAT_ON_USE
-  static Task<> untilWoken(Ref<ServerConnection> self);
+  template <class Self>
+  static Task<> untilWoken(Ref<Self> self);
   /// Nobody waits for an answer, and nothing of a request has come.
   bool idle() noexcept {
     return exchanges_.empty() && parser_.idle() && rest_.empty() && !current_;
@@ -133,6 +134,9 @@ class ServerConnection final : public ExchangeOwner,
   bool unsent() noexcept {
     return !socket.destroyed() && (!out_.empty() || socket.writableLength() > 0);
   }
+  void startFlush();
+  void sendOut();
+  void goOn(Exchange& exchange);
   void take(std::string_view input);
   void prepare();
   void begin(std::string_view& input);
@@ -187,28 +191,6 @@ class ServerConnection final : public ExchangeOwner,
   bool messageComes_ = true;
 };
 
-inline void ServerCore::checkDeadlines() {
-  const std::int64_t now = sys::monotonicNs();
-  std::vector<Ref<ServerConnection>> all;
-  for (ServerConnection* each = connections.first(); each != nullptr;
-       each = connections.after(*each))
-    all.emplace_back(each);
-  for (const auto& connection : all) connection->check(now);
-}
-inline void ServerCore::closeIdle() {
-  std::vector<Ref<ServerConnection>> all;
-  for (ServerConnection* each = connections.first(); each != nullptr;
-       each = connections.after(*each))
-    all.emplace_back(each);
-  for (const auto& connection : all) connection->closeWhenDone();
-}
-inline void ServerCore::closeAll() {
-  std::vector<Ref<ServerConnection>> all;
-  for (ServerConnection* each = connections.first(); each != nullptr;
-       each = connections.after(*each))
-    all.emplace_back(each);
-  for (const auto& connection : all) connection->socket.destroy();
-}
 /// What a handler meets because its client has gone is no news.
 inline bool isLeaving(const Error& error) noexcept {
   constexpr std::string_view codes[] = {"ABORT_ERR",
