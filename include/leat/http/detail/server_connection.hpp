@@ -350,7 +350,8 @@ inline void ServerConnection::onLate(leat::detail::LoopTimer& timer,
   if (self.mode_ == Mode::Lingers || self.idle()) self.socket.destroy();
 }
 inline void ServerConnection::closeWhenDone() {
-  if (mode_ != Mode::Requests || !idle()) return;
+  // One without a first request has it on its way.
+  if (mode_ != Mode::Requests || messageComes_ || !idle()) return;
   if (unsent()) return endSoon();
   socket.destroy();
 }
