@@ -45,7 +45,7 @@ void withServer(Handler handler, Test test, http::ServerOptions options = {}) {
 }
 http::ServerOptions impatient() {
   http::ServerOptions options;
-  options.keepAliveTimeout = 30;
+  options.keepAliveTimeout = 150;
   return options;
 }
 std::size_t bodySize(const std::string& answer) {
@@ -71,7 +71,7 @@ TEST_CASE("an answer that is being sent keeps its connection from the idle timeo
         [&](http::Server server) -> Task<> {
           const Client client = co_await connectTo(server);
           client.send(get("/", fields));
-          co_await leat::sleep(150);
+          co_await leat::sleep(500);
           const std::string back = co_await client.rest();
           CHECK(bodySize(back) == large);
         },
@@ -89,16 +89,19 @@ TEST_CASE("an answer that is being sent is sent when the server closes") {
     const std::string back = co_await client.rest();
     CHECK(bodySize(back) == large);
   });
-  const auto last = [](IncomingMessage, ServerResponse response) -> Task<> {
-    co_await leat::sleep(5);
+  bool began = false;
+  bool closes = false;
+  const auto last = [&](IncomingMessage, ServerResponse response) -> Task<> {
+    began = true;
+    while (!closes) co_await leat::sleep(1);
     response.end("bye");
   };
-  withServer(last, [](http::Server server) -> Task<> {
+  withServer(last, [&](http::Server server) -> Task<> {
     const Client client = co_await connectTo(server);
     client.send(get("/"));
-    while (server.connections() == 0) co_await leat::sleep(1);
-    co_await leat::sleep(1);
+    while (!began) co_await leat::sleep(1);
     (void)server.close();
+    closes = true;
     const std::string back = co_await client.rest();
     CHECK(back == ok("bye"));
   });
@@ -111,14 +114,14 @@ TEST_CASE("a request that has come is not late while its answer is sent") {
     response.end();
   };
   http::ServerOptions options = impatient();
-  options.requestTimeout = options.headersTimeout = 40;
+  options.requestTimeout = options.headersTimeout = 200;
   options.connectionsCheckingInterval = 5;
   withServer(
       stream,
       [](http::Server server) -> Task<> {
         const Client client = co_await connectTo(server);
         client.send(get("/") + get("/", closing));
-        co_await leat::sleep(150);
+        co_await leat::sleep(500);
         const std::string back = co_await client.rest();
         CHECK(back.size() > 2 * large);
         CHECK(back.ends_with("0\r\n\r\n"));
@@ -177,7 +180,7 @@ TEST_CASE("a connection without a next request closes, however the last one was 
         (void)co_await client.until("x");
         co_await leat::sleep(10);
         client.send("GET / HTTP/1.1\r\n");
-        co_await leat::sleep(80);
+        co_await leat::sleep(400);
         client.send("Host: a\r\n\r\n");
         const std::string second = co_await client.until("\r\n\r\nx");
         CHECK(second.ends_with("x"));
@@ -414,21 +417,24 @@ TEST_CASE("behind a socket that a handler destroyed nobody is called") {
 // ---- the end of a server ----
 
 TEST_CASE("a server may be closed under a limit, by a signal, and opened again") {
-  const auto slow = [](IncomingMessage, ServerResponse response) -> Task<> {
-    co_await leat::sleep(30);
+  int closed = 0;
+  bool began = false;
+  bool closes = false;
+  const auto slow = [&](IncomingMessage, ServerResponse response) -> Task<> {
+    began = true;
+    while (!closes) co_await leat::sleep(1);
     response.end("x");
   };
   const auto main = [&]() -> Task<> {
     const http::Server server = http::createServer(slow);
-    int closed = 0;
     server.on("close"_e, [&] { ++closed; });
     co_await start(server);
     const Client client = co_await connectTo(server);
     client.send(get("/"));
-    while (server.connections() == 0) co_await leat::sleep(1);
-    co_await leat::sleep(2);
+    while (!began) co_await leat::sleep(1);
     const auto close = [&]() -> Task<> {
       (void)server.close();
+      closes = true;
       co_await leat::sleep(60'000);
     };
     try {
