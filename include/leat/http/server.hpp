@@ -135,7 +135,7 @@ Task<> startServer(Ref<ServerCore> core, Task<> listening, SignalRef signal) {
   ++core->closes;
   core->stopSignal.reset();
   if (state)
-    core->stopSignal = AbortSignal(state).onAbort([server = core.get()] { server->stop(); });
+    core->stopSignal = AbortSignal(state).onAbort([server = core.get()] { (void)server->stop(); });
   if (core->options.connectionsCheckingInterval > 0) {
     core->checking.close();
     core->checking = setInterval([server = core.get()] { server->checkDeadlines(); },
@@ -163,7 +163,7 @@ Task<> endServer(Ref<ServerCore> core, net::Server::Closing closing) {
 }
 
 template <class>
-void ServerCore::stop() {
+net::Server::Closing ServerCore::stop() {
   const Ref<ServerCore> alive(this);
   // Its signal may have closed the listener already.
   const bool first = LoopOwned::linked();
@@ -175,14 +175,14 @@ void ServerCore::stop() {
   }
   closeIdle();
   letGo();
+  return closed;
 }
 
 }  // namespace detail
 
 template <class>
 net::Server::Closing Server::close() const {
-  core_->stop();
-  return core_->listener->close();
+  return core_->stop();
 }
 
 /// A server that gives its requests to `handler(IncomingMessage, ServerResponse)`, plain or a coroutine.

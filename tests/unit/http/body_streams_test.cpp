@@ -17,7 +17,7 @@ using http_rig::connectTo;
 using http_rig::get;
 using http_rig::ok;
 using http_rig::post;
-using http_rig::start;
+using http_rig::withServer;
 using leat::Buffer;
 using leat::Task;
 using leat::operator""_e;
@@ -25,18 +25,6 @@ using leat_test::noise;
 
 namespace {
 
-template <class Handler, class Test>
-void withServer(Handler handler, Test test) {
-  const auto main = [&]() -> Task<> {
-    const http::Server server = http::createServer(handler);
-    co_await start(server);
-    co_await test(server);
-    const auto closed = server.close();
-    server.closeAllConnections();
-    co_await closed;
-  };
-  CHECK(leat::run(main) == 0);
-}
 std::string chunksOf(const std::string& text) {
   std::string body;
   for (std::size_t at = 0; at < text.size();) {

@@ -22,6 +22,7 @@ using http_rig::kept;
 using http_rig::ok;
 using http_rig::post;
 using http_rig::start;
+using http_rig::withServer;
 using leat::Buffer;
 using leat::Task;
 using leat::operator""_e;
@@ -30,19 +31,6 @@ namespace {
 
 constexpr std::size_t large = 8'000'000;  // more than the buffers of two sockets
 
-template <class Handler, class Test>
-void withServer(Handler handler, Test test, http::ServerOptions options = {}) {
-  const auto main = [&]() -> Task<> {
-    const http::Server server = http::createServer(handler, options);
-    co_await start(server);
-    co_await test(server);
-    const auto closed = server.close();
-    server.closeAllConnections();
-    co_await closed;
-    CHECK(server.connections() == 0);
-  };
-  CHECK(leat::run(main) == 0);
-}
 http::ServerOptions impatient() {
   http::ServerOptions options;
   options.keepAliveTimeout = 150;

@@ -97,4 +97,19 @@ inline std::string bare(const std::string& status) {
   return "HTTP/1.1 " + status + "\r\nConnection: close\r\n\r\n";
 }
 
+/// Runs a test with a server whose handler is this, and closes it.
+template <class Handler, class Test>
+void withServer(Handler handler, Test test, leat::http::ServerOptions options = {}) {
+  const auto main = [&]() -> Task<> {
+    const leat::http::Server server = leat::http::createServer(handler, options);
+    co_await start(server);
+    co_await test(server);
+    const auto closed = server.close();
+    server.closeAllConnections();
+    co_await closed;
+    CHECK(server.connections() == 0);
+  };
+  CHECK(leat::run(main) == 0);
+}
+
 }  // namespace http_rig

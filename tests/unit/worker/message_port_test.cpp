@@ -15,6 +15,8 @@
 #include <thread>
 #include <vector>
 
+#include "worker_rig.hpp"
+
 using leat::Buffer;
 using leat::EventLoop;
 using leat::Promise;
@@ -25,18 +27,9 @@ using leat::worker_threads::MessageChannel;
 using leat::worker_threads::MessagePort;
 using leat::worker_threads::receiveMessageOnPort;
 using leat::worker_threads::TransferredPort;
+using leat_test::codeOf;
 
 namespace {
-
-std::string codeOf(const std::exception_ptr& error) {
-  try {
-    std::rethrow_exception(error);
-  } catch (const leat::Error& e) {
-    return std::string(e.code());
-  } catch (...) {
-    return "other";
-  }
-}
 
 /// Calls it on a thread without a loop.
 template <class F>

@@ -19,6 +19,8 @@
 #include <thread>
 #include <vector>
 
+#include "worker_rig.hpp"
+
 using leat::EventLoop;
 using leat::Promise;
 using leat::run;
@@ -32,18 +34,9 @@ using leat::worker_threads::threadId;
 using leat::worker_threads::TransferredPort;
 using leat::worker_threads::Worker;
 using leat::worker_threads::workerData;
+using leat_test::codeOf;
 
 namespace {
-
-std::string codeOf(const std::exception_ptr& error) {
-  try {
-    std::rethrow_exception(error);
-  } catch (const leat::Error& e) {
-    return std::string(e.code());
-  } catch (const std::exception& e) {
-    return e.what();
-  }
-}
 
 /// What a worker tells its parent, in one line.
 template <class W>

@@ -45,7 +45,6 @@ class BodyQueue {
   bool ended() const noexcept { return ended_; }
   bool over() const noexcept { return ended_ || error_; }
   bool full() const noexcept { return buffered_ >= mark; }
-  const std::exception_ptr& error() const noexcept { return error_; }
 
   /// There is a chunk, or the end.
   bool ready() const noexcept { return !chunks_.empty() || over() || dumped_; }

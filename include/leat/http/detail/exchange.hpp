@@ -59,7 +59,6 @@ class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
   Head head;
   Head trailers;
   BodyQueue body;
-  bool hasBody() const noexcept { return head.framing != Framing::None; }
   /// Made when it is first asked for.
   const AbortSignal& signal() {
     if (!controller_) controller_.emplace();

@@ -48,12 +48,6 @@ struct Head {
   FieldView field(const FieldParts& parts) const noexcept {
     return {view(parts.name), view(parts.value)};
   }
-  /// Of the first field of that name, which is in lower case; null when there is none.
-  const FieldParts* find(std::string_view lowerName) const noexcept {
-    for (const FieldParts& parts : fields)
-      if (equalsLower(view(parts.name), lowerName)) return &parts;
-    return nullptr;
-  }
   /// Both are empty then.
   void swapMemory(Head& other) noexcept {
     text.clear();

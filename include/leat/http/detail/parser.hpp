@@ -53,8 +53,6 @@ class Parser {
   ParseFault fault() const noexcept { return fault_; }
   /// Between messages: not a byte of the next one has come.
   bool idle() const noexcept { return state_ == State::Before; }
-  /// Inside of a head.
-  bool inHead() const noexcept { return state_ == State::Head; }
 
   /// After `Head`: there is no body, whatever it says, as in an answer to HEAD.
   void skipBody() noexcept {
@@ -88,6 +86,10 @@ class Parser {
     fault_ = fault;
     state_ = State::Failed;
     return ParseEvent::Failed;
+  }
+  /// Of lines that are not done.
+  static ParseEvent eventOf(Outcome outcome) noexcept {
+    return outcome == Outcome::More ? ParseEvent::More : ParseEvent::Failed;
   }
   Outcome lines(Head& head, std::string_view& input);
   ParseEvent headLines(std::string_view& input);
@@ -190,15 +192,8 @@ inline ParseEvent Parser::headLines(std::string_view& input) {
     lines_.start(*head_);
     state_ = State::Head;
   }
-  switch (lines(*head_, input)) {
-    case Outcome::More:
-      return ParseEvent::More;
-    case Outcome::Failed:
-      return ParseEvent::Failed;
-    case Outcome::Done:
-      break;
-  }
-  return afterHead();
+  const Outcome outcome = lines(*head_, input);
+  return outcome == Outcome::Done ? afterHead() : eventOf(outcome);
 }
 
 inline ParseEvent Parser::afterHead() noexcept {
@@ -233,15 +228,8 @@ inline ParseEvent Parser::data(std::string_view& input, State next) noexcept {
 }
 
 inline ParseEvent Parser::trailerLines(std::string_view& input) {
-  switch (lines(trailers_, input)) {
-    case Outcome::More:
-      return ParseEvent::More;
-    case Outcome::Failed:
-      return ParseEvent::Failed;
-    case Outcome::Done:
-      break;
-  }
-  return endMessage();
+  const Outcome outcome = lines(trailers_, input);
+  return outcome == Outcome::Done ? endMessage() : eventOf(outcome);
 }
 
 // ---- chunks ----

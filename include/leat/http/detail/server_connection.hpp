@@ -390,27 +390,23 @@ inline void ServerConnection::leaveAll(const std::exception_ptr& error) noexcept
 
 // ---- all of them ----
 
+template <class F>
+void ServerCore::forEach(F f) {
+  std::vector<Ref<ServerConnection>> all;
+  for (ServerConnection* each = connections.first(); each != nullptr;
+       each = connections.after(*each))
+    all.emplace_back(each);
+  for (const auto& connection : all) f(*connection);
+}
 inline void ServerCore::checkDeadlines() {
   const std::int64_t now = sys::monotonicNs();
-  std::vector<Ref<ServerConnection>> all;
-  for (ServerConnection* each = connections.first(); each != nullptr;
-       each = connections.after(*each))
-    all.emplace_back(each);
-  for (const auto& connection : all) connection->check(now);
+  forEach([now](ServerConnection& connection) { connection.check(now); });
 }
 inline void ServerCore::closeIdle() {
-  std::vector<Ref<ServerConnection>> all;
-  for (ServerConnection* each = connections.first(); each != nullptr;
-       each = connections.after(*each))
-    all.emplace_back(each);
-  for (const auto& connection : all) connection->closeWhenDone();
+  forEach([](ServerConnection& connection) { connection.closeWhenDone(); });
 }
 inline void ServerCore::closeAll() {
-  std::vector<Ref<ServerConnection>> all;
-  for (ServerConnection* each = connections.first(); each != nullptr;
-       each = connections.after(*each))
-    all.emplace_back(each);
-  for (const auto& connection : all) connection->socket.destroy();
+  forEach([](ServerConnection& connection) { connection.socket.destroy(); });
 }
 
 }  // namespace leat::inline LEAT_ABI::http::detail

@@ -42,15 +42,15 @@ class ServerCore : public Counted<ServerCore>, private leat::detail::LoopOwned {
     LoopOwned::unlink();
     release();
   }
-  inline void checkDeadlines();
-  inline void closeIdle();
-  inline void closeAll();
+  void checkDeadlines();
+  void closeIdle();
+  void closeAll();
   /// The exception of a handler, which is being handled. Unlike in Node it ends one request, not the process.
   void handlerFailed(Exchange& exchange);
   void report(std::exception_ptr error);
   /// No more connections.
   LEAT_ON_USE
-  void stop();
+  net::Server::Closing stop();
 
   const ServerOptions options;
   ServerEvents events;
@@ -62,6 +62,9 @@ class ServerCore : public Counted<ServerCore>, private leat::detail::LoopOwned {
   bool closing = false;
 
  private:
+  /// What is done to one may end it, and others.
+  template <class F>
+  void forEach(F f);
   static void onLoopEnd(LoopOwned& owned) noexcept { static_cast<ServerCore&>(owned).release(); }
 };
 
