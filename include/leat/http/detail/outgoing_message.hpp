@@ -53,9 +53,9 @@ class HeadWriter {
   char* at_;
 };
 
-/// The client could not tell where the answer ends.
+/// The peer could not tell where the message ends.
 [[noreturn]] LEAT_NOINLINE inline void throwFraming(std::string_view what) {
-  throw TypeError(leat::detail::SharedText({"The head of the answer is ambiguous: ", what}).view(),
+  throw TypeError(leat::detail::SharedText({"The head of the message is ambiguous: ", what}).view(),
                   "ERR_HTTP_INVALID_HEADER_VALUE");
 }
 [[noreturn]] LEAT_NOINLINE inline void throwHeadersSent(std::string_view verb) {
@@ -66,7 +66,7 @@ class HeadWriter {
 }
 inline Error writeAfterEnd() { return Error("write after end", "ERR_STREAM_WRITE_AFTER_END"); }
 
-/// What a server answers, as text; where it goes is the caller's.
+/// What a server answers or a client asks, as text; where it goes is the caller's.
 class OutgoingMessage {
  public:
   // ---- the head ----
@@ -114,6 +114,9 @@ class OutgoingMessage {
   /// `date`: the field, with its line end. `seconds`: of the Keep-Alive field, 0 for none. `whole`: the size of all of the body, if it is known.
   void writeHead(std::string& out, std::string_view date, unsigned seconds,
                  std::optional<std::size_t> whole);
+  /// The same of a client. `host`: of the field, empty for none.
+  void writeRequest(std::string& out, std::string_view method, std::string_view target,
+                    std::string_view host, std::optional<std::size_t> whole);
   bool headWritten() const noexcept { return headWritten_; }
   /// In front of and behind a piece of the body. Throws: Error ERR_HTTP_CONTENT_LENGTH_MISMATCH.
   void beginPiece(std::string& out, std::size_t size) {
@@ -145,9 +148,11 @@ class OutgoingMessage {
     bool encoding = false;
     bool trailer = false;
     bool date = false;
+    bool host = false;
   };
   Said readFields();
   void writeConnection(HeadWriter& out, unsigned seconds) const noexcept;
+  void writeFields(HeadWriter& out) const noexcept;
   void writeFraming(HeadWriter& out, std::optional<std::size_t> whole) noexcept;
   [[noreturn]] LEAT_NOINLINE void throwMismatch(std::uint64_t sent) const {
     using leat::detail::Decimal;
@@ -202,6 +207,8 @@ inline OutgoingMessage::Said OutgoingMessage::readFields() {
       said.trailer = true;
     } else if (equalsLower(field.name, "date")) {
       said.date = true;
+    } else if (equalsLower(field.name, "host")) {
+      said.host = true;
     }
   }
   if (said.length && said.encoding) throwFraming("Content-Length beside Transfer-Encoding");
@@ -224,6 +231,16 @@ inline void OutgoingMessage::writeHead(std::string& text, std::string_view date,
     out.put(words.empty() ? std::string_view("unknown") : words);
     out.put("\r\n");
   }
+  writeFields(out);
+  if (sendDate && !said_.date) out.put(date);
+  const bool framed = said_.length || said_.encoding || !hasBody_ || !old_ || whole;
+  if (!framed || !keepAlive_) last_ = true;
+  if (!said_.connection) writeConnection(out, seconds);
+  writeFraming(out, whole);
+  out.put("\r\n");
+}
+
+inline void OutgoingMessage::writeFields(HeadWriter& out) const noexcept {
   for (std::size_t i = 0; i < fields.size(); ++i) {
     const FieldView field = fields[i];
     out.put(field.name);
@@ -231,11 +248,32 @@ inline void OutgoingMessage::writeHead(std::string& text, std::string_view date,
     out.put(field.value);
     out.put("\r\n");
   }
-  if (sendDate && !said_.date) out.put(date);
-  const bool framed = said_.length || said_.encoding || !hasBody_ || !old_ || whole;
-  if (!framed || !keepAlive_) last_ = true;
-  if (!said_.connection) writeConnection(out, seconds);
-  writeFraming(out, whole);
+}
+
+inline void OutgoingMessage::writeRequest(std::string& text, std::string_view method,
+                                          std::string_view target, std::string_view host,
+                                          std::optional<std::size_t> whole) {
+  headWritten_ = true;
+  // More than all that is not counted here has.
+  constexpr std::size_t rest = 128;
+  HeadWriter out(text, rest + method.size() + target.size() + fields.bytes() + host.size());
+  out.put(method);
+  out.put(" ");
+  out.put(target);
+  out.put(" HTTP/1.1\r\n");
+  writeFields(out);
+  if (!said_.host && !host.empty()) {
+    out.put("Host: ");
+    out.put(host);
+    out.put("\r\n");
+  }
+  if (!said_.connection) writeConnection(out, 0);
+  // Of these nobody expects a body; without one they are not framed.
+  if (isUnframed(method) && whole == std::size_t{0}) {
+    if (!said_.encoding && !said_.length) bodyLength_ = 0;
+  } else {
+    writeFraming(out, whole);
+  }
   out.put("\r\n");
 }
 
