@@ -26,7 +26,7 @@ class Request {
   /// Throws: also TypeError ERR_INVALID_HTTP_TOKEN of a method that is none.
   LEAT_ON_USE
   Request(std::string_view method, std::string_view url) : url_(url) {
-    checkUrl();
+    detail::checkProtocol(url_);
     setMethod(method);
   }
 
@@ -43,8 +43,9 @@ class Request {
   }
   LEAT_ON_USE
   Request& setUrl(std::string_view url) {
-    url_ = URL(url);
-    checkUrl();
+    URL parsed(url);
+    detail::checkProtocol(parsed);
+    url_ = std::move(parsed);
     return *this;
   }
   /// In the place of those that have the name. Throws: TypeError ERR_INVALID_HTTP_TOKEN, ERR_INVALID_CHAR.
@@ -132,15 +133,6 @@ class Request {
   const detail::OutgoingFields& fields() const noexcept { return fields_; }
 
  private:
-  void checkUrl() const {
-    if (url_.protocol() != "http:")
-      throw TypeError(
-          leat::detail::SharedText(
-              {"Protocol \"", url_.protocol(), "\" not supported. Expected \"http:\""})
-              .view(),
-          "ERR_INVALID_PROTOCOL");
-  }
-
   std::string method_;
   URL url_;
   std::string target_;

@@ -200,7 +200,6 @@ inline void ClientCall::end() noexcept {
   const Ref<ClientCall> alive(this);
   const Ref<Exchange> exchange = std::exchange(exchange_, nullptr);
   if (!exchange) return;
-  exchange->out.giveUp();
   signals_.clear();
   agent = nullptr;
   exchange->dropStreams();

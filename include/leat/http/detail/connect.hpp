@@ -3,7 +3,7 @@
 #pragma once
 
 #include <leat/http/detail/client_call_methods.hpp>
-#include <leat/http/detail/proxy.hpp>
+#include <leat/http/detail/urls.hpp>
 #include <leat/loop/spawn.hpp>
 #include <leat/net/connect.hpp>
 

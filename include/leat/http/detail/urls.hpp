@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What is said to a proxy (RFC 9110 section 9.3.6).
+// What a client makes of URLs, and says to a proxy (RFC 9110 section 9.3.6).
 #pragma once
 
 #include <leat/buffer/module.hpp>
@@ -7,6 +7,15 @@
 #include <leat/url.hpp>
 
 namespace leat::inline LEAT_ABI::http::detail {
+
+/// Throws: TypeError ERR_INVALID_PROTOCOL.
+inline void checkProtocol(const URL& url) {
+  if (url.protocol() == "http:") return;
+  throw TypeError(
+      leat::detail::SharedText({"Protocol \"", url.protocol(), "\" not supported. Expected \"http:\""})
+          .view(),
+      "ERR_INVALID_PROTOCOL");
+}
 
 /// "Basic ..." of a URL with a user, empty without.
 inline std::string basicAuthorization(const URL& url) {
