@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Node's http: a server of HTTP/1.1.
+// Node's http: a server of HTTP/1.1; and Headers.
 #pragma once
 
+#include <leat/http/headers.hpp>
 #include <leat/http/server.hpp>
