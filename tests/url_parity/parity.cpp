@@ -69,8 +69,7 @@ std::string change(URLSearchParams& params, const Words& step) {
   const std::string value = hasValue ? text(step[2]) : "";
   if (what == "append") return params.append(name, value), "";
   if (what == "set") return params.set(name, value), "";
-  if (what == "delete")
-    return hasValue ? params.delete_(name, value) : params.delete_(name), "";
+  if (what == "delete") return hasValue ? params.delete_(name, value) : params.delete_(name), "";
   if (what == "has")
     return (hasValue ? params.has(name, value) : params.has(name)) ? "true" : "false";
   if (what == "get") return params.get(name) ? hex(*params.get(name)) : "null";
@@ -124,7 +123,8 @@ std::string url(const Words& words) {
   const std::string input = text(words[0]);
   const bool hasBase = words[1] != "u";
   const std::string base = hasBase ? text(words[1]) : "";
-  const std::string can = (hasBase ? URL::canParse(input, base) : URL::canParse(input)) ? "true" : "false";
+  const std::string can =
+      (hasBase ? URL::canParse(input, base) : URL::canParse(input)) ? "true" : "false";
   try {
     URL made = hasBase ? URL(input, base) : URL(input);
     Words told{can + " " + whole(made)};

@@ -107,6 +107,7 @@ class Headers {
   };
   template <class Range>
   void take(const Range& fields) {
+    if constexpr (requires { fields.size(); }) fields_.reserve(fields.size());
     for (const auto& [name, value] : fields) append(name, value);
   }
   static void checkName(std::string_view function, std::string_view name);
@@ -136,8 +137,8 @@ inline std::string_view Headers::checked(std::string_view function, std::string_
   value = value.substr(first, value.find_last_not_of(around) + 1 - first);
   if (value.find_first_of(std::string_view("\0\r\n", 3)) == std::string_view::npos) [[likely]]
     return value;
-  const SharedText text{"Headers.", function,         ": ",
-                        Inspected(value), " is an invalid header value of ", name};
+  const SharedText text{
+      "Headers.", function, ": ", Inspected(value), " is an invalid header value of ", name};
   throw TypeError(text.view(), "ERR_INVALID_CHAR");
 }
 
@@ -155,8 +156,7 @@ inline Headers::Found Headers::find(std::string_view name) const noexcept {
     comesBefore(fields_[middle].name, name) ? found.first = middle + 1 : past = middle;
   }
   found.end = found.first;
-  while (found.end < fields_.size() &&
-         detail::equalsIgnoringCase(fields_[found.end].name, name))
+  while (found.end < fields_.size() && detail::equalsIgnoringCase(fields_[found.end].name, name))
     ++found.end;
   return found;
 }

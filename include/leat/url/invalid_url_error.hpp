@@ -41,7 +41,11 @@ class LEAT_API InvalidURLError : public TypeError {
                                    detail::url::Refusal why) {
     const detail::Inspected shown(input), shownBase(base.value_or(""));
     const std::string_view with = why.ofBase ? ", because of its base " : " with the base ";
-    return {"Invalid URL ", shown, base ? with : "", base ? std::string_view(shownBase) : std::string_view(), ": ",
+    return {"Invalid URL ",
+            shown,
+            base ? with : "",
+            base ? std::string_view(shownBase) : std::string_view(),
+            ": ",
             textOf(why.fault)};
   }
 

@@ -19,7 +19,7 @@ inline void changeProtocol(Record& record, std::string_view value) {
   if (specialPort(record.scheme) == record.port) record.port = -1;
 }
 
-inline void changeCredentials(Record& record, std::string Record::*which, std::string_view value) {
+inline void changeCredentials(Record& record, std::string Record::* which, std::string_view value) {
   if (!record.mayHaveCredentials()) return;
   std::string encoded;
   appendEncoded(encoded, wellFormed(value), inUserinfo);

@@ -22,12 +22,11 @@ inline std::string lowerCase(std::string_view text) {
 
 /// The text as UTF-8 without tabs and ends of lines, which URLs may be broken with anywhere.
 inline std::string_view cleaned(std::string_view text, std::string& memory) {
-  constexpr std::string_view breaks = "\t\n\r";
   if (utf8Prefix(octets(text), text.size()) != text.size()) text = memory = wellFormed(text);
-  if (text.find_first_of(breaks) == std::string_view::npos) return text;
+  if (!hasAny(lineBreak, text)) return text;
   std::string without;
   for (const char c : text)
-    if (breaks.find(c) == std::string_view::npos) without += c;
+    if (!is(lineBreak, c)) without += c;
   return memory = std::move(without);
 }
 inline std::string_view withoutControlsAround(std::string_view text) noexcept {
@@ -183,7 +182,8 @@ class ReferenceParser {
 
   Fault parseAuthority() {
     // A special scheme takes any number of slashes, none too.
-    for (int slashes = 0; isSlash(0) && (special_ || slashes < 2); ++slashes) rest_.remove_prefix(1);
+    for (int slashes = 0; isSlash(0) && (special_ || slashes < 2); ++slashes)
+      rest_.remove_prefix(1);
     std::string_view authority = rest_.substr(0, rest_.find_first_of(special_ ? "/\\?" : "/?"));
     rest_.remove_prefix(authority.size());
     if (const std::size_t at = authority.rfind('@'); at != std::string_view::npos) {
@@ -195,7 +195,8 @@ class ReferenceParser {
     const std::string_view host = authority.substr(0, colon);
     if (host.empty() && (special_ || colon != std::string_view::npos)) return Fault::NoHost;
     out_.hasHost = true;
-    if (const Fault fault = parseHost(host, special_, out_.host); fault != Fault::None) return fault;
+    if (const Fault fault = parseHost(host, special_, out_.host); fault != Fault::None)
+      return fault;
     if (colon != std::string_view::npos && colon + 1 < authority.size()) {
       const std::string_view port = authority.substr(colon + 1);
       if (digitsInFront(port).size() != port.size() || !setPort(out_, port)) return Fault::Port;

@@ -23,6 +23,7 @@ enum ByteClass : std::uint16_t {
   noHost = 128,
   noDomain = 256,
   schemeByte = 512,
+  lineBreak = 1024,
 };
 
 struct ByteTable {
@@ -52,6 +53,7 @@ constexpr ByteTable byteTable() {
   table.add("?`{}", inPath | inUserinfo);
   table.add("/:;=@[\\]^|", inUserinfo);
   table.add("+-.", schemeByte);
+  table.add("\t\n\r", lineBreak);
   table.add(std::string_view("\0\t\n\r #/:<>?@[\\]^|", 17), noHost | noDomain);
   table.add("%", noDomain);
   return table;
@@ -86,6 +88,7 @@ inline unsigned hexDigit(char c) noexcept { return hexDigits.worth[static_cast<u
 
 /// The bytes that the text stands for; a % without two digits behind it stands for itself.
 inline std::string decoded(std::string_view text) {
+  if (text.find('%') == std::string_view::npos) return std::string(text);
   std::string out;
   out.reserve(text.size());
   for (std::size_t at = 0; at < text.size(); ++at) {

@@ -42,8 +42,8 @@ inline bool startsWithDriveLetter(std::string_view text) noexcept {
 inline int dotsOf(std::string_view segment) noexcept {
   int dots = 0;
   while (!segment.empty()) {
-    const bool encoded = segment.size() > 2 && segment[0] == '%' && segment[1] == '2' &&
-                         lowered(segment[2]) == 'e';
+    const bool encoded =
+        segment.size() > 2 && segment[0] == '%' && segment[1] == '2' && lowered(segment[2]) == 'e';
     if (!encoded && segment[0] != '.') return 0;
     segment.remove_prefix(encoded ? 3 : 1);
     ++dots;
