@@ -239,6 +239,8 @@ def fault_of_node(i, words, given, ours, theirs, our, node):
         return 'path state: two dots at the end leave a slash'
     if [not {b'.', b'..'}.isdisjoint(text_of(side['pathname']).split(b'/')) for side in (our, node)] == [False, True]:
         return 'path state: dots are no segment'
+    if i == 0 and re.search(rb'(?s)[/\\\\][.].*[/\\\\][.]', given[1]) and only_differ(our, node, 'href', 'pathname'):
+        return 'path state: dots are no segment'
     if our['protocol'] == shown('file:') and re.match(rb'/[A-Za-z]:[^/]', text_of(node['pathname'])):
         return 'shorten a path: a drive is a letter and a colon'
     return None

@@ -2,11 +2,11 @@
 // Headers: names and values of header fields, as programs make and read them (WHATWG fetch, section 5.1).
 #pragma once
 
+#include <leat/base/place_iterator.hpp>
 #include <leat/core/inspected.hpp>
 #include <leat/http/detail/outgoing_fields.hpp>
 
 #include <concepts>
-#include <iterator>
 
 namespace leat::inline LEAT_ABI::http {
 
@@ -64,32 +64,12 @@ class Headers {
   std::size_t size() const noexcept { return fields_.size(); }
   bool empty() const noexcept { return fields_.empty(); }
 
-  /// Walks by place: fields may be set and deleted meanwhile. Its views are valid until then.
-  class Iterator {
-   public:
-    using value_type = HeaderField;
-    using difference_type = std::ptrdiff_t;
-    HeaderField operator*() const noexcept {
-      return {headers_->fields_[at_].name, headers_->fields_[at_].value};
-    }
-    Iterator& operator++() noexcept {
-      ++at_;
-      return *this;
-    }
-    Iterator operator++(int) noexcept {
-      const Iterator before = *this;
-      ++at_;
-      return before;
-    }
-    friend bool operator==(const Iterator&, const Iterator&) noexcept = default;
-    bool operator==(std::default_sentinel_t) const noexcept { return at_ >= headers_->size(); }
-
-   private:
-    friend Headers;
-    explicit Iterator(const Headers& headers) noexcept : headers_(&headers) {}
-    const Headers* headers_;
-    std::size_t at_ = 0;
-  };
+  HeaderField operator[](std::size_t place) const noexcept {
+    return {fields_[place].name, fields_[place].value};
+  }
+  /// Fields may be set and deleted while they are walked through; the views that an iterator gives are valid until
+  /// then.
+  using Iterator = leat::detail::PlaceIterator<Headers, HeaderField>;
   /// `for (const auto [name, value] : headers)`: by name, in lower case.
   Iterator begin() const noexcept { return Iterator(*this); }
   std::default_sentinel_t end() const noexcept { return {}; }

@@ -2,11 +2,11 @@
 // URLSearchParams: the query of a URL as a list of names and values (WHATWG URL, section 6.2).
 #pragma once
 
+#include <leat/base/place_iterator.hpp>
 #include <leat/url/detail/percent.hpp>
 
 #include <concepts>
 #include <initializer_list>
-#include <iterator>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -75,32 +75,10 @@ class URLSearchParams {
   /// As it stands in a URL, without '?': "a=1&b=x+y".
   std::string toString() const;
 
-  /// Walks by place, as Node's does: entries may be added and deleted meanwhile. What it gives is valid until
+  const Entry& operator[](std::size_t place) const noexcept { return entries_[place]; }
+  /// Entries may be added and deleted while they are walked through, as in Node; what an iterator gives is valid until
   /// then.
-  class Iterator {
-   public:
-    using value_type = Entry;
-    using difference_type = std::ptrdiff_t;
-    const Entry& operator*() const noexcept { return params_->entries_[at_]; }
-    const Entry* operator->() const noexcept { return &**this; }
-    Iterator& operator++() noexcept {
-      ++at_;
-      return *this;
-    }
-    Iterator operator++(int) noexcept {
-      const Iterator before = *this;
-      ++at_;
-      return before;
-    }
-    friend bool operator==(const Iterator&, const Iterator&) noexcept = default;
-    bool operator==(std::default_sentinel_t) const noexcept { return at_ >= params_->size(); }
-
-   private:
-    friend URLSearchParams;
-    explicit Iterator(const URLSearchParams& params) noexcept : params_(&params) {}
-    const URLSearchParams* params_;
-    std::size_t at_ = 0;
-  };
+  using Iterator = detail::PlaceIterator<URLSearchParams, const Entry&>;
   /// `for (const auto& [name, value] : params)`. Node: `entries()`.
   Iterator begin() const noexcept { return Iterator(*this); }
   std::default_sentinel_t end() const noexcept { return {}; }

@@ -11,12 +11,13 @@
 
 namespace leat::inline LEAT_ABI {
 
-/// An absolute URL, as Node 20 reads and writes it. Texts are UTF-8; what is none becomes U+FFFD.
+/// An absolute URL. Texts are UTF-8; what is none becomes U+FFFD.
 ///
 /// Differs: the host of http, https, ws, wss, ftp and file is taken in ASCII only, an international name as
 /// punycode; whether the characters that punycode stands for may be in a name is not looked at.
 ///
-/// Node: `URL`. Lifetime: views are valid until the URL is changed, moved or gone; what `searchParams()` gives of
+/// Node: `URL`; where Node 20 is not what the standard says, the standard holds (docs/url.md).
+/// Lifetime: views are valid until the URL is changed, moved or gone; what `searchParams()` gives of
 /// a named URL as long as the URL, also when it is moved. Thread: a plain value.
 class URL {
  public:
@@ -39,7 +40,7 @@ class URL {
   static bool canParse(std::string_view input, const URL& base) {
     return parse(input, base).has_value();
   }
-  /// Nothing where the constructor throws. Node 22: `URL.parse`.
+  /// Nothing where the constructor throws.
   static std::optional<URL> parse(std::string_view input);
   static std::optional<URL> parse(std::string_view input, std::string_view base);
   static std::optional<URL> parse(std::string_view input, const URL& base);

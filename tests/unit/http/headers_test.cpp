@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <leat/http/headers.hpp>
+#include <leat/http/incoming_message.hpp>
 
 #include <map>
 #include <vector>
@@ -113,6 +114,10 @@ TEST_CASE("Headers are made of fields and of pairs") {
   CHECK(all(headers) == "[a: 2][b: 1]");
   const std::vector<leat::http::HeaderField> fields{{"a", "3"}, {"A", "4"}};
   CHECK(all(Headers(fields)) == "[a: 3, 4]");
+  leat::http::detail::Head head;
+  head.text = "X-Tyx-T";
+  head.fields = {{{0, 3}, {3, 1}}, {{4, 3}, {3, 1}}};
+  CHECK(all(Headers(leat::http::MessageHeaders(head))) == "[x-t: y, y]");
   Headers copy(headers);
   CHECK(copy == headers);
   copy.set("a", "5");

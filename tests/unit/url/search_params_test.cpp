@@ -10,6 +10,8 @@
 using leat::URL;
 using leat::URLSearchParams;
 
+static_assert(std::forward_iterator<URLSearchParams::Iterator>);
+
 namespace {
 
 std::string read(std::string_view query) { return URLSearchParams(query).toString(); }
