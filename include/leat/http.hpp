@@ -3,4 +3,5 @@
 #pragma once
 
 #include <leat/http/fetch.hpp>
+#include <leat/http/headers.hpp>
 #include <leat/http/server.hpp>

@@ -16,7 +16,7 @@ class Information {
   int statusCode() const noexcept { return head_->status; }
   std::string_view statusMessage() const noexcept { return head_->view(head_->reason); }
   /// Lifetime: of this.
-  Headers headers() const noexcept { return Headers(*head_); }
+  MessageHeaders headers() const noexcept { return MessageHeaders(*head_); }
 
  private:
   std::shared_ptr<const detail::Head> head_;

@@ -76,7 +76,7 @@ class ClientConnection : public Counted<ClientConnection> {
 
 /// The `timeout` of a Keep-Alive field, in ms; -1 for none.
 inline int keepAliveMs(const Head& head) noexcept {
-  std::string_view list = Headers(head).get("keep-alive").value_or(std::string_view());
+  std::string_view list = MessageHeaders(head).get("keep-alive").value_or(std::string_view());
   constexpr std::string_view name = "timeout=";
   while (!list.empty()) {
     const std::string_view member = takeMember(list);
