@@ -128,6 +128,7 @@ std::string url(const Words& words) {
   try {
     URL made = hasBase ? URL(input, base) : URL(input);
     Words told{can + " " + whole(made)};
+    if (URL(made.href()) != made) told.push_back("another URL when it is read again");
     for (std::size_t i = 2; i < words.size(); ++i) {
       Words step = split(words[i], ':');
       const std::string what = step[0];
