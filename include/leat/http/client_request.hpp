@@ -3,8 +3,8 @@
 #pragma once
 
 #include <leat/events/emitter_handle.hpp>
-#include <leat/http/request.hpp>
 #include <leat/http/outgoing_handle.hpp>
+#include <leat/http/request.hpp>
 
 namespace leat::inline LEAT_ABI::http {
 
@@ -97,7 +97,8 @@ inline ClientCallOptions callOptions(const Request& request, const Agent& agent)
   options.place.localAddress = request.localAddress();
   options.place.family = request.family();
   options.target = request.target();
-  if (options.target.empty()) options.target = std::string(url.pathname()) + std::string(url.search());
+  if (options.target.empty())
+    options.target = std::string(url.pathname()) + std::string(url.search());
   if (agent.options().proxy.empty() || !request.socketPath().empty()) return options;
   const URL proxy(agent.options().proxy);
   if (agent.options().proxyTunnel) {
@@ -118,9 +119,10 @@ inline ClientCallOptions callOptions(const Request& request, const Agent& agent)
 LEAT_ON_USE
 ClientRequest request(const Request& what) {
   const Agent agent = what.agent() ? *what.agent() : globalAgent();
-  const auto call = leat::detail::makeRef<detail::ClientCall>(agent.core(),
-                                                              detail::callOptions(what, agent));
-  ClientRequest made{detail::ExchangeHandle(leat::detail::Ref<detail::Exchange>(&call->exchange()))};
+  const auto call =
+      leat::detail::makeRef<detail::ClientCall>(agent.core(), detail::callOptions(what, agent));
+  ClientRequest made{
+      detail::ExchangeHandle(leat::detail::Ref<detail::Exchange>(&call->exchange()))};
   detail::OutgoingFields& fields = made.exchange()->out.fields;
   fields = what.fields();
   detail::addCredentials(fields, what.url(), agent.options());

@@ -23,7 +23,8 @@ class Response {
   /// Where it came from in the end, without a fragment.
   const std::string& url() const noexcept { return url_; }
   bool redirected() const noexcept { return redirected_; }
-  auto headers() const noexcept { return message_.headers(); }
+  /// Node: `Headers`, which can be made of them: `http::Headers(response.headers())`.
+  MessageHeaders headers() const noexcept { return message_.headers(); }
   std::optional<std::string_view> header(std::string_view name) const noexcept {
     return message_.header(name);
   }
@@ -85,9 +86,10 @@ inline void redirect(Request& request, int status, std::string_view location) {
   request.setUrl(to.href());
 }
 
-/// Sends a body as fast as it is taken; what goes wrong the request knows.
-LEAT_ON_USE
-Task<> sendBody(ClientRequest request, Readable<Buffer> body) {
+/// Sends a body as fast as it is taken; what goes wrong the request knows. A template of its parameter, so that the
+/// pipeline is made when it is used.
+template <class Sink>
+Task<> sendBody(Sink request, Readable<Buffer> body) {
   try {
     co_await pipeline(body, request);
   } catch (...) {

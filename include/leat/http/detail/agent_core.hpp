@@ -25,10 +25,7 @@ class AgentCore : public Counted<AgentCore>, private leat::detail::LoopOwned {
   /// Makes a connection for a request, for which `place` counts it already.
   using Open = void (*)(AgentCore& agent, AgentPlace& place, const Ref<ClientCall>& call);
 
-  AgentCore(const AgentOptions& o, Open opens)
-      : LoopOwned(onLoopEnd), options(o), open_(opens) {
-    leat::detail::currentQueue().own(*this);
-  }
+  AgentCore(const AgentOptions& o, Open opens);
   ~AgentCore();
 
   const AgentOptions options;

@@ -12,7 +12,8 @@ namespace leat::inline LEAT_ABI::http {
 /// An answer in front of the answer, with a status below 200. Copies share it.
 class Information {
  public:
-  explicit Information(std::shared_ptr<const detail::Head> head) noexcept : head_(std::move(head)) {}
+  explicit Information(std::shared_ptr<const detail::Head> head) noexcept
+      : head_(std::move(head)) {}
   int statusCode() const noexcept { return head_->status; }
   std::string_view statusMessage() const noexcept { return head_->view(head_->reason); }
   /// Lifetime: of this.
@@ -27,12 +28,11 @@ namespace detail {
 class AgentCore;
 class ClientConnection;
 
-using ClientEvents = TypedEmitter<Event<"response", IncomingMessage>,
-                                  Event<"information", Information>, Event<"continue">,
-                                  Event<"upgrade", IncomingMessage, net::Socket, Buffer>,
-                                  Event<"connect", IncomingMessage, net::Socket, Buffer>,
-                                  Event<"socket", net::Socket>, Event<"timeout">, Event<"finish">,
-                                  Event<"close">>;
+using ClientEvents =
+    TypedEmitter<Event<"response", IncomingMessage>, Event<"information", Information>,
+                 Event<"continue">, Event<"upgrade", IncomingMessage, net::Socket, Buffer>,
+                 Event<"connect", IncomingMessage, net::Socket, Buffer>,
+                 Event<"socket", net::Socket>, Event<"timeout">, Event<"finish">, Event<"close">>;
 
 /// Where connections go; requests of one place share them.
 struct ClientPlace {

@@ -240,6 +240,11 @@ inline void ClientConnection::gone(const std::exception_ptr& error) noexcept {
 
 // ---- the agent ----
 
+inline AgentCore::AgentCore(const AgentOptions& o, Open opens)
+    : LoopOwned(onLoopEnd), options(o), open_(opens) {
+  leat::detail::currentQueue().own(*this);
+}
+
 inline Ref<ClientConnection> AgentCore::takeFree(AgentPlace& place) noexcept {
   while (!place.free.empty()) {
     const auto at = options.lifo ? place.free.end() - 1 : place.free.begin();

@@ -46,7 +46,8 @@ class Opening {
 /// Asks a proxy for a way to `target`. Throws: Error ERR_PROXY_TUNNEL with what it said instead.
 template <class Opens>
 Task<> tunnel(net::Socket socket, Opens& opening) {
-  const std::string text = tunnelRequest(opening.call().options.place.tunnelTo, opening.options().proxy);
+  const std::string text =
+      tunnelRequest(opening.call().options.place.tunnelTo, opening.options().proxy);
   co_await socket.write(text);
   const std::string answer = co_await socket.readUntil("\r\n\r\n", opening.options().maxHeaderSize);
   checkTunnel(answer, opening.call().options.place.tunnelTo);

@@ -213,7 +213,8 @@ inline void Exchange::fail(int status) {
 }
 
 inline void Exchange::abandoned() noexcept {
-  if (done() || leat::detail::threadState.queue == nullptr || leat::detail::threadState.queue->closing())
+  if (done() || leat::detail::threadState.queue == nullptr ||
+      leat::detail::threadState.queue->closing())
     return;
   const Ref<Exchange> alive(this);
   try {

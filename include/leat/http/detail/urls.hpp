@@ -4,23 +4,24 @@
 
 #include <leat/buffer/module.hpp>
 #include <leat/http/detail/head_parser.hpp>
-#include <leat/url.hpp>
+#include <leat/url/url.hpp>
 
 namespace leat::inline LEAT_ABI::http::detail {
 
 /// Throws: TypeError ERR_INVALID_PROTOCOL.
 inline void checkProtocol(const URL& url) {
   if (url.protocol() == "http:") return;
-  throw TypeError(
-      leat::detail::SharedText({"Protocol \"", url.protocol(), "\" not supported. Expected \"http:\""})
-          .view(),
-      "ERR_INVALID_PROTOCOL");
+  throw TypeError(leat::detail::SharedText(
+                      {"Protocol \"", url.protocol(), "\" not supported. Expected \"http:\""})
+                      .view(),
+                  "ERR_INVALID_PROTOCOL");
 }
 
 /// "Basic ..." of a URL with a user, empty without.
 inline std::string basicAuthorization(const URL& url) {
   if (url.username().empty() && url.password().empty()) return {};
-  const std::string text = leat::detail::url::decoded(url.username()) + ":" + leat::detail::url::decoded(url.password());
+  const std::string text =
+      leat::detail::url::decoded(url.username()) + ":" + leat::detail::url::decoded(url.password());
   return "Basic " + Buffer::from(text).toString("base64");
 }
 
