@@ -2,29 +2,12 @@
 // http.ServerResponse: the answer to a request.
 #pragma once
 
+#include <leat/http/detail/answer_sink.hpp>
 #include <leat/http/incoming_message.hpp>
 
 #include <initializer_list>
 
 namespace leat::inline LEAT_ABI::http {
-
-namespace detail {
-
-LEAT_ON_USE
-Task<> roomOf(Ref<Exchange> exchange) {
-  if (!exchange->owner().isFirst(*exchange) && !exchange->gone()) co_await exchange->turn();
-  if (exchange->gone()) std::rethrow_exception(exchange->whyGone());
-  exchange->owner().flush();
-  const net::Socket socket = exchange->owner().socket;
-  co_await socket.write(std::string_view());
-}
-LEAT_ON_USE
-Task<> endOf(Ref<Exchange> exchange) {
-  co_await exchange->finish();
-  if (exchange->gone()) std::rethrow_exception(exchange->whyGone());
-}
-
-}  // namespace detail
 
 /// What `write` gives: Node's answer as a bool, and a wait for room.
 class ResponseWrite {
@@ -197,32 +180,6 @@ class ServerResponse {
   }
   detail::ExchangeHandle exchange_;
 };
-
-namespace detail {
-
-template <class = void>
-struct AnswerSink {
-  explicit AnswerSink(ExchangeHandle e) noexcept : exchange(std::move(e)) {}
-  AnswerSink(AnswerSink&&) noexcept = default;
-  AnswerSink& operator=(AnswerSink&&) = delete;
-  ~AnswerSink() {
-    if (exchange.ref()) exchange->writer = {};
-  }
-  ExchangeHandle exchange;
-  Task<> write(Buffer chunk) {
-    (void)exchange->write(chunk);
-    return roomOf(exchange.ref());
-  }
-  Task<> final() {
-    exchange->end({});
-    return endOf(exchange.ref());
-  }
-  void destroy(std::exception_ptr error) {
-    if (!exchange->done()) exchange->owner().destroy(error);
-  }
-};
-
-}  // namespace detail
 
 template <class>
 Writable<Buffer> ServerResponse::stream() const {

@@ -159,9 +159,10 @@ inline void Exchange::sendHead(std::optional<std::size_t> whole) {
   out.fixHead();
   // A body that was not asked for may come, or not: nobody can know where the next request begins.
   if ((expectsContinue && !sentContinue) || owner_->closesBehind(*this)) out.setLast();
-  leat::detail::LoopParts& parts = EventLoop::current().parts();
-  out.writeHead(owner_->lane(*this), parts.get<DateCache>().field(), owner_->keepAliveSeconds(),
-                whole);
+  EventLoop& loop = EventLoop::current();
+  const unsigned seconds = owner_->keepAliveSeconds();
+  const DateCache::Fields known = loop.parts().get<DateCache>().fields(loop.startTime(), seconds);
+  out.writeHead(owner_->lane(*this), known.date, seconds, whole, known.kept);
 }
 
 inline bool Exchange::put(std::string_view bytes, const Buffer* whole) {

@@ -53,6 +53,15 @@ class HeadWriter {
   char* at_;
 };
 
+/// Of a connection that stays; 0: who knows how long.
+inline void writeKept(HeadWriter& out, unsigned seconds) noexcept {
+  out.put("Connection: keep-alive\r\n");
+  if (seconds == 0) return;
+  out.put("Keep-Alive: timeout=");
+  out.number(seconds);
+  out.put("\r\n");
+}
+
 /// The client could not tell where the answer ends.
 [[noreturn]] LEAT_NOINLINE inline void throwFraming(std::string_view what) {
   throw TypeError(leat::detail::SharedText({"The head of the answer is ambiguous: ", what}).view(),
@@ -111,13 +120,15 @@ class OutgoingMessage {
 
   // ---- what is sent ----
 
-  /// `date`: the field, with its line end. `seconds`: of the Keep-Alive field, 0 for none. `whole`: the size of all of the body, if it is known.
+  /// `date`: the field, with its line end. `seconds`: of the Keep-Alive field, 0 for none. `whole`: the size of
+  /// all of the body, if it is known. `kept`: the date and the fields of a connection that stays, as they would be written, if that
+  /// is at hand.
   void writeHead(std::string& out, std::string_view date, unsigned seconds,
-                 std::optional<std::size_t> whole);
+                 std::optional<std::size_t> whole, std::string_view kept = {});
   bool headWritten() const noexcept { return headWritten_; }
   /// In front of and behind a piece of the body. Throws: Error ERR_HTTP_CONTENT_LENGTH_MISMATCH.
   void beginPiece(std::string& out, std::size_t size) {
-    if (bodyLength_ && size > *bodyLength_ - bodySent_) throwMismatch(bodySent_ + size);
+    if (bodyLength_ && size > bodyLeft()) throwMismatch(bodySent_ + size);
     bodySent_ += size;
     if (!chunked_) return;
     appendNumber(out, size, 16);
@@ -129,7 +140,7 @@ class OutgoingMessage {
   /// Throws: Error ERR_HTTP_CONTENT_LENGTH_MISMATCH when less came than was said.
   void end(std::string& out) {
     ended_ = true;
-    if (hasBody_ && bodyLength_ && bodySent_ != *bodyLength_) throwMismatch(bodySent_);
+    if (hasBody_ && bodyLength_ && (bodySent_ != *bodyLength_ || lent_)) throwMismatch(bodySent_);
     if (!chunked_) return;
     put(out, "0\r\n");
     trailers.writeTo(out);
@@ -137,6 +148,19 @@ class OutgoingMessage {
   }
   /// Nothing more can be sent.
   void giveUp() noexcept { ended_ = true; }
+
+  // ---- a body that somebody else sends, behind the head ----
+
+  /// How much of it there may be: none unless its size is known and nothing stands between its pieces.
+  std::uint64_t mayLend() const noexcept {
+    return headWritten_ && hasBody_ && !ended_ && !chunked_ && bodyLength_ ? bodyLeft() : 0;
+  }
+  /// Until it is taken back nothing else may be written.
+  void lend() noexcept { lent_ = true; }
+  void takeBack(std::uint64_t sent) noexcept {
+    lent_ = false;
+    bodySent_ += sent;
+  }
 
  private:
   struct Said {
@@ -147,7 +171,8 @@ class OutgoingMessage {
     bool date = false;
   };
   Said readFields();
-  void writeConnection(HeadWriter& out, unsigned seconds) const noexcept;
+  /// Of a body with a length.
+  std::uint64_t bodyLeft() const noexcept { return lent_ ? 0 : *bodyLength_ - bodySent_; }
   void writeFraming(HeadWriter& out, std::optional<std::size_t> whole) noexcept;
   [[noreturn]] LEAT_NOINLINE void throwMismatch(std::uint64_t sent) const {
     using leat::detail::Decimal;
@@ -170,6 +195,7 @@ class OutgoingMessage {
   bool headWritten_ = false;
   bool chunked_ = false;
   bool ended_ = false;
+  bool lent_ = false;
 };
 
 inline OutgoingMessage::Said OutgoingMessage::readFields() {
@@ -209,11 +235,11 @@ inline OutgoingMessage::Said OutgoingMessage::readFields() {
 }
 
 inline void OutgoingMessage::writeHead(std::string& text, std::string_view date, unsigned seconds,
-                                       std::optional<std::size_t> whole) {
+                                       std::optional<std::size_t> whole, std::string_view kept) {
   headWritten_ = true;
   // More than all that is not counted here has.
   constexpr std::size_t rest = 256;
-  HeadWriter out(text, rest + reason.size() + fields.bytes() + date.size());
+  HeadWriter out(text, rest + reason.size() + fields.bytes() + date.size() + kept.size());
   if (status == 200 && reason.empty()) {
     out.put("HTTP/1.1 200 OK\r\n");
   } else {
@@ -231,20 +257,17 @@ inline void OutgoingMessage::writeHead(std::string& text, std::string_view date,
     out.put(field.value);
     out.put("\r\n");
   }
-  if (sendDate && !said_.date) out.put(date);
   const bool framed = said_.length || said_.encoding || !hasBody_ || !old_ || whole;
   if (!framed || !keepAlive_) last_ = true;
-  if (!said_.connection) writeConnection(out, seconds);
+  const bool dated = sendDate && !said_.date;
+  if (!kept.empty() && dated && !last_ && !said_.connection) {
+    out.put(kept);
+  } else {
+    if (dated) out.put(date);
+    if (!said_.connection && last_) out.put("Connection: close\r\n");
+    if (!said_.connection && !last_) writeKept(out, seconds);
+  }
   writeFraming(out, whole);
-  out.put("\r\n");
-}
-
-inline void OutgoingMessage::writeConnection(HeadWriter& out, unsigned seconds) const noexcept {
-  if (last_) return out.put("Connection: close\r\n");
-  out.put("Connection: keep-alive\r\n");
-  if (seconds == 0) return;
-  out.put("Keep-Alive: timeout=");
-  out.number(seconds);
   out.put("\r\n");
 }
 
