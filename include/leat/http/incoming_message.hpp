@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// http.IncomingMessage: a request that came, with its body.
+// http.IncomingMessage: a message that came, with its body.
 #pragma once
 
 #include <leat/http/detail/exchange.hpp>
@@ -97,8 +97,9 @@ class Headers {
   const detail::Head* head_;
 };
 
-/// A request. Copies are handles to the same one. Its body is received only as fast as it is read; one that
-/// nobody has begun to read is thrown away when the answer has ended.
+/// A request that a server got, or the answer that a client got. Copies are handles to the same one. Its body is
+/// received only as fast as it is read; one that nobody has begun to read is thrown away when the server's answer
+/// has ended, that of a client when the last handle goes.
 ///
 /// Node: `http.IncomingMessage`. Thread: the loop's. Lifetime: views are valid as long as there is a handle.
 class IncomingMessage {
@@ -110,6 +111,10 @@ class IncomingMessage {
   std::string_view method() const noexcept { return head().view(head().method); }
   /// The target as it came, such as "/a?b=c". Node: `url`.
   std::string_view url() const noexcept { return head().view(head().target); }
+  /// Of an answer; 0 of a request.
+  int statusCode() const noexcept { return head().status; }
+  /// Of an answer: the words that came behind the code.
+  std::string_view statusMessage() const noexcept { return head().view(head().reason); }
   std::string_view httpVersion() const noexcept { return head().minorVersion == 1 ? "1.1" : "1.0"; }
   Headers headers() const noexcept { return Headers(head()); }
   /// Of the first field of that name, without regard to case; nothing when there is none.
@@ -121,7 +126,8 @@ class IncomingMessage {
   const net::Socket& socket() const noexcept { return exchange_->owner().socket; }
   /// Whether all of it has come. Node: `complete`.
   bool complete() const noexcept { return exchange_->body.ended(); }
-  /// Aborts when the client goes before it has its answer.
+  /// Aborts when the client goes before it has its answer; at a client, when the server goes before all of it
+  /// has come.
   AbortSignal signal() const { return exchange_->signal(); }
 
   /// Waits for a piece of the body; empty at its end. Throws: Error ECONNRESET ("aborted") when the client
@@ -173,7 +179,7 @@ Task<std::string> textOfBody(Ref<Exchange> exchange, std::size_t limit) {
       exchange->dumpBody();
       throw HttpError(
           413,
-          leat::detail::SharedText({"The body of the request is larger than ",
+          leat::detail::SharedText({"The body of the message is larger than ",
                                     leat::detail::Decimal(static_cast<long long>(limit)), " bytes"})
               .view(),
           "ERR_HTTP_BODY_TOO_LARGE");

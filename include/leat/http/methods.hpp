@@ -27,6 +27,17 @@ constexpr bool isMethod(std::string_view text) noexcept {
 }
 inline constexpr std::size_t longestMethod = 11;
 
+/// A request of this method has a body only if it says so (RFC 9110 section 8.6).
+constexpr bool isUnframed(std::string_view method) noexcept {
+  return method == "GET" || method == "HEAD" || method == "DELETE" || method == "OPTIONS" ||
+         method == "TRACE" || method == "CONNECT";
+}
+/// Twice is as good as once (RFC 9110 section 9.2.2).
+constexpr bool isIdempotent(std::string_view method) noexcept {
+  return method == "GET" || method == "HEAD" || method == "PUT" || method == "DELETE" ||
+         method == "OPTIONS" || method == "TRACE";
+}
+
 /// An answer with this status never has a body, whatever its fields say (RFC 9112 section 6.3).
 constexpr bool isBodiless(int status) noexcept {
   return status < 200 || status == 204 || status == 304;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A request and its answer: what the handles of both share, and what they ask of their connection.
+// A message that comes and one that is sent: what the handles of both share, and what they ask of their connection.
 #pragma once
 
 #include <leat/core/abort.hpp>
@@ -17,7 +17,7 @@ using leat::detail::Ref;
 
 class Exchange;
 
-/// The connection, as its requests see it. It outlives them.
+/// The connection, as its exchanges see it. It outlives them.
 class ExchangeOwner : public Counted<ExchangeOwner> {
  public:
   virtual ~ExchangeOwner() = default;
@@ -31,10 +31,10 @@ class ExchangeOwner : public Counted<ExchangeOwner> {
   virtual void answered(Exchange& exchange) = 0;
   /// There is room for more of a body, or nobody wants it.
   virtual void readOn() noexcept = 0;
-  /// Nothing comes behind this answer: the server closes.
-  virtual bool closesBehind(const Exchange& exchange) noexcept = 0;
-  /// Of the Keep-Alive field.
-  virtual unsigned keepAliveSeconds() const noexcept = 0;
+  /// The head of what is sent, into its lane. `whole`: the size of all of the body, if it is known.
+  virtual void writeHead(Exchange& exchange, std::optional<std::size_t> whole) = 0;
+  /// The last handle has gone before it was over.
+  virtual void dropped(Exchange& exchange) noexcept = 0;
   /// Nothing else can be done for this request.
   virtual void destroy(const std::exception_ptr& error) = 0;
   /// The memory of a request that is over.
@@ -54,7 +54,7 @@ class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
   /// Its head has come.
   void begin(Ref<ExchangeOwner> owner) noexcept { owner_ = std::move(owner); }
 
-  // ---- the request ----
+  // ---- what comes: the request, or a client's answer ----
 
   Head head;
   Head trailers;
@@ -65,7 +65,7 @@ class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
     if (gone_) controller_->abort(gone_);
     return controller_->signal();
   }
-  /// The client, or the connection, is no longer there.
+  /// The peer, or the connection, is no longer there.
   void leave(const std::exception_ptr& error) noexcept {
     if (gone_) return;
     gone_ = error;
@@ -81,7 +81,7 @@ class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
     owner_->readOn();
   }
 
-  // ---- the answer ----
+  // ---- what is sent: the answer, or a client's request ----
 
   OutgoingMessage out;
   std::string waiting;  // what was answered before its turn
@@ -132,13 +132,15 @@ class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
 
   void addHandle() noexcept { ++handles_; }
   void dropHandle() noexcept {
-    if (--handles_ == 0 && !done() && !gone_) abandoned();
+    if (--handles_ == 0 && !over()) owner_->dropped(*this);
   }
+  bool handled() const noexcept { return handles_ > 0; }
   /// The socket is somebody else's.
   void handOver() noexcept { out.giveUp(); }
+  /// Nobody answers any more.
+  void abandoned() noexcept;
 
  private:
-  void abandoned() noexcept;
   bool put(std::string_view bytes, const Buffer* whole);
   bool hasRoom() const noexcept { return !owner_->socket.writableNeedDrain(); }
   /// From this size on a Buffer goes to the socket as it is.
@@ -157,12 +159,7 @@ class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
 inline void Exchange::sendHead(std::optional<std::size_t> whole) {
   if (out.headWritten()) return;
   out.fixHead();
-  // A body that was not asked for may come, or not: nobody can know where the next request begins.
-  if ((expectsContinue && !sentContinue) || owner_->closesBehind(*this)) out.setLast();
-  EventLoop& loop = EventLoop::current();
-  const unsigned seconds = owner_->keepAliveSeconds();
-  const DateCache::Fields known = loop.parts().get<DateCache>().fields(loop.startTime(), seconds);
-  out.writeHead(owner_->lane(*this), known.date, seconds, whole, known.kept);
+  owner_->writeHead(*this, whole);
 }
 
 inline bool Exchange::put(std::string_view bytes, const Buffer* whole) {
@@ -215,9 +212,8 @@ inline void Exchange::fail(int status) {
   end({});
 }
 
-/// The handler has dropped the request without an answer.
 inline void Exchange::abandoned() noexcept {
-  if (leat::detail::threadState.queue == nullptr || leat::detail::threadState.queue->closing())
+  if (done() || leat::detail::threadState.queue == nullptr || leat::detail::threadState.queue->closing())
     return;
   const Ref<Exchange> alive(this);
   try {

@@ -62,9 +62,9 @@ inline void writeKept(HeadWriter& out, unsigned seconds) noexcept {
   out.put("\r\n");
 }
 
-/// The client could not tell where the answer ends.
+/// The peer could not tell where the message ends.
 [[noreturn]] LEAT_NOINLINE inline void throwFraming(std::string_view what) {
-  throw TypeError(leat::detail::SharedText({"The head of the answer is ambiguous: ", what}).view(),
+  throw TypeError(leat::detail::SharedText({"The head of the message is ambiguous: ", what}).view(),
                   "ERR_HTTP_INVALID_HEADER_VALUE");
 }
 [[noreturn]] LEAT_NOINLINE inline void throwHeadersSent(std::string_view verb) {
@@ -75,7 +75,7 @@ inline void writeKept(HeadWriter& out, unsigned seconds) noexcept {
 }
 inline Error writeAfterEnd() { return Error("write after end", "ERR_STREAM_WRITE_AFTER_END"); }
 
-/// What a server answers, as text; where it goes is the caller's.
+/// What a server answers or a client asks, as text; where it goes is the caller's.
 class OutgoingMessage {
  public:
   // ---- the head ----
@@ -125,6 +125,9 @@ class OutgoingMessage {
   /// is at hand.
   void writeHead(std::string& out, std::string_view date, unsigned seconds,
                  std::optional<std::size_t> whole, std::string_view kept = {});
+  /// The same of a client. `host`: of the field, empty for none.
+  void writeRequest(std::string& out, std::string_view method, std::string_view target,
+                    std::string_view host, std::optional<std::size_t> whole);
   bool headWritten() const noexcept { return headWritten_; }
   /// In front of and behind a piece of the body. Throws: Error ERR_HTTP_CONTENT_LENGTH_MISMATCH.
   void beginPiece(std::string& out, std::size_t size) {
@@ -169,10 +172,13 @@ class OutgoingMessage {
     bool encoding = false;
     bool trailer = false;
     bool date = false;
+    bool host = false;
   };
   Said readFields();
   /// Of a body with a length.
   std::uint64_t bodyLeft() const noexcept { return lent_ ? 0 : *bodyLength_ - bodySent_; }
+  void writeFields(HeadWriter& out) const noexcept;
+  void writeConnection(HeadWriter& out, unsigned seconds) const noexcept;
   void writeFraming(HeadWriter& out, std::optional<std::size_t> whole) noexcept;
   [[noreturn]] LEAT_NOINLINE void throwMismatch(std::uint64_t sent) const {
     using leat::detail::Decimal;
@@ -228,6 +234,8 @@ inline OutgoingMessage::Said OutgoingMessage::readFields() {
       said.trailer = true;
     } else if (equalsLower(field.name, "date")) {
       said.date = true;
+    } else if (equalsLower(field.name, "host")) {
+      said.host = true;
     }
   }
   if (said.length && said.encoding) throwFraming("Content-Length beside Transfer-Encoding");
@@ -250,13 +258,7 @@ inline void OutgoingMessage::writeHead(std::string& text, std::string_view date,
     out.put(words.empty() ? std::string_view("unknown") : words);
     out.put("\r\n");
   }
-  for (std::size_t i = 0; i < fields.size(); ++i) {
-    const FieldView field = fields[i];
-    out.put(field.name);
-    out.put(": ");
-    out.put(field.value);
-    out.put("\r\n");
-  }
+  writeFields(out);
   const bool framed = said_.length || said_.encoding || !hasBody_ || !old_ || whole;
   if (!framed || !keepAlive_) last_ = true;
   const bool dated = sendDate && !said_.date;
@@ -264,11 +266,52 @@ inline void OutgoingMessage::writeHead(std::string& text, std::string_view date,
     out.put(kept);
   } else {
     if (dated) out.put(date);
-    if (!said_.connection && last_) out.put("Connection: close\r\n");
-    if (!said_.connection && !last_) writeKept(out, seconds);
+    if (!said_.connection) writeConnection(out, seconds);
   }
   writeFraming(out, whole);
   out.put("\r\n");
+}
+
+inline void OutgoingMessage::writeFields(HeadWriter& out) const noexcept {
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    const FieldView field = fields[i];
+    out.put(field.name);
+    out.put(": ");
+    out.put(field.value);
+    out.put("\r\n");
+  }
+}
+
+inline void OutgoingMessage::writeRequest(std::string& text, std::string_view method,
+                                          std::string_view target, std::string_view host,
+                                          std::optional<std::size_t> whole) {
+  headWritten_ = true;
+  // More than all that is not counted here has.
+  constexpr std::size_t rest = 128;
+  HeadWriter out(text, rest + method.size() + target.size() + fields.bytes() + host.size());
+  out.put(method);
+  out.put(" ");
+  out.put(target);
+  out.put(" HTTP/1.1\r\n");
+  writeFields(out);
+  if (!said_.host && !host.empty()) {
+    out.put("Host: ");
+    out.put(host);
+    out.put("\r\n");
+  }
+  if (!said_.connection) writeConnection(out, 0);
+  // Of these nobody expects a body; without one they are not framed.
+  if (isUnframed(method) && whole == std::size_t{0}) {
+    if (!said_.encoding && !said_.length) bodyLength_ = 0;
+  } else {
+    writeFraming(out, whole);
+  }
+  out.put("\r\n");
+}
+
+inline void OutgoingMessage::writeConnection(HeadWriter& out, unsigned seconds) const noexcept {
+  if (last_) return out.put("Connection: close\r\n");
+  writeKept(out, seconds);
 }
 
 inline void OutgoingMessage::writeFraming(HeadWriter& out,

@@ -248,6 +248,18 @@ inline void ServerConnection::peerEnded() {
 
 // ---- answering ----
 
+inline void ServerConnection::writeAnswer(Exchange& exchange, std::optional<std::size_t> whole) {
+  // A body that was not asked for may come, or not: nobody can know where the next request begins.
+  const bool unasked = exchange.expectsContinue && !exchange.sentContinue;
+  // Behind the last answer of a server that closes comes nothing.
+  if (unasked || (server_->closing && exchanges_.size() == 1 && isFirst(exchange)))
+    exchange.out.setLast();
+  EventLoop& loop = EventLoop::current();
+  const auto seconds = static_cast<unsigned>(server_->options.keepAliveTimeout) / 1000;
+  const DateCache::Fields known = loop.parts().get<DateCache>().fields(loop.startTime(), seconds);
+  exchange.out.writeHead(lane(exchange), known.date, seconds, whole, known.kept);
+}
+
 inline void ServerConnection::goOn(Exchange& exchange) {
   const Ref<ServerConnection> alive(this);
   const Ref<Exchange> kept(&exchange);

@@ -144,12 +144,10 @@ class ServerConnection final : public ExchangeOwner,
     spareHead_.swapMemory(head);
     spareFields_.swapMemory(fields);
   }
-  bool closesBehind(const Exchange& exchange) noexcept override {
-    return server_->closing && exchanges_.size() == 1 && isFirst(exchange);
+  void writeHead(Exchange& exchange, std::optional<std::size_t> whole) override {
+    writeAnswer(exchange, whole);
   }
-  unsigned keepAliveSeconds() const noexcept override {
-    return static_cast<unsigned>(server_->options.keepAliveTimeout) / 1000;
-  }
+  void dropped(Exchange& exchange) noexcept override { exchange.abandoned(); }
   void destroy(const std::exception_ptr& error) override { socket.destroy(error); }
 
   LEAT_ON_USE
@@ -187,6 +185,7 @@ class ServerConnection final : public ExchangeOwner,
   bool unsent() noexcept {
     return !socket.destroyed() && (!out_.empty() || socket.writableLength() > 0);
   }
+  void writeAnswer(Exchange& exchange, std::optional<std::size_t> whole);
   void startFlush();
   void sendOut();
   void goOn(Exchange& exchange);
