@@ -95,8 +95,8 @@ inline ByteRange writeFileHead(const IncomingMessage& request, const ServerRespo
     }
     if (range.kind == ByteRange::Kind::Part)
       response.setStatusCode(206).setHeader(
-          "Content-Range", "bytes " + number(range.first) + "-" + number(range.last) + "/" +
-                               number(file.size));
+          "Content-Range",
+          "bytes " + number(range.first) + "-" + number(range.last) + "/" + number(file.size));
   }
   if (range.kind == ByteRange::Kind::Whole) range.last = file.size - 1;
   offer("Content-Type", type);

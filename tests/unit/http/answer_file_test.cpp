@@ -181,8 +181,7 @@ TEST_CASE("a file that has no length to go by is read and written") {
   plan.length = 300'000;
   plan.ask = "HEAD / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
   const Seen seen = download(plan, receiveAll, false);
-  CHECK(seen.answer ==
-        "HTTP/1.1 200 OK\r\nContent-Length: 300000\r\nConnection: close\r\n\r\n");
+  CHECK(seen.answer == "HTTP/1.1 200 OK\r\nContent-Length: 300000\r\nConnection: close\r\n\r\n");
 }
 TEST_CASE("a client that reads slowly gets all of a file") {
   const TempFolder folder;
@@ -255,9 +254,8 @@ TEST_CASE("answers around a file that the kernel sends stay in order") {
   withServer(mixed, [&](http::Server server) -> Task<> {
     const std::string back =
         co_await ask(server, get("/1") + get("/f") + get("/2") + get("/f") + get("/3", closing));
-    const std::string file =
-        "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(size) +
-        "\r\nConnection: keep-alive\r\nKeep-Alive: timeout=5\r\n\r\n" + whole;
+    const std::string file = "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(size) +
+                             "\r\nConnection: keep-alive\r\nKeep-Alive: timeout=5\r\n\r\n" + whole;
     CHECK((back == kept("/1") + file + kept("/2") + file + ok("/3")));
   });
   CHECK(calls.count(Call::sendfile) > 0);

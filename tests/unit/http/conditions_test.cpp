@@ -61,14 +61,13 @@ TEST_CASE("dates are written, and read in the three forms that there are") {
   // Two digits are at most 50 years ahead.
   CHECK(readDate("Friday, 01-Jan-72 00:00:00 GMT", now) == 3218832000);
   CHECK(readDate("Friday, 01-Jan-75 00:00:00 GMT", now) == 157766400);
-  for (const char* none :
-       {"", "now", "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Nov 1994 08:49:37 UTC",
-        "Sun, 6 Nov 1994 08:49:37 GMT", "Sun, 06 Nux 1994 08:49:37 GMT",
-        "Sun, 06 ovD 1994 08:49:37 GMT", "Sun, 32 Nov 1994 08:49:37 GMT",
-        "Sun, 00 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 24:49:37 GMT",
-        "Sun, 06 Nov 1994 08:60:37 GMT", "Sun, 06 Nov 1994 08:49:61 GMT",
-        "Sun, 06 Nov 199x 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 GMT ",
-        "123, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-1994 08:49:37 GMT"})
+  for (const char* none : {"", "now", "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Nov 1994 08:49:37 UTC",
+                           "Sun, 6 Nov 1994 08:49:37 GMT", "Sun, 06 Nux 1994 08:49:37 GMT",
+                           "Sun, 06 ovD 1994 08:49:37 GMT", "Sun, 32 Nov 1994 08:49:37 GMT",
+                           "Sun, 00 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 24:49:37 GMT",
+                           "Sun, 06 Nov 1994 08:60:37 GMT", "Sun, 06 Nov 1994 08:49:61 GMT",
+                           "Sun, 06 Nov 199x 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 GMT ",
+                           "123, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-1994 08:49:37 GMT"})
     CHECK_FALSE(readDate(none, now));
 }
 TEST_CASE("tags are compared weakly for If-None-Match and strongly for If-Match") {
@@ -122,12 +121,12 @@ TEST_CASE("a range is one of bytes, or none") {
   CHECK(ranged("bytes=-10") == "90-99");
   CHECK(ranged("bytes=-200") == "0-99");
   CHECK(ranged("bytes=0-99999999999999999999999") == "0-99");
-  for (const char* nowhere : {"bytes=100-", "bytes=100-200", "bytes=-0",
-                              "bytes=99999999999999999999999-"})
+  for (const char* nowhere :
+       {"bytes=100-", "bytes=100-200", "bytes=-0", "bytes=99999999999999999999999-"})
     CHECK(ranged(nowhere) == "nowhere");
-  for (const char* none : {"", "bytes", "bytes=", "bytes=-", "bytes=x", "bytes=1-0", "bytes=0-9,20-29",
-                           "bytes=a-b", "bytes=1-b", "bytes=--1", "bytes=+1-2", "lines=0-9",
-                           "bytes 0-9", "bytes=0 - 9"})
+  for (const char* none :
+       {"", "bytes", "bytes=", "bytes=-", "bytes=x", "bytes=1-0", "bytes=0-9,20-29", "bytes=a-b",
+        "bytes=1-b", "bytes=--1", "bytes=+1-2", "lines=0-9", "bytes 0-9", "bytes=0 - 9"})
     CHECK(ranged(none) == "whole");
   CHECK(ranged("bytes=0-", 0) == "nowhere");
   CHECK(ranged("bytes=-5", 0) == "whole");

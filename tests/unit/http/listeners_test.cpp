@@ -81,8 +81,9 @@ TEST_CASE("a listener that throws keeps no other one from being called") {
   std::vector<std::string> told;
   withServer(hello, [&](http::Server server) -> Task<> {
     record(server, told);
-    server.prependListener<"request">(
-        [](const IncomingMessage& request) { throw std::runtime_error(std::string(request.url())); });
+    server.prependListener<"request">([](const IncomingMessage& request) {
+      throw std::runtime_error(std::string(request.url()));
+    });
     int after = 0;
     server.on<"request">([&after] { ++after; });
     const std::string back = co_await ask(server, get("/a", closing));
@@ -103,7 +104,9 @@ TEST_CASE("what a listener throws that was given a socket closes it, and is repo
   };
   withServer(hello, [&](http::Server server) -> Task<> {
     record(server, told);
-    const auto lost = [](const std::string& back) { return back.empty() || back == "<ECONNRESET>"; };
+    const auto lost = [](const std::string& back) {
+      return back.empty() || back == "<ECONNRESET>";
+    };
     const std::string upgrade = get("/", "Connection: Upgrade\r\nUpgrade: x\r\n");
     server.once<"upgrade">(thrower("upgrade"));
     std::string back = co_await ask(server, upgrade);
@@ -252,7 +255,8 @@ TEST_CASE("a listener that captures its own server does not keep it") {
           server.on<"close">([server, kept] {});
           server.on<"clientError">([server, kept]() -> Task<> { co_await leat::sleep(1); });
         }
-        if (form == 4) server.on<"request">([own = server, kept]() mutable { own = http::createServer(); });
+        if (form == 4)
+          server.on<"request">([own = server, kept]() mutable { own = http::createServer(); });
         if (form < 4) {
           co_await start(server);
           const std::string back = co_await ask(server, get("/", closing));

@@ -171,8 +171,9 @@ TEST_CASE("what is no file, or not for a GET, is told with a status") {
       CHECK(back.starts_with("HTTP/1.1 403 Forbidden\r\n"));
     }
     const std::string back = co_await asked(server, "", "/f", "POST");
-    CHECK(back == "HTTP/1.1 405 Method Not Allowed\r\nAllow: GET, HEAD\r\nConnection: close\r\n"
-                  "Content-Length: 0\r\n\r\n");
+    CHECK(back ==
+          "HTTP/1.1 405 Method Not Allowed\r\nAllow: GET, HEAD\r\nConnection: close\r\n"
+          "Content-Length: 0\r\n\r\n");
   });
 }
 TEST_CASE("a large file goes by the kernel, and an abort ends it") {

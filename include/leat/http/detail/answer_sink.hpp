@@ -28,7 +28,8 @@ class BodyTaker final : public leat::detail::DirectTaker {
       : socket_(std::move(socket)), left_(left) {}
   ssize_t take(int from, std::int64_t& at, std::size_t most) noexcept override {
     if (left_ == 0) return -EFBIG;
-    const ssize_t n = socket_->take(from, at, most < left_ ? most : static_cast<std::size_t>(left_));
+    const ssize_t n =
+        socket_->take(from, at, most < left_ ? most : static_cast<std::size_t>(left_));
     if (n > 0) left_ -= static_cast<std::uint64_t>(n);
     return n;
   }

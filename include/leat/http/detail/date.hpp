@@ -40,6 +40,7 @@ class LEAT_API DateCache : public leat::detail::LoopPart {
     dateSize_ = text_.size();
     HeadWriter out(text_, 64);
     writeKept(out, seconds);
+    out.finish();
   }
 
   std::int64_t nowMs_ = -1;

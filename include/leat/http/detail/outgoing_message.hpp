@@ -26,22 +26,31 @@ LEAT_ALWAYS_INLINE inline void put(std::string& out, const char (&text)[size]) {
 class HeadWriter {
  public:
   HeadWriter(std::string& out, std::size_t most) : out_(out), begin_(out.size()) {
-    out_.resize(begin_ + most);
-    at_ = out_.data() + begin_;
+    if (most <= sizeof local_) {
+      at_ = local_;
+    } else {
+      out_.resize(begin_ + most);
+      at_ = out_.data() + begin_;
+      inPlace_ = true;
+    }
   }
   HeadWriter(const HeadWriter&) = delete;
   HeadWriter& operator=(const HeadWriter&) = delete;
-  ~HeadWriter() { out_.resize(static_cast<std::size_t>(at_ - out_.data())); }
+  /// Throws std::bad_alloc where the room was not there before.
+  void finish() {
+    if (inPlace_) {
+      out_.resize(static_cast<std::size_t>(at_ - out_.data()));
+    } else {
+      out_.append(local_, static_cast<std::size_t>(at_ - local_));
+    }
+  }
 
   template <std::size_t size>
   LEAT_ALWAYS_INLINE void put(const char (&text)[size]) noexcept {
     std::memcpy(at_, text, size - 1);
     at_ += size - 1;
   }
-  void put(std::string_view text) noexcept {
-    if (!text.empty()) std::memcpy(at_, text.data(), text.size());
-    at_ += text.size();
-  }
+  void put(std::string_view text) noexcept { at_ = copyText(at_, text); }
   void number(std::uint64_t number) noexcept {
     at_ = std::to_chars(at_, at_ + mostDigits, number).ptr;
   }
@@ -49,8 +58,11 @@ class HeadWriter {
 
  private:
   std::string& out_;
-  std::size_t begin_;
+  const std::size_t begin_;
   char* at_;
+  bool inPlace_ = false;
+  // Room that need not be cleared first.
+  char local_[1024];
 };
 
 /// Of a connection that stays; 0: who knows how long.
@@ -151,6 +163,18 @@ class OutgoingMessage {
   }
   /// Nothing more can be sent.
   void giveUp() noexcept { ended_ = true; }
+  /// For another message; the memory stays.
+  void clear() noexcept {
+    status = 200;
+    reason.clear();
+    fields.clear();
+    trailers.clear();
+    sendDate = keepAlive_ = hasBody_ = true;
+    said_ = Said();
+    bodyLength_.reset();
+    bodySent_ = 0;
+    old_ = last_ = headSet_ = headWritten_ = chunked_ = ended_ = lent_ = false;
+  }
 
   // ---- a body that somebody else sends, behind the head ----
 
@@ -175,6 +199,7 @@ class OutgoingMessage {
     bool host = false;
   };
   Said readFields();
+  void readField(const FieldView& field, Said& said);
   /// Of a body with a length.
   std::uint64_t bodyLeft() const noexcept { return lent_ ? 0 : *bodyLength_ - bodySent_; }
   void writeFields(HeadWriter& out) const noexcept;
@@ -208,38 +233,48 @@ inline OutgoingMessage::Said OutgoingMessage::readFields() {
   Said said;
   bodyLength_.reset();
   chunked_ = false;
-  for (std::size_t i = 0; i < fields.size(); ++i) {
-    const FieldView field = fields[i];
-    if (equalsLower(field.name, "connection")) {
+  for (std::size_t i = 0; i < fields.size(); ++i) readField(fields[i], said);
+  if (said.length && said.encoding) throwFraming("Content-Length beside Transfer-Encoding");
+  return said;
+}
+
+/// What the framing, and the fields that come by themselves, depend on.
+inline void OutgoingMessage::readField(const FieldView& field, Said& said) {
+  switch (field.name.size()) {
+    case 4:
+      if (isName(field.name, "date")) said.date = true;
+      if (isName(field.name, "host")) said.host = true;
+      break;
+    case 7:
+      if (isName(field.name, "trailer")) said.trailer = true;
+      break;
+    case 10:
+      if (!isName(field.name, "connection")) break;
       said.connection = true;
-      for (std::string_view list = field.value; !list.empty();) {
-        const std::string_view word = takeMember(list);
-        if (equalsLower(word, "close")) last_ = true;
-      }
-    } else if (equalsLower(field.name, "content-length")) {
+      for (std::string_view list = field.value; !list.empty();)
+        if (equalsLower(takeMember(list), "close")) last_ = true;
+      break;
+    case 14: {
+      if (!isName(field.name, "content-length")) break;
       said.length = true;
       std::uint64_t length = 0;
-      const auto [end, error] =
-          std::from_chars(field.value.data(), field.value.data() + field.value.size(), length);
-      if (error != std::errc() || end != field.value.data() + field.value.size())
-        throwFraming("Content-Length is no number");
+      const char* const end = field.value.data() + field.value.size();
+      const auto [read, error] = std::from_chars(field.value.data(), end, length);
+      if (error != std::errc() || read != end) throwFraming("Content-Length is no number");
       bodyLength_ = length;
-    } else if (equalsLower(field.name, "transfer-encoding")) {
+      break;
+    }
+    case 17:
+      if (!isName(field.name, "transfer-encoding")) break;
       said.encoding = true;
       for (std::string_view list = field.value; !list.empty();)
         chunked_ = equalsLower(takeMember(list), "chunked");
       // Else it ends with the connection.
       if (!chunked_) last_ = true;
-    } else if (equalsLower(field.name, "trailer")) {
-      said.trailer = true;
-    } else if (equalsLower(field.name, "date")) {
-      said.date = true;
-    } else if (equalsLower(field.name, "host")) {
-      said.host = true;
-    }
+      break;
+    default:
+      break;
   }
-  if (said.length && said.encoding) throwFraming("Content-Length beside Transfer-Encoding");
-  return said;
 }
 
 inline void OutgoingMessage::writeHead(std::string& text, std::string_view date, unsigned seconds,
@@ -270,16 +305,14 @@ inline void OutgoingMessage::writeHead(std::string& text, std::string_view date,
   }
   writeFraming(out, whole);
   out.put("\r\n");
+  out.finish();
 }
 
 inline void OutgoingMessage::writeFields(HeadWriter& out) const noexcept {
-  for (std::size_t i = 0; i < fields.size(); ++i) {
-    const FieldView field = fields[i];
-    out.put(field.name);
-    out.put(": ");
-    out.put(field.value);
-    out.put("\r\n");
-  }
+  const std::string_view whole = fields.whole();
+  out.put(whole);
+  if (whole.empty())
+    for (std::size_t i = 0; i < fields.size(); ++i) out.put(fields.line(i));
 }
 
 inline void OutgoingMessage::writeRequest(std::string& text, std::string_view method,
@@ -307,6 +340,7 @@ inline void OutgoingMessage::writeRequest(std::string& text, std::string_view me
     writeFraming(out, whole);
   }
   out.put("\r\n");
+  out.finish();
 }
 
 inline void OutgoingMessage::writeConnection(HeadWriter& out, unsigned seconds) const noexcept {

@@ -135,9 +135,7 @@ inline void ServerConnection::ended() {
 
 /// For the next request, of which nothing has come.
 inline void ServerConnection::prepare() {
-  if (!next_) next_ = leat::detail::makeRef<Exchange>();
-  next_->head.swapMemory(spareHead_);
-  next_->out.fields.swapMemory(spareFields_);
+  if (!next_) next_ = server_->spares.take();
   parser_.useHead(next_->head);
 }
 
@@ -170,9 +168,8 @@ inline void ServerConnection::dispatch(const Ref<Exchange>& exchange) {
   const unsigned most = server.options.maxRequestsPerSocket;
   if (most > 0 && requests_ >= most) exchange->out.setLast();
   if (most > 0 && requests_ > most) return drop(exchange);
-  const ExchangeHandle handle(exchange);
-  const IncomingMessage request(handle);
-  const ServerResponse response(handle);
+  const IncomingMessage request{ExchangeHandle(exchange)};
+  const ServerResponse response{request.exchange()};
   if (head.hasExpect && head.minorVersion == 1) {
     const std::string_view expected = *request.header("expect");
     if (!equalsLower(expected, "100-continue")) {
@@ -256,7 +253,8 @@ inline void ServerConnection::writeAnswer(Exchange& exchange, std::optional<std:
     exchange.out.setLast();
   EventLoop& loop = EventLoop::current();
   const auto seconds = static_cast<unsigned>(server_->options.keepAliveTimeout) / 1000;
-  const DateCache::Fields known = loop.parts().get<DateCache>().fields(loop.startTime(), seconds);
+  const std::int64_t now = taking_ ? came_ : loop.startTime();
+  const DateCache::Fields known = loop.parts().get<DateCache>().fields(now, seconds);
   exchange.out.writeHead(lane(exchange), known.date, seconds, whole, known.kept);
 }
 

@@ -106,6 +106,7 @@ class ServerCore : public Counted<ServerCore>, private leat::detail::LoopOwned {
   std::optional<net::Server> listener;
   Timeout checking;
   std::optional<AbortRegistration> stopSignal;
+  SpareExchanges spares;
   unsigned closes = 0;
   bool closing = false;
   /// While a listener is being kept: what it captures of this server does not count (see ServerHandle).
@@ -140,10 +141,7 @@ class ServerConnection final : public ExchangeOwner,
   void flush() override { sendOut(); }
   void answered(Exchange& exchange) override { goOn(exchange); }
   void readOn() noexcept override { wake_.set(); }
-  void recycle(Head& head, OutgoingFields& fields) noexcept override {
-    spareHead_.swapMemory(head);
-    spareFields_.swapMemory(fields);
-  }
+  void recycle(Exchange& exchange) noexcept override { server_->spares.put(exchange); }
   void writeHead(Exchange& exchange, std::optional<std::size_t> whole) override {
     writeAnswer(exchange, whole);
   }
@@ -226,9 +224,6 @@ class ServerConnection final : public ExchangeOwner,
   Ref<Exchange> current_;    // whose body comes
   Ref<Exchange> next_;       // whose head comes
   Ref<Exchange> upgrading_;  // which takes the socket when its turn comes
-  // Memory of the last request, for the next one.
-  Head spareHead_;
-  OutgoingFields spareFields_;
   std::string out_;
   std::string rest_;  // received and not parsed
   ManualResetEvent wake_;

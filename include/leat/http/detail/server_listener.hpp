@@ -49,7 +49,8 @@ template <class F, class... Args>
 class ServerListener {
   static constexpr bool takesException = leat::detail::takenOf<F, const Args&...> < 0;
   using Callable = std::conditional_t<takesException, leat::detail::TakesException<F>, F>;
-  using Call = leat::detail::FirstOf<leat::detail::takenOf<Callable, const Args&...>, const Args&...>;
+  using Call =
+      leat::detail::FirstOf<leat::detail::takenOf<Callable, const Args&...>, const Args&...>;
   using Result = decltype(Call::call(std::declval<Callable&>(), std::declval<const Args&>()...));
   using Block = leat::detail::CallbackBlock<Callable>;
 
