@@ -123,7 +123,7 @@ Task<> sendFile(IncomingMessage request, ServerResponse response, std::string pa
   part.start = range.first;
   part.end = range.last;
   const fs::ReadStream source = fs::createReadStream(std::move(file), part);
-  co_await pipeline(source, response, PipelineOptions{.signal = SignalRef(signal.get())});
+  co_await pipeline(PipelineOptions{.signal = SignalRef(signal.get())}, source, response);
 }
 
 }  // namespace detail

@@ -82,9 +82,9 @@ Task<> answerBy(Way way, const Plan& plan, Seen& seen, IncomingMessage, ServerRe
   if (way == Way::chunks) sink.on<"drain">([] {});
   leat::PipelineOptions options;
   options.end = !plan.endless;
-  const auto done = co_await leat::asResult(leat::pipeline(source, sink, options));
+  const auto done = co_await leat::asResult(leat::pipeline(options, source, sink));
   seen.told = done.ok() ? "ok" : textOf(done.error());
-  if (plan.endless) response.end("behind");
+  if (plan.endless) sink.end("behind");
   co_await source.closed();
   co_await sink.closed();
   seen.bytesRead = source.bytesRead();
