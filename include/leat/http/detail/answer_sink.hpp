@@ -18,7 +18,8 @@ Task<> roomOf(Ref<Exchange> exchange) {
 LEAT_ON_USE
 Task<> endOf(Ref<Exchange> exchange) {
   co_await exchange->finish();
-  if (exchange->gone()) std::rethrow_exception(exchange->whyGone());
+  // What happened behind the answer is none of its.
+  if (exchange->gone() && !exchange->sent()) std::rethrow_exception(exchange->whyGone());
 }
 
 /// Sends no more of a body than its head has promised: what is too much comes by chunks, and is refused.

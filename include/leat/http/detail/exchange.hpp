@@ -112,7 +112,11 @@ class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
   void letGo() noexcept { turn_.set(); }
   auto turn() noexcept { return turn_.wait(); }
   /// All has been given to the socket.
-  void finished() noexcept { finished_.set(); }
+  void finished() noexcept {
+    sent_ = true;
+    finished_.set();
+  }
+  bool sent() const noexcept { return sent_; }
   auto finish() noexcept { return finished_.wait(); }
 
   // ---- both as streams, which hold this; this holds them until the exchange is over ----
@@ -167,6 +171,7 @@ class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
   ManualResetEvent turn_;
   ManualResetEvent finished_;
   unsigned handles_ = 0;
+  bool sent_ = false;
 };
 
 inline void ExchangeOwner::recycle(Exchange& exchange) noexcept { delete &exchange; }
@@ -177,7 +182,7 @@ inline void Exchange::clear() noexcept {
   body.clear();
   out.clear();
   waiting.clear();
-  sentContinue = expectsContinue = false;
+  sentContinue = expectsContinue = sent_ = false;
   reader = {};
   writer = {};
   controller_.reset();
