@@ -2,9 +2,41 @@
 // What a server's answer and a client's request have in common.
 #pragma once
 
-#include <leat/http/server_response.hpp>
+#include <leat/http/detail/answer_sink.hpp>
 
-namespace leat::inline LEAT_ABI::http::detail {
+#include <initializer_list>
+
+namespace leat::inline LEAT_ABI::http {
+
+/// What `write` gives: Node's answer as a bool, and a wait for room.
+class ResponseWrite {
+ public:
+  ResponseWrite(detail::Ref<detail::Exchange> exchange, bool room) noexcept
+      : exchange_(std::move(exchange)), room_(room) {}
+  /// False: enough waits.
+  operator bool() const noexcept { return room_; }
+  /// Goes on when there is room. Throws: Error ECONNRESET when the peer has gone.
+  LEAT_ON_USE
+  auto operator co_await() const { return detail::roomOf(exchange_).operator co_await(); }
+
+ private:
+  detail::Ref<detail::Exchange> exchange_;
+  bool room_;
+};
+/// What `end` gives: a wait that may be left out.
+class ResponseEnd {
+ public:
+  explicit ResponseEnd(detail::Ref<detail::Exchange> exchange) noexcept
+      : exchange_(std::move(exchange)) {}
+  /// Goes on when all of the answer was given to the system. Throws: as the wait of a write.
+  LEAT_ON_USE
+  auto operator co_await() const { return detail::endOf(exchange_).operator co_await(); }
+
+ private:
+  detail::Ref<detail::Exchange> exchange_;
+};
+
+namespace detail {
 
 /// Base of a handle of a message that is sent. Node: `http.OutgoingMessage`.
 template <class Self>
@@ -93,4 +125,6 @@ class OutgoingHandle {
   ExchangeHandle exchange_;
 };
 
-}  // namespace leat::inline LEAT_ABI::http::detail
+}  // namespace detail
+
+}  // namespace leat::inline LEAT_ABI::http

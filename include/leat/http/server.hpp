@@ -3,67 +3,33 @@
 #pragma once
 
 #include <leat/http/detail/server_connection.hpp>
+#include <leat/http/detail/server_listener.hpp>
+#include <leat/loop/next_tick.hpp>
 #include <leat/loop/spawn.hpp>
 
 namespace leat::inline LEAT_ABI::http {
 
-namespace detail {
-
-/// A listener for requests whose exceptions end the request.
-template <class F>
-class RequestHandler {
- public:
-  using Result = std::invoke_result_t<F&, IncomingMessage, ServerResponse>;
-  RequestHandler(Ref<ServerCore> server, F f)
-      : server_(server.get()),
-        block_(leat::detail::makeRef<leat::detail::CallbackBlock<F>>(std::move(f))) {}
-  void operator()(const IncomingMessage& request, const ServerResponse& response) const {
-    if constexpr (leat::detail::AsyncCallback<F, IncomingMessage, ServerResponse>) {
-      (void)drive<>(Ref<ServerCore>(server_), block_, request, response);
-    } else {
-      try {
-        (void)block_->callable(request, response);
-      } catch (...) {
-        server_->handlerFailed(*request.exchange());
-      }
-    }
-  }
-
- private:
-  LEAT_ON_USE
-  static Promise<> drive(Ref<ServerCore> server, Ref<leat::detail::CallbackBlock<F>> block,
-                         IncomingMessage request, ServerResponse response) {
-    try {
-      auto&& made = block->callable(request, response);
-      (void)co_await static_cast<Result&&>(made);
-    } catch (...) {
-      server->handlerFailed(*request.exchange());
-    }
-  }
-
-  ServerCore* server_;  // whose listener this is
-  Ref<leat::detail::CallbackBlock<F>> block_;
-};
-
-}  // namespace detail
-
-/// Answers requests. Copies are handles to the same server, which lives while it listens.
+/// Answers requests. Copies are handles to the same server, which lives while it listens, or a connection or a
+/// handle is there; those that its own listeners capture do not count.
 ///
-/// Events, by `on("name"_e, listener)`: "request" (IncomingMessage, ServerResponse), "connection"
-/// (net::Socket), "checkContinue" and "checkExpectation" (as "request"), "upgrade" and "connect"
-/// (IncomingMessage, net::Socket, Buffer), "clientError" (std::exception_ptr, net::Socket), "dropRequest"
-/// (IncomingMessage, net::Socket), "handlerError" (std::exception_ptr), "close".
+/// Events: "request" (IncomingMessage, ServerResponse), "connection" (net::Socket), "checkContinue" and
+/// "checkExpectation" (as "request"), "upgrade" and "connect" (IncomingMessage, net::Socket, Buffer),
+/// "clientError" (std::exception_ptr, net::Socket), "dropRequest" (IncomingMessage, net::Socket),
+/// "handlerError" and "error" (std::exception_ptr), "listening", "close". A listener may be a coroutine, may take fewer
+/// arguments, and may be added by every method of EmitterHandle; all listeners of an event are called.
 /// A request whose handler throws is answered 500, or what an HttpError says, and, once its head was sent, loses
-/// its connection; the exception goes to "handlerError", or is told as a warning.
+/// its connection, as does a socket that "connection", "upgrade", "connect" or "clientError" is about; the exception
+/// goes to "handlerError", or is told as a warning.
 ///
 /// Node: `http.Server`, whose process ends when a handler throws. Thread: the loop's.
-class Server {
+class Server : public EmitterHandle<Server> {
  public:
   using LoopBound = void;
   LEAT_ON_USE
   explicit Server(ServerOptions options = {});
 
-  /// Binds and listens. Throws: as `net::Server::listen`.
+  /// Binds and listens; then there is "listening". Throws: as `net::Server::listen`; whoever listens to "error"
+  /// is told too.
   LEAT_ON_USE
   Task<> listen(net::ListenOptions options) const;
   /// Takes no more connections and closes those that are idle; requests that are there are answered, with
@@ -84,22 +50,12 @@ class Server {
     return *this;
   }
 
-  template <FixedString name, class F>
-  Listener on(EventName<name> event, F&& listener) const {
-    if constexpr (std::is_same_v<EventName<name>, EventName<"request">> ||
-                  std::is_same_v<EventName<name>, EventName<"checkContinue">> ||
-                  std::is_same_v<EventName<name>, EventName<"checkExpectation">>) {
-      using Handler = detail::RequestHandler<std::decay_t<F>>;
-      return core_->events.on(event, Handler(core_, std::forward<F>(listener)));
-    } else {
-      return core_->events.on(event, std::forward<F>(listener));
-    }
-  }
-  /// For the rest of an emitter's interface.
-  detail::ServerEvents& events() const noexcept { return core_->events; }
+  /// Internal.
+  using EmitterType = detail::ServerEvents;
+  EmitterType& emitter() const noexcept { return core_->events; }
 
  private:
-  detail::Ref<detail::ServerCore> core_;
+  detail::ServerHandle core_;
 };
 
 template <class>
@@ -110,7 +66,7 @@ Server::Server(ServerOptions options) : core_(leat::detail::makeRef<detail::Serv
   sockets.keepAlive = options.keepAlive;
   sockets.maxConnections = options.maxConnections;
   // The listener is the core's: a count of it there would be a circle.
-  const auto accept = [core = core_.get()](const net::Socket& socket) {
+  const auto accept = [core = &*core_](const net::Socket& socket) {
     const detail::Ref<detail::ServerCore> server(core);
     const auto connection = leat::detail::makeRef<detail::ServerConnection>(server, socket);
     server->events.emit<"connection">(socket);
@@ -128,6 +84,8 @@ Task<> startServer(Ref<ServerCore> core, Task<> listening, SignalRef signal) {
     co_await std::move(listening);
   } catch (...) {
     if (!core->listener->listening()) core->letGo();
+    if (core->events.listenerCount<"error">() > 0)
+      nextTick([core, error = std::current_exception()] { core->events.emit<"error">(error); });
     throw;
   }
   core->keep();
@@ -142,13 +100,17 @@ Task<> startServer(Ref<ServerCore> core, Task<> listening, SignalRef signal) {
                                  core->options.connectionsCheckingInterval);
     core->checking.unref();
   }
+  const auto tell = [core] {
+    if (core->listener->listening()) core->events.emit<"listening">();
+  };
+  if (core->events.listenerCount<"listening">() > 0) nextTick(tell);
 }
 
 }  // namespace detail
 
 template <class>
 Task<> Server::listen(net::ListenOptions options) const {
-  return detail::startServer(core_, core_->listener->listen(options), options.signal);
+  return detail::startServer(core_.ref(), core_->listener->listen(options), options.signal);
 }
 
 namespace detail {

@@ -128,20 +128,12 @@ class SocketEnds : private DirectSink {
   }
 
   std::unique_ptr<DirectTaker> beginTaking() override {
-    if (!takesNow()) return nullptr;
-    const int fd = sys::fcntl(socket.fd(), F_DUPFD_CLOEXEC);
-    if (fd < 0) return nullptr;
-    auto taker = std::make_unique<SocketTaker>(sys::UniqueFd(fd));
-    taking_ = socket;
+    std::unique_ptr<DirectTaker> taker = takerOf(socket);
+    if (taker) taking_ = socket;
     return taker;
   }
   void endTaking(std::size_t count, ssize_t answer) override {
     noteTaken(std::exchange(taking_, net::Socket()).connection(), count, answer);
-  }
-  static void noteTaken(net::detail::Connection& connection, std::size_t count, ssize_t answer) {
-    connection.noteSent(count);
-    if (breaksSocket(answer))
-      connection.destroy(net::detail::socketError(static_cast<int>(-answer), "write"));
   }
   bool takesNow() override { return !socket.destroyed() && socket.connection().sentAll(); }
   bool takesPipesOnWorker() override { return false; }

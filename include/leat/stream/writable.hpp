@@ -282,6 +282,10 @@ class WritableOf final : public StreamCore, public WritableState<T> {
     if constexpr (hasHook<WritevHook, I, Writable<T>, std::vector<T>>)
       answerHook<WritevHook>(impl_, *this, &answerWrite, self(), std::move(chunks));
   }
+  DirectSink* directSink() noexcept override {
+    if constexpr (requires { impl_.directSink(); }) return impl_.directSink();
+    return nullptr;
+  }
   void callFinal() override {
     if constexpr (hasHook<FinalHook, I, Writable<T>>)
       answerHook<FinalHook>(impl_, *this, &answerFinal, self());

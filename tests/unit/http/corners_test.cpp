@@ -341,6 +341,28 @@ TEST_CASE("a plain handler may start a stream and return") {
     }
   });
 }
+TEST_CASE("an answer that was sent is no error, though the connection closes behind it") {
+  std::string told;
+  const auto atOnce = [&](IncomingMessage request, ServerResponse response) -> Task<> {
+    try {
+      co_await response.end("x");
+      told += "sent ";
+    } catch (const leat::Error& error) {
+      told += std::string(error.code()) + " ";
+    }
+    (void)request;
+  };
+  withServer(atOnce, [&](http::Server server) -> Task<> {
+    std::string back = co_await ask(server, get("/") + get("/", closing));
+    CHECK(back == kept("x") + ok("x"));
+    CHECK(told == "sent sent ");
+    told.clear();
+    back = co_await ask(
+        server, "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 9\r\n\r\nx");
+    CHECK(back == ok("x"));
+    CHECK(told == "sent ");
+  });
+}
 TEST_CASE("a body that somebody reads comes whole, also behind the answer") {
   std::string told;
   const auto early = [&](IncomingMessage request, ServerResponse response) -> Task<> {

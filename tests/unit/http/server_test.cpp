@@ -166,11 +166,11 @@ TEST_CASE("an answer whose end nobody could tell is refused") {
   const auto bad = [](const IncomingMessage&, const ServerResponse& response) {
     response.setHeader("Content-Length", "x");
     CHECK_THROWS_WITH(response.flushHeaders(),
-                      "The head of the answer is ambiguous: Content-Length is no number");
+                      "The head of the message is ambiguous: Content-Length is no number");
     response.setHeader("Content-Length", "3").setHeader("Transfer-Encoding", "chunked");
     CHECK_THROWS_WITH(
         response.end("abc"),
-        "The head of the answer is ambiguous: Content-Length beside Transfer-Encoding");
+        "The head of the message is ambiguous: Content-Length beside Transfer-Encoding");
     response.removeHeader("Transfer-Encoding");
     response.end("abc");
   };

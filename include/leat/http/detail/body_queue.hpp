@@ -39,6 +39,14 @@ class BodyQueue {
     chunks_.clear();
     ready_.set();
   }
+  /// For another message.
+  void clear() noexcept {
+    chunks_.clear();
+    ready_.reset();
+    buffered_ = 0;
+    if (error_) error_ = nullptr;
+    ended_ = dumped_ = claimed_ = false;
+  }
   /// Somebody reads it, or will.
   void claim() noexcept { claimed_ = true; }
   bool claimed() const noexcept { return claimed_; }

@@ -4,6 +4,9 @@
 
 #include <leat/base/ip_text.hpp>
 
+#include <cstdint>
+#include <cstring>
+
 #if defined(__SSE2__)
 #include <emmintrin.h>
 #endif
@@ -48,11 +51,6 @@ LEAT_ALWAYS_INLINE inline const char* endOf(CharClass what, const char* at,
   while (at != end && is(what, *at)) ++at;
   return at;
 }
-inline bool isToken(std::string_view text) noexcept {
-  const char* const end = text.data() + text.size();
-  return !text.empty() && endOf(charToken, text.data(), end) == end;
-}
-
 constexpr bool isBlank(char c) noexcept { return c == ' ' || c == '\t'; }
 /// No control character but the tab: what values of fields, reasons and chunk extensions are made of.
 constexpr bool isText(char c) noexcept {
@@ -80,14 +78,38 @@ LEAT_ALWAYS_INLINE inline const char* skipVectors(const char* at, const char* en
   }
   return at;
 }
+/// The same of all of 8 bytes or more: those at the end are looked at once more.
+template <class Fits>
+LEAT_ALWAYS_INLINE inline bool allFit(const char* at, std::size_t size, Fits fits) noexcept {
+  const char* const end = at + size;
+  __m128i bytes;
+  if (size >= 16) {
+    if (skipVectors(at, end - (size % 16), fits) != end - (size % 16)) return false;
+    bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(end - 16));
+  } else {
+    bytes = _mm_unpacklo_epi64(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(at)),
+                               _mm_loadl_epi64(reinterpret_cast<const __m128i*>(end - 8)));
+  }
+  return _mm_movemask_epi8(fits(bytes)) == 0xffff;
+}
+struct FitsText {
+  LEAT_ALWAYS_INLINE __m128i operator()(__m128i bytes) const noexcept {
+    const __m128i controls = _mm_or_si128(between(bytes, 0, 0x1f), equal(bytes, 0x7f));
+    return _mm_or_si128(equal(bytes, '\t'), _mm_xor_si128(controls, _mm_set1_epi8(-1)));
+  }
+};
+/// What nearly all names are made of: letters, digits and '-'.
+struct FitsUsualName {
+  LEAT_ALWAYS_INLINE __m128i operator()(__m128i bytes) const noexcept {
+    const __m128i letters = between(_mm_or_si128(bytes, _mm_set1_epi8(0x20)), 'a', 'z');
+    return _mm_or_si128(_mm_or_si128(letters, equal(bytes, '-')), between(bytes, '0', '9'));
+  }
+};
 #endif
 /// The first byte from `at` that is no text; `end` when all is.
 LEAT_ALWAYS_INLINE inline const char* endOfText(const char* at, const char* end) noexcept {
 #if defined(__SSE2__)
-  at = skipVectors(at, end, [](__m128i bytes) {
-    const __m128i controls = _mm_or_si128(between(bytes, 0, 0x1f), equal(bytes, 0x7f));
-    return _mm_or_si128(equal(bytes, '\t'), _mm_xor_si128(controls, _mm_set1_epi8(-1)));
-  });
+  at = skipVectors(at, end, FitsText());
 #endif
   while (at != end && isText(*at)) ++at;
   return at;
@@ -95,10 +117,7 @@ LEAT_ALWAYS_INLINE inline const char* endOfText(const char* at, const char* end)
 /// The same of a token. What nearly all names are made of goes fast.
 LEAT_ALWAYS_INLINE inline const char* endOfToken(const char* at, const char* end) noexcept {
 #if defined(__SSE2__)
-  at = skipVectors(at, end, [](__m128i bytes) {
-    const __m128i letters = between(_mm_or_si128(bytes, _mm_set1_epi8(0x20)), 'a', 'z');
-    return _mm_or_si128(_mm_or_si128(letters, equal(bytes, '-')), between(bytes, '0', '9'));
-  });
+  at = skipVectors(at, end, FitsUsualName());
 #endif
   return endOf(charToken, at, end);
 }
@@ -112,7 +131,17 @@ LEAT_ALWAYS_INLINE inline const char* endOfTarget(const char* at, const char* en
 }
 inline bool isText(std::string_view text) noexcept {
   const char* const end = text.data() + text.size();
+#if defined(__SSE2__)
+  if (text.size() >= 8) return allFit(text.data(), text.size(), FitsText());
+#endif
   return endOfText(text.data(), end) == end;
+}
+inline bool isToken(std::string_view text) noexcept {
+  const char* const end = text.data() + text.size();
+#if defined(__SSE2__)
+  if (text.size() >= 8 && allFit(text.data(), text.size(), FitsUsualName())) return true;
+#endif
+  return !text.empty() && endOf(charToken, text.data(), end) == end;
 }
 constexpr std::string_view trimBlanks(std::string_view text) noexcept {
   while (!text.empty() && isBlank(text.front())) text.remove_prefix(1);
@@ -127,6 +156,28 @@ constexpr bool equalsLower(std::string_view text, std::string_view lower) noexce
   for (std::size_t i = 0; i < text.size(); ++i)
     if (lowered(text[i]) != lower[i]) return false;
   return true;
+}
+/// The same for a token, and letters and '-' to compare it with, of whom one bit tells the case.
+template <std::size_t n>
+LEAT_ALWAYS_INLINE inline bool isName(std::string_view token, const char (&lower)[n]) noexcept {
+  constexpr std::size_t size = n - 1;
+  static_assert(size >= 4);
+  if (token.size() != size) return false;
+  const auto same = [&](std::size_t at, auto word) {
+    constexpr auto bits = static_cast<decltype(word)>(0x2020202020202020);
+    decltype(word) a;
+    decltype(word) b;
+    std::memcpy(&a, token.data() + at, sizeof a);
+    std::memcpy(&b, lower + at, sizeof b);
+    return (a | bits) == b;
+  };
+  if constexpr (size < 8) {
+    return same(0, std::uint32_t()) && same(size - 4, std::uint32_t());
+  } else {
+    bool all = same(size - 8, std::uint64_t());
+    for (std::size_t at = 0; at + 8 < size; at += 8) all = all && same(at, std::uint64_t());
+    return all;
+  }
 }
 constexpr bool equalsIgnoringCase(std::string_view a, std::string_view b) noexcept {
   if (a.size() != b.size()) return false;

@@ -110,7 +110,6 @@ class ClientCall final : public ExchangeOwner {
   }
   void dropped(Exchange& exchange) noexcept override { leftAlone(exchange); }
   void destroy(const std::exception_ptr& error) override { fail(error); }
-  void recycle(Head&, OutgoingFields&) noexcept override {}
 
  private:
   struct SoonJob : leat::detail::Job {

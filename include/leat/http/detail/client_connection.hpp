@@ -115,6 +115,7 @@ Task<> ClientConnection::serve(Ref<ClientConnection> self) {
   try {
     while (!self->upgraded_ && !self->socket.destroyed()) {
       if (!self->mayRead()) {
+        self->wake_.reset();
         co_await wokenOrClosed(self->wake_, self->socket);
         continue;
       }

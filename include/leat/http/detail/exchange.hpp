@@ -37,8 +37,8 @@ class ExchangeOwner : public Counted<ExchangeOwner> {
   virtual void dropped(Exchange& exchange) noexcept = 0;
   /// Nothing else can be done for this request.
   virtual void destroy(const std::exception_ptr& error) = 0;
-  /// The memory of a request that is over.
-  virtual void recycle(Head& head, OutgoingFields& fields) noexcept = 0;
+  /// Takes over one that nobody has any more.
+  virtual void recycle(Exchange& exchange) noexcept;
   net::Socket socket;
 
  protected:
@@ -48,8 +48,21 @@ class ExchangeOwner : public Counted<ExchangeOwner> {
 class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
  public:
   Exchange() noexcept = default;
-  ~Exchange() {
-    if (owner_) owner_->recycle(head, out.fields);
+  /// The last count gives it to its owner, who may use it for another one.
+  void release() noexcept {
+    if (useCount() > 1) return Counted<Exchange>::release();
+    if (const Ref<ExchangeOwner> owner = std::move(owner_)) {
+      owner->recycle(*this);
+    } else {
+      delete this;
+    }
+  }
+  /// For another one; the memory stays.
+  void clear() noexcept;
+  /// It has more memory than is worth keeping.
+  bool isLarge() const noexcept {
+    return head.isLarge() || trailers.isLarge() || out.fields.isLarge() || out.trailers.isLarge() ||
+           waiting.capacity() > Head::keptMemory;
   }
   /// Its head has come.
   void begin(Ref<ExchangeOwner> owner) noexcept { owner_ = std::move(owner); }
@@ -99,7 +112,11 @@ class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
   void letGo() noexcept { turn_.set(); }
   auto turn() noexcept { return turn_.wait(); }
   /// All has been given to the socket.
-  void finished() noexcept { finished_.set(); }
+  void finished() noexcept {
+    sent_ = true;
+    finished_.set();
+  }
+  bool sent() const noexcept { return sent_; }
   auto finish() noexcept { return finished_.wait(); }
 
   // ---- both as streams, which hold this; this holds them until the exchange is over ----
@@ -121,7 +138,7 @@ class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
   }
   /// If it is over.
   void dropStreams() noexcept {
-    if (!over()) return;
+    if ((!keptReader_ && !keptWriter_) || !over()) return;
     const Ref<Exchange> alive(this);
     const auto readable = std::exchange(keptReader_, std::nullopt);
     const auto writable = std::exchange(keptWriter_, std::nullopt);
@@ -154,6 +171,57 @@ class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
   ManualResetEvent turn_;
   ManualResetEvent finished_;
   unsigned handles_ = 0;
+  bool sent_ = false;
+};
+
+inline void ExchangeOwner::recycle(Exchange& exchange) noexcept { delete &exchange; }
+
+inline void Exchange::clear() noexcept {
+  head.clear();
+  trailers.clear();
+  body.clear();
+  out.clear();
+  waiting.clear();
+  sentContinue = expectsContinue = sent_ = false;
+  reader = {};
+  writer = {};
+  controller_.reset();
+  keptReader_.reset();
+  keptWriter_.reset();
+  if (gone_) gone_ = nullptr;
+  turn_.reset();
+  finished_.reset();
+  handles_ = 0;
+}
+
+/// Some that are over, for those that come.
+class SpareExchanges {
+ public:
+  SpareExchanges() noexcept = default;
+  SpareExchanges(const SpareExchanges&) = delete;
+  SpareExchanges& operator=(const SpareExchanges&) = delete;
+  ~SpareExchanges() {
+    while (count_ > 0) delete spares_[--count_];
+  }
+  Ref<Exchange> take() {
+    if (count_ == 0) return leat::detail::makeRef<Exchange>();
+    return Ref<Exchange>::adopt(spares_[--count_]);
+  }
+  /// One with a count, which nobody has.
+  void put(Exchange& exchange) noexcept {
+    if (count_ == most || exchange.isLarge()) {
+      delete &exchange;
+      return;
+    }
+    exchange.clear();
+    spares_[count_++] = &exchange;
+  }
+
+ private:
+  // As many as one connection may have waiting.
+  static constexpr std::size_t most = 32;
+  Exchange* spares_[most];
+  std::size_t count_ = 0;
 };
 
 inline void Exchange::sendHead(std::optional<std::size_t> whole) {

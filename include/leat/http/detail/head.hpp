@@ -48,18 +48,9 @@ struct Head {
   FieldView field(const FieldParts& parts) const noexcept {
     return {view(parts.name), view(parts.value)};
   }
-  /// Both are empty then.
-  void swapMemory(Head& other) noexcept {
-    text.clear();
-    fields.clear();
-    if (other.text.capacity() <= keptMemory) text.swap(other.text);
-    if (other.fields.capacity() * sizeof(FieldParts) <= keptMemory) fields.swap(other.fields);
-    text.clear();
-    fields.clear();
-  }
-  static constexpr std::size_t keptMemory = 1024;
   /// For another message; the memory stays.
   void clear() noexcept {
+    if (text.empty() && fields.empty()) return;
     text.clear();
     fields.clear();
     method = target = reason = HeadPart();
@@ -69,6 +60,11 @@ struct Head {
     framing = Framing::None;
     keepAlive = true;
     upgrade = hasExpect = hasLength = false;
+  }
+  /// More memory than this is not worth keeping for the next message.
+  static constexpr std::size_t keptMemory = 1024;
+  bool isLarge() const noexcept {
+    return text.capacity() > keptMemory || fields.capacity() * sizeof(FieldParts) > keptMemory;
   }
 };
 

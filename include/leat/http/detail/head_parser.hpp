@@ -11,8 +11,23 @@ namespace leat::inline LEAT_ABI::http::detail {
 
 enum class MessageKind : unsigned char { Request, Response };
 
+#if defined(__SSE2__)
+/// Letters, digits, '-' and '.', with a port or without one; not too short.
+inline bool isUsualHost(std::string_view host) noexcept {
+  std::size_t end = host.size();
+  while (end > 0 && leat::detail::isDigit(host[end - 1])) --end;
+  const std::size_t size = end > 0 && host[end - 1] == ':' ? end - 1 : host.size();
+  return size >= 8 && allFit(host.data(), size, [](__m128i bytes) {
+           return _mm_or_si128(FitsUsualName()(bytes), equal(bytes, '.'));
+         });
+}
+#endif
 /// A Host field (RFC 9110 section 7.2): a name or an address, perhaps with a port.
 inline bool isHost(std::string_view host) noexcept {
+#if defined(__SSE2__)
+  if (isUsualHost(host)) [[likely]]
+    return true;
+#endif
   const char* at = host.data();
   const char* const end = at + host.size();
   if (at != end && *at == '[') {
@@ -137,6 +152,9 @@ inline HeadParser::Outcome HeadParser::startLine(const char*& line) noexcept {
 
 inline HeadParser::Outcome HeadParser::requestLine(const char*& at) noexcept {
   const char* const method = at;
+  const bool isGet = end_ - at >= 4 && std::string_view(at, 4) == "GET ";
+  if (isGet) [[likely]]
+    at += 3;
   while (at != end_ && *at != ' ') {
     if (!is(charToken, *at) || at - method >= static_cast<std::ptrdiff_t>(longestMethod))
       return fail(ParseFault::Method);
@@ -145,7 +163,7 @@ inline HeadParser::Outcome HeadParser::requestLine(const char*& at) noexcept {
   if (at == end_) return Outcome::More;
   head_->method = part(method, at);
   const std::string_view name(method, head_->method.size);
-  if (!isMethod(name)) return fail(ParseFault::Method);
+  if (!isGet && !isMethod(name)) return fail(ParseFault::Method);
   const char* const target = ++at;
   at = endOfTarget(at, end_);
   if (at == end_) return Outcome::More;
@@ -223,6 +241,7 @@ inline HeadParser::Outcome HeadParser::statusLine(const char*& at) noexcept {
 inline HeadParser::Outcome HeadParser::fieldLines(const char*& line) {
   const char* const end = end_;
   for (const char* at = line;; line = at) {
+    if (at != end && *at == '\r') return endLine(line);
     at = endOfToken(at, end);
     if (at == end) return Outcome::More;
     if (*at != ':') return at == line ? lastLine(line) : fail(ParseFault::FieldName);
@@ -258,22 +277,22 @@ inline ParseFault HeadParser::field(std::string_view name, std::string_view valu
   if (lines_ == Lines::Trailers) return ParseFault::None;
   switch (name.size()) {
     case 4:
-      if (equalsLower(name, "host")) return host(value);
+      if (isName(name, "host")) return host(value);
       break;
     case 6:
-      if (equalsLower(name, "expect")) head_->hasExpect = true;
+      if (isName(name, "expect")) head_->hasExpect = true;
       break;
     case 7:
-      if (equalsLower(name, "upgrade")) upgradeField_ = !value.empty();
+      if (isName(name, "upgrade")) upgradeField_ = !value.empty();
       break;
     case 10:
-      if (equalsLower(name, "connection")) connection(value);
+      if (isName(name, "connection")) connection(value);
       break;
     case 14:
-      if (equalsLower(name, "content-length")) return contentLength(value);
+      if (isName(name, "content-length")) return contentLength(value);
       break;
     case 17:
-      if (equalsLower(name, "transfer-encoding")) return transferEncoding(value);
+      if (isName(name, "transfer-encoding")) return transferEncoding(value);
       break;
     default:
       break;

@@ -5,6 +5,7 @@
 #include <leat/core/error.hpp>
 #include <leat/http/detail/head.hpp>
 
+#include <cstring>
 #include <optional>
 
 namespace leat::inline LEAT_ABI::http {
@@ -29,6 +30,31 @@ inline void checkField(std::string_view name, std::string_view value) {
                     "ERR_INVALID_CHAR");
 }
 
+/// Copies, and gives the place behind. What is short goes without a call.
+LEAT_ALWAYS_INLINE inline char* copyText(char* to, std::string_view text) noexcept {
+  const std::size_t size = text.size();
+  const char* const from = text.data();
+  if (size > 16 || size < 4) {
+    if (size > 0) std::memcpy(to, from, size);
+  } else if (size >= 8) {
+    // What lies in the middle is copied twice.
+    std::uint64_t first;
+    std::uint64_t last;
+    std::memcpy(&first, from, 8);
+    std::memcpy(&last, from + size - 8, 8);
+    std::memcpy(to, &first, 8);
+    std::memcpy(to + size - 8, &last, 8);
+  } else {
+    std::uint32_t first;
+    std::uint32_t last;
+    std::memcpy(&first, from, 4);
+    std::memcpy(&last, from + size - 4, 4);
+    std::memcpy(to, &first, 4);
+    std::memcpy(to + size - 4, &last, 4);
+  }
+  return to + size;
+}
+
 /// In the order in which their names came first, as in Node.
 class OutgoingFields {
  public:
@@ -40,12 +66,12 @@ class OutgoingFields {
   /// In the place of those that have the name.
   void set(std::string_view name, std::string_view value) {
     checkField(name, value);
-    FieldParts* const first = find(name, 0);
+    const FieldParts* const first = find(name, 0);
     if (first == nullptr) return put(name, value);
-    removeFrom(name, static_cast<std::size_t>(first - fields_.data()) + 1);
-    // Where it was; `name` may be part of the text that grows.
-    const FieldParts parts = appended(name, value);
-    *find(name, 0) = parts;
+    const auto place = static_cast<std::size_t>(first - fields_.data());
+    removeFrom(name, place + 1);
+    fields_[place] = appended(name, value);
+    whole_ = false;
   }
   void remove(std::string_view name) noexcept { removeFrom(name, 0); }
   std::optional<std::string_view> get(std::string_view name) const noexcept {
@@ -59,24 +85,27 @@ class OutgoingFields {
     return {view(fields_[i].name), view(fields_[i].value)};
   }
   /// At most, as they stand in a message.
-  std::size_t bytes() const noexcept { return text_.size() + 4 * fields_.size(); }
+  std::size_t bytes() const noexcept { return text_.size(); }
+  /// As they stand in a message, where nothing was removed or replaced; else nothing.
+  std::string_view whole() const noexcept { return whole_ ? text_ : std::string_view(); }
   /// As they stand in a message.
   void writeTo(std::string& out) const {
-    for (const FieldParts& parts : fields_) {
-      out.append(view(parts.name)).append(": ", 2);
-      out.append(view(parts.value)).append("\r\n", 2);
+    if (whole_) {
+      out.append(text_);
+      return;
     }
+    for (const FieldParts& parts : fields_) out.append(line(parts));
   }
+  /// With the end of its line.
+  std::string_view line(std::size_t i) const noexcept { return line(fields_[i]); }
   void clear() noexcept {
     text_.clear();
     fields_.clear();
+    whole_ = true;
   }
-  void swapMemory(OutgoingFields& other) noexcept {
-    clear();
-    if (other.text_.capacity() <= Head::keptMemory) text_.swap(other.text_);
-    if (other.fields_.capacity() * sizeof(FieldParts) <= Head::keptMemory)
-      fields_.swap(other.fields_);
-    clear();
+  bool isLarge() const noexcept {
+    return text_.capacity() > Head::keptMemory ||
+           fields_.capacity() * sizeof(FieldParts) > Head::keptMemory;
   }
 
  private:
@@ -89,18 +118,34 @@ class OutgoingFields {
     return nullptr;
   }
   void removeFrom(std::string_view name, std::size_t from) noexcept {
-    while (const FieldParts* found = find(name, from))
+    while (const FieldParts* found = find(name, from)) {
       fields_.erase(fields_.begin() + (found - fields_.data()));
+      whole_ = false;
+    }
   }
-  HeadPart part(std::string_view text) {
-    const HeadPart made{static_cast<std::uint32_t>(text_.size()),
-                        static_cast<std::uint32_t>(text.size())};
-    text_.append(text);
-    return made;
+  std::string_view line(const FieldParts& parts) const noexcept {
+    return {text_.data() + parts.name.at,
+            std::size_t{parts.value.at} + parts.value.size + 2 - parts.name.at};
   }
+  /// Each field stands in the text as it does in a message. Both may be parts of that text.
   FieldParts appended(std::string_view name, std::string_view value) {
-    const HeadPart first = part(name);
-    return {first, part(value)};
+    const std::size_t before = text_.size();
+    const std::size_t size = name.size() + value.size() + 4;
+    char local[256];
+    std::string large;
+    if (size > sizeof local) large.resize(size);
+    char* const line = size > sizeof local ? large.data() : local;
+    char* at = copyText(line, name);
+    *at++ = ':';
+    *at++ = ' ';
+    at = copyText(at, value);
+    *at++ = '\r';
+    *at = '\n';
+    text_.append(line, size);
+    const auto part = [](std::size_t from, std::size_t count) {
+      return HeadPart{static_cast<std::uint32_t>(from), static_cast<std::uint32_t>(count)};
+    };
+    return {part(before, name.size()), part(before + name.size() + 2, value.size())};
   }
   void put(std::string_view name, std::string_view value) {
     fields_.push_back(appended(name, value));
@@ -108,6 +153,7 @@ class OutgoingFields {
 
   std::string text_;
   std::vector<FieldParts> fields_;
+  bool whole_ = true;  // the text is what the fields are in a message
 };
 
 }  // namespace detail

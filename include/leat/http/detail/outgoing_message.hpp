@@ -26,22 +26,31 @@ LEAT_ALWAYS_INLINE inline void put(std::string& out, const char (&text)[size]) {
 class HeadWriter {
  public:
   HeadWriter(std::string& out, std::size_t most) : out_(out), begin_(out.size()) {
-    out_.resize(begin_ + most);
-    at_ = out_.data() + begin_;
+    if (most <= sizeof local_) {
+      at_ = local_;
+    } else {
+      out_.resize(begin_ + most);
+      at_ = out_.data() + begin_;
+      inPlace_ = true;
+    }
   }
   HeadWriter(const HeadWriter&) = delete;
   HeadWriter& operator=(const HeadWriter&) = delete;
-  ~HeadWriter() { out_.resize(static_cast<std::size_t>(at_ - out_.data())); }
+  /// Throws std::bad_alloc where the room was not there before.
+  void finish() {
+    if (inPlace_) {
+      out_.resize(static_cast<std::size_t>(at_ - out_.data()));
+    } else {
+      out_.append(local_, static_cast<std::size_t>(at_ - local_));
+    }
+  }
 
   template <std::size_t size>
   LEAT_ALWAYS_INLINE void put(const char (&text)[size]) noexcept {
     std::memcpy(at_, text, size - 1);
     at_ += size - 1;
   }
-  void put(std::string_view text) noexcept {
-    if (!text.empty()) std::memcpy(at_, text.data(), text.size());
-    at_ += text.size();
-  }
+  void put(std::string_view text) noexcept { at_ = copyText(at_, text); }
   void number(std::uint64_t number) noexcept {
     at_ = std::to_chars(at_, at_ + mostDigits, number).ptr;
   }
@@ -49,9 +58,21 @@ class HeadWriter {
 
  private:
   std::string& out_;
-  std::size_t begin_;
+  const std::size_t begin_;
   char* at_;
+  bool inPlace_ = false;
+  // Room that need not be cleared first.
+  char local_[1024];
 };
+
+/// Of a connection that stays; 0: who knows how long.
+inline void writeKept(HeadWriter& out, unsigned seconds) noexcept {
+  out.put("Connection: keep-alive\r\n");
+  if (seconds == 0) return;
+  out.put("Keep-Alive: timeout=");
+  out.number(seconds);
+  out.put("\r\n");
+}
 
 /// The peer could not tell where the message ends.
 [[noreturn]] LEAT_NOINLINE inline void throwFraming(std::string_view what) {
@@ -112,16 +133,18 @@ class OutgoingMessage {
 
   // ---- what is sent ----
 
-  /// `date`: the field, with its line end. `seconds`: of the Keep-Alive field, 0 for none. `whole`: the size of all of the body, if it is known.
+  /// `date`: the field, with its line end. `seconds`: of the Keep-Alive field, 0 for none. `whole`: the size of
+  /// all of the body, if it is known. `kept`: the date and the fields of a connection that stays, as they would be written, if that
+  /// is at hand.
   void writeHead(std::string& out, std::string_view date, unsigned seconds,
-                 std::optional<std::size_t> whole);
+                 std::optional<std::size_t> whole, std::string_view kept = {});
   /// The same of a client. `host`: of the field, empty for none.
   void writeRequest(std::string& out, std::string_view method, std::string_view target,
                     std::string_view host, std::optional<std::size_t> whole);
   bool headWritten() const noexcept { return headWritten_; }
   /// In front of and behind a piece of the body. Throws: Error ERR_HTTP_CONTENT_LENGTH_MISMATCH.
   void beginPiece(std::string& out, std::size_t size) {
-    if (bodyLength_ && size > *bodyLength_ - bodySent_) throwMismatch(bodySent_ + size);
+    if (bodyLength_ && size > bodyLeft()) throwMismatch(bodySent_ + size);
     bodySent_ += size;
     if (!chunked_) return;
     appendNumber(out, size, 16);
@@ -133,7 +156,7 @@ class OutgoingMessage {
   /// Throws: Error ERR_HTTP_CONTENT_LENGTH_MISMATCH when less came than was said.
   void end(std::string& out) {
     ended_ = true;
-    if (hasBody_ && bodyLength_ && bodySent_ != *bodyLength_) throwMismatch(bodySent_);
+    if (hasBody_ && bodyLength_ && (bodySent_ != *bodyLength_ || lent_)) throwMismatch(bodySent_);
     if (!chunked_) return;
     put(out, "0\r\n");
     trailers.writeTo(out);
@@ -141,6 +164,31 @@ class OutgoingMessage {
   }
   /// Nothing more can be sent.
   void giveUp() noexcept { ended_ = true; }
+  /// For another message; the memory stays.
+  void clear() noexcept {
+    status = 200;
+    reason.clear();
+    fields.clear();
+    trailers.clear();
+    sendDate = keepAlive_ = hasBody_ = true;
+    said_ = Said();
+    bodyLength_.reset();
+    bodySent_ = 0;
+    old_ = last_ = headSet_ = headWritten_ = chunked_ = ended_ = lent_ = false;
+  }
+
+  // ---- a body that somebody else sends, behind the head ----
+
+  /// How much of it there may be: none unless its size is known and nothing stands between its pieces.
+  std::uint64_t mayLend() const noexcept {
+    return headWritten_ && hasBody_ && !ended_ && !chunked_ && bodyLength_ ? bodyLeft() : 0;
+  }
+  /// Until it is taken back nothing else may be written.
+  void lend() noexcept { lent_ = true; }
+  void takeBack(std::uint64_t sent) noexcept {
+    lent_ = false;
+    bodySent_ += sent;
+  }
 
  private:
   struct Said {
@@ -152,8 +200,11 @@ class OutgoingMessage {
     bool host = false;
   };
   Said readFields();
-  void writeConnection(HeadWriter& out, unsigned seconds) const noexcept;
+  void readField(const FieldView& field, Said& said);
+  /// Of a body with a length.
+  std::uint64_t bodyLeft() const noexcept { return lent_ ? 0 : *bodyLength_ - bodySent_; }
   void writeFields(HeadWriter& out) const noexcept;
+  void writeConnection(HeadWriter& out, unsigned seconds) const noexcept;
   void writeFraming(HeadWriter& out, std::optional<std::size_t> whole) noexcept;
   [[noreturn]] LEAT_NOINLINE void throwMismatch(std::uint64_t sent) const {
     using leat::detail::Decimal;
@@ -176,52 +227,63 @@ class OutgoingMessage {
   bool headWritten_ = false;
   bool chunked_ = false;
   bool ended_ = false;
+  bool lent_ = false;
 };
 
 inline OutgoingMessage::Said OutgoingMessage::readFields() {
   Said said;
   bodyLength_.reset();
   chunked_ = false;
-  for (std::size_t i = 0; i < fields.size(); ++i) {
-    const FieldView field = fields[i];
-    if (equalsLower(field.name, "connection")) {
+  for (std::size_t i = 0; i < fields.size(); ++i) readField(fields[i], said);
+  if (said.length && said.encoding) throwFraming("Content-Length beside Transfer-Encoding");
+  return said;
+}
+
+/// What the framing, and the fields that come by themselves, depend on.
+inline void OutgoingMessage::readField(const FieldView& field, Said& said) {
+  switch (field.name.size()) {
+    case 4:
+      if (isName(field.name, "date")) said.date = true;
+      if (isName(field.name, "host")) said.host = true;
+      break;
+    case 7:
+      if (isName(field.name, "trailer")) said.trailer = true;
+      break;
+    case 10:
+      if (!isName(field.name, "connection")) break;
       said.connection = true;
-      for (std::string_view list = field.value; !list.empty();) {
-        const std::string_view word = takeMember(list);
-        if (equalsLower(word, "close")) last_ = true;
-      }
-    } else if (equalsLower(field.name, "content-length")) {
+      for (std::string_view list = field.value; !list.empty();)
+        if (equalsLower(takeMember(list), "close")) last_ = true;
+      break;
+    case 14: {
+      if (!isName(field.name, "content-length")) break;
       said.length = true;
       std::uint64_t length = 0;
-      const auto [end, error] =
-          std::from_chars(field.value.data(), field.value.data() + field.value.size(), length);
-      if (error != std::errc() || end != field.value.data() + field.value.size())
-        throwFraming("Content-Length is no number");
+      const char* const end = field.value.data() + field.value.size();
+      const auto [read, error] = std::from_chars(field.value.data(), end, length);
+      if (error != std::errc() || read != end) throwFraming("Content-Length is no number");
       bodyLength_ = length;
-    } else if (equalsLower(field.name, "transfer-encoding")) {
+      break;
+    }
+    case 17:
+      if (!isName(field.name, "transfer-encoding")) break;
       said.encoding = true;
       for (std::string_view list = field.value; !list.empty();)
         chunked_ = equalsLower(takeMember(list), "chunked");
       // Else it ends with the connection.
       if (!chunked_) last_ = true;
-    } else if (equalsLower(field.name, "trailer")) {
-      said.trailer = true;
-    } else if (equalsLower(field.name, "date")) {
-      said.date = true;
-    } else if (equalsLower(field.name, "host")) {
-      said.host = true;
-    }
+      break;
+    default:
+      break;
   }
-  if (said.length && said.encoding) throwFraming("Content-Length beside Transfer-Encoding");
-  return said;
 }
 
 inline void OutgoingMessage::writeHead(std::string& text, std::string_view date, unsigned seconds,
-                                       std::optional<std::size_t> whole) {
+                                       std::optional<std::size_t> whole, std::string_view kept) {
   headWritten_ = true;
   // More than all that is not counted here has.
   constexpr std::size_t rest = 256;
-  HeadWriter out(text, rest + reason.size() + fields.bytes() + date.size());
+  HeadWriter out(text, rest + reason.size() + fields.bytes() + date.size() + kept.size());
   if (status == 200 && reason.empty()) {
     out.put("HTTP/1.1 200 OK\r\n");
   } else {
@@ -233,22 +295,25 @@ inline void OutgoingMessage::writeHead(std::string& text, std::string_view date,
     out.put("\r\n");
   }
   writeFields(out);
-  if (sendDate && !said_.date) out.put(date);
   const bool framed = said_.length || said_.encoding || !hasBody_ || !old_ || whole;
   if (!framed || !keepAlive_) last_ = true;
-  if (!said_.connection) writeConnection(out, seconds);
+  const bool dated = sendDate && !said_.date;
+  if (!kept.empty() && dated && !last_ && !said_.connection) {
+    out.put(kept);
+  } else {
+    if (dated) out.put(date);
+    if (!said_.connection) writeConnection(out, seconds);
+  }
   writeFraming(out, whole);
   out.put("\r\n");
+  out.finish();
 }
 
 inline void OutgoingMessage::writeFields(HeadWriter& out) const noexcept {
-  for (std::size_t i = 0; i < fields.size(); ++i) {
-    const FieldView field = fields[i];
-    out.put(field.name);
-    out.put(": ");
-    out.put(field.value);
-    out.put("\r\n");
-  }
+  const std::string_view whole = fields.whole();
+  out.put(whole);
+  if (whole.empty())
+    for (std::size_t i = 0; i < fields.size(); ++i) out.put(fields.line(i));
 }
 
 inline void OutgoingMessage::writeRequest(std::string& text, std::string_view method,
@@ -276,15 +341,12 @@ inline void OutgoingMessage::writeRequest(std::string& text, std::string_view me
     writeFraming(out, whole);
   }
   out.put("\r\n");
+  out.finish();
 }
 
 inline void OutgoingMessage::writeConnection(HeadWriter& out, unsigned seconds) const noexcept {
   if (last_) return out.put("Connection: close\r\n");
-  out.put("Connection: keep-alive\r\n");
-  if (seconds == 0) return;
-  out.put("Keep-Alive: timeout=");
-  out.number(seconds);
-  out.put("\r\n");
+  writeKept(out, seconds);
 }
 
 inline void OutgoingMessage::writeFraming(HeadWriter& out,

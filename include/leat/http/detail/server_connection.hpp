@@ -3,6 +3,7 @@
 #pragma once
 
 #include <leat/http/detail/server_core.hpp>
+#include <leat/http/detail/woken.hpp>
 #include <leat/loop/spawn.hpp>
 
 namespace leat::inline LEAT_ABI::http::detail {
@@ -17,7 +18,8 @@ inline ServerConnection::ServerConnection(Ref<ServerCore> server, net::Socket s)
                .maxHeadSize = server_->options.maxHeaderSize,
                .maxFields = server_->options.maxHeadersCount,
                .requireHost = server_->options.requireHostHeader}),
-      begun_(sys::monotonicNs()) {
+      came_(EventLoop::current().startTime()),
+      begun_(came_) {
   server_->connections.pushBack(*this);
   if (server_->options.timeout > 0)
     (void)socket.setTimeout(server_->options.timeout, [this] { socket.destroy(); });
@@ -42,7 +44,7 @@ Task<> ServerConnection::untilWoken(Ref<Self> self) {
   self->wake_.reset();
   if (self->socket.writableNeedDrain() && !std::exchange(self->draining_, true))
     (void)spawn(tellDrained(self));
-  co_await raceScoped(self->wake_.wait(), self->socket.closed());
+  co_await wokenOrClosed(self->wake_, self->socket);
 }
 
 template <class>
@@ -84,6 +86,7 @@ Task<> ServerConnection::serve(Ref<ServerConnection> self) {
 inline void ServerConnection::take(std::string_view input) {
   const Ref<ServerConnection> alive(this);
   taking_ = true;
+  came_ = EventLoop::current().startTime();
   bool borrowed = true;
   std::string own;
   while (mode_ == Mode::Requests && !socket.destroyed()) {
@@ -116,10 +119,11 @@ inline void ServerConnection::take(std::string_view input) {
   if (mode_ == Mode::Requests && !input.empty()) rest_.assign(input);
   if (!messageComes_ && !(parser_.idle() && rest_.empty())) {
     messageComes_ = true;
-    begun_ = sys::monotonicNs();
+    begun_ = came_;
   }
   taking_ = false;
   flush();
+  if (mode_ == Mode::Requests && exchanges_.empty()) watch();
 }
 
 inline void ServerConnection::ended() {
@@ -128,14 +132,11 @@ inline void ServerConnection::ended() {
   if (!parser_.trailers().fields.empty()) std::swap(exchange->trailers, parser_.trailers());
   exchange->body.end();
   exchange->dropStreams();
-  if (exchanges_.empty()) watch();
 }
 
 /// For the next request, of which nothing has come.
 inline void ServerConnection::prepare() {
-  if (!next_) next_ = leat::detail::makeRef<Exchange>();
-  next_->head.swapMemory(spareHead_);
-  next_->out.fields.swapMemory(spareFields_);
+  if (!next_) next_ = server_->spares.take();
   parser_.useHead(next_->head);
 }
 
@@ -144,14 +145,13 @@ inline void ServerConnection::begin(std::string_view& input) {
   exchange->begin(Ref<ExchangeOwner>(this));
   const Head& head = exchange->head;
   exchange->out.answerTo(head.view(head.method), head);
-  if (!messageComes_) begun_ = sys::monotonicNs();
+  if (!messageComes_) begun_ = came_;
   messageComes_ = true;
   ++requests_;
   if (head.framing == Framing::None) exchange->body.end();
   current_ = exchange;
   exchanges_.push(Ref<Exchange>(exchange));
   if (exchanges_.size() == 1) exchange->letGo();
-  watch();
   const bool connects = head.view(head.method) == "CONNECT";
   if (!connects && !(head.upgrade && server_->events.listenerCount<"upgrade">() > 0))
     return dispatch(exchange);
@@ -168,32 +168,20 @@ inline void ServerConnection::dispatch(const Ref<Exchange>& exchange) {
   const Head& head = exchange->head;
   const unsigned most = server.options.maxRequestsPerSocket;
   if (most > 0 && requests_ >= most) exchange->out.setLast();
-  const ExchangeHandle handle(exchange);
-  try {
-    if (most > 0 && requests_ > most) return drop(exchange);
-    const IncomingMessage request(handle);
-    const ServerResponse response(handle);
-    if (head.hasExpect && head.minorVersion == 1) {
-      const std::string_view expected = *request.header("expect");
-      if (equalsLower(expected, "100-continue")) {
-        exchange->expectsContinue = true;
-        if (server.events.listenerCount<"checkContinue">() > 0) {
-          server.events.emit<"checkContinue">(request, response);
-          return;
-        }
-        response.writeContinue();
-      } else if (server.events.listenerCount<"checkExpectation">() > 0) {
-        server.events.emit<"checkExpectation">(request, response);
-        return;
-      } else {
-        response.writeHead(417).end();
-        return;
-      }
+  if (most > 0 && requests_ > most) return drop(exchange);
+  const IncomingMessage request{ExchangeHandle(exchange)};
+  const ServerResponse response{request.exchange()};
+  if (head.hasExpect && head.minorVersion == 1) {
+    const std::string_view expected = *request.header("expect");
+    if (!equalsLower(expected, "100-continue")) {
+      if (!server.events.emit<"checkExpectation">(request, response)) response.writeHead(417).end();
+      return;
     }
-    server.events.emit<"request">(request, response);
-  } catch (...) {
-    server.handlerFailed(*exchange);
+    exchange->expectsContinue = true;
+    if (server.events.emit<"checkContinue">(request, response)) return;
+    response.writeContinue();
   }
+  server.events.emit<"request">(request, response);
 }
 
 inline void ServerConnection::drop(const Ref<Exchange>& exchange) {
@@ -214,27 +202,17 @@ inline void ServerConnection::handOver() {
   stopWatch();
   dropTimeout();
   wake_.set();
-  try {
-    const bool known = request.method() == "CONNECT"
-                           ? server_->events.emit<"connect">(request, socket, std::move(bytes))
-                           : server_->events.emit<"upgrade">(request, socket, std::move(bytes));
-    if (!known) socket.destroy();
-  } catch (...) {
-    server_->report(std::current_exception());
-    socket.destroy();
-  }
+  const bool known = request.method() == "CONNECT"
+                         ? server_->events.emit<"connect">(request, socket, std::move(bytes))
+                         : server_->events.emit<"upgrade">(request, socket, std::move(bytes));
+  if (!known) socket.destroy();
 }
 
 /// Not a message, or too late: whatever was asked for before has no answer either.
 inline void ServerConnection::refuse(const std::exception_ptr& error, int status) {
   mode_ = Mode::Lingers;
   rest_.clear();
-  try {
-    if (!server_->events.emit<"clientError">(error, socket)) answerBare(status);
-  } catch (...) {
-    server_->report(std::current_exception());
-    socket.destroy();
-  }
+  if (!server_->events.emit<"clientError">(error, socket)) answerBare(status);
   leaveAll(error);
 }
 
@@ -274,8 +252,11 @@ inline void ServerConnection::writeAnswer(Exchange& exchange, std::optional<std:
   // Behind the last answer of a server that closes comes nothing.
   if (unasked || (server_->closing && exchanges_.size() == 1 && isFirst(exchange)))
     exchange.out.setLast();
-  exchange.out.writeHead(lane(exchange), EventLoop::current().parts().get<DateCache>().field(),
-                         static_cast<unsigned>(server_->options.keepAliveTimeout) / 1000, whole);
+  EventLoop& loop = EventLoop::current();
+  const auto seconds = static_cast<unsigned>(server_->options.keepAliveTimeout) / 1000;
+  const std::int64_t now = taking_ ? came_ : loop.startTime();
+  const DateCache::Fields known = loop.parts().get<DateCache>().fields(now, seconds);
+  exchange.out.writeHead(lane(exchange), known.date, seconds, whole, known.kept);
 }
 
 inline void ServerConnection::goOn(Exchange& exchange) {
@@ -299,6 +280,7 @@ inline void ServerConnection::goOn(Exchange& exchange) {
   }
   wake_.set();
   if (upgrading_ && isFirst(*upgrading_)) return handOver();
+  if (taking_) return;
   if (exchanges_.empty() && mode_ == Mode::Requests) watch();
   flushSoon();
 }
@@ -337,27 +319,37 @@ inline void ServerConnection::sendOut() {
 
 // ---- the end ----
 
-/// How long it may stay without a request, or linger.
+/// From now on it may stay so long without a request, or linger. A timer that runs already goes on: when it
+/// fires, what is left is waited for.
 inline void ServerConnection::watch() {
+  since_ = EventLoop::current().startTime();
+  if (!watched_) wait(mayStayMs());
+}
+inline int ServerConnection::mayStayMs() noexcept {
   const int most = server_->options.keepAliveTimeout;
   // Also without a limit of its own nobody lingers for ever.
   constexpr int lingerMs = 5'000;
-  const int ms = mode_ == Mode::Lingers    ? (most > 0 ? most : lingerMs)
-                 : requests_ > 0 && idle() ? most
-                                           : 0;
-  stopWatch();
+  if (mode_ == Mode::Lingers) return most > 0 ? most : lingerMs;
+  return requests_ > 0 && idle() ? most : 0;
+}
+/// 0: for ever.
+inline void ServerConnection::wait(int ms) {
   if (ms <= 0 || socket.destroyed()) return;
-  watchMs_ = ms;
+  watched_ = true;
   EventLoop::current().arm(*this, ms);
 }
 inline void ServerConnection::onLate(leat::detail::LoopTimer& timer,
                                      leat::detail::JobAction action) noexcept {
   auto& self = static_cast<ServerConnection&>(timer);
-  self.watchMs_ = 0;
+  self.watched_ = false;
   if (action != leat::detail::JobAction::Run) return;
+  const int most = self.mayStayMs();
+  if (most == 0) return;
   // While something is on its way, nobody is late.
   if (self.unsent()) return self.watch();
-  if (self.mode_ == Mode::Lingers || self.idle()) self.socket.destroy();
+  const std::int64_t left = self.since_ + most - EventLoop::current().startTime();
+  if (left > 0) return self.wait(static_cast<int>(left));
+  self.socket.destroy();
 }
 inline void ServerConnection::closeWhenDone() {
   // One without a first request has it on its way.
@@ -367,12 +359,11 @@ inline void ServerConnection::closeWhenDone() {
 }
 
 inline void ServerConnection::check(std::int64_t now) {
-  constexpr std::int64_t msOfNs = 1'000'000;
   if (mode_ != Mode::Requests || !messageComes_ || socket.destroyed()) return;
   // It is not the client who keeps it waiting.
   if (!mayRead()) begun_ = now;
   const ServerOptions& options = server_->options;
-  const std::int64_t waited = (now - begun_) / msOfNs;
+  const std::int64_t waited = now - begun_;
   const bool headLate = !current_ && options.headersTimeout > 0 && waited >= options.headersTimeout;
   if (!headLate && (options.requestTimeout == 0 || waited < options.requestTimeout)) return;
   const Ref<ServerConnection> alive(this);
@@ -381,6 +372,7 @@ inline void ServerConnection::check(std::int64_t now) {
 
 inline void ServerConnection::gone(const std::exception_ptr& error) noexcept {
   ListNode::unlink();
+  stopWatch();
   upgrading_ = nullptr;
   leaveAll(error ? error : std::make_exception_ptr(Error("aborted", "ECONNRESET")));
 }
@@ -409,7 +401,7 @@ void ServerCore::forEach(F f) {
   for (const auto& connection : all) f(*connection);
 }
 inline void ServerCore::checkDeadlines() {
-  const std::int64_t now = sys::monotonicNs();
+  const std::int64_t now = EventLoop::current().startTime();
   forEach([now](ServerConnection& connection) { connection.check(now); });
 }
 inline void ServerCore::closeIdle() {

@@ -3,8 +3,9 @@
 #pragma once
 
 #include <leat/core/scope.hpp>
-#include <leat/events/typed_emitter.hpp>
+#include <leat/events/emitter_handle.hpp>
 #include <leat/http/detail/parser.hpp>
+#include <leat/http/incoming_message.hpp>
 #include <leat/http/server_options.hpp>
 #include <leat/http/server_response.hpp>
 #include <leat/loop/timers.hpp>
@@ -17,20 +18,51 @@ namespace detail {
 
 class ServerConnection;
 
-using ServerEvents = TypedEmitter<Event<"request", IncomingMessage, ServerResponse>,
-                                  Event<"connection", net::Socket>,
-                                  Event<"checkContinue", IncomingMessage, ServerResponse>,
-                                  Event<"checkExpectation", IncomingMessage, ServerResponse>,
-                                  Event<"upgrade", IncomingMessage, net::Socket, Buffer>,
-                                  Event<"connect", IncomingMessage, net::Socket, Buffer>,
-                                  Event<"clientError", std::exception_ptr, net::Socket>,
-                                  Event<"dropRequest", IncomingMessage, net::Socket>,
-                                  Event<"handlerError", std::exception_ptr>, Event<"close">>;
+class ServerCore;
+
+using ServerEmitter = TypedEmitter<
+    Event<"request", IncomingMessage, ServerResponse>, Event<"connection", net::Socket>,
+    Event<"checkContinue", IncomingMessage, ServerResponse>,
+    Event<"checkExpectation", IncomingMessage, ServerResponse>,
+    Event<"upgrade", IncomingMessage, net::Socket, Buffer>,
+    Event<"connect", IncomingMessage, net::Socket, Buffer>,
+    Event<"clientError", std::exception_ptr, net::Socket>,
+    Event<"dropRequest", IncomingMessage, net::Socket>, Event<"handlerError", std::exception_ptr>,
+    Event<"listening">, Event<"close">, Event<"error", std::exception_ptr>>;
+
+/// The listeners of a server, kept in a form that deals with what they throw (see ServerListener).
+class ServerEvents : public ServerEmitter {
+ public:
+  explicit ServerEvents(ServerCore& core) noexcept : core_(&core) {}
+
+  template <FixedString name, class F>
+  Listener on(F&& f) {
+    return ServerEmitter::on<name>(keep<name>(std::forward<F>(f)));
+  }
+  template <FixedString name, class F>
+  Listener once(F&& f) {
+    return ServerEmitter::once<name>(keep<name>(std::forward<F>(f)));
+  }
+  template <FixedString name, class F>
+  Listener prependListener(F&& f) {
+    return ServerEmitter::prependListener<name>(keep<name>(std::forward<F>(f)));
+  }
+  template <FixedString name, class F>
+  Listener prependOnceListener(F&& f) {
+    return ServerEmitter::prependOnceListener<name>(keep<name>(std::forward<F>(f)));
+  }
+
+ private:
+  template <FixedString name, class F>
+  decltype(auto) keep(F&& f);
+
+  ServerCore* core_;  // whose part this is
+};
 
 /// Kept by its handles, by its connections and, while it listens, by the loop.
 class ServerCore : public Counted<ServerCore>, private leat::detail::LoopOwned {
  public:
-  explicit ServerCore(const ServerOptions& o) : LoopOwned(onLoopEnd), options(o) {}
+  explicit ServerCore(const ServerOptions& o) : LoopOwned(onLoopEnd), options(o), events(*this) {}
   ~ServerCore() { checking.close(); }
   void keep() {
     if (LoopOwned::linked()) return;
@@ -48,6 +80,23 @@ class ServerCore : public Counted<ServerCore>, private leat::detail::LoopOwned {
   /// The exception of a handler, which is being handled. Unlike in Node it ends one request, not the process.
   void handlerFailed(Exchange& exchange);
   void report(std::exception_ptr error);
+  /// The same of a listener that was called with these.
+  void listenerFailed(const IncomingMessage& request, const ServerResponse&) {
+    handlerFailed(*request.exchange());
+  }
+  void listenerFailed(const IncomingMessage&, const net::Socket& socket, const Buffer&) {
+    listenerFailed(socket);
+  }
+  void listenerFailed(const std::exception_ptr&, const net::Socket& socket) {
+    listenerFailed(socket);
+  }
+  void listenerFailed(const net::Socket& socket) {
+    report(std::current_exception());
+    socket.destroy();
+  }
+  void listenerFailed(const IncomingMessage&, const net::Socket&) {
+    report(std::current_exception());
+  }
   /// No more connections.
   LEAT_ON_USE
   net::Server::Closing stop();
@@ -58,8 +107,11 @@ class ServerCore : public Counted<ServerCore>, private leat::detail::LoopOwned {
   std::optional<net::Server> listener;
   Timeout checking;
   std::optional<AbortRegistration> stopSignal;
+  SpareExchanges spares;
   unsigned closes = 0;
   bool closing = false;
+  /// While a listener is being kept: what it captures of this server does not count (see ServerHandle).
+  bool keepsListener = false;
 
  private:
   /// What is done to one may end it, and others.
@@ -90,10 +142,7 @@ class ServerConnection final : public ExchangeOwner,
   void flush() override { sendOut(); }
   void answered(Exchange& exchange) override { goOn(exchange); }
   void readOn() noexcept override { wake_.set(); }
-  void recycle(Head& head, OutgoingFields& fields) noexcept override {
-    spareHead_.swapMemory(head);
-    spareFields_.swapMemory(fields);
-  }
+  void recycle(Exchange& exchange) noexcept override { server_->spares.put(exchange); }
   void writeHead(Exchange& exchange, std::optional<std::size_t> whole) override {
     writeAnswer(exchange, whole);
   }
@@ -153,9 +202,10 @@ class ServerConnection final : public ExchangeOwner,
   void endSoon();
   void gone(const std::exception_ptr& error) noexcept;
   void watch();
+  int mayStayMs() noexcept;
+  void wait(int ms);
   void stopWatch() noexcept {
-    if (watchMs_ > 0) EventLoop::current().disarm(*this);
-    watchMs_ = 0;
+    if (std::exchange(watched_, false)) EventLoop::current().disarm(*this);
   }
   /// The socket may be somebody else's from here on.
   void dropTimeout() {
@@ -175,16 +225,17 @@ class ServerConnection final : public ExchangeOwner,
   Ref<Exchange> current_;    // whose body comes
   Ref<Exchange> next_;       // whose head comes
   Ref<Exchange> upgrading_;  // which takes the socket when its turn comes
-  // Memory of the last request, for the next one.
-  Head spareHead_;
-  OutgoingFields spareFields_;
   std::string out_;
   std::string rest_;  // received and not parsed
   ManualResetEvent wake_;
   FlushJob flushJob_{*this};
-  std::int64_t begun_ = 0;  // when the request that comes began, or the connection; ns
+  // Milliseconds of the loop: when something came; when the request that comes began, or the connection;
+  // since when it is idle.
+  std::int64_t came_;
+  std::int64_t begun_;
+  std::int64_t since_ = 0;
   unsigned requests_ = 0;
-  int watchMs_ = 0;
+  bool watched_ = false;
   Mode mode_ = Mode::Requests;
   bool taking_ = false;
   bool stopped_ = false;  // with more to be parsed, or told of, than `rest_`

@@ -8,11 +8,10 @@
 
 namespace leat::inline LEAT_ABI::http::detail {
 
-/// Something has changed, or the socket has closed. A template of its parameter, so that what it races is made
+/// Something has changed since `wake` was reset, or the socket has closed. A template of its parameter, so that what it races is made
 /// when it is used. Lifetime: refers to both.
 template <class Wake>
 Task<> wokenOrClosed(Wake& wake, const net::Socket& socket) {
-  wake.reset();
   co_await raceScoped(wake.wait(), socket.closed());
 }
 

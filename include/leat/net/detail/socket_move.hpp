@@ -4,8 +4,7 @@
 #pragma once
 
 #include <leat/loop/blocking.hpp>
-#include <leat/net/socket.hpp>
-#include <leat/stream/direct.hpp>
+#include <leat/net/socket_taker.hpp>
 
 namespace leat::inline LEAT_ABI::detail {
 
@@ -54,42 +53,6 @@ class LEAT_API LoopPipe final : public LoopPart, public PassingPipe {
  public:
   explicit LoopPipe(const void* part) noexcept : LoopPart(part) {}
 };
-
-/// A socket as a sink, with a descriptor of its own: the socket may close, and its number be another
-/// one's, while a worker is at it.
-class SocketTaker final : public DirectTaker {
- public:
-  explicit SocketTaker(sys::UniqueFd fd) noexcept : fd_(std::move(fd)) {}
-  ssize_t take(int from, std::int64_t& at, std::size_t most) noexcept override {
-    for (;;) {
-      const ssize_t n = sys::sendfile(fd_.get(), from, at < 0 ? nullptr : &at, most);
-      // A peer that reads soon is waited for; a slow one holds no worker.
-      if (n != -EAGAIN || sys::poll(fd_.get(), POLLOUT, soonMs) <= 0) return n;
-    }
-  }
-  static constexpr int soonMs = 2;
-
- private:
-  sys::UniqueFd fd_;
-};
-
-/// Whether a socket is broken that answers so. The kernel tells it once: the next receive gives the end.
-inline bool breaksSocket(ssize_t answer) noexcept {
-  switch (-answer) {
-    case ECONNRESET:
-    case ECONNABORTED:
-    case ECONNREFUSED:
-    case ETIMEDOUT:
-    case EPIPE:
-    case EHOSTUNREACH:
-    case ENETUNREACH:
-    case EHOSTDOWN:
-    case ENETDOWN:
-      return true;
-    default:
-      return false;
-  }
-}
 
 /// What came of a move.
 struct PassedOn {

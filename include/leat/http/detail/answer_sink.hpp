@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+// The body of an answer as a sink: of chunks, and of files that the kernel sends.
+#pragma once
+
+#include <leat/http/detail/exchange.hpp>
+#include <leat/net/socket_taker.hpp>
+
+namespace leat::inline LEAT_ABI::http::detail {
+
+LEAT_ON_USE
+Task<> roomOf(Ref<Exchange> exchange) {
+  if (!exchange->owner().isFirst(*exchange) && !exchange->gone()) co_await exchange->turn();
+  if (exchange->gone()) std::rethrow_exception(exchange->whyGone());
+  exchange->owner().flush();
+  const net::Socket socket = exchange->owner().socket;
+  co_await socket.write(std::string_view());
+}
+LEAT_ON_USE
+Task<> endOf(Ref<Exchange> exchange) {
+  co_await exchange->finish();
+  // What happened behind the answer is none of its.
+  if (exchange->gone() && !exchange->sent()) std::rethrow_exception(exchange->whyGone());
+}
+
+/// Sends no more of a body than its head has promised: what is too much comes by chunks, and is refused.
+class BodyTaker final : public leat::detail::DirectTaker {
+ public:
+  BodyTaker(std::unique_ptr<leat::detail::DirectTaker> socket, std::uint64_t left) noexcept
+      : socket_(std::move(socket)), left_(left) {}
+  ssize_t take(int from, std::int64_t& at, std::size_t most) noexcept override {
+    if (left_ == 0) return -EFBIG;
+    const ssize_t n =
+        socket_->take(from, at, most < left_ ? most : static_cast<std::size_t>(left_));
+    if (n > 0) left_ -= static_cast<std::uint64_t>(n);
+    return n;
+  }
+
+ private:
+  const std::unique_ptr<leat::detail::DirectTaker> socket_;
+  std::uint64_t left_;
+};
+
+template <class = void>
+class AnswerSink : private leat::detail::DirectSink {
+ public:
+  explicit AnswerSink(ExchangeHandle e) noexcept : exchange(std::move(e)) {}
+  AnswerSink(AnswerSink&&) noexcept = default;
+  AnswerSink& operator=(AnswerSink&&) = delete;
+  ~AnswerSink() {
+    if (exchange.ref()) exchange->writer = {};
+  }
+  Task<> write(Buffer chunk) {
+    (void)exchange->write(chunk);
+    return roomOf(exchange.ref());
+  }
+  Task<> final() {
+    exchange->end({});
+    return endOf(exchange.ref());
+  }
+  void destroy(std::exception_ptr error) {
+    if (!exchange->done()) exchange->owner().destroy(error);
+  }
+  leat::detail::DirectSink* directSink() noexcept { return this; }
+  ExchangeHandle exchange;
+
+ private:
+  /// Only a body whose size the head tells: chunks have lines between them.
+  std::unique_ptr<leat::detail::DirectTaker> beginTaking() override {
+    const std::uint64_t left = exchange->out.mayLend();
+    if (left == 0 || exchange->gone() || !exchange->owner().isFirst(*exchange)) return nullptr;
+    exchange->owner().flush();
+    std::unique_ptr<leat::detail::DirectTaker> socket =
+        leat::detail::takerOf(exchange->owner().socket);
+    if (!socket) return nullptr;
+    auto taker = std::make_unique<BodyTaker>(std::move(socket), left);
+    exchange->out.lend();
+    return taker;
+  }
+  void endTaking(std::size_t count, ssize_t answer) override {
+    exchange->out.takeBack(count);
+    leat::detail::noteTaken(exchange->owner().socket.connection(), count, answer);
+  }
+  bool takesPipesOnWorker() override { return false; }
+};
+
+}  // namespace leat::inline LEAT_ABI::http::detail
