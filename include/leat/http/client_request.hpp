@@ -77,8 +77,9 @@ inline void setHost(ClientPlace& place, const URL& url) {
   place.port = port.empty() ? 80 : std::stoi(port);
 }
 
-/// The user of the URL, and that of the proxy, unless the fields have them. Node: `auth`.
-inline void addCredentials(OutgoingFields& fields, const URL& url, const AgentOptions& agent) {
+/// The host, the user of the URL and that of the proxy, unless the fields have them. Node: `setHost`, `auth`.
+inline void addOwnFields(OutgoingFields& fields, const URL& url, const AgentOptions& agent) {
+  if (!fields.get("host")) fields.add("Host", url.host());
   const std::string user = basicAuthorization(url);
   if (!user.empty() && !fields.get("authorization")) fields.add("Authorization", user);
   if (agent.proxy.empty() || agent.proxyTunnel) return;
@@ -91,7 +92,6 @@ inline ClientCallOptions callOptions(const Request& request, const Agent& agent)
   const URL& url = request.url();
   ClientCallOptions options;
   options.method = request.method();
-  options.hostField = url.host();
   setHost(options.place, url);
   options.place.socketPath = request.socketPath();
   options.place.localAddress = request.localAddress();
@@ -125,7 +125,7 @@ ClientRequest request(const Request& what) {
       detail::ExchangeHandle(leat::detail::Ref<detail::Exchange>(&call->exchange()))};
   detail::OutgoingFields& fields = made.exchange()->out.fields;
   fields = what.fields();
-  detail::addCredentials(fields, what.url(), agent.options());
+  detail::addOwnFields(fields, what.url(), agent.options());
   if (what.signal()) call->follow(*what.signal());
   call->startSoon();
   return made;

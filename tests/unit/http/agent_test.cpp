@@ -328,8 +328,8 @@ TEST_CASE("a proxy is asked for the whole URL, or for a way through", "[http][ag
                 text = co_await textOf(http::get(with(whole, "http://example.test:81/a?b")));
                 CHECK(text == "p");
                 CHECK(server.saidBy(0) ==
-                      "GET http://example.test:81/a?b HTTP/1.1\r\nProxy-Authorization: Basic "
-                      "dUA6cHc=\r\nHost: example.test:81\r\nConnection: keep-alive\r\n\r\n");
+                      "GET http://example.test:81/a?b HTTP/1.1\r\nHost: example.test:81\r\n"
+                      "Proxy-Authorization: Basic dUA6cHc=\r\nConnection: keep-alive\r\n\r\n");
                 const Agent through({.proxy = proxy, .proxyTunnel = true});
                 text = co_await textOf(http::get(with(through, "http://example.test/a")));
                 CHECK(text == "t");

@@ -237,6 +237,26 @@ TEST_CASE("what is no request is refused before anything is sent", "[http][clien
   CHECK(run(main) == 0);
 }
 
+TEST_CASE("a request whose end nobody could find is refused", "[http][client]") {
+  const auto main = []() -> Task<> {
+    const auto with = [](const char* name, const char* value) {
+      return http::request(Request("POST", "http://127.0.0.1:1/").setHeader(name, value));
+    };
+    CHECK_THROWS_WITH(with("Transfer-Encoding", "gzip").end("a"),
+                      "The head of the message is ambiguous: Transfer-Encoding does not end with "
+                      "chunked");
+    CHECK_THROWS_WITH(with("Content-Length", "x").end("a"),
+                      "The head of the message is ambiguous: Content-Length is no number");
+    const ClientRequest both = with("Content-Length", "1");
+    both.setHeader("Transfer-Encoding", "chunked");
+    CHECK_THROWS_WITH(
+        both.end("a"),
+        "The head of the message is ambiguous: Content-Length beside Transfer-Encoding");
+    co_return;
+  };
+  CHECK(run(main) == 0);
+}
+
 TEST_CASE("signals stop a request wherever it is", "[http][client]") {
   withAnswers(
       {"", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart"}, [](Scripted& server) -> Task<> {

@@ -50,7 +50,6 @@ struct ClientPlace {
 struct ClientCallOptions {
   std::string method;
   std::string target;
-  std::string hostField;
   ClientPlace place;
 };
 
@@ -105,8 +104,7 @@ class ClientCall final : public ExchangeOwner {
   void answered(Exchange&) override { requestEnded(); }
   void readOn() noexcept override { wakeConnection(); }
   void writeHead(Exchange& exchange, std::optional<std::size_t> whole) override {
-    exchange.out.writeRequest(lane(exchange), options.method, options.target, options.hostField,
-                              whole);
+    exchange.out.writeRequest(lane(exchange), options.method, options.target, whole);
   }
   void dropped(Exchange& exchange) noexcept override { leftAlone(exchange); }
   void destroy(const std::exception_ptr& error) override { fail(error); }

@@ -138,9 +138,9 @@ class OutgoingMessage {
   /// is at hand.
   void writeHead(std::string& out, std::string_view date, unsigned seconds,
                  std::optional<std::size_t> whole, std::string_view kept = {});
-  /// The same of a client. `host`: of the field, empty for none.
+  /// The same of a client.
   void writeRequest(std::string& out, std::string_view method, std::string_view target,
-                    std::string_view host, std::optional<std::size_t> whole);
+                    std::optional<std::size_t> whole);
   bool headWritten() const noexcept { return headWritten_; }
   /// In front of and behind a piece of the body. Throws: Error ERR_HTTP_CONTENT_LENGTH_MISMATCH.
   void beginPiece(std::string& out, std::size_t size) {
@@ -197,7 +197,6 @@ class OutgoingMessage {
     bool encoding = false;
     bool trailer = false;
     bool date = false;
-    bool host = false;
   };
   Said readFields();
   void readField(const FieldView& field, Said& said);
@@ -244,7 +243,6 @@ inline void OutgoingMessage::readField(const FieldView& field, Said& said) {
   switch (field.name.size()) {
     case 4:
       if (isName(field.name, "date")) said.date = true;
-      if (isName(field.name, "host")) said.host = true;
       break;
     case 7:
       if (isName(field.name, "trailer")) said.trailer = true;
@@ -317,22 +315,19 @@ inline void OutgoingMessage::writeFields(HeadWriter& out) const noexcept {
 }
 
 inline void OutgoingMessage::writeRequest(std::string& text, std::string_view method,
-                                          std::string_view target, std::string_view host,
+                                          std::string_view target,
                                           std::optional<std::size_t> whole) {
+  // No request ends with its connection (RFC 9112 section 6.3).
+  if (said_.encoding && !chunked_) throwFraming("Transfer-Encoding does not end with chunked");
   headWritten_ = true;
   // More than all that is not counted here has.
   constexpr std::size_t rest = 128;
-  HeadWriter out(text, rest + method.size() + target.size() + fields.bytes() + host.size());
+  HeadWriter out(text, rest + method.size() + target.size() + fields.bytes());
   out.put(method);
   out.put(" ");
   out.put(target);
   out.put(" HTTP/1.1\r\n");
   writeFields(out);
-  if (!said_.host && !host.empty()) {
-    out.put("Host: ");
-    out.put(host);
-    out.put("\r\n");
-  }
   if (!said_.connection) writeConnection(out, 0);
   // Of these nobody expects a body; without one they are not framed.
   if (isUnframed(method) && whole == std::size_t{0}) {
