@@ -35,20 +35,16 @@ Task<> answer(http::IncomingMessage request, http::ServerResponse response) {
 }
 // [/notes]
 
-/// Sends bytes and prints what comes back.
-Task<> ask(int port, std::string bytes) {
-  net::Socket socket = co_await net::connect({.port = port, .host = "localhost"});
-  co_await socket.write(bytes);
-  std::string all;
-  for (Buffer chunk = co_await socket.read(); !chunk.empty(); chunk = co_await socket.read())
-    all += chunk.view();
-  std::printf("%.*s\n", static_cast<int>(bytes.find('\r')), bytes.c_str());
-  std::erase(all, '\r');
-  for (std::size_t at = 0, end = 0; at < all.size(); at = end + 1) {
-    end = std::min(all.find('\n', at), all.size());
-    const std::string line = all.substr(at, end - at);
-    if (!line.empty() && !line.starts_with("Date:")) std::printf("  %s\n", line.c_str());
-  }
+Task<> ask(http::Request request) {
+  const http::Response response = co_await http::fetch(request);
+  const std::string text = co_await response.text();
+  std::printf("%s %s: %d %s\n", request.method().c_str(),
+              std::string(request.url().pathname()).c_str(), response.status(),
+              std::string(response.statusText()).c_str());
+  for (const auto [name, value] : http::Headers(response.headers()))
+    if (name == "location" || name == "content-type")
+      std::printf("  %s: %s\n", std::string(name).c_str(), std::string(value).c_str());
+  if (!text.empty()) std::printf("  %s\n", text.c_str());
 }
 
 Task<> program(int port) {
@@ -58,13 +54,13 @@ Task<> program(int port) {
     std::printf("listening on %d\n", port);
     co_await nextSignal("SIGINT", "SIGTERM");
   } else {
-    port = server.address().port();
-    const std::string end = " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
-    co_await ask(port, "POST /notes" + end + "Content-Length: 8\r\n\r\nbuy milk");
-    co_await ask(port, "GET /notes/1" + end + "\r\n");
-    co_await ask(port, "DELETE /notes/1" + end + "\r\n");
-    co_await ask(port, "GET /notes/1" + end + "\r\n");
-    co_await ask(port, "GET /notes/1 HTTP/1.1\r\n\r\n");
+    const std::string base =
+        "http://localhost:" + std::to_string(server.address().port()) + "/notes";
+    co_await ask(http::Request("POST", base).setBody(std::string_view("buy milk")));
+    co_await ask(http::Request(base + "/1"));
+    co_await ask(http::Request("DELETE", base + "/1"));
+    co_await ask(http::Request(base + "/1"));
+    http::globalAgent().destroy();  // connections that are kept would hold the server
   }
   co_await server.close();  // goes on when the last request is answered
 }

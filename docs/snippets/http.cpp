@@ -41,6 +41,34 @@ Task<> item(http::IncomingMessage request, http::ServerResponse response) {
 }
 // [/errors]
 
+// [fetch]
+Task<> talk() {
+  const http::Response page = co_await http::fetch("http://localhost:8080/");
+  if (page.ok()) std::printf("%s\n", (co_await page.text()).c_str());
+
+  http::Request upload("PUT", "http://localhost:8080/upload");
+  upload.setHeader("Content-Type", "text/plain")
+      .setBody(fs::createReadStream("notes.txt"))  // as fast as the server takes it
+      .setSignal(AbortSignal::timeout(10'000));
+  (void)co_await http::fetch(upload);
+
+  const http::Response file = co_await http::fetch("http://localhost:8080/upload");
+  co_await pipeline(file, fs::createWriteStream("copy"));  // as fast as the disk
+}
+// [/fetch]
+
+// [request]
+Task<> ask() {
+  const http::Agent agent({.maxSockets = 4});
+  const http::ClientRequest request =
+      http::request(http::Request("POST", "http://localhost:8080/sum").setAgent(agent));
+  co_await request.write("1 2 3 ");  // goes on when there is room
+  request.end("4");
+  const http::IncomingMessage answer = co_await request;
+  std::printf("%d %s\n", answer.statusCode(), (co_await answer.text()).c_str());
+}
+// [/request]
+
 // [events]
 void listeners(const http::Server& server) {
   server.on("upgrade"_e,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Whether a text is an IP address, by Node's rules: what name look-ups and addresses both ask.
+// What ASCII characters are, and whether a text is an IP address by Node's rules: what name look-ups, addresses
+// and URLs all ask.
 #pragma once
 
 #include <leat/base/config.hpp>
@@ -15,6 +16,10 @@ constexpr bool isLetter(char c) noexcept {
 }
 constexpr bool isHexDigit(char c) noexcept {
   return isDigit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+constexpr char lowered(char c) noexcept {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
 }
 
 /// Four decimal numbers up to 255 without leading zeros.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <leat/core/abort.hpp>
+#include <leat/core/inspected.hpp>
 
 #include <fcntl.h>
 
@@ -14,54 +15,6 @@
 namespace leat::inline LEAT_ABI {
 
 namespace detail {
-
-/// A text as Node shows it in messages: in quotes, what cannot be printed escaped, at most 128 long.
-class Inspected {
- public:
-  explicit Inspected(std::string_view text) noexcept;
-  operator std::string_view() const noexcept { return {text_, size_}; }
-
- private:
-  static constexpr std::size_t limit = 128;
-  void put(char c) noexcept {
-    if (size_ < limit) {
-      text_[size_++] = c;
-    } else {
-      cut_ = true;
-    }
-  }
-  void putEscaped(char c, char quote) noexcept;
-
-  char text_[limit + 3];
-  std::size_t size_ = 0;
-  bool cut_ = false;
-};
-
-inline Inspected::Inspected(std::string_view text) noexcept {
-  const auto holds = [text](char c) { return text.find(c) != std::string_view::npos; };
-  const char quote = !holds('\'') ? '\'' : !holds('"') ? '"' : !holds('`') ? '`' : '\'';
-  put(quote);
-  for (const char c : text) putEscaped(c, quote);
-  put(quote);
-  if (cut_)
-    for (int i = 0; i < 3; ++i) text_[size_++] = '.';
-}
-
-inline void Inspected::putEscaped(char c, char quote) noexcept {
-  constexpr std::string_view plain = "btnvfr";  // \b is 8, \t is 9, ...
-  constexpr std::string_view digits = "0123456789ABCDEF";
-  const auto byte = static_cast<unsigned char>(c);
-  if (byte >= 32 && byte != 127) {
-    if (c == quote || c == '\\') put('\\');
-    return put(c);
-  }
-  put('\\');
-  if (byte >= 8 && byte <= 13 && byte != 11) return put(plain[byte - 8]);
-  if (byte == 11) return put('v');
-  put('x');
-  put(digits[byte >> 4]);
-  put(digits[byte & 15]);
-}
 
 /// An integer as Node shows one that is out of range: 5_000_000_000.
 inline std::string received(std::int64_t number) {

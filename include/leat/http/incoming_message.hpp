@@ -41,9 +41,9 @@ constexpr Joining joiningOf(std::string_view name) noexcept {
 }  // namespace detail
 
 /// The fields of a message. Lifetime: of the message; so are the views it gives.
-class Headers {
+class MessageHeaders {
  public:
-  explicit Headers(const detail::Head& head) noexcept : head_(&head) {}
+  explicit MessageHeaders(const detail::Head& head) noexcept : head_(&head) {}
 
   /// Of the first field of that name, without regard to case; nothing when there is none.
   std::optional<std::string_view> get(std::string_view name) const noexcept {
@@ -116,13 +116,13 @@ class IncomingMessage {
   /// Of an answer: the words that came behind the code.
   std::string_view statusMessage() const noexcept { return head().view(head().reason); }
   std::string_view httpVersion() const noexcept { return head().minorVersion == 1 ? "1.1" : "1.0"; }
-  Headers headers() const noexcept { return Headers(head()); }
+  MessageHeaders headers() const noexcept { return MessageHeaders(head()); }
   /// Of the first field of that name, without regard to case; nothing when there is none.
   std::optional<std::string_view> header(std::string_view name) const noexcept {
     return headers().get(name);
   }
   /// What came behind a chunked body; none before its end.
-  Headers trailers() const noexcept { return Headers(exchange_->trailers); }
+  MessageHeaders trailers() const noexcept { return MessageHeaders(exchange_->trailers); }
   const net::Socket& socket() const noexcept { return exchange_->owner().socket; }
   /// Whether all of it has come. Node: `complete`.
   bool complete() const noexcept { return exchange_->body.ended(); }

@@ -2,7 +2,7 @@
 // Which bytes may stand where in HTTP (RFC 9110 section 5, RFC 9112), and finding where they end.
 #pragma once
 
-#include <leat/base/config.hpp>
+#include <leat/base/ip_text.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -151,9 +151,7 @@ constexpr std::string_view trimBlanks(std::string_view text) noexcept {
   return text;
 }
 
-constexpr char lowered(char c) noexcept {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-}
+using leat::detail::lowered;
 /// Names of fields and most of their words have no case. `lower` is in lower case.
 constexpr bool equalsLower(std::string_view text, std::string_view lower) noexcept {
   if (text.size() != lower.size()) return false;

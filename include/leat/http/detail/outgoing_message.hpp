@@ -101,6 +101,7 @@ class OutgoingMessage {
   bool headSet() const noexcept { return headSet_; }
   bool ended() const noexcept { return ended_; }
   bool hasBody() const noexcept { return hasBody_; }
+  std::uint64_t bodySent() const noexcept { return bodySent_; }
   /// The connection closes behind this.
   bool last() const noexcept { return last_; }
   void setLast() noexcept { last_ = true; }

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+// A request of a client, until its answer has come whole: what its handles, its agent and its connection share.
+#pragma once
+
+#include <leat/events/typed_emitter.hpp>
+#include <leat/http/detail/exchange.hpp>
+#include <leat/http/incoming_message.hpp>
+#include <leat/loop/event_loop.hpp>
+
+namespace leat::inline LEAT_ABI::http {
+
+/// An answer in front of the answer, with a status below 200. Copies share it.
+class Information {
+ public:
+  explicit Information(std::shared_ptr<const detail::Head> head) noexcept
+      : head_(std::move(head)) {}
+  int statusCode() const noexcept { return head_->status; }
+  std::string_view statusMessage() const noexcept { return head_->view(head_->reason); }
+  /// Lifetime: of this.
+  MessageHeaders headers() const noexcept { return MessageHeaders(*head_); }
+
+ private:
+  std::shared_ptr<const detail::Head> head_;
+};
+
+namespace detail {
+
+class AgentCore;
+class ClientConnection;
+
+using ClientEvents =
+    TypedEmitter<Event<"response", IncomingMessage>, Event<"information", Information>,
+                 Event<"continue">, Event<"upgrade", IncomingMessage, net::Socket, Buffer>,
+                 Event<"connect", IncomingMessage, net::Socket, Buffer>,
+                 Event<"socket", net::Socket>, Event<"timeout">, Event<"finish">, Event<"close">>;
+
+/// Where connections go; requests of one place share them.
+struct ClientPlace {
+  std::string host;
+  std::string socketPath;
+  std::string localAddress;
+  /// Through a proxy, to this host and port.
+  std::string tunnelTo;
+  int port = 80;
+  int family = 0;
+  bool operator==(const ClientPlace&) const = default;
+  auto operator<=>(const ClientPlace&) const = default;
+};
+
+struct ClientCallOptions {
+  std::string method;
+  std::string target;
+  std::string hostField;
+  ClientPlace place;
+};
+
+class ClientCall final : public ExchangeOwner {
+ public:
+  ClientCall(Ref<AgentCore> agentOf, ClientCallOptions o);
+
+  const ClientCallOptions options;
+  ClientEvents events;
+  /// Null when it is over.
+  Ref<AgentCore> agent;
+  /// Stops what connects for it.
+  const AbortController connecting;
+  bool reusedSocket = false;
+
+  /// Connects at the end of this tick, or takes a connection that is free.
+  void startSoon();
+  /// Aborts with the signal.
+  void follow(const AbortSignal& signal);
+  bool over() const noexcept { return !exchange_; }
+  Exchange& exchange() const noexcept { return *exchange_; }
+  /// Node: what `once(request, "response")` gives, or rejects with.
+  Promise<IncomingMessage> response(const ExchangeHandle& handle);
+  /// "timeout" when nothing was sent or received for so long.
+  void setTimeout(std::int32_t ms);
+
+  // ---- its connection ----
+
+  void connected(ClientConnection& connection, const net::Socket& s, bool reused);
+  void inform(Head&& head);
+  void respond();
+  /// The socket is the listener's from here on. False: there is none.
+  bool handOver(std::string_view rest);
+  bool requestDone() const noexcept { return exchange_ && exchange_->done(); }
+  bool keepsAlive() const noexcept { return exchange_ && !exchange_->out.last(); }
+  /// On a connection that the server had closed already, and which may be asked again.
+  bool takeRetry() noexcept;
+  /// All has been said.
+  void complete();
+  /// The request fails, or, when its answer has begun, the answer.
+  void fail(const std::exception_ptr& error) noexcept;
+
+  // ---- as its exchange sees it ----
+
+  // All that is virtual is defined here: else each file would have the whole class.
+  std::string& lane(Exchange& exchange) override {
+    return connection_ != nullptr ? out_ : exchange.waiting;
+  }
+  void flushSoon() override { startFlush(); }
+  void flush() override { sendOut(); }
+  bool isFirst(const Exchange&) noexcept override { return connection_ != nullptr; }
+  void answered(Exchange&) override { requestEnded(); }
+  void readOn() noexcept override { wakeConnection(); }
+  void writeHead(Exchange& exchange, std::optional<std::size_t> whole) override {
+    exchange.out.writeRequest(lane(exchange), options.method, options.target, options.hostField,
+                              whole);
+  }
+  void dropped(Exchange& exchange) noexcept override { leftAlone(exchange); }
+  void destroy(const std::exception_ptr& error) override { fail(error); }
+  void recycle(Exchange& exchange) noexcept override { delete &exchange; }
+
+ private:
+  struct SoonJob : leat::detail::Job {
+    explicit SoonJob(ClientCall& c) noexcept : Job(onSoon), call(c) {}
+    ClientCall& call;
+  };
+  static void onSoon(leat::detail::Job& job, leat::detail::JobAction action) noexcept;
+  void later() noexcept;
+  void startFlush() noexcept {
+    if (connection_ != nullptr && !out_.empty()) later();
+  }
+  void start() noexcept;
+  void sendOut();
+  void requestEnded();
+  void wakeConnection() noexcept;
+  void leftAlone(Exchange& exchange) noexcept;
+  /// Nobody can be told any more.
+  static bool quiet() noexcept {
+    const leat::detail::MicrotaskQueue* const queue = leat::detail::threadState.queue;
+    return queue == nullptr || queue->closing();
+  }
+  /// What a listener throws is as in Node uncaught, and stops nothing here.
+  template <class F>
+  void tell(F&& f) noexcept;
+  void tellError(const std::exception_ptr& error) noexcept;
+  void end() noexcept;
+
+  Ref<Exchange> exchange_;
+  ClientConnection* connection_ = nullptr;  // which holds this meanwhile
+  leat::detail::ContextRef context_;
+  std::optional<Promise<IncomingMessage>::Resolvers> pending_;
+  std::vector<AbortRegistration> signals_;
+  std::string out_;
+  std::string sent_;  // to be sent again
+  SoonJob soon_{*this};
+  std::int32_t timeoutMs_ = 0;
+  bool soonQueued_ = false;
+  bool started_ = false;
+  bool responded_ = false;
+  bool retried_ = false;
+};
+
+}  // namespace detail
+
+}  // namespace leat::inline LEAT_ABI::http

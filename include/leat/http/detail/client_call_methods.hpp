@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: MIT
+// What a request of a client does, where its agent and its connection are known.
+#pragma once
+
+#include <leat/http/detail/client_connection.hpp>
+#include <leat/http/parse_fault.hpp>
+
+namespace leat::inline LEAT_ABI::http::detail {
+
+inline ClientCall::ClientCall(Ref<AgentCore> agentOf, ClientCallOptions o)
+    : ExchangeOwner(net::Socket()),
+      options(std::move(o)),
+      agent(std::move(agentOf)),
+      exchange_(leat::detail::makeRef<Exchange>()),
+      context_(leat::detail::currentContext()) {
+  exchange_->begin(Ref<ExchangeOwner>(this));
+  if (!agent->options.keepAlive) exchange_->out.setLast();
+  if (leat::detail::AbortState* const around = leat::detail::ambientSignal())
+    follow(AbortSignal(Ref<leat::detail::AbortState>(around)));
+}
+
+template <class F>
+void ClientCall::tell(F&& f) noexcept {
+  const leat::detail::ContextScope scope(context_);
+  try {
+    f();
+  } catch (...) {
+    leat::detail::LateReport::start(std::current_exception());
+  }
+}
+
+inline void ClientCall::follow(const AbortSignal& signal) {
+  signals_.push_back(signal.onAbort([this, signal] { fail(signal.reason()); }));
+}
+
+inline Promise<IncomingMessage> ClientCall::response(const ExchangeHandle& handle) {
+  if (responded_) return Promise<IncomingMessage>::resolve(IncomingMessage(handle));
+  if (handle->gone()) return Promise<IncomingMessage>::reject(handle->whyGone());
+  if (!pending_) pending_.emplace(Promise<IncomingMessage>::withResolvers());
+  return pending_->promise;
+}
+
+inline void ClientCall::setTimeout(std::int32_t ms) {
+  timeoutMs_ = ms;
+  if (connection_ == nullptr) return;
+  (void)socket.setTimeout(ms, [this] { tell([this] { events.emit<"timeout">(); }); });
+}
+
+// ---- sending ----
+
+inline void ClientCall::later() noexcept {
+  if (std::exchange(soonQueued_, true)) return;
+  retain();
+  leat::detail::threadState.queue->pushTick(soon_);
+}
+inline void ClientCall::onSoon(leat::detail::Job& job, leat::detail::JobAction action) noexcept {
+  ClientCall& self = static_cast<SoonJob&>(job).call;
+  const auto held = Ref<ClientCall>::adopt(&self);
+  self.soonQueued_ = false;
+  if (action != leat::detail::JobAction::Run) return self.fail(nullptr);
+  if (!std::exchange(self.started_, true)) self.start();
+  self.sendOut();
+}
+inline void ClientCall::startSoon() { later(); }
+inline void ClientCall::start() noexcept {
+  if (over()) return;
+  try {
+    const Ref<AgentCore> mine = agent;
+    mine->add(Ref<ClientCall>(this));
+  } catch (...) {
+    fail(std::current_exception());
+  }
+}
+
+inline void ClientCall::connected(ClientConnection& connection, const net::Socket& s, bool reused) {
+  const Ref<ClientCall> alive(this);
+  connection_ = &connection;
+  socket = s;
+  reusedSocket = reused;
+  if (timeoutMs_ > 0) setTimeout(timeoutMs_);
+  out_.append(std::exchange(exchange_->waiting, {}));
+  exchange_->letGo();
+  tell([this] { events.emit<"socket">(socket); });
+  if (over()) return;
+  if (requestDone()) return requestEnded();
+  sendOut();
+}
+
+inline void ClientCall::sendOut() {
+  if (connection_ == nullptr || out_.empty()) return;
+  if (reusedSocket && !retried_ && isIdempotent(options.method) && exchange_->out.bodySent() == 0)
+    sent_.append(out_);
+  if (!socket.destroyed()) (void)socket.write(std::string_view(out_));
+  out_.clear();
+}
+
+inline void ClientCall::requestEnded() {
+  if (connection_ == nullptr) return;
+  const Ref<ClientCall> alive(this);
+  sendOut();
+  exchange_->finished();
+  if (!retried_) tell([this] { events.emit<"finish">(); });
+  if (connection_ != nullptr) connection_->requestEnded();
+}
+
+inline bool ClientCall::takeRetry() noexcept {
+  if (over() || retried_ || !reusedSocket || sent_.empty() || !requestDone() ||
+      exchange_->out.bodySent() > 0 || !agent->options.retry || quiet())
+    return false;
+  retried_ = true;
+  connection_ = nullptr;
+  out_.clear();
+  exchange_->waiting = std::exchange(sent_, {});
+  try {
+    const Ref<AgentCore> mine = agent;
+    mine->add(Ref<ClientCall>(this), true);
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
+// ---- the answer ----
+
+inline void ClientCall::inform(Head&& head) {
+  const Information information(std::make_shared<const Head>(std::move(head)));
+  if (information.statusCode() == 100) tell([this] { events.emit<"continue">(); });
+  tell([&] { events.emit<"information">(information); });
+}
+
+inline void ClientCall::respond() {
+  const Ref<ClientCall> alive(this);
+  sent_.clear();
+  responded_ = true;
+  // When nobody takes it, its body is thrown away.
+  const ExchangeHandle handle(exchange_);
+  const IncomingMessage message(handle);
+  if (const auto asked = std::exchange(pending_, std::nullopt)) asked->resolve(message);
+  tell([&] { events.emit<"response">(message); });
+}
+
+inline bool ClientCall::handOver(std::string_view rest) {
+  const Ref<ClientCall> alive(this);
+  connection_ = nullptr;
+  responded_ = true;
+  const ExchangeHandle handle(exchange_);
+  const IncomingMessage message(handle);
+  handle->handOver();
+  handle->body.end();
+  if (timeoutMs_ > 0) (void)socket.setTimeout(0, [] {});
+  bool known = false;
+  const Buffer bytes = Buffer::from(rest);
+  tell([&] {
+    known = options.method == "CONNECT" ? events.emit<"connect">(message, socket, bytes)
+                                        : events.emit<"upgrade">(message, socket, bytes);
+  });
+  if (const auto asked = std::exchange(pending_, std::nullopt)) {
+    if (!bytes.empty()) socket.unshift(bytes);
+    known = true;
+    asked->resolve(message);
+  }
+  complete();
+  return known;
+}
+
+// ---- the end ----
+
+inline void ClientCall::complete() {
+  if (over()) return;
+  connection_ = nullptr;
+  if (!requestDone())
+    exchange_->leave(std::make_exception_ptr(
+        Error("The server has answered, and closed before all of the request was sent", "EPIPE")));
+  end();
+}
+
+/// Whoever waits for the answer is told, or listens for errors. Where neither is so and nobody could ask later,
+/// it is uncaught.
+inline void ClientCall::tellError(const std::exception_ptr& error) noexcept {
+  if (const auto asked = std::exchange(pending_, std::nullopt)) return asked->reject(error);
+  const bool byEvents = events.listenerCount<"error">() + events.listenerCount<"response">() > 0;
+  if (byEvents || !exchange_->handled()) tell([&] { events.emit<"error">(error); });
+}
+
+inline void ClientCall::fail(const std::exception_ptr& why) noexcept {
+  if (over()) return;
+  const Ref<ClientCall> alive(this);
+  const std::exception_ptr error =
+      why ? why
+          : std::make_exception_ptr(Error(responded_ ? "aborted" : "socket hang up", "ECONNRESET"));
+  connecting.abort(error);
+  if (ClientConnection* const connection = std::exchange(connection_, nullptr)) connection->close();
+  exchange_->leave(error);
+  if (!quiet() && !responded_) tellError(error);
+  end();
+}
+
+/// Whoever holds it can still ask for what there is.
+inline void ClientCall::end() noexcept {
+  const Ref<ClientCall> alive(this);
+  const Ref<Exchange> exchange = std::exchange(exchange_, nullptr);
+  if (!exchange) return;
+  signals_.clear();
+  agent = nullptr;
+  exchange->dropStreams();
+  if (!quiet()) tell([this] { events.emit<"close">(); });
+  events.removeAllListeners();
+}
+
+inline void ClientCall::wakeConnection() noexcept {
+  if (connection_ != nullptr) connection_->wake();
+}
+
+inline void ClientCall::leftAlone(Exchange& exchange) noexcept {
+  if (over()) return;
+  if (!exchange.done()) {
+    // Nobody can end it, as those who held it know.
+    const ExchangeHandle nobody(exchange_);
+    fail(std::make_exception_ptr(
+        Error("The request was given up before its end", "ERR_HTTP_REQUEST_DROPPED")));
+  } else if (responded_) {
+    exchange.dumpBody();
+  }
+}
+
+}  // namespace leat::inline LEAT_ABI::http::detail

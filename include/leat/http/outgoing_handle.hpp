@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+// What a server's answer and a client's request have in common.
+#pragma once
+
+#include <leat/http/server_response.hpp>
+
+namespace leat::inline LEAT_ABI::http::detail {
+
+/// Base of a handle of a message that is sent. Node: `http.OutgoingMessage`.
+template <class Self>
+class OutgoingHandle {
+ public:
+  explicit OutgoingHandle(ExchangeHandle exchange) noexcept : exchange_(std::move(exchange)) {}
+
+  // ---- the head ----
+
+  /// In the place of those that have the name, without regard to case. Throws: Error
+  /// ERR_HTTP_HEADERS_SENT, TypeError ERR_INVALID_HTTP_TOKEN, ERR_INVALID_CHAR.
+  const Self& setHeader(std::string_view name, std::string_view value) const {
+    out().checkHead("set");
+    out().fields.set(name, value);
+    return self();
+  }
+  /// A field for each value.
+  const Self& setHeader(std::string_view name,
+                        std::initializer_list<std::string_view> values) const {
+    out().checkHead("set");
+    out().fields.remove(name);
+    for (const std::string_view value : values) out().fields.add(name, value);
+    return self();
+  }
+  const Self& appendHeader(std::string_view name, std::string_view value) const {
+    out().checkHead("append");
+    out().fields.add(name, value);
+    return self();
+  }
+  /// Of the first one; valid until a header is set.
+  std::optional<std::string_view> getHeader(std::string_view name) const noexcept {
+    return out().fields.get(name);
+  }
+  bool hasHeader(std::string_view name) const noexcept { return getHeader(name).has_value(); }
+  void removeHeader(std::string_view name) const {
+    out().checkHead("remove");
+    out().fields.remove(name);
+  }
+  bool headersSent() const noexcept { return out().headSet(); }
+
+  // ---- the body ----
+
+  /// As a bool: false when enough waits to be sent. Awaited: goes on when there is room.
+  /// Throws: Error ERR_STREAM_WRITE_AFTER_END, ERR_HTTP_CONTENT_LENGTH_MISMATCH when it is more than the
+  /// Content-Length that was set; RangeError ERR_HTTP_INVALID_STATUS_CODE.
+  ResponseWrite write(std::string_view bytes) const {
+    return {exchange_.ref(), exchange_->write(bytes)};
+  }
+  ResponseWrite write(const Buffer& bytes) const {
+    return {exchange_.ref(), exchange_->write(bytes)};
+  }
+  /// Fields behind a chunked body, in its `end`. Throws: as `setHeader`.
+  void addTrailers(std::initializer_list<HeaderField> trailers) const {
+    for (const HeaderField& field : trailers) out().trailers.add(field.name, field.value);
+  }
+  /// Throws: as `write`; also when less was written than the Content-Length.
+  ResponseEnd end(std::string_view bytes = {}) const {
+    const Ref<Exchange> exchange = exchange_.ref();
+    exchange->end(bytes);
+    return ResponseEnd(exchange);
+  }
+  ResponseEnd end(const Buffer& bytes) const { return end(bytes.view()); }
+  /// The body as a stream, for its events and for `pipe`; the same one until it has ended. `pipeline` and
+  /// `pipe` take the message itself.
+  LEAT_ON_USE
+  Writable<Buffer> stream() const {
+    const auto made = exchange_->writer;
+    if (made.core != nullptr)
+      return Writable<Buffer>(Ref<leat::detail::StreamCore>(made.core), *made.side);
+    const Writable<Buffer> stream{AnswerSink<>(exchange_)};
+    exchange_->keepWriter(stream);
+    return stream;
+  }
+  /// Closes the connection. Node: `destroy`.
+  void destroy(std::exception_ptr error = nullptr) const { exchange_->owner().destroy(error); }
+
+  bool writableEnded() const noexcept { return out().ended(); }
+  const net::Socket& socket() const noexcept { return exchange_->owner().socket; }
+  const ExchangeHandle& exchange() const noexcept { return exchange_; }
+
+ protected:
+  OutgoingMessage& out() const noexcept { return exchange_->out; }
+
+ private:
+  const Self& self() const noexcept { return static_cast<const Self&>(*this); }
+  ExchangeHandle exchange_;
+};
+
+}  // namespace leat::inline LEAT_ABI::http::detail
