@@ -104,9 +104,10 @@ inline ByteRange writeFileHead(const IncomingMessage& request, const ServerRespo
   return range;
 }
 
-LEAT_ON_USE
-Task<> sendFile(IncomingMessage request, ServerResponse response, std::string path,
-                std::string type, bool ranges, Ref<leat::detail::AbortState> signal) {
+/// A template of its parameter, so that the pipeline is made when it is used.
+template <class Response>
+Task<> sendFile(IncomingMessage request, Response response, std::string path, std::string type,
+                bool ranges, Ref<leat::detail::AbortState> signal) {
   const bool head = request.method() == "HEAD";
   if (!head && request.method() != "GET") {
     response.setHeader("Allow", "GET, HEAD").setStatusCode(405).end();

@@ -6,7 +6,7 @@
 #include <vector>
 
 using namespace leat::http::detail;
-using leat::http::Headers;
+using leat::http::MessageHeaders;
 
 namespace {
 
@@ -32,11 +32,11 @@ struct Fields {
 Verdict judged(const std::vector<std::pair<std::string, std::string>>& all,
                std::string_view etag = "\"a\"") {
   const Fields fields(all);
-  return judge(Headers(fields.head), {etag, then, now});
+  return judge(MessageHeaders(fields.head), {etag, then, now});
 }
 bool holds(const std::string& ifRange, std::string_view etag = "\"a\"", std::int64_t today = now) {
   const Fields fields({{"If-Range", ifRange}});
-  return rangeHolds(Headers(fields.head), {etag, then, today});
+  return rangeHolds(MessageHeaders(fields.head), {etag, then, today});
 }
 std::string ranged(std::string_view field, std::int64_t size = 100) {
   const ByteRange range = readRange(field, size);

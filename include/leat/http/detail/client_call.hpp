@@ -108,6 +108,7 @@ class ClientCall final : public ExchangeOwner {
   }
   void dropped(Exchange& exchange) noexcept override { leftAlone(exchange); }
   void destroy(const std::exception_ptr& error) override { fail(error); }
+  void recycle(Exchange& exchange) noexcept override { delete &exchange; }
 
  private:
   struct SoonJob : leat::detail::Job {

@@ -37,8 +37,8 @@ class ExchangeOwner : public Counted<ExchangeOwner> {
   virtual void dropped(Exchange& exchange) noexcept = 0;
   /// Nothing else can be done for this request.
   virtual void destroy(const std::exception_ptr& error) = 0;
-  /// Takes over one that nobody has any more.
-  virtual void recycle(Exchange& exchange) noexcept;
+  /// Takes over one that nobody has any more: deletes it, or keeps it for another.
+  virtual void recycle(Exchange& exchange) noexcept = 0;
   net::Socket socket;
 
  protected:
@@ -173,8 +173,6 @@ class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
   unsigned handles_ = 0;
   bool sent_ = false;
 };
-
-inline void ExchangeOwner::recycle(Exchange& exchange) noexcept { delete &exchange; }
 
 inline void Exchange::clear() noexcept {
   head.clear();
