@@ -147,6 +147,7 @@ class OutgoingMessage {
     bool date = false;
   };
   Said readFields();
+  void readEncoding(std::string_view codings);
   void writeConnection(HeadWriter& out, unsigned seconds) const noexcept;
   void writeFraming(HeadWriter& out, std::optional<std::size_t> whole) noexcept;
   [[noreturn]] LEAT_NOINLINE void throwMismatch(std::uint64_t sent) const {
@@ -172,6 +173,18 @@ class OutgoingMessage {
   bool ended_ = false;
 };
 
+/// A client refuses whatever is behind chunked, and what is no list of codings (RFC 9112 section 6.1).
+inline void OutgoingMessage::readEncoding(std::string_view codings) {
+  bool more = true;
+  while (more) {
+    more = codings.find(',') != std::string_view::npos;
+    const std::string_view coding = takeMember(codings);
+    if (chunked_ || !isToken(coding.substr(0, coding.find_first_of("; \t"))))
+      throwFraming("Transfer-Encoding is no list of codings, or does not end with chunked");
+    chunked_ = equalsLower(coding, "chunked");
+  }
+}
+
 inline OutgoingMessage::Said OutgoingMessage::readFields() {
   Said said;
   bodyLength_.reset();
@@ -185,6 +198,7 @@ inline OutgoingMessage::Said OutgoingMessage::readFields() {
         if (equalsLower(word, "close")) last_ = true;
       }
     } else if (equalsLower(field.name, "content-length")) {
+      if (said.length) throwFraming("Content-Length a second time");
       said.length = true;
       std::uint64_t length = 0;
       const auto [end, error] =
@@ -194,8 +208,7 @@ inline OutgoingMessage::Said OutgoingMessage::readFields() {
       bodyLength_ = length;
     } else if (equalsLower(field.name, "transfer-encoding")) {
       said.encoding = true;
-      for (std::string_view list = field.value; !list.empty();)
-        chunked_ = equalsLower(takeMember(list), "chunked");
+      readEncoding(field.value);
       // Else it ends with the connection.
       if (!chunked_) last_ = true;
     } else if (equalsLower(field.name, "trailer")) {
