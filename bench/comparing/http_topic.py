@@ -45,8 +45,6 @@ class Http(Topic):
         self.columns = [program.name for program in self.servers] + ["nginx"]
         self._build([*self.servers, *programs.HTTP_PARSERS])
         self.nginx = machine.nginx()
-        if not shutil.which("wrk"):
-            self._note("wrk is missing")
 
     def runs(self):
         for program in programs.HTTP_PARSERS:
