@@ -102,15 +102,9 @@ std::vector<std::string> answersIn(std::string_view text) {
   Parser parser(options);
   Head head;
   std::string told;
-  for (const std::string_view all = text;;) {
-    if (parser.needsHead()) {
-      head.clear();
-      parser.useHead(head);
-    }
-    const ParseEvent event = parser.next(text);
-    if (event == ParseEvent::More) return answers;
+  (void)http_rig::parseAll(parser, head, text, [&](ParseEvent event) {
     if (event == ParseEvent::Failed)
-      fuzz::fail("what is answered is HTTP", all, textOf(parser.fault()).message);
+      fuzz::fail("what is answered is HTTP", text, textOf(parser.fault()).message);
     if (event == ParseEvent::Body) told += parser.body();
     if (event == ParseEvent::Head) {
       told = std::to_string(head.status) + " ";
@@ -123,9 +117,11 @@ std::vector<std::string> answersIn(std::string_view text) {
       }
       if (bodiless) parser.skipBody();
     }
-    // Interim answers have no end of their own.
+    // Interim answers have no body, but an end.
     if (event == ParseEvent::End) answers.push_back(std::exchange(told, {}));
-  }
+    return true;
+  });
+  return answers;
 }
 
 /// Those of one are the first of the other's, but for the refusal that is the last of either.

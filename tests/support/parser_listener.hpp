@@ -25,20 +25,27 @@ inline std::string fieldsOf(const Head& head) {
   return text;
 }
 
+/// Gives what is in `input` to `tell`, which says whether it goes on; whether it does behind it.
+template <class Tell>
+bool parseAll(Parser& parser, Head& head, std::string_view input, Tell tell) {
+  for (;;) {
+    if (parser.needsHead()) {
+      head.clear();
+      parser.useHead(head);
+    }
+    const ParseEvent event = parser.next(input);
+    if (event == ParseEvent::More) return true;
+    if (!tell(event)) return false;
+  }
+}
+
 /// What a parser tells of a connection, in words; the pieces of a body are joined.
 class Listener {
  public:
   explicit Listener(ParserOptions options = {}) : parser_(options), kind_(options.kind) {}
   void take(std::string_view input) {
-    while (!over_) {
-      if (parser_.needsHead()) {
-        head_.clear();
-        parser_.useHead(head_);
-      }
-      const ParseEvent event = parser_.next(input);
-      if (event == ParseEvent::More) return;
-      over_ = !tell(event);
-    }
+    if (over_) return;
+    over_ = !parseAll(parser_, head_, input, [this](ParseEvent event) { return tell(event); });
   }
   void finish() {
     if (!over_) tell(parser_.finish());
