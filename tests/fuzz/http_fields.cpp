@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What is set for an answer: it is refused, or it comes out of the parser of a client as it was set, and nothing else does.
-// Parts of the input are separated by NUL: the reason, a body, names and values in turn.
+// Parts of the input are separated by NUL: the reason, a body, names and values in turn; behind an empty name there are
+// trailers.
 #include <leat/http/detail/outgoing_message.hpp>
 
 #include "fuzz.hpp"
@@ -25,6 +26,7 @@ struct Answer {
   std::string reason;
   std::string body;
   std::string fields;
+  std::string trailers;
   bool refused = false;
 };
 Answer answerOf(std::string_view input) {
@@ -35,13 +37,18 @@ Answer answerOf(std::string_view input) {
     message.reason = takePart(input);
     answer.reason = message.reason.empty() ? "OK" : message.reason;
     answer.body = takePart(input);
+    bool behind = false;
     while (!input.empty()) {
       const std::string_view name = takePart(input);
       const std::string_view value = takePart(input);
-      message.fields.add(name, value);
+      if (name.empty() && !behind) {
+        behind = true;
+        continue;
+      }
+      (behind ? message.trailers : message.fields).add(name, value);
       // Blanks around a value are none of it.
-      answer.fields +=
-          "[" + std::string(name) + "=" + std::string(leat::http::detail::trimBlanks(value)) + "]";
+      const auto trimmed = std::string(leat::http::detail::trimBlanks(value));
+      (behind ? answer.trailers : answer.fields) += "[" + std::string(name) + "=" + trimmed + "]";
     }
     message.fixHead();
     message.writeHead(answer.text, date, 5, std::nullopt);
@@ -84,5 +91,7 @@ void fuzz::run(std::string_view input) {
   if (event == http_rig::ParseEvent::More) event = parser.finish();
   if (event != http_rig::ParseEvent::End) failed("the answer has an end");
   same("the body", body, answer.body);
+  const bool chunked = head.framing == leat::http::detail::Framing::Chunked;
+  same("the trailers", http_rig::fieldsOf(parser.trailers()), chunked ? answer.trailers : "");
   same("what is behind the answer", left, "");
 }
