@@ -5,7 +5,9 @@ import os
 import platform
 import re
 import select
+import shutil
 import signal
+import socket
 import subprocess
 import time
 from contextlib import contextmanager
@@ -110,6 +112,13 @@ def _stop(process):
         process.wait()
 
 
+def free_port():
+    """One that nobody listens on now, for a server that cannot choose."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 @contextmanager
 def server(command, prepare, quiet_stdout=False):
     """A server process for the time of a `with`; it is ended by its process id."""
@@ -161,6 +170,23 @@ def _asio_version(compiler):
     return f"{number // 100000}.{number // 100 % 1000}.{number % 100}"
 
 
+def nginx():
+    """The program, or None: that of the system, or the one that `scripts/bootstrap bench` brought."""
+    brought = Path(__file__).resolve().parent.parent / "rivals/nginx/usr/sbin/nginx"
+    return shutil.which("nginx") or shutil.which(str(brought))
+
+
+def _nginx_version():
+    # It tells by standard error.
+    text = _output("sh", "-c", f"'{nginx()}' -v 2>&1") if nginx() else ""
+    return _first_match(r"nginx/(\S+)", text, "absent")
+
+
+def _boost_version(compiler):
+    return _preprocessed(compiler, "boost/version.hpp", "BOOST_LIB_VERSION").strip('"').replace(
+        "_", ".")
+
+
 def facts(compilers):
     """(name, value) pairs for the head of a report; no path and no host name among them."""
     cpu = _first_match(r"^model name\s*:\s*(.*)$", Path("/proc/cpuinfo").read_text())
@@ -175,6 +201,8 @@ def facts(compilers):
                                 "UV_VERSION_PATCH")),
         ("Asio", _asio_version(cxx)),
         ("Node", _output("node", "--version").strip() or "absent"),
+        ("Boost", _boost_version(cxx)),
+        ("nginx", _nginx_version()),
         ("redis-server", _first_match(r"v=(\S+)", _output("redis-server", "--version"), "absent")),
         ("real-time priority", "yes, except for Node" if REAL_TIME else "not permitted"),
         ("load average at the start", "%.2f" % os.getloadavg()[0]),

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import targets
 from .machine import Failure, compiler_name
 
 BENCH = Path(__file__).resolve().parent.parent
@@ -101,6 +102,27 @@ URING = [
 ]
 IDLE = [leat("idle.cpp"), leat("idle.cpp", program="leat epoll")]
 
+# Each serves at PORT what is asked for; those of HTTP_FULL also bodies and the FILE that is their second argument.
+HTTP_FULL = [
+    leat("http.cpp"),
+    leat("http.cpp", program="leat epoll"),
+    rival("node", "http/node.js"),
+]
+HTTP_HELLO = [
+    rival("epoll", "http/epoll.c"),
+    rival("io_uring", "http/uring.c"),
+    rival("beast", "http/beast.cpp"),
+]
+HTTP_PARSERS = [leat("http_parser.cpp"), rival("beast", "http/beast_parser.cpp")]
+
+# What the topic `include` compiles with optimisation, and never runs.
+COMPILED = [
+    (targets.ECHO_COST, leat("echo_small.cpp")),
+    (targets.ECHO_COST, rival("asio", "include/asio_echo.cpp")),
+    (targets.HELLO_COST, leat("http_small.cpp")),
+    (targets.HELLO_COST, rival("beast", "http/beast.cpp")),
+]
+
 LOAD = Program("load", BENCH / "tools" / "load.c")
 MINI_REDIS = Program("leat", ROOT / "examples" / "mini_redis.cpp")
 
@@ -181,6 +203,7 @@ def _newest_input(source):
     if RIVALS not in source.parents and BENCH / "tools" not in source.parents:
         inputs += INCLUDE.rglob("*.hpp")
         inputs += (BENCH / "leat").glob("*.hpp")
+    inputs += source.parent.glob("*.h")
     return max(path.stat().st_mtime for path in inputs)
 
 

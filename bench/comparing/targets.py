@@ -22,6 +22,10 @@ CPU = "server CPU ns/message"
 NODE = ("node data", "node pipe")
 REDIS_CPU = "server CPU ns/request"
 ECHO_COST = "coroutine echo server, -O2"
+HELLO_COST = "HTTP server that greets, -O2"
+HELLO, PIPELINED = "hello, keep-alive", "hello, pipelined x16"
+BODY, DOWNLOAD = "POST of 64 KiB, chunked both ways", "file of 100 MiB"
+HTTP_CPU, HTTP_IDLE = "server CPU ns/request", "10 000 idle connections"
 
 
 def header_cost(name):
@@ -99,12 +103,25 @@ TARGETS = [
     *(Target("uring", case, ("io_uring",), 1.10, CPU) for case in (SMALL, LARGE, MANY)),
     *(Target("uring", case, ("leat epoll",), 1.00, CPU) for case in (SMALL, LARGE, MANY)),
     Target("idle", HELD, (), 1536.0, "bytes"),
+    Target("http", HELLO, ("epoll",), 1.10, HTTP_CPU),
+    Target("http", HELLO, ("beast",), 0.85, HTTP_CPU),
+    Target("http", HELLO, ("node",), 0.45, HTTP_CPU),
+    Target("http", PIPELINED, ("epoll",), 1.40, HTTP_CPU),
+    Target("http", PIPELINED, ("node",), 0.06, HTTP_CPU),
+    # 1.5 GB/s.
+    Target("http", "parse_request_500_B", (), 333.3),
+    Target("http", BODY, ("node",), 0.50, HTTP_CPU),
+    # 0.95 of its speed.
+    Target("http", DOWNLOAD, ("nginx",), 1.05, "ns/MiB"),
+    Target("http", HTTP_IDLE, ("node",), 0.25, "bytes each"),
+    Target("http", HTTP_IDLE, (), 4096.0, "bytes each"),
     Target("redis", "SET -P 1", ("redis-server",), 1.00, REDIS_CPU),
     Target("redis", "GET -P 1", ("redis-server",), 1.00, REDIS_CPU),
     Target("redis", "SET -P 16", ("redis-server",), 0.85, REDIS_CPU),
     Target("redis", "GET -P 16", ("redis-server",), 0.85, REDIS_CPU),
     Target("include", ECHO_COST, ("asio",), 0.50, "user s"),
     Target("include", ECHO_COST, ("asio",), 0.50, "peak MiB"),
+    Target("include", HELLO_COST, (), 3.0, "user s"),
     Target("include", header_cost("task"), (), 0.10, "user s"),
     Target("include", header_cost("core"), (), 0.45, "user s"),
     Target("include", header_cost("leat.hpp"), (), 1.0, "user s"),

@@ -11,60 +11,9 @@ from functools import partial
 from pathlib import Path
 
 from . import machine, programs, targets
+from .http_topic import Http
 from .machine import LOAD_CORE, SERVER_CORE, Failure
-
-
-class Topic:
-    """`samples[case][program][metric]` holds one value per round in which the program ran."""
-
-    name = ""
-    about = ""
-
-    def __init__(self, builder):
-        self.builder = builder
-        self.samples = {}
-        self.failures = []
-        self.columns = []
-        self.rounds = 0
-        self.prepare()
-
-    def prepare(self):
-        """Builds what the topic needs and sets `columns`, the names of its programs."""
-
-    def runs(self):
-        """Yields (program name, function that runs it and returns (case, metric, value)s)."""
-        return ()
-
-    def round(self):
-        for name, measure in self.runs():
-            try:
-                for case, metric, value in measure():
-                    programs_of_case = self.samples.setdefault(case, {})
-                    values = programs_of_case.setdefault(name, {}).setdefault(metric, {})
-                    values[self.rounds] = value
-            except (Failure, OSError) as error:
-                self._note(f"{name}: {error}")
-        self.rounds += 1
-
-    def _build(self, wanted):
-        self.builder.build(wanted)
-        for source in dict.fromkeys(program.source for program in wanted):
-            if source in self.builder.failed:
-                self._note(f"{source.relative_to(programs.ROOT)} does not compile\n"
-                           f"{self.builder.failed[source]}")
-
-    def _note(self, failure):
-        print(f"  FAILED: {failure}", flush=True)
-        first_line = failure.splitlines()[0].replace(f"{programs.ROOT}/", "")
-        if first_line not in self.failures:
-            self.failures.append(first_line)
-
-
-def _figures_of(output):
-    """The `name value [unit]` lines of a program; ns where no unit stands."""
-    for line in output.splitlines():
-        case, value, *unit = line.split()
-        yield case, unit[0] if unit else "ns", float(value)
+from .topic import Topic, figures_of
 
 
 class Micro(Topic):
@@ -87,7 +36,7 @@ class Micro(Topic):
 
     @staticmethod
     def _measure(command, prepare):
-        yield from _figures_of(machine.run(command, prepare))
+        yield from figures_of(machine.run(command, prepare))
 
 
 class Coro(Micro):
@@ -157,13 +106,13 @@ class Streams(Micro):
 
     @staticmethod
     def _measure_files(command):
-        yield from _figures_of(machine.run(command, machine.unpinned, timeout=300))
+        yield from figures_of(machine.run(command, machine.unpinned, timeout=300))
 
     @classmethod
     def _measure_peaks(cls, command):
         """Each way in a process of its own, of which only the memory counts."""
         for way in ("copy", "upper", "csv"):
-            figures = _figures_of(machine.run([*command, way], machine.unpinned, timeout=300))
+            figures = figures_of(machine.run([*command, way], machine.unpinned, timeout=300))
             yield from (figure for figure in figures if figure[1] != "ns")
 
 
@@ -196,7 +145,7 @@ class Files(Topic):
                 tempfile.TemporaryDirectory(dir=memory) as volatile:
             output = machine.run([*command[:head], disk, volatile, part, *command[head:]],
                                  machine.unpinned if usual else machine.real_time, timeout=300)
-        yield from _figures_of(output)
+        yield from figures_of(output)
 
 
 class Tcp(Topic):
@@ -313,7 +262,7 @@ class Redis(Topic):
                 yield name, partial(self._measure, server_command, command, pipeline, requests)
 
     def _measure(self, server_command, command, pipeline, requests):
-        port = _free_port()
+        port = machine.free_port()
         with machine.server(server_command(str(port)), machine.pinned(SERVER_CORE),
                             quiet_stdout=True) as process:
             _wait_for(port, process)
@@ -334,12 +283,6 @@ class Redis(Topic):
             if fields[0] == command:
                 return float(fields[1])
         raise Failure(f"redis-benchmark reported no figure for {command}")
-
-
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def _wait_for(port, process):
@@ -366,13 +309,11 @@ class Include(Topic):
     }
 
     def prepare(self):
-        self.columns = ["leat", "asio"]
+        self.columns = ["leat", "asio", "beast"]
         self.units = []
-        echoes = {"leat": programs.leat("echo_small.cpp"),
-                  "asio": programs.rival("asio", "include/asio_echo.cpp")}
-        for name, program in echoes.items():
+        for case, program in programs.COMPILED:
             if program.exists:
-                self._add(name, targets.ECHO_COST, program.source, "-O2")
+                self._add(program.name, case, program.source, "-O2")
         for title, headers in self.HEADERS.items():
             if all((programs.INCLUDE / header).exists() for header in headers):
                 self._add_headers("leat", title, headers)
@@ -404,4 +345,4 @@ class Include(Topic):
         return [(case, "user s", usage.ru_utime), (case, "peak MiB", usage.ru_maxrss / 1024)]
 
 
-TOPICS = {topic.name: topic for topic in (Tcp, Uring, Idle, Coro, Promises, Timers, Events, Streams, Pool, Files, Redis, Include)}
+TOPICS = {topic.name: topic for topic in (Tcp, Uring, Idle, Coro, Promises, Timers, Events, Streams, Pool, Files, Http, Redis, Include)}

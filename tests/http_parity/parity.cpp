@@ -9,6 +9,8 @@
 #include <sstream>
 #include <string>
 
+#include "parser_listener.hpp"
+
 namespace {
 
 using namespace leat::http::detail;
@@ -40,15 +42,11 @@ class Side {
   explicit Side(MessageKind kind)
       : parser_(options(kind)), request_(kind == MessageKind::Request) {}
   void take(std::string_view input) {
-    while (!over_) {
-      if (parser_.needsHead()) {
-        head_.clear();
-        parser_.useHead(head_);
-      }
-      const ParseEvent event = parser_.next(input);
-      if (event == ParseEvent::More) return;
+    if (over_) return;
+    (void)http_rig::parseAll(parser_, head_, input, [this](ParseEvent event) {
       tell(event);
-    }
+      return !over_;
+    });
   }
   std::string finish() {
     if (!over_) tell(parser_.finish());

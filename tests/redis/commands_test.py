@@ -8,6 +8,7 @@ import time
 import unittest
 
 import servers
+from served import SECONDS, read_exactly
 
 # What is typed into redis-cli, and what it prints.
 SESSION = [
@@ -119,7 +120,7 @@ SESSION = [
 def redis_cli(server, lines, *options):
     done = subprocess.run(['redis-cli', '-h', '127.0.0.1', '-p', str(server.port), *options],
                           input='\n'.join(lines) + '\n', capture_output=True, text=True,
-                          timeout=servers.SECONDS, check=True)
+                          timeout=SECONDS, check=True)
     return done.stdout
 
 
@@ -158,7 +159,7 @@ class Expiry(unittest.TestCase):
             server.ask(b'SET gone x PX 150', b'SET later x PX 60000', b'SET kept x PX 150', b'SET kept y')
             self.assertEqual(server.ask(b'DBSIZE'), b':3\r\n')
             while server.ask(b'DBSIZE') != b':2\r\n':
-                self.assertLess(time.monotonic() - start, servers.SECONDS)
+                self.assertLess(time.monotonic() - start, SECONDS)
                 time.sleep(0.01)
             self.assertGreaterEqual(time.monotonic() - start, 0.15)
             self.assertEqual(server.ask(b'MGET gone kept'), b'*2\r\n$-1\r\n$1\r\ny\r\n')
@@ -175,7 +176,7 @@ class Channels(unittest.TestCase):
     def test_a_subscriber_gets_what_is_published(self):
         with servers.mini_redis() as server, server.connect() as client:
             def expect(expected):
-                self.assertEqual(servers.read_exactly(client, len(expected)), expected)
+                self.assertEqual(read_exactly(client, len(expected)), expected)
 
             client.sendall(b'SUBSCRIBE one two one\r\n')
             expect(b'*3\r\n$9\r\nsubscribe\r\n$3\r\none\r\n:1\r\n')
@@ -191,7 +192,7 @@ class Channels(unittest.TestCase):
                 client.sendall(b'SUBSCRIBE news\r\n')
                 client.recv(100)
                 self.assertEqual(server.ask(b'PUBLISH news x'), b':1\r\n')
-            end = time.monotonic() + servers.SECONDS
+            end = time.monotonic() + SECONDS
             while server.ask(b'PUBLISH news x') != b':0\r\n':
                 self.assertLess(time.monotonic(), end)
 

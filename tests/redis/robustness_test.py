@@ -3,7 +3,6 @@
 """robustness_test.py MINI_REDIS: broken input, clients that do not read or go away, many of them, the end in the middle."""
 
 import os
-import select
 import signal
 import socket
 import sys
@@ -12,6 +11,7 @@ import unittest
 
 import servers
 from servers import command
+from served import SECONDS, read_all, read_exactly, reset, send_until_blocked, wait_until
 
 MIB = 1 << 20
 
@@ -42,23 +42,6 @@ HARMLESS = [
 ]
 
 
-def wait_until(condition, what):
-    end = time.monotonic() + servers.SECONDS
-    while not condition():
-        if time.monotonic() > end:
-            raise AssertionError(f'not within {servers.SECONDS} s: {what}')
-        time.sleep(0.01)
-
-
-def send_until_blocked(client, data, most):
-    """Sends `data` again and again until nobody has taken a byte for half a second; how much went."""
-    client.setblocking(False)
-    sent = 0
-    while sent < most and select.select([], [client], [], 0.5)[1]:
-        sent += client.send(data[sent % len(data):])
-    return sent
-
-
 class Robustness(unittest.TestCase):
     def setUp(self):
         self.server = servers.mini_redis()
@@ -74,13 +57,13 @@ class Robustness(unittest.TestCase):
         with (server or self.server).connect() as client:
             client.sendall(data)
             client.shutdown(socket.SHUT_WR)
-            self.assertEqual(servers.read_all(client), expected, data[:80])
+            self.assertEqual(read_all(client), expected, data[:80])
 
     def test_broken_input_gets_an_error_and_the_connection_is_closed(self):
         for data, error in BROKEN:
             with self.server.connect() as client:
                 client.sendall(b'PING\r\n' + data)
-                self.assertEqual(servers.read_all(client), b'+PONG\r\n-ERR Protocol error: ' + error + b'\r\n', data[:80])
+                self.assertEqual(read_all(client), b'+PONG\r\n-ERR Protocol error: ' + error + b'\r\n', data[:80])
 
     def test_the_real_server_says_the_same_of_broken_input(self):
         with servers.real_redis() as real:
@@ -89,7 +72,7 @@ class Robustness(unittest.TestCase):
             for data, error in BROKEN:
                 with real.connect() as client:
                     client.sendall(data)
-                    self.assertEqual(servers.read_all(client), b'-ERR Protocol error: ' + error + b'\r\n', data[:80])
+                    self.assertEqual(read_all(client), b'-ERR Protocol error: ' + error + b'\r\n', data[:80])
 
     def test_odd_input_is_taken_as_the_real_server_takes_it(self):
         with servers.real_redis() as real:
@@ -104,7 +87,7 @@ class Robustness(unittest.TestCase):
             for i in range(len(data)):
                 client.sendall(data[i:i + 1])
             expected = b''.join(expected for _, expected in HARMLESS)
-            self.assertEqual(servers.read_exactly(client, len(expected)), expected)
+            self.assertEqual(read_exactly(client, len(expected)), expected)
 
     def test_broken_input_that_comes_byte_by_byte(self):
         for data, error in BROKEN[:11]:
@@ -112,7 +95,7 @@ class Robustness(unittest.TestCase):
                 for i in range(len(data)):
                     client.sendall(data[i:i + 1])
                     time.sleep(0.0005)
-                self.assertEqual(servers.read_all(client), b'-ERR Protocol error: ' + error + b'\r\n', data)
+                self.assertEqual(read_all(client), b'-ERR Protocol error: ' + error + b'\r\n', data)
 
     def test_input_cut_off_at_every_byte(self):
         data = command(b'SET', b'key', b'value')
@@ -145,9 +128,9 @@ class Robustness(unittest.TestCase):
         value = b'x' * (64 * MIB)
         with self.server.connect() as client:
             client.sendall(command(b'ECHO', value))
-            self.assertEqual(len(servers.read_exactly(client, len(value) + 13)), len(value) + 13)
+            self.assertEqual(len(read_exactly(client, len(value) + 13)), len(value) + 13)
             client.sendall(b'PING\r\n')
-            servers.read_exactly(client, 7)
+            read_exactly(client, 7)
             if 'ASAN_OPTIONS' not in os.environ:  # the sanitizer keeps what was freed back for a while
                 self.assertLess(self.server.resident(), 32 * MIB)
 
@@ -162,9 +145,9 @@ class Robustness(unittest.TestCase):
             self.assertEqual(self.server.ask(b'PING'), b'+PONG\r\n')
             # It is not lost: once it reads, it gets the reply to all that was sent.
             client.setblocking(True)
-            client.settimeout(servers.SECONDS)
+            client.settimeout(SECONDS)
             replies = min(sent // 11, 200)
-            servers.read_exactly(client, replies * 100_011)
+            read_exactly(client, replies * 100_011)
 
     def test_a_subscriber_that_never_reads_is_disconnected(self):
         with self.server.connect() as client:
@@ -176,7 +159,7 @@ class Robustness(unittest.TestCase):
             with self.server.connect() as publisher:
                 for _ in range(100):
                     publisher.sendall(publish)
-                    if servers.read_exactly(publisher, 4) == b':0\r\n':
+                    if read_exactly(publisher, 4) == b':0\r\n':
                         break
                 else:
                     self.fail('the subscriber is still there after 100 MiB')
@@ -189,7 +172,7 @@ class Robustness(unittest.TestCase):
                 client.sendall(command(b'SET', b'key%d' % i, b'%d' % i) + command(b'GET', b'key%d' % i))
             for i, client in enumerate(clients):
                 expected = b'+OK\r\n$%d\r\n%d\r\n' % (len(b'%d' % i), i)
-                self.assertEqual(servers.read_exactly(client, len(expected)), expected)
+                self.assertEqual(read_exactly(client, len(expected)), expected)
         finally:
             for client in clients:
                 client.close()
@@ -198,22 +181,21 @@ class Robustness(unittest.TestCase):
     def test_clients_that_reset_the_connection(self):
         for _ in range(50):
             client = self.server.connect()
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b'\1\0\0\0\0\0\0\0')
             client.sendall(b'PING\r\n' * 1000)
-            client.close()
+            reset(client)
 
     def test_a_half_closed_connection_gets_all_replies(self):
         count = 20000
         with self.server.connect() as client:
             client.sendall(b'ECHO 0123456789\r\n' * count)
             client.shutdown(socket.SHUT_WR)
-            self.assertEqual(len(servers.read_all(client)), count * 17)
+            self.assertEqual(len(read_all(client)), count * 17)
 
     def test_what_follows_shutdown_is_not_done(self):
         # Another server: this one is to end.
         with servers.mini_redis() as server, server.connect() as client:
             client.sendall(b'PING\r\nSHUTDOWN\r\nPING\r\n')
-            self.assertEqual(servers.read_all(client), b'+PONG\r\n')
+            self.assertEqual(read_all(client), b'+PONG\r\n')
             self.assertEqual(server.wait(), 0)
 
     def test_a_signal_ends_it_in_the_middle(self):
@@ -229,7 +211,7 @@ class Robustness(unittest.TestCase):
                     server.process.send_signal(number)
                     self.assertEqual(server.wait(), 0)
                     self.assertLess(time.monotonic() - start, 4)  # long before it would give up waiting
-                    self.assertEqual(servers.read_all(idle), b'')
+                    self.assertEqual(read_all(idle), b'')
                 finally:
                     for client in clients:
                         client.close()

@@ -1,53 +1,23 @@
 # SPDX-License-Identifier: MIT
-"""Servers and connections for the tests of mini_redis: on loopback, bounded in time, ended by process id."""
+"""Servers of Redis for the tests of mini_redis."""
 
 import contextlib
 import os
-import select
 import shutil
-import signal
 import socket
-import subprocess
 import sys
 import tempfile
-import time
 
-SECONDS = 20  # after which anything that waits is a failure
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
+from served import Served, read_all  # noqa: E402
 
 
-class Server:
-    """A child process that serves `port`."""
+class Server(Served):
+    """A server of Redis."""
 
-    def __init__(self, command, port=None):
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=None)
-        try:
-            self.port = port or self._announced()
-            self._wait()
-        except BaseException:
-            self.kill()
-            raise
-
-    def _announced(self):
-        ready, _, _ = select.select([self.process.stdout], [], [], SECONDS)
-        words = self.process.stdout.readline().split() if ready else []
-        if not words or not words[-1].isdigit():
-            raise AssertionError(f'the server announced no port: {words}')
-        return int(words[-1])
-
-    def _wait(self):
-        end = time.monotonic() + SECONDS
-        while time.monotonic() < end and self.process.poll() is None:
-            with contextlib.suppress(OSError), self.connect() as client:
-                client.sendall(b'PING\r\n')
-                if client.recv(16).startswith(b'+PONG'):
-                    return
-            time.sleep(0.02)
-        raise AssertionError('the server does not answer PING')
-
-    def connect(self):
-        client = socket.create_connection(('127.0.0.1', self.port), SECONDS)
-        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return client
+    def answers(self, client):
+        client.sendall(b'PING\r\n')
+        return client.recv(16).startswith(b'+PONG')
 
     def ask(self, *commands):
         """Sends inline commands on one connection and gives all that comes back until the end."""
@@ -55,62 +25,6 @@ class Server:
             client.sendall(b''.join(command + b'\r\n' for command in commands))
             client.shutdown(socket.SHUT_WR)
             return read_all(client)
-
-    def resident(self):
-        """Bytes of memory in use."""
-        with open(f'/proc/{self.process.pid}/statm', encoding='ascii') as statm:
-            return int(statm.read().split()[1]) * os.sysconf('SC_PAGE_SIZE')
-
-    def sockets(self):
-        """How many it has open, leaving out what it was started with."""
-        folder = f'/proc/{self.process.pid}/fd'
-        count = 0
-        for name in os.listdir(folder):
-            with contextlib.suppress(FileNotFoundError):
-                count += int(name) > 2 and os.readlink(f'{folder}/{name}').startswith('socket:')
-        return count
-
-    def terminate(self):
-        """Asks it to end as an operator does; gives the exit code."""
-        self.process.send_signal(signal.SIGTERM)
-        return self.wait()
-
-    def wait(self):
-        try:
-            return self.process.wait(SECONDS)
-        finally:
-            self.kill()
-
-    def kill(self):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        self.process.stdout.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self.kill()
-
-
-def read_all(client):
-    """Everything up to the end of the connection; a reset counts as the end."""
-    received = bytearray()
-    with contextlib.suppress(ConnectionError):
-        while piece := client.recv(65536):
-            received += piece
-    return bytes(received)
-
-
-def read_exactly(client, count):
-    received = bytearray()
-    while len(received) < count:
-        piece = client.recv(count - len(received))
-        if not piece:
-            raise AssertionError(f'the connection ended after {bytes(received)!r}')
-        received += piece
-    return bytes(received)
 
 
 def mini_redis():

@@ -2,90 +2,20 @@
 #include <leat/http/detail/parser.hpp>
 
 #include "leat_test.hpp"
-
-#include <vector>
+#include "parser_listener.hpp"
 
 namespace http = leat::http;
 using namespace std::string_literals;
-using http::detail::FieldParts;
 using http::detail::Head;
 using http::detail::MessageKind;
 using http::detail::ParseEvent;
 using http::detail::Parser;
 using http::detail::ParserOptions;
+using http_rig::Listener;
 
 namespace {
 
 constexpr const char* host = "Host: a\r\n";
-
-std::string fieldsOf(const Head& head) {
-  std::string text;
-  for (const FieldParts& parts : head.fields) {
-    const auto field = head.field(parts);
-    text += "[" + std::string(field.name) + "=" + std::string(field.value) + "]";
-  }
-  return text;
-}
-
-/// What a parser tells of a connection, in words; the pieces of a body are joined.
-class Listener {
- public:
-  explicit Listener(ParserOptions options = {}) : parser_(options), kind_(options.kind) {}
-  void take(std::string_view input) {
-    while (!over_) {
-      if (parser_.needsHead()) {
-        head_.clear();
-        parser_.useHead(head_);
-      }
-      const ParseEvent event = parser_.next(input);
-      if (event == ParseEvent::More) return;
-      over_ = !tell(event);
-    }
-  }
-  void finish() {
-    if (!over_) tell(parser_.finish());
-  }
-  Parser& parser() { return parser_; }
-  std::string told;
-  bool noBody = false;
-
- private:
-  bool tell(ParseEvent event) {
-    const Head& head = head_;
-    switch (event) {
-      case ParseEvent::More:
-        break;
-      case ParseEvent::Head:
-        if (kind_ == MessageKind::Request) {
-          told += std::string(head.view(head.method)) + " " + std::string(head.view(head.target));
-        } else {
-          told += std::to_string(head.status) + " '" + std::string(head.view(head.reason)) + "'";
-        }
-        told += (head.minorVersion == 1 ? "" : " 1.0") + (head.keepAlive ? ""s : " close"s) +
-                (head.upgrade ? " upgrade " : " ") + fieldsOf(head);
-        if (noBody) parser_.skipBody();
-        break;
-      case ParseEvent::Body:
-        body_ += parser_.body();
-        break;
-      case ParseEvent::End:
-        told += " body(" + std::exchange(body_, {}) + ")" + fieldsOf(parser_.trailers()) + "; ";
-        break;
-      case ParseEvent::Stopped:
-        told += "stopped";
-        return false;
-      case ParseEvent::Failed:
-        told += "FAILED " + std::string(http::ParseError(parser_.fault()).what());
-        return false;
-    }
-    return true;
-  }
-  Parser parser_;
-  Head head_;
-  MessageKind kind_;
-  std::string body_;
-  bool over_ = false;
-};
 
 /// In one piece, and the same at each place where it can be cut in two, and byte by byte.
 std::string told(const std::string& text, ParserOptions options = {}, bool ends = false,

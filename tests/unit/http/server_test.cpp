@@ -172,6 +172,20 @@ TEST_CASE("an answer whose end nobody could tell is refused") {
         response.end("abc"),
         "The head of the message is ambiguous: Content-Length beside Transfer-Encoding");
     response.removeHeader("Transfer-Encoding");
+    response.appendHeader("content-length", "3");
+    CHECK_THROWS_WITH(response.end("abc"),
+                      "The head of the answer is ambiguous: Content-Length a second time");
+    for (const char* codings : {"", ",", "gzip,", "a b,,c", "chunked, gzip", "chunked,chunked"}) {
+      response.removeHeader("Content-Length");
+      response.setHeader("Transfer-Encoding", codings);
+      CHECK_THROWS_WITH(response.end("abc"),
+                        "The head of the answer is ambiguous: Transfer-Encoding is no list of "
+                        "codings, or does not end with chunked");
+    }
+    response.setHeader("Transfer-Encoding", {"chunked", "gzip"});
+    CHECK_THROWS(response.end("abc"));
+    response.removeHeader("Transfer-Encoding");
+    response.setHeader("Content-Length", "3");
     response.end("abc");
   };
   CHECK(answer(bad, get("/", closing)) ==

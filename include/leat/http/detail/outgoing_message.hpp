@@ -203,6 +203,7 @@ class OutgoingMessage {
   /// Of a body with a length.
   std::uint64_t bodyLeft() const noexcept { return lent_ ? 0 : *bodyLength_ - bodySent_; }
   void writeFields(HeadWriter& out) const noexcept;
+  void readEncoding(std::string_view codings);
   void writeConnection(HeadWriter& out, unsigned seconds) const noexcept;
   void writeFraming(HeadWriter& out, std::optional<std::size_t> whole) noexcept;
   [[noreturn]] LEAT_NOINLINE void throwMismatch(std::uint64_t sent) const {
@@ -228,6 +229,18 @@ class OutgoingMessage {
   bool ended_ = false;
   bool lent_ = false;
 };
+
+/// A client refuses whatever is behind chunked, and what is no list of codings (RFC 9112 section 6.1).
+inline void OutgoingMessage::readEncoding(std::string_view codings) {
+  bool more = true;
+  while (more) {
+    more = codings.find(',') != std::string_view::npos;
+    const std::string_view coding = takeMember(codings);
+    if (chunked_ || !isToken(coding.substr(0, coding.find_first_of("; \t"))))
+      throwFraming("Transfer-Encoding is no list of codings, or does not end with chunked");
+    chunked_ = equalsLower(coding, "chunked");
+  }
+}
 
 inline OutgoingMessage::Said OutgoingMessage::readFields() {
   Said said;
@@ -255,6 +268,7 @@ inline void OutgoingMessage::readField(const FieldView& field, Said& said) {
       break;
     case 14: {
       if (!isName(field.name, "content-length")) break;
+      if (said.length) throwFraming("Content-Length a second time");
       said.length = true;
       std::uint64_t length = 0;
       const char* const end = field.value.data() + field.value.size();
@@ -266,8 +280,7 @@ inline void OutgoingMessage::readField(const FieldView& field, Said& said) {
     case 17:
       if (!isName(field.name, "transfer-encoding")) break;
       said.encoding = true;
-      for (std::string_view list = field.value; !list.empty();)
-        chunked_ = equalsLower(takeMember(list), "chunked");
+      readEncoding(field.value);
       // Else it ends with the connection.
       if (!chunked_) last_ = true;
       break;
