@@ -236,6 +236,31 @@ TEST_CASE("requests that are not done in time lose their connections, and the co
   CHECK_THAT(end.err, leat_test::containsText("hook \"requests\" (draining)"));
 }
 
+TEST_CASE("a server that hands its port over answers the next request of a kept connection, too") {
+  const auto main = []() -> Task<> {
+    const auto hello = [](const IncomingMessage&, const ServerResponse& response) {
+      response.end("x");
+    };
+    const http::Server server = http::createServer(hello);
+    co_await server.listen({.host = "127.0.0.1", .reusePort = true});
+    const Client asks = co_await connectTo(server);
+    const Client idle = co_await connectTo(server);
+    for (const Client& client : {asks, idle}) {
+      client.send(get("/"));
+      const std::string first = co_await client.until("\r\n\r\nx");
+      CHECK(first == kept("x"));
+    }
+    const auto closed = server.close();
+    asks.send(get("/"));
+    std::string back = co_await asks.rest();
+    CHECK(back == ok("x"));
+    back = co_await idle.rest();
+    CHECK(back.empty());
+    co_await closed;
+  };
+  CHECK(leat::run(main) == 0);
+}
+
 TEST_CASE("a rolling restart under load loses no request: each process hands its port over") {
   const std::uint16_t port = freePort();
   ServerProcess processes[] = {ServerProcess(port), ServerProcess(port), ServerProcess(port)};

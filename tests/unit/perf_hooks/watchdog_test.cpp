@@ -34,7 +34,7 @@ struct Told {
     };
   }
   /// Blocks the thread. False when it has waited for half a minute.
-  bool await(std::size_t count) {
+  [[gnu::noinline]] bool await(std::size_t count) {
     const sys::MutexLock lock(mutex);
     const std::int64_t deadline = sys::monotonicNs() + 30'000'000'000;
     while (reports.size() < count)

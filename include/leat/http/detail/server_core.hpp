@@ -31,7 +31,10 @@ using ServerEvents = TypedEmitter<Event<"request", IncomingMessage, ServerRespon
 class ServerCore : public Counted<ServerCore>, private leat::detail::LoopOwned {
  public:
   explicit ServerCore(const ServerOptions& o) : LoopOwned(onLoopEnd), options(o) {}
-  ~ServerCore() { checking.close(); }
+  ~ServerCore() {
+    checking.close();
+    leaving.close();
+  }
   void keep() {
     if (LoopOwned::linked()) return;
     retain();
@@ -57,6 +60,7 @@ class ServerCore : public Counted<ServerCore>, private leat::detail::LoopOwned {
   leat::detail::List<ServerConnection> connections;
   std::optional<net::Server> listener;
   Timeout checking;
+  Timeout leaving;  // closes what is idle when the port was handed over
   std::optional<AbortRegistration> stopSignal;
   unsigned closes = 0;
   bool closing = false;

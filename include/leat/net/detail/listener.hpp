@@ -49,6 +49,10 @@ class Listener : public Counted<Listener>,
   /// share, those who have been told that they are connected come through before: see `leave`.
   void close() noexcept;
   bool closed() const noexcept { return closed_; }
+  /// For how long one that shares its port hands it over, and whether it does. That is how long the third
+  /// packet of a handshake may take.
+  static constexpr std::int32_t leaveMs = 200;
+  bool leaving() const noexcept { return leaving_; }
   /// How often `close` was called: who is about to start compares.
   unsigned closes() const noexcept { return closes_; }
   /// Closed, and the last connection gone, and that has been told: in a tick, before the last socket's
@@ -119,8 +123,6 @@ class Listener : public Counted<Listener>,
 
   // How long a server that ran out of descriptors leaves connections in the backlog.
   static constexpr std::int32_t pauseMs = 100;
-  // How long the third packet of a handshake may take.
-  static constexpr std::int32_t leaveMs = 200;
 
   sys::UniqueFd fd_;
   SocketFile file_;
