@@ -57,7 +57,7 @@ module.exports = (order) => {
     show(log, m);
     log(m.enable(), m.enable(), m.disable(), m.disable(), m.enable());
     setTimeout(() => {
-      log(m.count > 0, m.min >= 1e6 - 1024, m.max >= m.min, m.mean > 0);
+      log(m.count > 0, m.min > 0, m.max >= m.min, m.mean > 0);
       m.disable();
       const count = m.count;
       setTimeout(() => {
@@ -128,7 +128,7 @@ module.exports = (order) => {
       log(first.idle >= 0, first.active > 0, first.utilization > 0 && first.utilization <= 1);
       setTimeout(() => {
         const idle = performance.eventLoopUtilization(first);
-        log(idle.idle > 10, idle.active > 0, idle.utilization < 0.9);
+        log(idle.idle > 0, idle.active > 0, idle.utilization < 1);
         log(performance.eventLoopUtilization().idle > first.idle);
       }, 40);
     }, 5);

@@ -2,6 +2,7 @@
 #include <leat/loop/run.hpp>
 #include <leat/loop/sleep.hpp>
 #include <leat/process.hpp>
+#include <leat/worker_threads.hpp>
 
 #include <leat_test.hpp>
 #include <child.hpp>
@@ -361,6 +362,33 @@ TEST_CASE("each loop goes through the phases of its own hooks on its own thread"
     return code;
   });
   CHECK(end.out == "other loop\nmain loop\n");
+  CHECK(end.code == 0);
+}
+
+TEST_CASE("in a worker the end is that of the worker, also when it is forced") {
+  using Worker = leat::worker_threads::Worker<int>;
+  const auto end = inProgram([] {
+    const Worker calm([] {
+      stayAlive();
+      process::onShutdown([] { throw Error("x"); }, {.name = "worker's"});
+      process::shutdown();
+    });
+    calm.on<"exit">([](int code) {
+      say("calm " + std::to_string(code));
+      const Worker forced([] {
+        process::on<"exit">([](int own) { say("exit " + std::to_string(own)); });
+        process::onShutdown([](AbortSignal late) {
+          ::kill(::getpid(), SIGTERM);
+          return stuck(late);
+        });
+        ::kill(::getpid(), SIGTERM);
+        stayAlive();
+      });
+      forced.on<"exit">([](int other) { say("forced " + std::to_string(other)); });
+    });
+  });
+  CHECK(end.out == "calm 1\nexit 143\nforced 143\n");
+  CHECK_THAT(end.err, containsText("hook \"worker's\" (draining) failed: Error: x"));
   CHECK(end.code == 0);
 }
 
