@@ -6,6 +6,7 @@
 #include <leat/loop/event_loop.hpp>
 #include <leat/perf_hooks/detail/stack_names.hpp>
 #include <leat/perf_hooks/detail/thread_stack.hpp>
+#include <leat/sys/fork.hpp>
 #include <leat/sys/mutex.hpp>
 
 namespace leat::inline LEAT_ABI::perf_hooks {
@@ -86,6 +87,8 @@ class WatchdogCore : public SharedCounted<WatchdogCore> {
     return error;
   }
   void stop() noexcept {
+    // A child of fork() has no such thread, and perhaps its lock.
+    if (generation_ != sys::forkGeneration()) return;
     {
       const sys::MutexLock lock(mutex_);
       ending_ = true;
@@ -131,6 +134,7 @@ class WatchdogCore : public SharedCounted<WatchdogCore> {
   }
   void tell(std::int64_t sinceNs, bool over);
 
+  const unsigned generation_ = sys::watchForks();
   const LoopRef loop_;
   const int loopThread_ = ::gettid();
   Report report_;

@@ -161,6 +161,21 @@ TEST_CASE("a loop that turns is not reported, and a watchdog does not hold it") 
   CHECK(told.reports.empty());
 }
 
+TEST_CASE("in a child of fork() a watchdog watches nothing, and may be destroyed") {
+  Told told;
+  run([&told] {
+    auto* const watchdog = new Watchdog(told.take(), {.limit = 1});
+    for (int i = 0; i < 10; ++i) {
+      const auto end = leat_test::inChild([watchdog] {
+        delete watchdog;
+        return 5;
+      });
+      CHECK(end.code == 5);
+    }
+    delete watchdog;
+  });
+}
+
 TEST_CASE("by default it is told on stderr") {
   const auto end = leat_test::inChild([] {
     return run([] {

@@ -176,6 +176,20 @@ TEST_CASE("signals may be left to others") {
   CHECK(again.out == "called\n");
 }
 
+TEST_CASE("listeners that the program has removed are there again with the next hook, and once") {
+  const auto end = inProgram([] {
+    process::onShutdown(saying("one"));
+    process::removeAllListeners<"SIGTERM">();
+    process::onShutdown(saying("two"));
+    CHECK(process::listenerCount<"SIGTERM">() == 1);
+    CHECK(process::listenerCount<"SIGINT">() == 1);
+    stayAlive();
+    ::raise(SIGINT);
+  });
+  CHECK(end.out == "one\ntwo\n");
+  CHECK(end.code == 0);
+}
+
 TEST_CASE("a hook that fails is told by name and phase, the others are called, and the code is 1") {
   const auto end = inProgram([] {
     process::setExitCode(4);

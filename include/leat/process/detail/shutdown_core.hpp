@@ -246,7 +246,8 @@ inline void ShutdownCore::configure(std::int32_t deadlineMs, bool signals) {
 }
 
 inline void ShutdownCore::listen() {
-  if (terminate_.active()) return;
+  if (terminate_.active() && interrupt_.active()) return;
+  unlisten();  // the program may have removed one of them
   const auto heard = [this](const std::string& name, int number) { signalled(name, number); };
   const ContextScope scope(nullptr);
   Listener first = onSignal(SIGTERM, heard);
