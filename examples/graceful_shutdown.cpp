@@ -1,70 +1,104 @@
 // SPDX-License-Identifier: MIT
-// A server that stops on SIGTERM: it takes no new connections, tells idle clients goodbye, answers the
-// requests in flight, and does not wait for ever. The program sends itself the signal.
+// A server of HTTP that ends in order on SIGTERM: it takes no new connections, answers the requests in flight, closes idle
+// connections, and gives its database back when nobody uses it any more. The program sends itself the signal.
 #include <leat.hpp>
+#include <leat/http.hpp>
 
 #include <csignal>
 #include <cstdio>
+#include <memory>
 #include <string>
 
 using namespace leat;
+using process::ShutdownPhase;
 
-// [serve]
-// `draining` ends the wait for another request, and nothing else.
-Task<> serve(net::Socket socket, AbortSignal draining) {
-  for (;;) {
-    auto line = co_await asResult(socket.readUntil("\n", 1024, draining));
-    if (!line || line->empty()) break;
-    co_await sleep(100);  // the work
-    co_await socket.write("done: " + line.value());
+/// Something that the requests use.
+struct Database {
+  Task<> save() {
+    if (!open) throw Error("the database is closed");
+    saving.set();
+    co_await disk.wait();  // the work
+    std::printf("saved an order\n");
   }
-  co_await socket.end("goodbye\n");
-}
-// [/serve]
+  Task<> close() {
+    co_await sleep(1);
+    open = false;
+    std::printf("database closed\n");
+  }
 
-Task<std::string> client(int port, std::string request) {
-  auto socket = co_await net::connect({.port = port, .host = "127.0.0.1"});
-  if (!request.empty()) co_await socket.write(request + "\n");
+  bool open = true;
+  ManualResetEvent saving;
+  ManualResetEvent disk;
+};
+
+// [hooks]
+/// The order of these calls does not matter: the phases do.
+void endInOrder(std::shared_ptr<Database> database, const http::Server& server) {
+  auto closeDatabase = [database] { return database->close(); };
+  process::onShutdown(closeDatabase, {.name = "database", .phase = ShutdownPhase::Resources});
+
+  auto stopListening = [server] { (void)server.close(); };
+  process::onShutdown(stopListening, {.name = "listener", .phase = ShutdownPhase::Accepting});
+
+  auto finish = [server](AbortSignal late) -> Task<> {
+    const auto cut = late.onAbort([server] { server.closeAllConnections(); });
+    co_await server.close();  // goes on when the last request is answered
+  };
+  process::onShutdown(finish,
+                      {.name = "requests", .phase = ShutdownPhase::Draining, .timeout = 5000});
+}
+// [/hooks]
+
+/// A client that keeps its connection until the server closes it.
+struct Client {
+  Task<> ask(int port, std::string path) {
+    auto socket = co_await net::connect({.port = port, .host = "127.0.0.1"});
+    co_await socket.write("GET " + path + " HTTP/1.1\r\nHost: example\r\n\r\n");
+    for (std::string line = "-"; line != "\r\n";) {
+      line = co_await socket.readUntil("\r\n");
+      if (line.starts_with("HTTP") || line.starts_with("Connection"))
+        heard += "  " + line.substr(0, line.size() - 2) + "\n";
+    }
+    answered.set();
+    for (Buffer rest = co_await socket.read(); !rest.empty();) rest = co_await socket.read();
+    heard += "  closed\n";
+  }
+
   std::string heard;
-  for (;;) {
-    const std::string line = co_await socket.readUntil("\n");
-    if (line.empty()) break;
-    heard += "  " + line;
-  }
-  co_await socket.end();
-  co_return heard;
-}
-
-Task<std::string> tooLate(int port) {
-  auto outcome = co_await asResult(client(port, "me too"));
-  try {
-    co_return outcome.value();
-  } catch (const Error& error) {
-    co_return "  " + std::string(error.code()) + "\n";
-  }
-}
+  ManualResetEvent answered;
+};
 
 Task<> program() {
-  AbortController drain;
-  auto onConnection = [drain](net::Socket socket) { return serve(socket, drain.signal()); };
-  auto server = co_await net::listen(onConnection, {.host = "127.0.0.1"});
-  const int port = server.address().port();
-  auto busy = spawn(client(port, "sum"));
-  auto idle = spawn(client(port, ""));
-  setTimeout([] { ::raise(SIGTERM); }, 50);
+  auto database = std::make_shared<Database>();
+  auto answer = [database](http::IncomingMessage request, http::ServerResponse response) -> Task<> {
+    if (request.url() == "/save") co_await database->save();
+    response.end("done\n");
+  };
+  const http::Server server = http::createServer(answer);
+  co_await server.listen({.host = "127.0.0.1"});
+  endInOrder(database, server);
 
-  // [stop]
-  co_await nextSignal("SIGTERM");
+  const int port = server.address().port();
+  Client idle;
+  Client busy;
+  auto idleEnds = spawn(idle.ask(port, "/"));
+  auto busyEnds = spawn(busy.ask(port, "/save"));
+  co_await idle.answered.wait();
+  co_await database->saving.wait();
   std::printf("SIGTERM with %zu connections\n", server.connections());
-  (void)server.close();  // no new connections from here on
-  drain.abort();
-  auto late = spawn(tooLate(port));
-  auto closed = co_await asResult(withTimeout(5000, server.closed()));
-  // [/stop]
-  std::printf("closed: %s\n", closed ? "all are gone" : describe(closed.error()).c_str());
-  std::printf("the busy client heard\n%s", (co_await busy).c_str());
-  std::printf("the idle client heard\n%s", (co_await idle).c_str());
-  std::printf("the late client got\n%s", (co_await late).c_str());
+  ::raise(SIGTERM);
+  co_await idleEnds;
+  std::printf("the idle client heard\n%s", idle.heard.c_str());
+  Client late;
+  auto refused = co_await asResult(late.ask(port, "/"));
+  std::printf("a late client is %s\n", refused ? "served" : "refused");
+  database->disk.set();
+  co_await busyEnds;
+  std::printf("the busy client heard\n%s", busy.heard.c_str());
 }
 
-int main() { return run(program); }
+int main() {
+  const int code = run(program);
+  std::printf("exit code %d\n", code);
+  return code;
+}

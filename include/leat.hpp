@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Everything that needs no package, but leat/transforms.hpp, leat/url.hpp, leat/http.hpp and leat/worker_threads.hpp: one
-// include for a program.
+// Everything that needs no package, but leat/transforms.hpp, leat/url.hpp, leat/http.hpp, leat/perf_hooks.hpp and
+// leat/worker_threads.hpp: one include for a program.
 #pragma once
 
 #include <leat/abort.hpp>

@@ -46,9 +46,11 @@ Cases ordinaryCases() {
   eventsTargetCases(cases);
   eventsWaitingCases(cases);
   generatorCases(cases);
+  performanceCases(cases);
   phaseCases(cases);
   promiseCases(cases);
   rejectionCases(cases);
+  signalCases(cases);
   storeCases(cases);
   streamComposeCases(cases);
   streamCornerCases(cases);

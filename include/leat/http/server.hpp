@@ -33,7 +33,9 @@ class Server : public EmitterHandle<Server> {
   LEAT_ON_USE
   Task<> listen(net::ListenOptions options) const;
   /// Takes no more connections and closes those that are idle; requests that are there are answered, with
-  /// `Connection: close`. Awaited: goes on when the last connection is gone. Node: `close(callback)`.
+  /// `Connection: close`. One that listens with `reusePort` closes idle connections 200 ms later, so that who is
+  /// about to ask on one is answered. Awaited: goes on when the last connection is gone.
+  /// Node: `close(callback)`.
   LEAT_ON_USE
   net::Server::Closing close() const;
   void closeIdleConnections() const { core_->closeIdle(); }
@@ -90,6 +92,7 @@ Task<> startServer(Ref<ServerCore> core, Task<> listening, SignalRef signal) {
   }
   core->keep();
   core->closing = false;
+  core->leaving.close();
   ++core->closes;
   core->stopSignal.reset();
   if (state)
@@ -135,7 +138,13 @@ net::Server::Closing ServerCore::stop() {
     ++closes;
     (void)spawn(endServer(alive, closed));
   }
-  closeIdle();
+  if (listener->state()->leaving()) {
+    // Who is about to ask on a connection that was kept is answered, and told that it closes.
+    leaving.close();
+    leaving = setTimeout([this] { closeIdle(); }, net::detail::Listener::leaveMs).unref();
+  } else {
+    closeIdle();
+  }
   letGo();
   return closed;
 }

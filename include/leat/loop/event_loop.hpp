@@ -345,7 +345,7 @@ inline long EventLoop::backendTimeout() noexcept {
 inline LoopMetrics EventLoop::metrics() noexcept {
   const detail::ReactorStats& stats = reactor_->stats();
   return {stats.turns,  stats.events,       stats.completions, timersFired_, stats.blockedNs,
-          timersArmed_, immediates_.size(), queue_.queued(),   references_};
+          timersArmed_, immediates_.size(), queue_.queued(),   references_,  stats.startedNs};
 }
 
 /// What there is now; that may queue more.

@@ -30,6 +30,7 @@ struct LoopMetrics {
   std::size_t immediates;  ///< queued now
   std::size_t queued;      ///< ticks and microtasks queued now
   long references;         ///< what holds the loop now
+  std::int64_t startedNs;  ///< when the loop was made, by the steady clock
 };
 
 }  // namespace leat::inline LEAT_ABI

@@ -147,6 +147,7 @@ struct ReactorStats {
   std::uint64_t events = 0;       // events the kernel reported
   std::uint64_t completions = 0;  // calls of `done`
   std::int64_t blockedNs = 0;     // time in turns that were allowed to wait, busy polling included
+  const std::int64_t startedNs = sys::monotonicNs();
 };
 
 /// A back end. Everything but `wake` belongs to the loop's thread. In the child of a fork() nothing

@@ -57,14 +57,15 @@ class LEAT_API SignalHub : public LoopPart {
     return loop.parts().get<SignalHub>(loop);
   }
 
+  using Listeners = ListenerList<std::string, int>;
   template <class F>
   Listener add(SignalId id, F&& f, bool once);
+  Listeners& listeners(int number);
   void wait(SignalWaiter& waiter, std::coroutine_handle<> handle);
   void release(int number) noexcept;
   void releaseAll(std::uint64_t mask) noexcept;
 
  private:
-  using Listeners = ListenerList<std::string, int>;
   void acquire(int number);
   void acquireAll(std::uint64_t mask);
   void dispatch() noexcept;
@@ -234,12 +235,16 @@ inline void SignalHub::releaseAll(std::uint64_t mask) noexcept {
     if ((mask >> (number - 1)) & 1) release(number);
 }
 
+inline SignalHub::Listeners& SignalHub::listeners(int number) {
+  Listeners*& list = listeners_[number];
+  if (list == nullptr) list = new Listeners;
+  return *list;
+}
+
 template <class F>
 Listener SignalHub::add(SignalId id, F&& f, bool once) {
   acquire(id.number());
-  Listeners*& list = listeners_[id.number()];
-  if (list == nullptr) list = new Listeners;
-  Ref<ListenerBase> node = list->add(std::forward<F>(f), once);
+  Ref<ListenerBase> node = listeners(id.number()).add(std::forward<F>(f), once);
   node->owner = this;
   node->tag = id.number();
   node->removed = [](void* hub, int number) noexcept {

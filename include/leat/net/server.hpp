@@ -20,6 +20,7 @@ struct ListenOptions {
   /// the server closes.
   std::string_view path{};
   int backlog = 511;
+  /// Others that ask for it, too, may listen on the same port; the kernel shares out the connections.
   bool reusePort = false;
   bool ipv6Only = false;
   /// Closes the server when it aborts.
@@ -61,7 +62,12 @@ class Server {
   Accept accept(SignalRef signal = {}) const noexcept;
 
   /// Stops accepting; connections that are there go on. Awaited: goes on when the last one is gone,
-  /// whatever the ambient signal says. Node: `server.close(callback)`.
+  /// whatever the ambient signal says.
+  ///
+  /// One with a handler that listens with `reusePort` hands over: nobody who is connected already, or about to
+  /// be, is lost. For 200 ms it takes those, while others get no answer from it and ask again (a second after
+  /// the first time, by TCP), which is answered by who else listens on the port. Node: `server.close(callback)`,
+  /// which resets those in the backlog.
   class Closing;
   Closing close() const;
   /// Waits for the same without closing. Cancel: AbortError.

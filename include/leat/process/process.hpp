@@ -7,6 +7,21 @@
 
 #include <cstdlib>
 
+namespace leat::inline LEAT_ABI::detail {
+
+/// What `f` makes of the listeners of an event, or of a signal.
+template <FixedString event, class F>
+auto processListeners(F f) {
+  constexpr int number = sys::signalNumber(event.view());
+  if constexpr (number != 0) {
+    return f(SignalHub::current().listeners(number));
+  } else {
+    return f(ProcessEvent<event>::list(ProcessEvents::current()));
+  }
+}
+
+}  // namespace leat::inline LEAT_ABI::detail
+
 namespace leat::inline LEAT_ABI::process {
 
 /// Calls `listener` (it may take fewer arguments) on each
@@ -47,15 +62,15 @@ template <FixedString event>
 void off(const Listener& listener) {
   listener.off();
 }
-/// Node: `process.listenerCount`. Not for signals.
+/// Node: `process.listenerCount`. Also of a signal, whose waits by `nextSignal` are none.
 template <FixedString event>
 std::size_t listenerCount() {
-  return leat::detail::ProcessEvent<event>::list(leat::detail::ProcessEvents::current()).size();
+  return leat::detail::processListeners<event>([](const auto& list) { return list.size(); });
 }
-/// Node: `process.removeAllListeners`. Not for signals.
+/// Node: `process.removeAllListeners`. Of a signal those of `onShutdown` are among them.
 template <FixedString event>
 void removeAllListeners() {
-  leat::detail::ProcessEvent<event>::list(leat::detail::ProcessEvents::current()).removeAll();
+  leat::detail::processListeners<event>([](auto& list) { list.removeAll(); });
 }
 
 /// The code that the program will end with. Node: `process.exitCode`. Throws: Error ERR_NO_LOOP.

@@ -37,7 +37,7 @@ namespace leat::inline LEAT_ABI::sys {
   X(rename) X(opendir) X(readdir) X(closedir) X(copy_file_range) X(symlink) X(readlink)         \
   X(link) X(ftruncate) X(fsync) X(fdatasync) X(fchmodat) X(fchmod) X(fchownat) X(fchown)        \
   X(utimensat) X(futimens) X(access) X(realpath) X(inotify_init1) X(inotify_add_watch)          \
-  X(inotify_rm_watch) X(openat2) X(preadv2) X(fstatfs) X(sendfile) X(splice)
+  X(inotify_rm_watch) X(openat2) X(preadv2) X(fstatfs) X(sendfile) X(splice) X(tgkill)
 // clang-format on
 
 /// Every call of the seam. `count` is how many there are.
@@ -293,6 +293,11 @@ inline std::int64_t realtimeNs() noexcept {
 }
 inline int sigaction(int number, const struct ::sigaction* now, struct ::sigaction* was) noexcept {
   return outcome(fails(Call::sigaction) ? -1 : ::sigaction(number, now, was));
+}
+/// A signal for one thread of this process.
+inline int tgkill(int thread, int signal) noexcept {
+  if (fails(Call::tgkill)) return -errno;
+  return outcome(static_cast<int>(::syscall(SYS_tgkill, ::getpid(), thread, signal)));
 }
 inline int pthread_sigmask(int how, const sigset_t* now, sigset_t* was) noexcept {
   return fails(Call::pthread_sigmask) ? -errno : -::pthread_sigmask(how, now, was);

@@ -82,6 +82,8 @@ leat::Task<> others() {
   const std::optional<int> message = co_await worker.next();
   used("worker_threads", message == 7);
   (void)co_await worker.exited();
+  leat::performance::mark("leat");
+  used("perf_hooks", leat::performance::measure("all", "leat").duration >= 0);
 }
 
 leat::Task<> modules() {

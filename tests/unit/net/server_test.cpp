@@ -306,6 +306,66 @@ TEST_CASE("two servers share a port where both ask for it") {
   });
 }
 
+TEST_CASE(
+    "a server that shares its port takes, when it closes, those whom the kernel has given it") {
+  run([]() -> Task<> {
+    int fromOne = 0;
+    int fromTwo = 0;
+    const auto counting = [](int& count) {
+      return [&count](Socket socket) -> Task<> {
+        ++count;
+        co_await socket.end("x");
+      };
+    };
+    const Server one = co_await net::listen(
+        counting(fromOne), {.host = "127.0.0.1", .backlog = 64, .reusePort = true});
+    const net::SocketAddress address = one.address();
+    const Server two = co_await net::listen(
+        counting(fromTwo), {.port = address.port(), .host = "127.0.0.1", .reusePort = true});
+    // All of them are connected before the loop has accepted any.
+    std::vector<leat::sys::UniqueFd> clients;
+    for (int i = 0; i < 40; ++i) clients.push_back(dial(address));
+    auto closed = one.close();
+    CHECK_FALSE(one.listening());
+    CHECK(one.address() == net::SocketAddress());
+    const auto late = [address]() -> Task<std::string> {
+      const Socket socket = co_await net::connect({.port = address.port(), .host = "127.0.0.1"});
+      const leat::Buffer heard = co_await socket.read();
+      co_return heard.toString();
+    };
+    std::string heard;
+    for (int i = 0; i < 6; ++i) heard += co_await late();
+    CHECK(heard == "xxxxxx");
+    co_await closed;
+    CHECK(fromOne > 0);
+    CHECK(fromOne + fromTwo == 46);
+    CHECK(fromTwo >= 6);
+    for (const leat::sys::UniqueFd& client : clients) {
+      char byte = 0;
+      CHECK(::read(client.get(), &byte, 1) == 1);
+    }
+    co_await two.close();
+  });
+}
+
+TEST_CASE("a server that hands over may listen again at once, and ends with its loop") {
+  run([]() -> Task<> {
+    const Server server = net::createServer(echo);
+    co_await server.listen({.host = "127.0.0.1", .reusePort = true});
+    const net::SocketAddress address = server.address();
+    auto closed = server.close();
+    co_await server.listen({.port = address.port(), .host = "127.0.0.1", .reusePort = true});
+    CHECK(server.listening());
+    CHECK(dial(address));
+    co_await server.close();
+  });
+  leat::run([]() -> Task<> {
+    const Server server = co_await net::listen(echo, {.host = "127.0.0.1", .reusePort = true});
+    server.close();
+    leat::EventLoop::current().stop();
+  });
+}
+
 // ---- accept ----
 
 TEST_CASE("accept gives one connection after the other, to who asked first") {

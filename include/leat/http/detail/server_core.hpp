@@ -63,7 +63,10 @@ class ServerEvents : public ServerEmitter {
 class ServerCore : public Counted<ServerCore>, private leat::detail::LoopOwned {
  public:
   explicit ServerCore(const ServerOptions& o) : LoopOwned(onLoopEnd), options(o), events(*this) {}
-  ~ServerCore() { checking.close(); }
+  ~ServerCore() {
+    checking.close();
+    leaving.close();
+  }
   void keep() {
     if (LoopOwned::linked()) return;
     retain();
@@ -106,6 +109,7 @@ class ServerCore : public Counted<ServerCore>, private leat::detail::LoopOwned {
   leat::detail::List<ServerConnection> connections;
   std::optional<net::Server> listener;
   Timeout checking;
+  Timeout leaving;  // closes what is idle when the port was handed over
   std::optional<AbortRegistration> stopSignal;
   SpareExchanges spares;
   unsigned closes = 0;

@@ -7,6 +7,8 @@
 #include <leat/net/detail/resolve.hpp>
 #include <leat/sys/fd.hpp>
 
+#include <linux/filter.h>
+
 #include <string>
 
 namespace leat::inline LEAT_ABI::net::detail {
@@ -36,6 +38,7 @@ class BoundSocket {
   sys::UniqueFd fd;
   SocketFile file;
   bool tcp = true;
+  bool shared = false;  // others may listen on the same port
 };
 
 /// Owned copies of what the options viewed.
@@ -72,6 +75,20 @@ inline int setFlag(int fd, int level, int option, bool value) noexcept {
   return sys::setsockopt(fd, level, option, &number, sizeof number);
 }
 
+/// From here on who asks this socket for a connection gets no answer, and asks again a second later; by then
+/// the socket is closed and another one of the same port is asked. A connection that is being made goes on.
+/// 0 or -errno.
+inline int ignoreNewcomers(int fd) noexcept {
+  constexpr unsigned flagsOfHeader = 13;
+  constexpr unsigned syn = 2;
+  constexpr unsigned all = 0xffffffff;
+  sock_filter code[] = {BPF_STMT(BPF_LD | BPF_B | BPF_ABS, flagsOfHeader),
+                        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, syn, 0, 1),
+                        BPF_STMT(BPF_RET | BPF_K, 0), BPF_STMT(BPF_RET | BPF_K, all)};
+  const sock_fprog program{sizeof code / sizeof *code, code};
+  return sys::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+}
+
 /// 0 or -errno.
 inline int prepareToBind(int fd, Family family, const BindTarget& target) noexcept {
   int error = 0;
@@ -89,6 +106,7 @@ inline BoundSocket listenOn(const SocketAddress& address, const BindTarget& targ
   if (made < 0) throwListen(-made, address);
   BoundSocket bound{sys::UniqueFd(made)};
   bound.tcp = address.isIP();
+  bound.shared = bound.tcp && target.reusePort;
   int error = prepareToBind(made, address.family(), target);
   if (error == 0) error = sys::bind(made, address.data(), address.size());
   // As libuv does, so that the code is the same on each of its systems.

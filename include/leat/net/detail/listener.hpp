@@ -39,14 +39,20 @@ class Listener : public Counted<Listener>,
   /// abort closes the server.
   /// Throws: SystemError.
   void start(BoundSocket&& bound, AbortState* signal);
-  bool listening() const noexcept { return fd_.get() >= 0; }
-  int fd() const noexcept { return fd_.get(); }
+  bool listening() const noexcept { return fd_.get() >= 0 && !leaving_; }
+  /// Negative when it does not listen.
+  int fd() const noexcept { return listening() ? fd_.get() : -1; }
   /// Throws: Error ERR_WRONG_THREAD.
   void checkThread() const { hold_.checkThread("a server"); }
 
-  /// Stops accepting. What was accepted and not taken is closed.
+  /// Stops accepting. What was accepted and not taken is closed. With a handler, on a port that others may
+  /// share, those who have been told that they are connected come through before: see `leave`.
   void close() noexcept;
   bool closed() const noexcept { return closed_; }
+  /// For how long one that shares its port hands it over, and whether it does. That is how long the third
+  /// packet of a handshake may take.
+  static constexpr std::int32_t leaveMs = 200;
+  bool leaving() const noexcept { return leaving_; }
   /// How often `close` was called: who is about to start compares.
   unsigned closes() const noexcept { return closes_; }
   /// Closed, and the last connection gone, and that has been told: in a tick, before the last socket's
@@ -85,6 +91,10 @@ class Listener : public Counted<Listener>,
     explicit PauseTimer(Listener& l) noexcept : LoopTimer(onPauseEnd), listener(l) {}
     Listener& listener;
   };
+  struct LeaveTimer : LoopTimer {
+    explicit LeaveTimer(Listener& l) noexcept : LoopTimer(onLeft), listener(l) {}
+    Listener& listener;
+  };
   struct CloseJob : Job {
     explicit CloseJob(Listener& l) noexcept : Job(onClosed), listener(l) {}
     Listener& listener;
@@ -95,6 +105,7 @@ class Listener : public Counted<Listener>,
   };
   static void onAccepted(Op& op, int result, unsigned flags) noexcept;
   static void onPauseEnd(LoopTimer& timer, JobAction action) noexcept;
+  static void onLeft(LoopTimer& timer, JobAction action) noexcept;
   static void onClosed(Job& job, JobAction action) noexcept;
   static void onAborted(AbortListener& hook) noexcept;
   static void onConnectionClosed(CloseListener& base) noexcept;
@@ -103,7 +114,10 @@ class Listener : public Counted<Listener>,
   void arrived(sys::UniqueFd fd) noexcept;
   void handOver(sys::UniqueFd fd) noexcept;
   void pause(const SystemError& why) noexcept;
+  void leave() noexcept;
+  bool acceptRest() noexcept;
   void stopAccepting() noexcept;
+  void end() noexcept;
   void finishWhenEmpty() noexcept;
   Ref<Connection> adopt(sys::UniqueFd&& fd);
 
@@ -115,6 +129,7 @@ class Listener : public Counted<Listener>,
   IoHandle handle_;
   ListenerOp acceptOp_{*this};
   PauseTimer pauseTimer_{*this};
+  LeaveTimer leaveTimer_{*this};
   CloseJob closeJob_{*this};
   Ref<AbortState> signal_;
   CloseHook closeHook_{*this};
@@ -127,6 +142,8 @@ class Listener : public Counted<Listener>,
   unsigned closes_ = 0;
   bool accepting_ = false;
   bool tcp_ = true;
+  bool shared_ = false;
+  bool leaving_ = false;
   bool paused_ = false;
   bool warned_ = false;
   bool closed_ = false;
@@ -151,6 +168,7 @@ inline void Listener::checkStart() const {
 }
 
 inline void Listener::start(BoundSocket&& bound, AbortState* signal) {
+  if (leaving_) stopAccepting();
   handle_.fd = bound.fd.get();
   handle_.ownSocket = true;
   leat::detail::Reactor& reactor = hold_.loop().reactor();
@@ -158,6 +176,7 @@ inline void Listener::start(BoundSocket&& bound, AbortState* signal) {
   closed_ = finished_ = false;
   fd_ = std::move(bound.fd);
   tcp_ = bound.tcp;
+  shared_ = bound.shared;
   file_ = std::move(bound.file);
   if (signal != nullptr) {
     signal_ = Ref<AbortState>(signal);
@@ -298,8 +317,41 @@ inline void Listener::onConnectionClosed(CloseListener& base) noexcept {
   self.release();
 }
 
+/// To close would reset those who are in the backlog, and those whose handshake is not done: the kernel has
+/// chosen this socket for them and asks no other. So it asks others from now on, and closes when all whom it
+/// sent here must have come.
+inline void Listener::leave() noexcept {
+  leaving_ = true;
+  hold();
+  hold_.loop().arm(leaveTimer_, leaveMs);
+}
+
+inline void Listener::onLeft(LoopTimer& timer, JobAction action) noexcept {
+  Listener& self = static_cast<LeaveTimer&>(timer).listener;
+  if (action == JobAction::Run && !self.acceptRest()) return self.hold_.loop().arm(timer, leaveMs);
+  const Ref<Listener> alive(&self);
+  if (action == JobAction::Run) return self.end();
+  self.leaving_ = false;
+  self.letGo();
+}
+
+/// What the loop has not come to. False: there are not the descriptors for it.
+inline bool Listener::acceptRest() noexcept {
+  while (!paused_ && !closed_ && sys::poll(fd_.get(), POLLIN) > 0) {
+    const int fd = sys::accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd == -EAGAIN) break;
+    if (fd < 0 && fd != -ECONNABORTED) return false;
+    if (fd >= 0) arrived(sys::UniqueFd(fd));
+  }
+  return !paused_;
+}
+
 inline void Listener::stopAccepting() noexcept {
   closed_ = true;
+  if (std::exchange(leaving_, false)) {
+    if (leaveTimer_.linked()) hold_.loop().disarm(leaveTimer_);
+    letGo();
+  }
   // Not a question of busy(): a loop that was stopped by an exception may have taken its completion.
   if (std::exchange(accepting_, false)) {
     if (acceptOp_.busy()) hold_.loop().reactor().abandon(acceptOp_);
@@ -320,8 +372,13 @@ inline void Listener::stopAccepting() noexcept {
 
 inline void Listener::close() noexcept {
   ++closes_;
-  if (closed_ || !hold_.onThread()) return;
-  Ref<Listener> alive(this);
+  if (closed_ || leaving_ || !hold_.onThread()) return;
+  const Ref<Listener> alive(this);
+  if (shared_ && handler && listening() && ignoreNewcomers(fd_.get()) == 0) return leave();
+  end();
+}
+
+inline void Listener::end() noexcept {
   stopAccepting();
   wakeAll(acceptWaiters_);
   finishWhenEmpty();
