@@ -38,10 +38,10 @@ class WorkerPoolOf final : public WorkerPoolCore {
 };
 
 /// Waits for a pool to be ready, or to have ended.
-class WorkerPoolAwaiter : private WorkerPoolCore::PoolWaiter {
+class WorkerPoolAwaiter : private PortWaiter {
  public:
   WorkerPoolAwaiter(Ref<WorkerPoolCore> pool, WorkerPoolCore::Until what, SignalRef signal) noexcept
-      : PoolWaiter(signal), pool_(std::move(pool)), what_(what) {}
+      : PortWaiter(signal), pool_(std::move(pool)), what_(what) {}
   ~WorkerPoolAwaiter() { letGo(); }
   bool await_ready() {
     const bool ready = what_ == WorkerPoolCore::Until::Ready;

@@ -577,6 +577,24 @@ TEST_CASE("a loop may end while its pool is at work") {
   CHECK(begun.load() >= 3);
 }
 
+TEST_CASE("a listener that holds its pool goes with the pool's end, or with the loop") {
+  const auto witness = std::make_shared<int>(0);
+  run([&]() -> Task<> {
+    const auto make = [&] {
+      const WorkerPool<int, int> pool(square, {.maxThreads = 1});
+      pool.on<"error">([pool, witness] {});
+      return pool;
+    };
+    const auto close = [&]() -> Task<> { co_await make().close(); };
+    co_await close();
+    co_await leat::nextImmediate();
+    CHECK(witness.use_count() == 1);
+    (void)make();
+    CHECK(witness.use_count() == 2);
+  });
+  CHECK(witness.use_count() == 1);
+}
+
 TEST_CASE("an idle pool does not hold its loop") {
   const int code = run([]() -> Task<> {
     static std::optional<WorkerPool<int, int>> pool;

@@ -32,13 +32,9 @@ class WorkerPoolCore : public TaskPool, public TypedEmitter<Event<"error", std::
   // ---- waiting for the pool itself ----
 
   enum class Until : unsigned char { Ready, End };
-  struct PoolWaiter : Waiter {
-    using Waiter::Waiter;
-    std::exception_ptr error;
-  };
   /// Whether there is nothing to wait for; `error` is what it failed with.
   bool reached(Until what, std::exception_ptr& error) const;
-  void wait(Until what, PoolWaiter& waiter, std::coroutine_handle<> handle) {
+  void wait(Until what, PortWaiter& waiter, std::coroutine_handle<> handle) {
     // Clean-up is not cancelled.
     waiter.wait(handle, what == Until::Ready ? readyWaiters_ : endWaiters_, what == Until::Ready);
     hold_.take();
@@ -56,6 +52,14 @@ class WorkerPoolCore : public TaskPool, public TypedEmitter<Event<"error", std::
 
  private:
   enum class State : unsigned char { Open, Closing, Destroyed };
+  struct Ending : LoopOwned {
+    explicit Ending(WorkerPoolCore& p) noexcept : LoopOwned(onLoopEnd), pool(p) {}
+    static void onLoopEnd(LoopOwned& owned) noexcept {
+      const Ref<WorkerPoolCore> kept(&static_cast<Ending&>(owned).pool);
+      dropListeners(*kept);
+    }
+    WorkerPoolCore& pool;
+  };
 
   /// At the end of the loop its workers are ended by the loop, and nothing may be begun.
   bool alive() const noexcept { return hold_.onThread() && !hold_.loop().dead(); }
@@ -86,7 +90,7 @@ class WorkerPoolCore : public TaskPool, public TypedEmitter<Event<"error", std::
   void dispatch() noexcept;
   void abort(WorkerTask& task) noexcept;
   void checkEnd() noexcept;
-  static void wakeAll(List<Waiter>& waiters, const std::exception_ptr& error = nullptr) noexcept;
+  static std::exception_ptr notReady() noexcept;
 
   const std::string name_;
   const std::string backend_;
@@ -94,6 +98,7 @@ class WorkerPoolCore : public TaskPool, public TypedEmitter<Event<"error", std::
   const unsigned minThreads_;
   const unsigned maxThreads_;
   LoopHold hold_;
+  Ending ending_;
 
   List<PoolMember> members_;
   // Those that are not leaving, those of them that are not online yet, and those with tasks.
@@ -121,7 +126,10 @@ inline WorkerPoolCore::WorkerPoolCore(const Options& options)
       options_(decide(options, name_, backend_)),
       minThreads_(static_cast<unsigned>(options_.minThreads)),
       maxThreads_(static_cast<unsigned>(options_.maxThreads)),
-      hold_(EventLoop::current()) {}
+      hold_(EventLoop::current()),
+      ending_(*this) {
+  hold_.loop().queue().own(ending_);
+}
 
 inline WorkerPoolCore::~WorkerPoolCore() {
   // Nobody waits for a task any more, nor for the end: what the workers still do is not asked for.
@@ -298,6 +306,8 @@ inline void WorkerPoolCore::onExit(PoolMember& member, int code) {
   dispatch();
   checkEnd();
   if (member.error && !told) emit<"error">(member.error);
+  // Nothing comes any more; a listener may hold the pool.
+  if (state_ != State::Open && members_.empty()) dropListeners(*this);
 }
 
 // ---- tasks ----
@@ -404,6 +414,11 @@ inline void WorkerPoolCore::destroy(worker_threads::TerminateOptions options) no
   checkEnd();
 }
 
+inline std::exception_ptr WorkerPoolCore::notReady() noexcept {
+  return std::make_exception_ptr(
+      Error("the WorkerPool was closed before it was ready", "ERR_POOL_CLOSED"));
+}
+
 /// Ends the workers when there is nothing left to do, and tells who waits when they have ended.
 inline void WorkerPoolCore::checkEnd() noexcept {
   if (state_ == State::Open) return;
@@ -411,31 +426,15 @@ inline void WorkerPoolCore::checkEnd() noexcept {
     for (PoolMember* each = members_.first(); each != nullptr; each = members_.after(*each))
       if (!each->leaving) retire(*each);
   }
-  wakeAll(readyWaiters_, std::make_exception_ptr(Error(
-                             "the WorkerPool was closed before it was ready", "ERR_POOL_CLOSED")));
+  if (!readyWaiters_.empty()) wakeAll(readyWaiters_, notReady());
   if (members_.empty()) wakeAll(endWaiters_);
-}
-
-inline void WorkerPoolCore::wakeAll(List<Waiter>& waiters,
-                                    const std::exception_ptr& error) noexcept {
-  while (!waiters.empty()) {
-    auto& waiter = static_cast<PoolWaiter&>(waiters.front());
-    waiter.error = error;
-    waiter.wake();
-  }
 }
 
 inline bool WorkerPoolCore::reached(Until what, std::exception_ptr& error) const {
   checkThread();
   if (what == Until::End) return members_.empty();
-  if (ready_) return true;
-  if (minThreads_ == 0) return true;
-  if (startError_) {
-    error = startError_;
-  } else if (state_ != State::Open) {
-    error = std::make_exception_ptr(
-        Error("the WorkerPool was closed before it was ready", "ERR_POOL_CLOSED"));
-  }
+  if (ready_ || minThreads_ == 0) return true;
+  error = !startError_ && state_ != State::Open ? notReady() : startError_;
   return static_cast<bool>(error);
 }
 
