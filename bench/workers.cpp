@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
-// What a worker costs to start and end, and a message there and back.
+// What a worker costs to start and end, a message there and back, and a task of a pool of workers.
 #include <leat/loop/run.hpp>
 #include <leat/worker/worker.hpp>
+#include <leat/worker/worker_pool.hpp>
 
 #include <benchmark/benchmark.h>
+
+#include <vector>
 
 namespace {
 
@@ -11,6 +14,7 @@ using namespace leat;
 using worker_threads::MessageChannel;
 using worker_threads::MessagePort;
 using worker_threads::Worker;
+using worker_threads::WorkerPool;
 
 void startAndEnd(benchmark::State& state) {
   run([&]() -> Task<> {
@@ -64,5 +68,35 @@ void onOneLoop(benchmark::State& state) {
   });
 }
 BENCHMARK(onOneLoop);
+
+/// One task is on its way at a time: both threads sleep in between.
+void taskOfPool(benchmark::State& state) {
+  run([&]() -> Task<> {
+    const WorkerPool<long, long> pool([](long i) { return i; }, {.maxThreads = 1});
+    co_await pool.ready();
+    for (auto _ : state) benchmark::DoNotOptimize(co_await pool.run(1));
+  });
+}
+BENCHMARK(taskOfPool)->UseRealTime();
+
+/// Of a function and of a coroutine, with many tasks in the queue.
+void manyTasksOfPool(benchmark::State& state) {
+  run([&]() -> Task<> {
+    constexpr int window = 256;
+    const auto task = [](long i) -> Task<long> { co_return i; };
+    const WorkerPool<long, long> plain([](long i) { return i; }, {.maxThreads = 1});
+    const WorkerPool<long, long> driven(task, {.maxThreads = 1, .concurrentTasksPerWorker = 16});
+    const WorkerPool<long, long>& pool = state.range(0) == 0 ? plain : driven;
+    co_await pool.ready();
+    std::vector<Promise<long>> tasks;
+    for (auto _ : state) {
+      for (int i = 0; i < window; ++i) tasks.push_back(pool.run(i));
+      for (Promise<long>& each : tasks) benchmark::DoNotOptimize(co_await each);
+      tasks.clear();
+    }
+    state.SetItemsProcessed(state.iterations() * window);
+  });
+}
+BENCHMARK(manyTasksOfPool)->Arg(0)->Arg(1)->UseRealTime();
 
 }  // namespace

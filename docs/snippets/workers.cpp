@@ -155,7 +155,29 @@ Task<> broadcast() {
 }
 // [/broadcast]
 
+// [pool]
+/// Runs on a worker, with a loop of its own; each worker has its own copy of the counter.
+Task<Answer> count(Job job, int& jobsHere) {
+  ++jobsHere;
+  co_await sleep(1);  // or a socket, a file, another pool
+  co_return Answer{job.text.size()};
+}
+
+Task<> usePool() {
+  const WorkerPool<Job, Answer> pool(count, {.minThreads = 2, .maxThreads = 4}, 0);
+  co_await pool.ready();  // may be left out: tasks wait for a worker
+  const AbortController controller;
+  Promise<Answer> first = pool.run(Job{"a text"}, {.signal = controller});
+  Job another{"another"};  // in a co_await g++ 12 needs a name: docs/gcc12-pitfalls.md
+  const Answer second = co_await pool.run(std::move(another));
+  check((co_await first).length == 6 && second.length == 7);
+  co_await pool.close();  // finishes what it has; destroy() does not
+  check(pool.statistics().completed == 2);
+}
+// [/pool]
+
 Task<> everything() {
+  co_await usePool();
   co_await ask();
   startWithData();
   co_await square();

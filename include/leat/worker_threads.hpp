@@ -7,3 +7,4 @@
 #include <leat/worker/message_port.hpp>
 #include <leat/worker/shared_buffer.hpp>
 #include <leat/worker/worker.hpp>
+#include <leat/worker/worker_pool.hpp>

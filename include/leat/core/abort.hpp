@@ -13,12 +13,19 @@ class AbortSignal;
 
 namespace detail {
 
-/// Aborts once: the listeners in order, then the signals that follow this one.
-inline void abortNow(AbortState& state, std::exception_ptr reason) noexcept {
-  if (state.aborted.load(relaxed) != 0) return;
-  Ref<AbortState> alive(&state);
+/// The part of an abort that any thread may do: who asks sees it, who listens is told by `tellAborted`. False
+/// when it was aborted before.
+inline bool markAborted(AbortState& state, std::exception_ptr reason) noexcept {
+  unsigned char none = 0;
+  if (!state.aborted.compareExchange(none, AbortState::claimed, acqRel)) return false;
   state.reason = std::move(reason);
   state.aborted.store(1, release);
+  return true;
+}
+
+/// The rest: the listeners in order, then the signals that follow this one.
+inline void tellAborted(AbortState& state) noexcept {
+  const Ref<AbortState> alive(&state);
   List<AbortListener> told;
   told.append(state.listeners);
   List<AbortListener> followers;
@@ -33,7 +40,12 @@ inline void abortNow(AbortState& state, std::exception_ptr reason) noexcept {
   }
 }
 
-inline bool isAborted(const AbortState& state) noexcept { return state.aborted.load(acquire) != 0; }
+/// Aborts once.
+inline void abortNow(AbortState& state, std::exception_ptr reason) noexcept {
+  if (markAborted(state, std::move(reason))) tellAborted(state);
+}
+
+inline bool isAborted(const AbortState& state) noexcept { return state.aborted.load(acquire) == 1; }
 
 /// A callback of `onAbort`, owned by the registration and, while it runs, by the dispatch. It runs in the
 /// context of whoever aborts, as Node's listeners do.

@@ -35,6 +35,8 @@ struct AbortState : SharedCounted<AbortState>, FrameAllocated {
   /// Ends the links that were left. On the thread of the followers, or that of the last handle.
   inline void reap() noexcept;
 
+  // 0: not, 1: aborted. Who makes it `claimed` writes the reason, then 1.
+  static constexpr unsigned char claimed = 2;
   Atomic<unsigned char> aborted{0};
   std::exception_ptr reason;
   // Signals that follow this one are told after all of its listeners, as in Node.

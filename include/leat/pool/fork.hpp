@@ -6,8 +6,6 @@
 #include <leat/core/combinators.hpp>
 #include <leat/pool/pool_core.hpp>
 
-#include <memory>
-
 namespace leat::inline LEAT_ABI {
 
 namespace detail {
@@ -189,6 +187,30 @@ class ForkPack {
   ForkJoin::Child children_[sizeof...(T)];
 };
 
+/// The children of a fork of a range, in a block such as those of frames.
+class ForkChildren {
+ public:
+  using Child = ForkJoin::Child;
+  static_assert(std::is_trivially_destructible_v<Child>);
+
+  ForkChildren() noexcept = default;
+  ForkChildren(const ForkChildren&) = delete;
+  ForkChildren& operator=(const ForkChildren&) = delete;
+  ~ForkChildren() {
+    if (first_ != nullptr) freeFrame(first_, count_ * sizeof(Child));
+  }
+  Child* make(std::size_t count) {
+    first_ = static_cast<Child*>(allocateFrame(count * sizeof(Child)));
+    count_ = count;
+    for (std::size_t i = 0; i < count; ++i) ::new (static_cast<void*>(first_ + i)) Child;
+    return first_;
+  }
+
+ private:
+  Child* first_ = nullptr;
+  std::size_t count_ = 0;
+};
+
 template <class T>
 class ForkRange {
  public:
@@ -201,9 +223,9 @@ class ForkRange {
     return false;
   }
   std::coroutine_handle<> await_suspend(std::coroutine_handle<> parent) {
-    children_ = std::make_unique<ForkJoin::Child[]>(tasks_.size());
-    for (std::size_t i = 0; i < tasks_.size(); ++i) join_.add(children_[i], taskOwner(tasks_[i]));
-    return join_.start(parent, children_.get(), static_cast<unsigned>(tasks_.size()));
+    ForkJoin::Child* const children = children_.make(tasks_.size());
+    for (std::size_t i = 0; i < tasks_.size(); ++i) join_.add(children[i], taskOwner(tasks_[i]));
+    return join_.start(parent, children, static_cast<unsigned>(tasks_.size()));
   }
   std::vector<ItemType<T>> await_resume() {
     for (Task<T>& task : tasks_) checkOutcome(join_, task);
@@ -215,7 +237,7 @@ class ForkRange {
 
  private:
   std::vector<Task<T>> tasks_;
-  std::unique_ptr<ForkJoin::Child[]> children_;
+  ForkChildren children_;
   ForkJoin join_;
 };
 

@@ -6,6 +6,8 @@
 #include <leat/pool/work_deque.hpp>
 #include <leat/sys/calls.hpp>
 
+#include <utility>
+
 namespace leat::inline LEAT_ABI::detail {
 
 /// A semaphore to sleep on.
@@ -32,15 +34,27 @@ struct FutexGate {
 /// - somebody searches: that one looks everywhere after it has said that it searches no more, and sleeps
 ///   or wakes another one.
 /// Both looks come after a change of the word that the read has not seen, so their fence is the later one.
+///
+/// A worker publishes at each fork, so its fence is the light one. Who looks passes the heavy one when there
+/// are workers that may be about to read the word: those that neither search nor sleep. One that did either
+/// when the word was changed changes it again before it publishes, and reads that or later.
 template <class Atomics = RealAtomics, class Gate = FutexGate>
 class IdleWorkers {
+  // A checker's may throw.
+  static constexpr bool waitsSafely = noexcept(std::declval<Gate&>().wait());
+
  public:
+  explicit IdleWorkers(unsigned workers) noexcept : workers_(workers) {}
+
   /// Work was published: wakes a worker, unless one is awake and searches.
   LEAT_ALWAYS_INLINE void notify() noexcept {
     Atomics::fence();
-    const std::uint64_t now = state_.load(relaxed);
-    if (now - 1 < oneSearching - 1) [[unlikely]]
-      wakeOne();
+    wakeIfNoneSearches();
+  }
+  /// The same from a worker, which does not search.
+  LEAT_ALWAYS_INLINE void notifyFromInside() noexcept {
+    Atomics::lightFence();
+    wakeIfNoneSearches();
   }
   /// The same without a fence.
   void wakeOne() noexcept {
@@ -63,22 +77,23 @@ class IdleWorkers {
     state_.fetchAdd(oneSearching, seqCst);
     return true;
   }
-  /// It has found some. True: it was the last, and looks whether another one is needed.
+  /// It has found some. True: it was the last, and looks whether another one, that sleeps, is needed.
   bool endSearch() noexcept {
-    if (searching(state_.fetchSub(oneSearching, seqCst)) != 1) return false;
-    Atomics::fence();
+    const std::uint64_t now = state_.fetchSub(oneSearching, seqCst) - oneSearching;
+    if (searching(now) > 0 || sleeping(now) == 0) return false;
+    fenceBeforeLook(now, 1);
     return true;
   }
   /// It sleeps from now on, as far as others can see: it must look for work once more, and then call
   /// `sleep` or `stayAwake`.
   void announceSleep(bool searched) noexcept {
-    state_.fetchAdd(searched ? 1 - oneSearching : 1, seqCst);
-    Atomics::fence();
+    const std::uint64_t change = searched ? 1 - oneSearching : 1;
+    fenceBeforeLook(state_.fetchAdd(change, seqCst) + change, 0);
   }
   /// Until woken. It searches then.
-  void sleep() noexcept { gate_.wait(); }
+  void sleep() noexcept(waitsSafely) { gate_.wait(); }
   /// There was work after all. It searches then.
-  void stayAwake() noexcept {
+  void stayAwake() noexcept(waitsSafely) {
     std::uint64_t now = state_.load(relaxed);
     while (sleeping(now) > 0)
       if (state_.compareExchange(now, now - 1 + oneSearching, seqCst)) return;
@@ -94,8 +109,23 @@ class IdleWorkers {
   static std::uint64_t sleeping(std::uint64_t state) noexcept { return state & (oneSearching - 1); }
   static std::uint64_t searching(std::uint64_t state) noexcept { return state >> 32; }
 
+  LEAT_ALWAYS_INLINE void wakeIfNoneSearches() noexcept {
+    const std::uint64_t now = state_.load(relaxed);
+    if (now - 1 < oneSearching - 1) [[unlikely]]
+      wakeOne();
+  }
+  /// `mine`: 1 when the caller is counted neither as one that searches nor as one that sleeps.
+  void fenceBeforeLook(std::uint64_t now, unsigned mine) noexcept {
+    if (sleeping(now) + searching(now) + mine < workers_) {
+      Atomics::heavyFence();
+    } else {
+      Atomics::fence();
+    }
+  }
+
   typename Atomics::template Word<std::uint64_t> state_{0};
   Gate gate_;
+  const unsigned workers_;
 };
 
 }  // namespace leat::inline LEAT_ABI::detail

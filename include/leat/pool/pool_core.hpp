@@ -153,7 +153,7 @@ inline void PoolWorker::push(PoolJob& job) noexcept {
   tellOthers();
 }
 
-inline void PoolWorker::tellOthers() noexcept { pool_->idle_.notify(); }
+inline void PoolWorker::tellOthers() noexcept { pool_->idle_.notifyFromInside(); }
 
 inline void PoolWorker::pushQuietly(PoolJob& job) noexcept {
   if (deque_.push(&job)) [[likely]]
@@ -255,7 +255,8 @@ inline PoolCore::PoolCore(const PoolOptions& options) noexcept
       whenFull_(options.whenFull),
       threads_(options.threads != 0 ? options.threads : defaultThreads()),
       mostSearching_((threads_ + 1) / 2),
-      inlet_(options.maxQueued) {
+      inlet_(options.maxQueued),
+      idle_(threads_) {
   for (std::size_t i = 0; options.name != nullptr && i + 1 < nameSize && options.name[i] != '\0';
        ++i)
     name_[i] = options.name[i];
@@ -272,6 +273,7 @@ inline unsigned PoolCore::defaultThreads() noexcept {
 }
 
 inline int PoolCore::start() noexcept {
+  sys::prepareFences();
   workers_ = new (std::nothrow) PoolWorker[threads_];
   if (workers_ == nullptr) return -ENOMEM;
   for (unsigned i = 0; i < threads_; ++i) {

@@ -3,7 +3,7 @@
 // the other. After Chase and Lev (2005), with the memory orders of Lê, Pop, Cohen and Zappa Nardelli (2013).
 #pragma once
 
-#include <leat/base/atomic.hpp>
+#include <leat/sys/asymmetric_fence.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -11,12 +11,14 @@
 
 namespace leat::inline LEAT_ABI::detail {
 
-/// The words and the fence that the pool's algorithms are written against, so that a checker can put its
+/// The words and the fences that the pool's algorithms are written against, so that a checker can put its
 /// own in their place.
 struct RealAtomics {
   template <class T>
   using Word = Atomic<T>;
   static void fence() noexcept { fullFence(); }
+  LEAT_ALWAYS_INLINE static void lightFence() noexcept { sys::lightFence(); }
+  static void heavyFence() noexcept { sys::heavyFence(); }
 };
 
 /// Items are pointers; null is none. `push`, `pop` and `popIf` belong to one thread.

@@ -37,7 +37,8 @@ namespace leat::inline LEAT_ABI::sys {
   X(rename) X(opendir) X(readdir) X(closedir) X(copy_file_range) X(symlink) X(readlink)         \
   X(link) X(ftruncate) X(fsync) X(fdatasync) X(fchmodat) X(fchmod) X(fchownat) X(fchown)        \
   X(utimensat) X(futimens) X(access) X(realpath) X(inotify_init1) X(inotify_add_watch)          \
-  X(inotify_rm_watch) X(openat2) X(preadv2) X(fstatfs) X(sendfile) X(splice) X(tgkill)
+  X(inotify_rm_watch) X(openat2) X(preadv2) X(fstatfs) X(sendfile) X(splice) X(tgkill)         \
+  X(membarrier)
 // clang-format on
 
 /// Every call of the seam. `count` is how many there are.
@@ -342,5 +343,14 @@ inline int futexWake(const unsigned* word, int count) noexcept {
       static_cast<int>(::syscall(SYS_futex, word, wakePrivate, count, nullptr, nullptr, 0)));
 }
 #endif
+
+inline int membarrier(int command) noexcept {
+  if (fails(Call::membarrier)) return -errno;
+#ifdef SYS_membarrier
+  return outcome(static_cast<int>(::syscall(SYS_membarrier, command, 0, 0)));
+#else
+  return static_cast<void>(command), -ENOSYS;
+#endif
+}
 
 }  // namespace leat::inline LEAT_ABI::sys

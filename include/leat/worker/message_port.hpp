@@ -12,6 +12,16 @@ namespace leat::inline LEAT_ABI {
 
 namespace detail {
 
+/// What a listener for "removeListener" throws is uncaught.
+template <class Emitter>
+void dropListeners(Emitter& emitter) noexcept {
+  try {
+    emitter.removeAllListeners();
+  } catch (...) {
+    LateReport::start(std::current_exception());
+  }
+}
+
 /// A port, or what is derived from one, with its listeners.
 template <class Core, class In, class... More>
 class PortListeners : public Core,
@@ -30,13 +40,7 @@ class PortListeners : public Core,
   void tell(MessageBox message) override {
     this->template emit<"message">(std::as_const(message.template as<In>()));
   }
-  void forgetListeners() noexcept override {
-    try {
-      this->removeAllListeners();
-    } catch (...) {
-      LateReport::start(std::current_exception());
-    }
-  }
+  void forgetListeners() noexcept override { dropListeners(*this); }
 };
 
 template <class In>

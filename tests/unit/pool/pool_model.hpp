@@ -3,9 +3,12 @@
 // Every schedule of a few threads: an operation on a word of the model is a point where another thread may go
 // on. The threads are real ones that run one at a time; the schedules are walked depth first, those with at
 // most so many switches away from a thread that could have gone on (Musuvathi and Qadeer, 2007: most faults
-// need two). The model is sequentially consistent: what weaker orders need is told beside the algorithms.
+// need two). ModelAtomics are sequentially consistent; with DelayedAtomics stores stay in a buffer of their thread
+// as long as nothing empties it, which is the worst that x86 does. What still weaker orders need is told beside the algorithms.
 
+#include <algorithm>
 #include <condition_variable>
+#include <deque>
 #include <functional>
 #include <mutex>
 #include <stdexcept>
@@ -51,6 +54,8 @@ class Explorer {
     if (mine() < 0) return;
     yieldTo(choose(mine()), mine());
   }
+  /// The number of the thread that goes on, -1 outside of a schedule.
+  static int self() { return mine(); }
   /// The thread waits until `ready`, which others make true.
   void await(const std::function<bool()>& ready) {
     const int self = mine();
@@ -191,6 +196,119 @@ struct ModelAtomics {
     T value_{};
   };
   static void fence() {}
+  static void lightFence() {}
+  static void heavyFence() {}
+};
+
+/// The stores that the threads have made and that others do not see yet, oldest first.
+class StoreBuffers {
+ public:
+  struct Store {
+    const void* word;
+    std::function<void()> perform;
+  };
+  static StoreBuffers& all() {
+    static StoreBuffers buffers;
+    return buffers;
+  }
+  std::deque<Store>* mine() {
+    const int self = Explorer::self();
+    return self < 0 || static_cast<std::size_t>(self) >= stores_.size()
+               ? nullptr
+               : &stores_[static_cast<std::size_t>(self)];
+  }
+  void flush(std::deque<Store>& stores) {
+    for (; !stores.empty(); stores.pop_front()) stores.front().perform();
+  }
+  void flushAll() {
+    for (std::deque<Store>& each : stores_) flush(each);
+  }
+  /// The threads: at its end a store is seen by all.
+  std::vector<Explorer::Body> of(std::vector<Explorer::Body> bodies) {
+    stores_.assign(bodies.size(), {});
+    for (Explorer::Body& each : bodies)
+      each = [this, body = std::move(each)] {
+        body();
+        Explorer::current()->step();
+        flush(*mine());
+      };
+    return bodies;
+  }
+
+ private:
+  std::vector<std::deque<Store>> stores_;
+};
+
+/// Words whose stores are delayed, but for those with seqCst. `Heavy`: whether the heavy fence empties the
+/// buffers of the others, too.
+template <bool Heavy>
+struct DelayedAtomics {
+  template <class T>
+  class Word {
+   public:
+    Word() = default;
+    explicit Word(T value) : value_(value) {}
+    T load(int = 0) const {
+      step();
+      if (auto* stores = StoreBuffers::all().mine()) {
+        // The newest of its own; they are few.
+        const auto own = std::find_if(stores->rbegin(), stores->rend(),
+                                      [this](const auto& store) { return store.word == this; });
+        if (own != stores->rend()) return pending_;
+      }
+      return value_;
+    }
+    void store(T value, int order = leat::detail::seqCst) {
+      step();
+      auto* stores = StoreBuffers::all().mine();
+      if (stores == nullptr || order == leat::detail::seqCst) {
+        fence();
+        value_ = value;
+        return;
+      }
+      // Each word is stored to by one thread only, as those of the pool are.
+      pending_ = value;
+      stores->push_back({this, [this, value] { value_ = value; }});
+    }
+    T fetchAdd(T change, int = 0) {
+      begin();
+      return std::exchange(value_, value_ + change);
+    }
+    T fetchSub(T change, int = 0) {
+      begin();
+      return std::exchange(value_, value_ - change);
+    }
+    bool compareExchange(T& expected, T desired, int = 0) {
+      begin();
+      if (value_ == expected) {
+        value_ = desired;
+        return true;
+      }
+      expected = value_;
+      return false;
+    }
+    T peek() const { return value_; }
+
+   private:
+    static void step() {
+      if (Explorer::current() != nullptr) Explorer::current()->step();
+    }
+    /// Of an operation that reads and writes at once.
+    static void begin() {
+      step();
+      fence();
+    }
+    T value_{};
+    T pending_{};
+  };
+  static void fence() {
+    if (auto* stores = StoreBuffers::all().mine()) StoreBuffers::all().flush(*stores);
+  }
+  static void lightFence() {}
+  static void heavyFence() {
+    fence();
+    if (Heavy) StoreBuffers::all().flushAll();
+  }
 };
 
 }  // namespace leat_test

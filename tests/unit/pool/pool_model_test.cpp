@@ -15,7 +15,8 @@ using leat_test::ModelAtomics;
 using Deque = leat::detail::WorkDeque<int, ModelAtomics>;
 
 /// A semaphore of the model.
-struct ModelGate {
+template <class Atomics>
+struct Gate {
   void post(int count) { permits.fetchAdd(count); }
   void wait() {
     for (;;) {
@@ -25,8 +26,9 @@ struct ModelGate {
         if (permits.compareExchange(now, now - 1)) return;
     }
   }
-  ModelAtomics::Word<int> permits{0};
+  typename Atomics::template Word<int> permits{0};
 };
+using ModelGate = Gate<ModelAtomics>;
 using Idle = leat::detail::IdleWorkers<ModelAtomics, ModelGate>;
 
 struct Taken {
@@ -122,11 +124,12 @@ std::size_t exploreWorkers(int workers, int all, unsigned preemptions) {
   Explorer explorer(preemptions);
   return explorer.explore([=](std::function<void()>& check) {
     struct Pool {
+      explicit Pool(int workers) : idle(static_cast<unsigned>(workers)) {}
       Idle idle;
       ModelAtomics::Word<int> jobs{0};
       ModelAtomics::Word<int> done{0};
     };
-    const auto pool = std::make_shared<Pool>();
+    const auto pool = std::make_shared<Pool>(workers);
     check = [=] { REQUIRE(pool->done.peek() == all); };
     std::vector<Explorer::Body> bodies;
     bodies.push_back([=] {
@@ -149,6 +152,73 @@ TEST_CASE("no wake-up is lost between a producer and a worker, in every schedule
 
 TEST_CASE("no wake-up is lost between a producer and two workers, in every schedule") {
   CHECK(exploreWorkers(2, 2, 2) > 100);
+}
+
+namespace {
+
+/// Workers that publish in a deque of their own, on processors that delay stores.
+template <bool Heavy>
+struct Delayed {
+  using Atomics = leat_test::DelayedAtomics<Heavy>;
+  struct Pool {
+    explicit Pool(unsigned workers) : idle(workers) {}
+    leat::detail::IdleWorkers<Atomics, Gate<Atomics>> idle;
+    leat::detail::WorkDeque<int, Atomics> deque;
+    int item = 0;
+  };
+
+  static void publish(Pool& pool, int times) {
+    for (int i = 0; i < times; ++i) {
+      pool.deque.push(&pool.item);
+      pool.idle.notifyFromInside();
+    }
+  }
+  /// A worker that ends when it has got something.
+  static void takeOne(Pool& pool) {
+    bool searches = pool.idle.beginSearch(1);
+    for (;;) {
+      const bool found = searches && pool.deque.steal() != nullptr;
+      if (found) {
+        if (pool.idle.endSearch() && !pool.deque.empty()) pool.idle.wakeOne();
+        return;
+      }
+      pool.idle.announceSleep(searches);
+      if (!pool.deque.empty()) {
+        pool.idle.stayAwake();
+      } else {
+        pool.idle.sleep();
+      }
+      searches = true;
+    }
+  }
+  /// One worker publishes as often as others want to take; it is busy then.
+  static std::size_t explore(unsigned takers, unsigned preemptions) {
+    Explorer explorer(preemptions);
+    return explorer.explore([=](std::function<void()>& check) {
+      const auto pool = std::make_shared<Pool>(takers + 1);
+      // The ring is there: what is not delayed is not the matter.
+      pool->deque.push(&pool->item);
+      (void)pool->deque.pop();
+      check = [=] { REQUIRE(pool->deque.empty()); };
+      std::vector<Explorer::Body> bodies;
+      bodies.push_back([=] { publish(*pool, static_cast<int>(takers)); });
+      for (unsigned i = 0; i < takers; ++i) bodies.push_back([=] { takeOne(*pool); });
+      return leat_test::StoreBuffers::all().of(std::move(bodies));
+    });
+  }
+};
+
+}  // namespace
+
+TEST_CASE(
+    "no wake-up is lost between workers when stores are delayed and the light fence is none") {
+  CHECK(Delayed<true>::explore(1, 4) > 100);
+  CHECK(Delayed<true>::explore(2, 2) > 100);
+}
+
+TEST_CASE("the explorer finds the wake-up that is lost without the heavy fence") {
+  CHECK_THROWS_AS(Delayed<false>::explore(1, 2), std::runtime_error);
+  Explorer::current() = nullptr;
 }
 
 namespace {

@@ -10,12 +10,21 @@
 
 namespace leat::inline LEAT_ABI::detail {
 
-/// Waits for a message, or for room.
+/// Waits for a message, for room, or for a pool of workers.
 struct PortWaiter : Waiter {
   explicit PortWaiter(SignalRef signal = {}) noexcept : Waiter(signal) {}
   MessageBox message;
   std::exception_ptr error;
 };
+
+/// Of a list of PortWaiters.
+inline void wakeAll(List<Waiter>& waiters, const std::exception_ptr& error = nullptr) noexcept {
+  while (!waiters.empty()) {
+    auto& waiter = static_cast<PortWaiter&>(waiters.front());
+    waiter.error = error;
+    waiter.wake();
+  }
+}
 
 /// Counted by its handles and by who waits; and by itself while it is open and somebody listens.
 class PortCore : public Counted<PortCore>, public PortReceiver {
@@ -128,13 +137,6 @@ class PortCore : public Counted<PortCore>, public PortReceiver {
   void shut() noexcept;
   /// A listener has come or gone: the first refs the port and the last unrefs it, as in Node.
   void listenersChanged() noexcept;
-  void wakeAll(List<Waiter>& waiters, const std::exception_ptr& error = nullptr) noexcept {
-    while (!waiters.empty()) {
-      auto& waiter = static_cast<PortWaiter&>(waiters.front());
-      waiter.error = error;
-      waiter.wake();
-    }
-  }
 
   List<Waiter> messageWaiters_;
 
