@@ -375,16 +375,33 @@ TEST_CASE("an end that comes together with the last bytes is never missed") {
 
 TEST_CASE("bytes behind an urgent mark are not stuck") {
   Rig rig;
-  for (const bool before : {true, false}) {
+  struct Case {
+    bool before;
+    std::size_t large;  // what is received first, after which a ring may wait otherwise
+  };
+  for (const auto [before, large] : {Case{true, 0}, Case{false, 0}, Case{false, 20'000}}) {
+    CAPTURE(before, large);
     Pair pair = tcpPair();
     IoHandle handle(pair.a.get());
     handle.shortMeansBlocked = true;
     REQUIRE(rig.reactor.attach(handle) == 0);
-    char buffer[64];
+    std::vector<char> bytes(32'768);
+    char* const buffer = bytes.data();
     Probe recv;
-    recv.prepareRecv(handle, buffer, sizeof buffer);
+    recv.prepareRecv(handle, buffer, bytes.size());
     rig.reactor.submit(recv);
     if (!before) rig.reactor.turn(0);
+    if (large > 0) {
+      put(pair.b.get(), std::string(large, 'x'));
+      std::size_t got = 0;
+      REQUIRE(rig.until([&] {
+        if (recv.busy()) return false;
+        got += static_cast<std::size_t>(recv.last);
+        rig.reactor.submit(recv);
+        return got == large;
+      }));
+      for (int i = 0; i < 4; ++i) rig.reactor.turn(0);
+    }
     put(pair.b.get(), "ab");
     REQUIRE(::send(pair.b.get(), "!", 1, MSG_OOB) == 1);
     put(pair.b.get(), "cd");

@@ -564,6 +564,72 @@ TEST_CASE("what many sockets send in a turn goes in one system call, in order") 
   for (auto& talker : talkers) CHECK(talker->leftover.calls == 0);
 }
 
+TEST_CASE(
+    "a turn in which many sockets send waits, and one in which many have something serves all") {
+  UringReactor reactor;
+  REQUIRE(reactor.open() == 0);
+  std::vector<std::unique_ptr<Talker>> talkers;
+  std::vector<std::unique_ptr<Probe>> reads;
+  char bytes[120];
+  for (char& byte : bytes) {
+    talkers.push_back(std::make_unique<Talker>(reactor));
+    reads.push_back(std::make_unique<Probe>());
+    reads.back()->prepareRecv(talkers.back()->handle, &byte, 1);
+    reactor.submit(*reads.back());
+  }
+  reactor.turn(0);
+  for (auto& talker : talkers) REQUIRE(talker->stage("hello"));
+  const std::int64_t start = leat::sys::monotonicNs();
+  CHECK(reactor.turn(3 * ms) == 0);
+  CHECK(leat::sys::monotonicNs() - start >= 3 * ms);
+  for (auto& talker : talkers) {
+    CHECK(talker->hear() == "hello");
+    put(talker->pair.b.get(), "!");
+    REQUIRE(talker->stage("bye"));
+  }
+  CHECK(reactor.turn(3000 * ms) == 120);
+  for (auto& talker : talkers) CHECK(talker->hear() == "bye");
+  for (auto& read : reads) CHECK(read->last == 1);
+  reactor.abandonAll();
+}
+
+TEST_CASE("large messages stay in the kernel until they are asked for, small ones come before") {
+  UringReactor reactor;
+  REQUIRE(reactor.open() == 0);
+  Talker talker(reactor);
+  Probe recv;
+  std::string into(65536, ' ');
+  const auto hear = [&](std::size_t size) {
+    const std::string text(size, static_cast<char>('a' + size % 26));
+    recv.calls = 0;
+    recv.prepareRecv(talker.handle, into.data(), into.size());
+    reactor.submit(recv);
+    reactor.turn(0);
+    put(talker.pair.b.get(), text);
+    REQUIRE(until(reactor, [&] { return recv.calls == 1; }));
+    return into.compare(0, static_cast<std::size_t>(recv.last), text) == 0;
+  };
+  const auto leavesToKernel = [&] {
+    Probe none;
+    char byte;
+    none.prepareRecv(talker.handle, &byte, 1);
+    reactor.submit(none);
+    for (int i = 0; i < 4; ++i) reactor.turn(0);
+    reactor.abandon(none);
+    return reactor.holdsNothing(talker.handle);
+  };
+  CHECK(hear(4000));
+  CHECK_FALSE(leavesToKernel());
+  CHECK(hear(16384));
+  CHECK(leavesToKernel());
+  for (int i = 0; i < 3; ++i) CHECK(hear(16384));
+  CHECK(leavesToKernel());
+  for (int i = 0; i < 4; ++i) CHECK(hear(2000));
+  CHECK_FALSE(leavesToKernel());
+  CHECK(talker.stage(std::string(4096, 'x')));
+  CHECK_FALSE(talker.stage("y"));
+}
+
 TEST_CASE("a turn that has nothing to tell and nothing to wait for makes no system call") {
   UringReactor reactor;
   REQUIRE(reactor.open() == 0);

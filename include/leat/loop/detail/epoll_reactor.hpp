@@ -10,7 +10,6 @@ namespace leat::inline LEAT_ABI::detail {
 
 class EpollReactor final : public ReadinessReactor {
  public:
-  EpollReactor() noexcept : ReadinessReactor(capacity) {}
   ~EpollReactor() override {
     abandonAll();
     while (!ghosts_.empty()) delete &ghosts_.popFront();
@@ -111,6 +110,7 @@ inline bool EpollReactor::isGhost(IoHandle* handle) noexcept {
 
 inline int EpollReactor::fetch(std::int64_t timeoutNs) noexcept {
   const int count = sys::epoll_wait(epoll_.get(), events_, capacity, timeoutNs);
+  more_ = count == capacity;
   for (int i = 0; i < count; ++i) {
     auto* handle = static_cast<IoHandle*>(events_[i].data.ptr);
     if (handle == nullptr || (!ghosts_.empty() && isGhost(handle))) continue;

@@ -31,14 +31,12 @@ class ReadinessReactor : public Reactor {
   // that of `backendFd` if it found `resting`. The loop swaps in `asleep` before it waits, and does not
   // wait if it found `notified`.
   enum : int { awake, asleep, notified, resting };
-  static constexpr int maxFetches = 48;        // of full batches in one turn (libuv's figure)
+  static constexpr int maxFetches = 48;        // in one turn, while there is more (libuv's figure)
   static constexpr int maxVisits = 1024;       // of handles in one round: accept storms end
   static constexpr int wouldBlock = -0x10000;  // no errno: the operation has to wait
 
-  explicit ReadinessReactor(int batch) noexcept : batch_(batch) {}
-
   /// Asks the kernel for events, waits for them at most so long, and folds them into their handles.
-  /// How many there were, or -errno.
+  /// How many there were, or -errno. Sets `more_`.
   virtual int fetch(std::int64_t timeoutNs) noexcept = 0;
   /// Tries an operation: its result, or `wouldBlock`.
   virtual int perform(Op& op) noexcept { return performNow(op); }
@@ -70,6 +68,7 @@ class ReadinessReactor : public Reactor {
   List<Op> completed_;
   List<IoHandle> ready_;
   sys::UniqueFd wakeFd_;
+  bool more_ = false;  // the kernel may have more than the last fetch gave
 
  private:
   int wait(std::int64_t timeoutNs) noexcept;
@@ -81,7 +80,6 @@ class ReadinessReactor : public Reactor {
   Op* tryFront(List<Op>& waiting, bool& ready, int& result) noexcept;
   Op* tryWatchers(IoHandle& handle, int& result) noexcept;
 
-  const int batch_;  // a fetch that gave so many events may have more
   unsigned generation_ = 0;
   Atomic<int> wakeState_{awake};
   int restState_ = awake;  // what it is outside of turns
@@ -197,14 +195,15 @@ inline int ReadinessReactor::turn(std::int64_t timeoutNs) noexcept {
   int served = dispatchCompleted();
   served += dispatchReady();
   for (int fetches = 0; fetches < maxFetches; ++fetches) {
-    const bool idle = served == 0 && ready_.empty() && completed_.empty();
+    // Only the first waits: a `wake` while it does so is for this turn, and it is spent.
+    const bool idle = fetches == 0 && served == 0 && ready_.empty() && completed_.empty();
     const int count = wait(idle ? timeoutNs : 0);
     if (count == -EINTR) break;
     if (count < 0) return count;
     stats_.events += static_cast<std::uint64_t>(count);
     served += dispatchCompleted();
     served += dispatchReady();
-    if (count < batch_) break;
+    if (!more_) break;
   }
   return served;
 }

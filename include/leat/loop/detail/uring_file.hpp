@@ -12,7 +12,7 @@ namespace leat::inline LEAT_ABI::detail {
 struct UringStage {
   // By measurement: up to here a copy costs less than a system call of its own. The structure is no
   // power of two, or all blocks would fall into the same lines of the cache.
-  static constexpr std::size_t capacity = 16384;
+  static constexpr std::size_t capacity = 4096;
   UringStage* next = nullptr;
   std::size_t from = 0;
   std::size_t to = 0;
