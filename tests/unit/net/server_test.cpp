@@ -348,14 +348,34 @@ TEST_CASE(
   });
 }
 
+TEST_CASE("a server that hands over without descriptors waits for some") {
+  run([]() -> Task<> {
+    int count = 0;
+    const auto counting = [&count](Socket socket) -> Task<> {
+      ++count;
+      co_await socket.end("x");
+    };
+    const Server server = co_await net::listen(counting, {.host = "127.0.0.1", .reusePort = true});
+    std::vector<leat::sys::UniqueFd> clients;
+    for (int i = 0; i < 5; ++i) clients.push_back(dial(server.address()));
+    leat::testing::FaultInjector injector;
+    injector.fail(leat::sys::Call::accept4, EMFILE, 1, 3);
+    co_await server.close();
+    CHECK(count == 5);
+    CHECK(injector.blown() > 0);
+  });
+}
+
 TEST_CASE("a server that hands over may listen again at once, and ends with its loop") {
   run([]() -> Task<> {
     const Server server = net::createServer(echo);
     co_await server.listen({.host = "127.0.0.1", .reusePort = true});
     const net::SocketAddress address = server.address();
-    auto closed = server.close();
+    const auto until = [](Server::Closing closing) -> leat::Promise<> { co_await closing; };
+    const leat::Promise<> closed = until(server.close());
     co_await server.listen({.port = address.port(), .host = "127.0.0.1", .reusePort = true});
     CHECK(server.listening());
+    co_await closed;  // told all the same
     CHECK(dial(address));
     co_await server.close();
   });

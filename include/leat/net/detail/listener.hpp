@@ -168,7 +168,7 @@ inline void Listener::checkStart() const {
 }
 
 inline void Listener::start(BoundSocket&& bound, AbortState* signal) {
-  if (leaving_) stopAccepting();
+  if (leaving_) end();
   handle_.fd = bound.fd.get();
   handle_.ownSocket = true;
   leat::detail::Reactor& reactor = hold_.loop().reactor();
@@ -328,8 +328,8 @@ inline void Listener::leave() noexcept {
 
 inline void Listener::onLeft(LoopTimer& timer, JobAction action) noexcept {
   Listener& self = static_cast<LeaveTimer&>(timer).listener;
-  if (action == JobAction::Run && !self.acceptRest()) return self.hold_.loop().arm(timer, leaveMs);
   const Ref<Listener> alive(&self);
+  if (action == JobAction::Run && !self.acceptRest()) return self.hold_.loop().arm(timer, leaveMs);
   if (action == JobAction::Run) return self.end();
   self.leaving_ = false;
   self.letGo();
