@@ -61,8 +61,8 @@ class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
   void clear() noexcept;
   /// It has more memory than is worth keeping.
   bool isLarge() const noexcept {
-    return head.isLarge() || trailers.isLarge() || out.fields.isLarge() || out.trailers.isLarge() ||
-           waiting.capacity() > Head::keptMemory;
+    return Head::isMuch(head.memory() | trailers.memory() | out.fields.memory() |
+                        out.trailers.memory() | out.reason.capacity() | waiting.capacity());
   }
   /// Its head has come.
   void begin(Ref<ExchangeOwner> owner) noexcept { owner_ = std::move(owner); }

@@ -61,10 +61,12 @@ struct Head {
     keepAlive = true;
     upgrade = hasExpect = hasLength = false;
   }
-  /// More memory than this is not worth keeping for the next message.
+  /// So much memory, a power of two, or more is not worth keeping for the next message.
   static constexpr std::size_t keptMemory = 1024;
-  bool isLarge() const noexcept {
-    return text.capacity() > keptMemory || fields.capacity() * sizeof(FieldParts) > keptMemory;
+  /// Of several sizes or-ed together: whether one of them is as much.
+  static constexpr bool isMuch(std::size_t sizes) noexcept { return sizes >= keptMemory; }
+  std::size_t memory() const noexcept {
+    return text.capacity() | (fields.capacity() * sizeof(FieldParts));
   }
 };
 

@@ -103,9 +103,8 @@ class OutgoingFields {
     fields_.clear();
     whole_ = true;
   }
-  bool isLarge() const noexcept {
-    return text_.capacity() > Head::keptMemory ||
-           fields_.capacity() * sizeof(FieldParts) > Head::keptMemory;
+  std::size_t memory() const noexcept {
+    return text_.capacity() | (fields_.capacity() * sizeof(FieldParts));
   }
 
  private:

@@ -125,7 +125,8 @@ class OutgoingMessage {
               {"Invalid status code: ", leat::detail::Decimal(static_cast<long long>(status))})
               .view(),
           "ERR_HTTP_INVALID_STATUS_CODE");
-    if (!isText(reason)) throw TypeError("Invalid character in statusMessage", "ERR_INVALID_CHAR");
+    if (!reason.empty() && !isText(reason))
+      throw TypeError("Invalid character in statusMessage", "ERR_INVALID_CHAR");
     said_ = readFields();
     headSet_ = true;
     if (isBodiless(status)) hasBody_ = false;

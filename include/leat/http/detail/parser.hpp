@@ -177,7 +177,7 @@ inline Parser::Outcome Parser::lines(Head& head, std::string_view& input) {
   if (before > 0) {
     head.text.resize(end);
   } else {
-    head.text.assign(usable.substr(0, end));
+    head.text.append(usable.substr(0, end));
   }
   input.remove_prefix(end - before);
   if (outcome == Outcome::More && end >= options_.maxHeadSize) {

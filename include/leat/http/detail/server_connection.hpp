@@ -86,7 +86,9 @@ Task<> ServerConnection::serve(Ref<ServerConnection> self) {
 inline void ServerConnection::take(std::string_view input) {
   const Ref<ServerConnection> alive(this);
   taking_ = true;
-  came_ = EventLoop::current().startTime();
+  EventLoop& loop = EventLoop::current();
+  came_ = loop.startTime();
+  dates_ = &loop.parts().get<DateCache>();
   bool borrowed = true;
   std::string own;
   while (mode_ == Mode::Requests && !socket.destroyed()) {
@@ -252,10 +254,10 @@ inline void ServerConnection::writeAnswer(Exchange& exchange, std::optional<std:
   // Behind the last answer of a server that closes comes nothing.
   if (unasked || (server_->closing && exchanges_.size() == 1 && isFirst(exchange)))
     exchange.out.setLast();
-  EventLoop& loop = EventLoop::current();
   const auto seconds = static_cast<unsigned>(server_->options.keepAliveTimeout) / 1000;
-  const std::int64_t now = taking_ ? came_ : loop.startTime();
-  const DateCache::Fields known = loop.parts().get<DateCache>().fields(now, seconds);
+  EventLoop& loop = EventLoop::current();
+  DateCache& dates = taking_ ? *dates_ : loop.parts().get<DateCache>();
+  const DateCache::Fields known = dates.fields(taking_ ? came_ : loop.startTime(), seconds);
   exchange.out.writeHead(lane(exchange), known.date, seconds, whole, known.kept);
 }
 

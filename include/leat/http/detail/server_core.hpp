@@ -233,6 +233,7 @@ class ServerConnection final : public ExchangeOwner,
   std::string rest_;  // received and not parsed
   ManualResetEvent wake_;
   FlushJob flushJob_{*this};
+  DateCache* dates_ = nullptr;  // of the loop, while something is taken
   // Milliseconds of the loop: when something came; when the request that comes began, or the connection;
   // since when it is idle.
   std::int64_t came_;
