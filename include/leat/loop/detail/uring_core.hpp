@@ -45,7 +45,7 @@ class UringReactor final : public ReadinessReactor {
   inline int turn(std::int64_t timeoutNs) noexcept override;
   inline int backendFd() noexcept override;
   bool hasReady() const noexcept override {
-    return ReadinessReactor::hasReady() || !toArm_.empty();
+    return ReadinessReactor::hasReady() || !toArm_.empty() || doubts_ > 0;
   }
 
  private:
@@ -57,10 +57,10 @@ class UringReactor final : public ReadinessReactor {
   static constexpr unsigned maxPieces = 4;  // held for who does not read
   static constexpr unsigned perFile = 6;    // requests that `arm` makes at most
   static constexpr unsigned maxSpareStages = 1024;
-  // From so many on they are not waited for: a newer kernel (6.18) hands over 20 events at
-  // once, or as many as are waited for. What is received in larger batches has left the caches when it
-  // is answered.
+  // So many are not waited for: a newer kernel (6.18) hands over 20 events at once, or as many as are
+  // waited for, and what comes in larger batches has left the caches when it is answered.
   static constexpr unsigned manySends = 16;
+  static constexpr unsigned maxDoubts = 64;  // at once, and busy fetches that they outlast
   // Words of completions besides those of `File`: 0 is of no interest, a FileRead has `readTag`.
   static constexpr std::uint64_t wakeWord = 7;
   static constexpr std::uint64_t readTag = 7;
@@ -103,6 +103,8 @@ class UringReactor final : public ReadinessReactor {
   void dropPiece(File& file) noexcept;
   int receiveNow(File& file, Op& op) noexcept;
   int takeReceived(File& file, Op& op) noexcept;
+  void doubt(File& file) noexcept;
+  void settleDoubts() noexcept;
   int takeAccepted(File& file) noexcept;
   void keepAccepted(File& file, int fd) noexcept;
 
@@ -125,6 +127,8 @@ class UringReactor final : public ReadinessReactor {
   unsigned live_ = 0;   // files that the kernel may still name
   unsigned reads_ = 0;  // that it has not answered
   List<FileRead> arrived_;
+  File* doubtful_[maxDoubts];  // that received less than they asked for: see `doubt`
+  unsigned doubts_ = 0, busyFetches_ = 0;
   bool waking_ = false;
   File** byNumber_ = nullptr;
   std::size_t numbers_ = 0;
@@ -348,8 +352,10 @@ inline void UringReactor::freeStage(File& file) noexcept {
 
 /// Where nothing is to be told and nothing to be waited for there is no system call.
 inline int UringReactor::fetch(std::int64_t timeoutNs) noexcept {
+  if (doubts_ > 0) settleDoubts();
   armAll();
-  const bool waits = timeoutNs != 0 && completed_.empty() && ring_.peek() == nullptr;
+  const bool waits =
+      timeoutNs != 0 && completed_.empty() && ready_.empty() && ring_.peek() == nullptr;
   const unsigned sends = sends_;
   int error = 0;
   if (waits || ring_.unsubmitted() > 0 || ring_.needsEnter()) {

@@ -57,6 +57,7 @@ struct alignas(8) UringFile : ListNode {
   bool moreToRead = false;  // the socket has more than the kernel gave
   bool polls = false;       // the kernel cannot wait for it but by polling
   bool bulk = false;        // much comes at once: better received without a copy
+  bool doubted = false;     // it is among the doubtful
   unsigned char littles = 0;
   // Received and not taken.
   unsigned short firstPiece = UringBuffers::none;

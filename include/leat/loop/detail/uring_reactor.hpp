@@ -83,7 +83,7 @@ inline void UringReactor::armReceive(File& file) noexcept {
     withdraw(file, file.asked & File::bit(File::recv));
     if (file.inKernel(File::recv) || file.inKernel(File::arrivals)) return;
     uring::Sqe& e = ask(file, File::arrivals, uring::opPollAdd);
-    e.opFlags = pollWord(POLLIN | POLLRDHUP | POLLPRI);
+    e.opFlags = pollWord(POLLIN | POLLRDHUP);
     e.len = uring::pollMultishot;
     return;
   }
@@ -265,7 +265,7 @@ inline void UringReactor::foldPoll(File& file, File::Request request, int result
   if (request == File::pollOut) handle.writable = true;
   if (request == File::arrivals) {
     handle.readable = true;
-    if (result < 0 || (result & (POLLRDHUP | POLLHUP | POLLPRI)) != 0) handle.lasting = true;
+    if (result < 0 || (result & (POLLRDHUP | POLLHUP)) != 0) handle.lasting = true;
   }
   handle.changed = true;
 }
@@ -275,12 +275,42 @@ inline void UringReactor::foldPoll(File& file, File::Request request, int result
 inline int UringReactor::receiveNow(File& file, Op& op) noexcept {
   const int result = performNow(op);
   if (!file.bulk || result <= 0) return result;
+  if (!op.handle->readable) doubt(file);
   if (static_cast<unsigned>(result) >= bulkFrom / 2) {
     file.littles = 0;
   } else if (++file.littles == bulkFor) {
     file.bulk = false;
   }
   return result;
+}
+
+/// A receive that was short found the end of what has come, or an urgent mark, and no event tells of what
+/// is behind that (a poll that stays armed gives the hint of the waker, which is the same for all bytes).
+/// To ask costs a system call, and mostly the next message comes before: so that is left for later, but
+/// where somebody else waits for this reactor, or too many are in doubt.
+inline void UringReactor::doubt(File& file) noexcept {
+  if (file.doubted) return;
+  if (signal_ || doubts_ == maxDoubts) {
+    file.handle->readable = true;
+    return;
+  }
+  file.doubted = true;
+  doubtful_[doubts_++] = &file;
+}
+
+/// When nothing new has come, or has been coming for long.
+inline void UringReactor::settleDoubts() noexcept {
+  const bool busy = ring_.needsEnter() || ring_.peek() != nullptr;
+  if (busy && ++busyFetches_ < maxDoubts) return;
+  busyFetches_ = 0;
+  while (doubts_ > 0) {
+    File& file = *doubtful_[--doubts_];
+    file.doubted = false;
+    if (file.handle == nullptr || !file.bulk || file.handle->readable) continue;
+    if (sys::poll(file.fd, POLLIN) == 0) continue;
+    file.handle->readable = true;
+    makeReady(*file.handle);
+  }
 }
 
 inline void UringReactor::keepPiece(File& file, unsigned short id, unsigned size) noexcept {
