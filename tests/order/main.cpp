@@ -50,7 +50,7 @@ Cases ordinaryCases() {
   phaseCases(cases);
   promiseCases(cases);
   rejectionCases(cases);
-  signalCases(cases);
+  processSignalCases(cases);
   storeCases(cases);
   streamComposeCases(cases);
   streamCornerCases(cases);

@@ -131,7 +131,7 @@ void performanceCases(Cases& add);
 void phaseCases(Cases& add);
 void promiseCases(Cases& add);
 void rejectionCases(Cases& add);
-void signalCases(Cases& add);
+void processSignalCases(Cases& add);
 void storeCases(Cases& add);
 void streamComposeCases(Cases& add);
 void streamCornerCases(Cases& add);

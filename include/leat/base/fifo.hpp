@@ -26,6 +26,7 @@ class Fifo {
   std::size_t size() const noexcept { return count_; }
   T& front() noexcept { return items_[first_]; }
   T& operator[](std::size_t i) noexcept { return items_[place(i)]; }
+  const T& operator[](std::size_t i) const noexcept { return items_[place(i)]; }
   void push(T&& item) {
     if (count_ == room_) grow();
     ::new (static_cast<void*>(&items_[place(count_)])) T(std::move(item));

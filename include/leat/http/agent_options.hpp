@@ -29,7 +29,7 @@ struct AgentOptions {
   /// Whether an idempotent request without a body is sent once more, on a new connection, when the server has
   /// closed a kept one before it answered. Node: left to the caller.
   bool retry = true;
-  /// Milliseconds for a connection to be made; 0: as long as the system tries.
+  /// Milliseconds for a connection to be made, with the way through a proxy; 0: as long as the system tries.
   int connectTimeout = 0;
   /// Bytes of an answer's head; more is an error HPE_HEADER_OVERFLOW. So are more fields.
   std::uint32_t maxHeaderSize = 16 * 1024;

@@ -14,8 +14,8 @@ namespace leat::inline LEAT_ABI::http {
 ///
 /// Events: "response" (IncomingMessage), "information" (Information), "continue", "upgrade" and "connect"
 /// (IncomingMessage, net::Socket, Buffer), "socket" (net::Socket), "timeout", "finish", "error"
-/// (std::exception_ptr), "close". An error goes to whoever waits for the answer, else to "error"; with a
-/// listener of "response" and none of "error" it is uncaught.
+/// (std::exception_ptr), "close". An error goes to whoever waits for the answer, else to "error", else to whoever
+/// asks next; with a listener of "response" and none of "error", and when nobody asks, it is uncaught.
 ///
 /// A body that is given to `end` as a whole has a Content-Length; one that is written in pieces is chunked.
 ///
@@ -37,7 +37,7 @@ class ClientRequest : public EmitterHandle<ClientRequest>,
 
   /// The answer, when its head has come; also later. Throws: what the request fails with, such as
   /// SystemError ECONNREFUSED, Error ECONNRESET ("socket hang up"), ParseError, the reason of its signal.
-  /// Cancel: the wait alone; the ambient signal that was there when the request was made stops it.
+  /// Cancel: by the ambient signal that was there when the request was made, or its own, which stop it.
   Promise<IncomingMessage> response() const { return call().response(exchange()); }
   LEAT_ON_USE
   auto operator co_await() const { return response().operator co_await(); }
@@ -60,7 +60,7 @@ class ClientRequest : public EmitterHandle<ClientRequest>,
     (void)this->template once<"timeout">(std::forward<F>(onTimeout));
     return setTimeout(timeout);
   }
-  detail::ClientEvents& emitter() const noexcept { return call().events; }
+  detail::ClientEvents& emitter() const noexcept { return call().emitter(); }
 
  private:
   detail::ClientCall& call() const noexcept {
@@ -78,11 +78,12 @@ inline void setHost(ClientPlace& place, const URL& url) {
 }
 
 /// The host, the user of the URL and that of the proxy, unless the fields have them. Node: `setHost`, `auth`.
-inline void addOwnFields(OutgoingFields& fields, const URL& url, const AgentOptions& agent) {
+inline void addOwnFields(OutgoingFields& fields, const URL& url, const AgentOptions& agent,
+                         bool direct) {
   if (!fields.get("host")) fields.add("Host", url.host());
   const std::string user = basicAuthorization(url);
   if (!user.empty() && !fields.get("authorization")) fields.add("Authorization", user);
-  if (agent.proxy.empty() || agent.proxyTunnel) return;
+  if (agent.proxy.empty() || agent.proxyTunnel || direct) return;
   const std::string proxys = basicAuthorization(URL(agent.proxy));
   if (!proxys.empty() && !fields.get("proxy-authorization"))
     fields.add("Proxy-Authorization", proxys);
@@ -125,7 +126,7 @@ ClientRequest request(const Request& what) {
       detail::ExchangeHandle(leat::detail::Ref<detail::Exchange>(&call->exchange()))};
   detail::OutgoingFields& fields = made.exchange()->out.fields;
   fields = what.fields();
-  detail::addOwnFields(fields, what.url(), agent.options());
+  detail::addOwnFields(fields, what.url(), agent.options(), !what.socketPath().empty());
   if (what.signal()) call->follow(*what.signal());
   call->startSoon();
   return made;

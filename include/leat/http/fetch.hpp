@@ -56,6 +56,12 @@ namespace detail {
 
 inline constexpr int mostRedirects = 20;
 
+/// Without what is secret, and without a fragment.
+inline std::string shownUrl(URL url) {
+  url.setUsername("").setPassword("").setHash("");
+  return std::string(url.href());
+}
+
 inline bool isRedirect(int status) noexcept {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
@@ -73,7 +79,7 @@ inline void redirect(Request& request, int status, std::string_view location) {
                              "content-type", "content-length"})
       request.removeHeader(name);
   } else if (std::holds_alternative<Readable<Buffer>>(request.body())) {
-    throw TypeError(leat::detail::SharedText({"fetch of ", from.href(), ": status ",
+    throw TypeError(leat::detail::SharedText({"fetch of ", shownUrl(from), ": status ",
                                               leat::detail::Decimal(static_cast<long long>(status)),
                                               " wants the body once more, and that was a stream"})
                         .view(),
@@ -83,7 +89,7 @@ inline void redirect(Request& request, int status, std::string_view location) {
   if (elsewhere)
     for (const char* name : {"authorization", "proxy-authorization", "cookie", "host"})
       request.removeHeader(name);
-  request.setUrl(to.href());
+  request.setUrl(to.href()).setTarget({});
 }
 
 /// Sends a body as fast as it is taken; what goes wrong the request knows. A template of its parameter, so that the
@@ -103,6 +109,8 @@ ClientRequest sent(const Request& what) {
   const Request::Body& body = what.body();
   if (const auto* stream = std::get_if<Readable<Buffer>>(&body)) {
     (void)spawn(sendBody(made, *stream));
+    // Also a source that gives nothing just then.
+    made.template on<"close">([body = *stream] { body.destroy(); });
   } else if (const auto* bytes = std::get_if<Buffer>(&body)) {
     made.end(*bytes);
   } else {
@@ -118,19 +126,28 @@ Task<Response> fetchAll(What what) {
     const IncomingMessage answer = co_await asked.response();
     const std::optional<std::string_view> location = answer.header("location");
     const int status = answer.statusCode();
-    if (!isRedirect(status) || !location || what.redirect() == Redirect::Manual) {
-      URL url = what.url();
-      url.setHash("");
-      co_return Response(answer, std::string(url.href()), count > 0);
+    if (status == 101) {
+      asked.destroy();
+      throw TypeError("fetch of " + shownUrl(what.url()) + ": the server changes the protocol",
+                      "ERR_HTTP_UPGRADE");
     }
-    const std::string where = "fetch of " + std::string(what.url().href());
+    if (!isRedirect(status) || !location || what.redirect() == Redirect::Manual) {
+      co_return Response(answer, shownUrl(what.url()), count > 0);
+    }
+    const std::string where = "fetch of " + shownUrl(what.url());
     if (what.redirect() == Redirect::Error)
       throw TypeError(where + ": redirected to " + std::string(*location), "ERR_HTTP_REDIRECT");
     if (count == mostRedirects)
       throw TypeError(where + ": more than 20 redirects", "ERR_HTTP_REDIRECT");
     redirect(what, status, *location);
-    answer.resume();
+    // What has not come is not worth a wait.
+    if (!answer.complete()) answer.destroy();
   }
+}
+
+template <class Url>
+Task<Response> fetchUrl(Url url) {
+  co_return co_await fetchAll(Request(url));
 }
 
 }  // namespace detail
@@ -145,6 +162,6 @@ Task<Response> fetchAll(What what) {
 LEAT_ON_USE
 Task<Response> fetch(Request what) { return detail::fetchAll(std::move(what)); }
 LEAT_ON_USE
-Task<Response> fetch(std::string_view url) { return detail::fetchAll(Request(url)); }
+Task<Response> fetch(std::string_view url) { return detail::fetchUrl(std::string(url)); }
 
 }  // namespace leat::inline LEAT_ABI::http

@@ -28,7 +28,7 @@ class ResponseEnd {
  public:
   explicit ResponseEnd(detail::Ref<detail::Exchange> exchange) noexcept
       : exchange_(std::move(exchange)) {}
-  /// Goes on when all of the answer was given to the system. Throws: as the wait of a write.
+  /// Goes on when all of it is with the socket, in its turn. Throws: as the wait of a write.
   LEAT_ON_USE
   auto operator co_await() const { return detail::endOf(exchange_).operator co_await(); }
 

@@ -32,13 +32,15 @@ class Request {
 
   const std::string& method() const noexcept { return method_; }
   const URL& url() const noexcept { return url_; }
-  /// In upper case as it is given, as in Node. Throws: TypeError ERR_INVALID_HTTP_TOKEN.
+  /// Is made upper case, as in Node. Throws: TypeError ERR_INVALID_HTTP_TOKEN.
   Request& setMethod(std::string_view method) {
     if (!detail::isToken(method))
       throw TypeError(
           leat::detail::SharedText({"Method must be a valid HTTP token [\"", method, "\"]"}).view(),
           "ERR_INVALID_HTTP_TOKEN");
-    method_ = method;
+    method_.clear();
+    for (const char c : method)
+      method_.push_back(c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c);
     return *this;
   }
   LEAT_ON_USE
@@ -108,7 +110,13 @@ class Request {
     return *this;
   }
   const std::string& localAddress() const noexcept { return localAddress_; }
-  Request& setFamily(int family) noexcept {
+  /// Throws: RangeError ERR_OUT_OF_RANGE.
+  Request& setFamily(int family) {
+    if (family != 0 && family != 4 && family != 6)
+      throw RangeError(
+          leat::detail::SharedText({"The family of addresses is 4, 6 or 0 for both, not ",
+                                    leat::detail::Decimal(static_cast<long long>(family))})
+              .view());
     family_ = family;
     return *this;
   }

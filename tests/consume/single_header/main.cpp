@@ -81,6 +81,7 @@ leat::Task<> others() {
       [](const leat::worker_threads::MessagePort<int, int>& port) { port.postMessage(7); });
   const std::optional<int> message = co_await worker.next();
   used("worker_threads", message == 7);
+  used("url", leat::URL("http://a/b?c").search() == "?c");
   (void)co_await worker.exited();
   leat::performance::mark("leat");
   used("perf_hooks", leat::performance::measure("all", "leat").duration >= 0);

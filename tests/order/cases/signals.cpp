@@ -86,7 +86,7 @@ void changes(Cases& add) {
 
 }  // namespace
 
-void signalCases(Cases& add) {
+void processSignalCases(Cases& add) {
   add.topic("signals");
   calls(add);
   changes(add);

@@ -93,6 +93,24 @@ TEST_CASE("with maxTotalSockets a free connection makes room for another place",
   });
 }
 
+TEST_CASE("a connection that nobody wants there makes room where somebody waits", "[http][agent]") {
+  const Slow slow;
+  withServer(slow, [&](http::Server one) -> Task<> {
+    const http::Server two = http::createServer(slow);
+    co_await start(two);
+    const Agent agent({.maxTotalSockets = 1, .timeout = 0});
+    const auto first = spawn(textOf(http::get(with(agent, urlOf(one, "/a")))));
+    const auto second = spawn(textOf(http::get(with(agent, urlOf(two, "/b")))));
+    while (*slow.begun < 1) co_await sleep(1);
+    CHECK(agent.requests() == 1);
+    *slow.answered = 10;
+    const std::string both = co_await first + co_await second;
+    CHECK(both == "/a/b");
+    agent.destroy();
+    co_await two.close();
+  });
+}
+
 TEST_CASE("free connections are taken last first, or first first", "[http][agent]") {
   for (const bool lifo : {true, false}) {
     const Slow slow;
@@ -190,6 +208,35 @@ TEST_CASE("an idempotent request is sent again when its kept connection was clos
               });
 }
 
+TEST_CASE("a connection that its user closes is not tried again", "[http][agent]") {
+  withAnswers({answerOf("a"), "", answerOf("never")}, [](Scripted& server) -> Task<> {
+    const Agent agent;
+    (void)co_await textOf(http::get(with(agent, server.url())));
+    const ClientRequest request = http::get(with(agent, server.url()));
+    const auto failed = spawn(failureOf(request));
+    while (server.saidBy(0).find("GET", 3) == std::string::npos) co_await sleep(1);
+    request.socket().destroy();
+    const std::string text = co_await failed;
+    CHECK(text == "ECONNRESET socket hang up");
+    CHECK(server.connections() == 1);
+  });
+}
+
+TEST_CASE("much that nobody reads costs its connection", "[http][agent]") {
+  const auto handler = [](const IncomingMessage& request, ServerResponse response) -> Task<> {
+    const std::string piece(50'000, 'x');
+    while (!request.signal().aborted()) co_await response.write(piece);
+  };
+  withServer(handler, [](http::Server server) -> Task<> {
+    const Agent agent;
+    {
+      const IncomingMessage answer = co_await http::get(with(agent, urlOf(server)));
+    }
+    while (agent.sockets() > 0) co_await sleep(1);
+    CHECK(agent.freeSockets() == 0);
+  });
+}
+
 TEST_CASE("what comes on a free connection unasked closes it", "[http][agent]") {
   withAnswers({answerOf("a") + answerOf("more"), answerOf("b")}, [](Scripted& server) -> Task<> {
     std::string text;
@@ -206,7 +253,7 @@ TEST_CASE("what comes on a free connection unasked closes it", "[http][agent]") 
 }
 
 TEST_CASE("an answer that nobody reads frees its connection", "[http][agent]") {
-  const std::string large(300'000, 'x');
+  const std::string large(60'000, 'x');
   const auto handler = [&](const IncomingMessage&, const ServerResponse& response) {
     response.end(large);
   };
@@ -320,7 +367,7 @@ TEST_CASE("listeners of a request are called in its context", "[http][agent]") {
 
 TEST_CASE("a proxy is asked for the whole URL, or for a way through", "[http][agent]") {
   withAnswers({answerOf("p"), "HTTP/1.1 200 Connection established\r\n\r\n", answerOf("t"),
-               "HTTP/1.1 403 Forbidden\r\n\r\n"},
+               "HTTP/1.1 403 Forbidden\r\n\r\n", ""},
               [](Scripted& server) -> Task<> {
                 std::string text;
                 const std::string proxy = "http://u%40:pw@" + server.host();
@@ -343,6 +390,9 @@ TEST_CASE("a proxy is asked for the whole URL, or for a way through", "[http][ag
                       "Forbidden\"");
                 CHECK(through.sockets() == 0);
                 CHECK_THROWS_AS(Agent({.proxy = "nonsense"}), TypeError);
+                const Agent silent({.connectTimeout = 20, .proxy = proxy, .proxyTunnel = true});
+                text = co_await failureOf(http::get(with(silent, "http://other.test/")));
+                CHECK(text.starts_with("TIMEOUT_ERR"));
               });
 }
 

@@ -126,6 +126,21 @@ TEST_CASE("answers in front of the answer are told", "[http][client]") {
               });
 }
 
+TEST_CASE("a listener of what comes before the answer may give the request up", "[http][client]") {
+  withAnswers({"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + answerOf("late")},
+              [](Scripted& server) -> Task<> {
+                std::optional<ClientRequest> request = http::get(server.url());
+                bool closed = false;
+                request->on("error"_e, [](const std::exception_ptr&) {});
+                request->on("close"_e, [&] { closed = true; });
+                request->on("information"_e, [&] {
+                  request->destroy();
+                  request.reset();
+                });
+                while (!closed) co_await sleep(1);
+              });
+}
+
 TEST_CASE("a socket is handed over to who upgrades, with what came behind", "[http][client]") {
   const std::string switching = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\nfirst";
   withAnswers(
@@ -324,6 +339,88 @@ TEST_CASE("with listeners errors are theirs", "[http][client]") {
     CHECK(told == "connect ECONNREFUSED 127.0.0.1:1, close");
   };
   CHECK(run(main) == 0);
+}
+
+TEST_CASE("what happens inside of a call is told behind it, and once", "[http][client]") {
+  withAnswers({answerOf("a")}, [](Scripted& server) -> Task<> {
+    std::string told;
+    const ClientRequest destroyed = http::get(server.url());
+    destroyed.destroy(std::make_exception_ptr(Error("mine", "ERR_MINE")));
+    destroyed.on("error"_e, [&] { told += "error "; });
+    destroyed.on("close"_e, [&] { told += "close "; });
+    CHECK(told.empty());
+    while (told != "error close ") co_await sleep(1);
+
+    int finished = 0;
+    const ClientRequest ended = http::request(server.url());
+    ended.on("socket"_e, [&] {
+      ended.end();
+      ended.on("finish"_e, [&] { ++finished; });
+    });
+    const IncomingMessage answer = co_await ended;
+    CHECK(answer.statusCode() == 200);
+    CHECK(finished == 1);
+    // Of one that is over it keeps nobody.
+    ended.on("close"_e, [ended] {});
+  });
+}
+
+TEST_CASE("an error that nobody asks for any more is uncaught", "[http][client]") {
+  std::string told;
+  const auto main = [&]() -> Task<> {
+    process::on("uncaughtException",
+                [&](const std::exception_ptr& error) { told = describe(error); });
+    {
+      const ClientRequest asked = http::get("http://127.0.0.1:1/");
+      co_await sleep(20);
+      // It is still there for who asks.
+      const std::string text = co_await failureOf(asked);
+      CHECK(text == "ECONNREFUSED connect ECONNREFUSED 127.0.0.1:1");
+    }
+    CHECK(told.empty());
+    {
+      const ClientRequest forgotten = http::get("http://127.0.0.1:1/");
+      co_await sleep(20);
+      CHECK(told.empty());
+    }
+    while (told.empty()) co_await sleep(1);
+  };
+  CHECK(run(main) == 0);
+  CHECK(told.find("ECONNREFUSED") != std::string::npos);
+}
+
+TEST_CASE("write says when enough waits, also before the tick ends", "[http][client]") {
+  const auto handler = [](IncomingMessage request, ServerResponse response) -> Task<> {
+    (void)co_await request.text(10'000'000);
+    int count = 0;
+    while (response.write("0123456789abcdef")) ++count;
+    CHECK(count < 2'000);
+    response.end();
+  };
+  withServer(handler, [](http::Server server) -> Task<> {
+    const ClientRequest request = http::request(Request("POST", urlOf(server)));
+    int count = 0;
+    while (request.write("0123456789abcdef")) ++count;
+    CHECK(count < 2'000);
+    co_await once(request, "socket"_e);
+    co_await request.write("");
+    count = 0;
+    while (request.write("0123456789abcdef")) ++count;
+    CHECK(count < 2'000);
+    request.end();
+    (void)co_await textOf(request);
+  });
+}
+
+TEST_CASE("a request that waits for the server to go on sends its head", "[http][client]") {
+  withAnswers({"HTTP/1.1 100 Continue\r\n\r\n" + answerOf("done")}, [](Scripted& server) -> Task<> {
+    const ClientRequest request =
+        http::request(Request("post", server.url()).setHeader("Expect", "100-continue"));
+    request.on("continue"_e, [&] { request.end("body"); });
+    const std::string text = co_await textOf(request);
+    CHECK(text == "done");
+    CHECK(server.saidBy(0).starts_with("POST / HTTP/1.1\r\n"));
+  });
 }
 
 TEST_CASE("an error that nobody is there for is uncaught", "[http][client]") {

@@ -149,6 +149,29 @@ TEST_CASE("fetch follows redirects as the standard says", "[http][fetch]") {
   });
 }
 
+TEST_CASE("what fetch does not do", "[http][fetch]") {
+  withAnswers({"HTTP/1.1 302 Found\r\nLocation: /new\r\nContent-Length: 9\r\n\r\npart",
+               answerOf("new"), "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"},
+              [](Scripted& server) -> Task<> {
+                // The rest of the first answer never comes, and its target was for that server.
+                Request request("http://user:secret@" + server.host() + "/");
+                request.setTarget("/old").setAgent(Agent({.maxSockets = 1}));
+                const http::Response response = co_await http::fetch(request);
+                std::string text = co_await response.text();
+                CHECK(text == "new");
+                CHECK(response.url() == server.url("/new"));
+                CHECK(server.saidBy(1).starts_with("GET /new HTTP/1.1\r\n"));
+                text = co_await errorOf(Request(server.url()));
+                CHECK(text == "ERR_HTTP_UPGRADE fetch of " + server.url() +
+                                  ": the server changes the protocol");
+                // As what it gives is awaited.
+                auto nonsense = http::fetch("nonsense");
+                const auto result = co_await asResult(std::move(nonsense));
+                CHECK_FALSE(result);
+                CHECK_THROWS_AS(Request(server.url()).setFamily(5), RangeError);
+              });
+}
+
 TEST_CASE("a circle of redirects ends", "[http][fetch]") {
   int asked = 0;
   const auto round = [&](const IncomingMessage&, const ServerResponse& response) {

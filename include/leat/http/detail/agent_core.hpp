@@ -59,7 +59,7 @@ class AgentCore : public Counted<AgentCore>, private leat::detail::LoopOwned {
     ++total_;
     open_(*this, place, call);
   }
-  bool evict(const AgentPlace& but) noexcept;
+  bool evict(const AgentPlace* but) noexcept;
   Ref<ClientConnection> takeFree(AgentPlace& place) noexcept;
   static Ref<ClientCall> takeWaiting(AgentPlace& place) noexcept;
   int idleMs(const ClientConnection& connection) const noexcept;

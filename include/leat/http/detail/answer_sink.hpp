@@ -10,7 +10,7 @@ namespace leat::inline LEAT_ABI::http::detail {
 LEAT_ON_USE
 Task<> roomOf(Ref<Exchange> exchange) {
   if (!exchange->owner().isFirst(*exchange) && !exchange->gone()) co_await exchange->turn();
-  if (exchange->gone()) std::rethrow_exception(exchange->whyGone());
+  if (exchange->gone()) exchange->throwGone();
   exchange->owner().flush();
   const net::Socket socket = exchange->owner().socket;
   co_await socket.write(std::string_view());
@@ -19,7 +19,7 @@ LEAT_ON_USE
 Task<> endOf(Ref<Exchange> exchange) {
   co_await exchange->finish();
   // What happened behind the answer is none of its.
-  if (exchange->gone() && !exchange->sent()) std::rethrow_exception(exchange->whyGone());
+  if (exchange->gone() && !exchange->sent()) exchange->throwGone();
 }
 
 /// Sends no more of a body than its head has promised: what is too much comes by chunks, and is refused.

@@ -50,6 +50,7 @@ class BodyQueue {
   /// Somebody reads it, or will.
   void claim() noexcept { claimed_ = true; }
   bool claimed() const noexcept { return claimed_; }
+  bool dumped() const noexcept { return dumped_; }
   bool ended() const noexcept { return ended_; }
   bool over() const noexcept { return ended_ || error_; }
   bool full() const noexcept { return buffered_ >= mark; }

@@ -58,7 +58,11 @@ class ClientCall final : public ExchangeOwner {
   ClientCall(Ref<AgentCore> agentOf, ClientCallOptions o);
 
   const ClientCallOptions options;
-  ClientEvents events;
+  /// For who listens. When all is over nobody is kept.
+  ClientEvents& emitter() noexcept {
+    if (over()) later();
+    return events_;
+  }
   /// Null when it is over.
   Ref<AgentCore> agent;
   /// Stops what connects for it.
@@ -116,7 +120,9 @@ class ClientCall final : public ExchangeOwner {
     ClientCall& call;
   };
   static void onSoon(leat::detail::Job& job, leat::detail::JobAction action) noexcept;
+  /// Starts, sends, and tells, in the next tick.
   void later() noexcept;
+  void tellAll() noexcept;
   void startFlush() noexcept {
     if (connection_ != nullptr && !out_.empty()) later();
   }
@@ -133,9 +139,9 @@ class ClientCall final : public ExchangeOwner {
   /// What a listener throws is as in Node uncaught, and stops nothing here.
   template <class F>
   void tell(F&& f) noexcept;
-  void tellError(const std::exception_ptr& error) noexcept;
   void end() noexcept;
 
+  ClientEvents events_;
   Ref<Exchange> exchange_;
   ClientConnection* connection_ = nullptr;  // which holds this meanwhile
   leat::detail::ContextRef context_;
@@ -149,6 +155,12 @@ class ClientCall final : public ExchangeOwner {
   bool started_ = false;
   bool responded_ = false;
   bool retried_ = false;
+  bool finished_ = false;
+  // What listeners are told in the next tick.
+  bool tellsFinish_ = false;
+  bool tellsClose_ = false;
+  std::exception_ptr tellsError_;
+  Ref<Exchange> ended_;
 };
 
 }  // namespace detail

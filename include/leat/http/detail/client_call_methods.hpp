@@ -35,7 +35,10 @@ inline void ClientCall::follow(const AbortSignal& signal) {
 
 inline Promise<IncomingMessage> ClientCall::response(const ExchangeHandle& handle) {
   if (responded_) return Promise<IncomingMessage>::resolve(IncomingMessage(handle));
-  if (handle->gone()) return Promise<IncomingMessage>::reject(handle->whyGone());
+  if (handle->gone()) {
+    handle->untold = false;
+    return Promise<IncomingMessage>::reject(handle->whyGone());
+  }
   if (!pending_) pending_.emplace(Promise<IncomingMessage>::withResolvers());
   return pending_->promise;
 }
@@ -43,13 +46,13 @@ inline Promise<IncomingMessage> ClientCall::response(const ExchangeHandle& handl
 inline void ClientCall::setTimeout(std::int32_t ms) {
   timeoutMs_ = ms;
   if (connection_ == nullptr) return;
-  (void)socket.setTimeout(ms, [this] { tell([this] { events.emit<"timeout">(); }); });
+  (void)socket.setTimeout(ms, [this] { tell([this] { events_.emit<"timeout">(); }); });
 }
 
 // ---- sending ----
 
 inline void ClientCall::later() noexcept {
-  if (std::exchange(soonQueued_, true)) return;
+  if (quiet() || std::exchange(soonQueued_, true)) return;
   retain();
   leat::detail::threadState.queue->pushTick(soon_);
 }
@@ -57,14 +60,34 @@ inline void ClientCall::onSoon(leat::detail::Job& job, leat::detail::JobAction a
   ClientCall& self = static_cast<SoonJob&>(job).call;
   const auto held = Ref<ClientCall>::adopt(&self);
   self.soonQueued_ = false;
-  if (action != leat::detail::JobAction::Run) return self.fail(nullptr);
+  if (action != leat::detail::JobAction::Run) {
+    self.ended_ = nullptr;
+    return self.fail(nullptr);
+  }
   if (!std::exchange(self.started_, true)) self.start();
   self.sendOut();
+  self.tellAll();
+}
+/// Who calls `end` or `destroy` hears of it afterwards, as in Node.
+inline void ClientCall::tellAll() noexcept {
+  if (std::exchange(tellsFinish_, false)) tell([this] { events_.emit<"finish">(); });
+  if (const auto error = std::exchange(tellsError_, nullptr)) {
+    const bool heard = events_.listenerCount<"error">() > 0;
+    // Who holds it may still ask.
+    ended_->untold = !heard && ended_->handled() && events_.listenerCount<"response">() == 0;
+    if (!ended_->untold) tell([&] { events_.emit<"error">(error); });
+  }
+  if (std::exchange(tellsClose_, false)) tell([this] { events_.emit<"close">(); });
+  if (!over()) return;
+  events_.removeAllListeners();
+  ended_ = nullptr;
 }
 inline void ClientCall::startSoon() { later(); }
 inline void ClientCall::start() noexcept {
   if (over()) return;
   try {
+    // The server is waited for before there is a body.
+    if (exchange_->out.fields.get("expect")) exchange_->sendHead(std::nullopt);
     const Ref<AgentCore> mine = agent;
     mine->add(Ref<ClientCall>(this));
   } catch (...) {
@@ -80,7 +103,7 @@ inline void ClientCall::connected(ClientConnection& connection, const net::Socke
   if (timeoutMs_ > 0) setTimeout(timeoutMs_);
   out_.append(std::exchange(exchange_->waiting, {}));
   exchange_->letGo();
-  tell([this] { events.emit<"socket">(socket); });
+  tell([this] { events_.emit<"socket">(socket); });
   if (over()) return;
   if (requestDone()) return requestEnded();
   sendOut();
@@ -99,7 +122,10 @@ inline void ClientCall::requestEnded() {
   const Ref<ClientCall> alive(this);
   sendOut();
   exchange_->finished();
-  if (!retried_) tell([this] { events.emit<"finish">(); });
+  if (!std::exchange(finished_, true)) {
+    tellsFinish_ = true;
+    later();
+  }
   if (connection_ != nullptr) connection_->requestEnded();
 }
 
@@ -124,8 +150,8 @@ inline bool ClientCall::takeRetry() noexcept {
 
 inline void ClientCall::inform(Head&& head) {
   const Information information(std::make_shared<const Head>(std::move(head)));
-  if (information.statusCode() == 100) tell([this] { events.emit<"continue">(); });
-  tell([&] { events.emit<"information">(information); });
+  if (information.statusCode() == 100) tell([this] { events_.emit<"continue">(); });
+  tell([&] { events_.emit<"information">(information); });
 }
 
 inline void ClientCall::respond() {
@@ -136,7 +162,7 @@ inline void ClientCall::respond() {
   const ExchangeHandle handle(exchange_);
   const IncomingMessage message(handle);
   if (const auto asked = std::exchange(pending_, std::nullopt)) asked->resolve(message);
-  tell([&] { events.emit<"response">(message); });
+  tell([&] { events_.emit<"response">(message); });
 }
 
 inline bool ClientCall::handOver(std::string_view rest) {
@@ -151,11 +177,11 @@ inline bool ClientCall::handOver(std::string_view rest) {
   bool known = false;
   const Buffer bytes = Buffer::from(rest);
   tell([&] {
-    known = options.method == "CONNECT" ? events.emit<"connect">(message, socket, bytes)
-                                        : events.emit<"upgrade">(message, socket, bytes);
+    known = options.method == "CONNECT" ? events_.emit<"connect">(message, socket, bytes)
+                                        : events_.emit<"upgrade">(message, socket, bytes);
   });
   if (const auto asked = std::exchange(pending_, std::nullopt)) {
-    if (!bytes.empty()) socket.unshift(bytes);
+    if (!known && !bytes.empty()) socket.unshift(bytes);
     known = true;
     asked->resolve(message);
   }
@@ -174,14 +200,8 @@ inline void ClientCall::complete() {
   end();
 }
 
-/// Whoever waits for the answer is told, or listens for errors. Where neither is so and nobody could ask later,
-/// it is uncaught.
-inline void ClientCall::tellError(const std::exception_ptr& error) noexcept {
-  if (const auto asked = std::exchange(pending_, std::nullopt)) return asked->reject(error);
-  const bool byEvents = events.listenerCount<"error">() + events.listenerCount<"response">() > 0;
-  if (byEvents || !exchange_->handled()) tell([&] { events.emit<"error">(error); });
-}
-
+/// Whoever waits for the answer is told, or listens for errors; else whoever asks next, and if nobody does, it is
+/// uncaught.
 inline void ClientCall::fail(const std::exception_ptr& why) noexcept {
   if (over()) return;
   const Ref<ClientCall> alive(this);
@@ -191,7 +211,13 @@ inline void ClientCall::fail(const std::exception_ptr& why) noexcept {
   connecting.abort(error);
   if (ClientConnection* const connection = std::exchange(connection_, nullptr)) connection->close();
   exchange_->leave(error);
-  if (!quiet() && !responded_) tellError(error);
+  if (!quiet() && !responded_) {
+    if (const auto asked = std::exchange(pending_, std::nullopt)) {
+      asked->reject(error);
+    } else {
+      tellsError_ = error;
+    }
+  }
   end();
 }
 
@@ -203,8 +229,14 @@ inline void ClientCall::end() noexcept {
   signals_.clear();
   agent = nullptr;
   exchange->dropStreams();
-  if (!quiet()) tell([this] { events.emit<"close">(); });
-  events.removeAllListeners();
+  if (quiet()) {
+    events_.removeAllListeners();
+    return;
+  }
+  // Until it has been told.
+  ended_ = exchange;
+  tellsClose_ = true;
+  later();
 }
 
 inline void ClientCall::wakeConnection() noexcept {
@@ -212,13 +244,18 @@ inline void ClientCall::wakeConnection() noexcept {
 }
 
 inline void ClientCall::leftAlone(Exchange& exchange) noexcept {
+  const Ref<ClientCall> alive(this);
+  if (std::exchange(exchange.untold, false) && !quiet())
+    leat::detail::LateReport::start(exchange.whyGone());
   if (over()) return;
   if (!exchange.done()) {
     // Nobody can end it, as those who held it know.
-    const ExchangeHandle nobody(exchange_);
     fail(std::make_exception_ptr(
         Error("The request was given up before its end", "ERR_HTTP_REQUEST_DROPPED")));
+    tellsError_ = nullptr;
   } else if (responded_) {
+    // What comes is no longer waited for.
+    if (socket.writableLength() == 0) socket.unref();
     exchange.dumpBody();
   }
 }

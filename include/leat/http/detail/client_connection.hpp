@@ -72,7 +72,20 @@ class ClientConnection : public Counted<ClientConnection> {
   bool answered_ = false;  // whole
   bool stays_ = false;
   bool upgraded_ = false;  // the socket is somebody else's
+  bool peerEnded_ = false;
+  std::size_t thrownAway_ = 0;  // of a body that nobody wants
 };
+
+inline bool isSystemError(const std::exception_ptr& error) noexcept {
+  if (!error) return false;
+  try {
+    std::rethrow_exception(error);
+  } catch (const SystemError&) {
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
 
 /// The `timeout` of a Keep-Alive field, in ms; -1 for none.
 inline int keepAliveMs(const Head& head) noexcept {
@@ -93,8 +106,9 @@ inline int keepAliveMs(const Head& head) noexcept {
 inline void ClientConnection::assign(const Ref<ClientCall>& call) {
   call_ = call;
   anyByte_ = answered_ = stays_ = interim_ = false;
+  thrownAway_ = 0;
   const bool reused = std::exchange(used_, true);
-  if (reused) {
+  if (!held_) {
     setFree(false);
     socket.ref();
     (void)socket.setTimeout(0, [] {});
@@ -152,7 +166,13 @@ inline void ClientConnection::take(std::string_view input) {
       return call->fail(std::make_exception_ptr(ParseError(parser_.fault())));
     }
     if (event == ParseEvent::Body) {
-      call_->exchange().body.push(parser_.body());
+      BodyQueue& body = call_->exchange().body;
+      // A new connection is cheaper than much that nobody reads.
+      if (body.dumped() && (thrownAway_ += parser_.body().size()) > BodyQueue::mark) {
+        const Ref<ClientCall> call = call_;
+        return call->fail(nullptr);
+      }
+      body.push(parser_.body());
     } else if (event == ParseEvent::End) {
       if (std::exchange(interim_, false)) continue;
       // What follows nobody asked for.
@@ -189,8 +209,10 @@ inline bool ClientConnection::head(std::string_view rest) {
   interim_ = head.status < 200;
   if (interim_) {
     call->inform(std::move(head));
+    // A listener may have given the request up.
+    if (call_ != call) return false;
     head.clear();
-    return !socket.destroyed();
+    return true;
   }
   const bool bodiless = call->options.method == "HEAD";
   if (bodiless) parser_.skipBody();
@@ -221,6 +243,7 @@ inline void ClientConnection::settle() {
 }
 
 inline void ClientConnection::peerEnded() {
+  peerEnded_ = true;
   if (call_ && !answered_ && parser_.finish() == ParseEvent::End) {
     stays_ = false;
     ended();
@@ -235,8 +258,10 @@ inline void ClientConnection::gone(const std::exception_ptr& error) noexcept {
   if (agent) agent->lost(*this);
   const Ref<ClientCall> call = std::exchange(call_, nullptr);
   if (!call) return;
-  if (!anyByte_ && call->takeRetry()) return;
-  call->fail(error);
+  // What is thrown by a socket that was closed here says nothing.
+  const std::exception_ptr reason = isSystemError(error) ? error : socket.errored();
+  if (!anyByte_ && (peerEnded_ || isSystemError(error)) && call->takeRetry()) return;
+  call->fail(reason);
 }
 
 // ---- the agent ----
@@ -265,21 +290,24 @@ inline Ref<ClientCall> AgentCore::takeWaiting(AgentPlace& place) noexcept {
 }
 
 inline void AgentCore::add(const Ref<ClientCall>& call, bool fresh) {
+  // An agent may be older than the loop.
+  if (!LoopOwned::linked()) leat::detail::currentQueue().own(*this);
   const auto found = places_.try_emplace(call->options.place).first;
   AgentPlace& place = found->second;
   place.where = &found->first;
   if (!fresh) {
     if (const Ref<ClientConnection> connection = takeFree(place)) return connection->assign(call);
   }
-  if (mayOpen(place) || (evict(place) && mayOpen(place))) return open(place, call);
+  if (mayOpen(place) || (evict(fresh ? nullptr : &place) && mayOpen(place)))
+    return open(place, call);
   place.waiting.push(Ref<ClientCall>(call));
 }
 
 /// Of all together there are too many: one that is free elsewhere makes room.
-inline bool AgentCore::evict(const AgentPlace& but) noexcept {
+inline bool AgentCore::evict(const AgentPlace* but) noexcept {
   if (options.maxTotalSockets == 0 || total_ < options.maxTotalSockets) return false;
   for (auto& [where, place] : places_) {
-    if (&place == &but) continue;
+    if (&place == but) continue;
     if (const Ref<ClientConnection> connection = takeFree(place)) {
       connection->agentGone();
       lost(place);
@@ -302,6 +330,8 @@ inline void AgentCore::takeBack(ClientConnection& connection) {
   AgentPlace& place = connection.place;
   if (const Ref<ClientCall> call = takeWaiting(place)) return connection.assign(call);
   const int ms = idleMs(connection);
+  const bool full = options.maxTotalSockets > 0 && total_ >= options.maxTotalSockets;
+  if (full && counts().requests > 0) return connection.socket.destroy();
   if (!options.keepAlive || ms < 0 || place.free.size() >= options.maxFreeSockets)
     return connection.socket.destroy();
   (void)connection.socket.setTimeout(ms, [socket = &connection.socket] { socket->destroy(); });
@@ -355,7 +385,8 @@ inline AgentCore::Counts AgentCore::counts() const noexcept {
   for (const auto& [where, place] : places_) {
     counts.freeSockets += place.free.size();
     counts.sockets += place.open - place.free.size();
-    counts.requests += place.waiting.size();
+    for (std::size_t i = 0; i < place.waiting.size(); ++i)
+      if (!place.waiting[i]->over()) ++counts.requests;
   }
   return counts;
 }

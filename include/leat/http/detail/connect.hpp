@@ -65,7 +65,6 @@ Task<net::Socket> socketFor(Opens& opening) {
   to.localAddress = place.localAddress;
   to.family = place.family;
   to.noDelay = true;
-  to.timeout = opening.options().connectTimeout;
   to.signal = opening.call().connecting;
   net::Socket socket = co_await net::connect(to);
   if (opening.options().keepAlive && place.socketPath.empty())
@@ -81,7 +80,11 @@ Task<> connectFor(AgentCore& agent, AgentPlace& place, Ref<ClientCall> call) {
   {
     Opens opening(agent, place, std::exchange(call, nullptr));
     try {
-      const net::Socket socket = co_await socketFor(opening);
+      net::Socket socket;
+      if (opening.options().connectTimeout > 0)
+        socket = co_await withTimeout(opening.options().connectTimeout, socketFor(opening));
+      else
+        socket = co_await socketFor(opening);
       connection = opening.done(socket);
     } catch (...) {
       opening.error = std::current_exception();

@@ -88,6 +88,12 @@ class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
     if (controller_ && !done()) controller_->abort(error);
   }
   bool gone() const noexcept { return static_cast<bool>(gone_); }
+  /// Why it is gone nobody has been told, and must be.
+  bool untold = false;
+  [[noreturn]] void throwGone() {
+    untold = false;
+    std::rethrow_exception(gone_);
+  }
   const std::exception_ptr& whyGone() const noexcept { return gone_; }
   void dumpBody() noexcept {
     body.dump();
@@ -149,7 +155,7 @@ class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
 
   void addHandle() noexcept { ++handles_; }
   void dropHandle() noexcept {
-    if (--handles_ == 0 && !over()) owner_->dropped(*this);
+    if (--handles_ == 0 && (!over() || untold)) owner_->dropped(*this);
   }
   bool handled() const noexcept { return handles_ > 0; }
   /// The socket is somebody else's.
@@ -180,7 +186,7 @@ inline void Exchange::clear() noexcept {
   body.clear();
   out.clear();
   waiting.clear();
-  sentContinue = expectsContinue = sent_ = false;
+  sentContinue = expectsContinue = sent_ = untold = false;
   reader = {};
   writer = {};
   controller_.reset();
@@ -233,8 +239,8 @@ inline bool Exchange::put(std::string_view bytes, const Buffer* whole) {
   if (gone_) return false;
   sendHead(std::nullopt);
   if (bytes.empty()) return hasRoom();
+  std::string& lane = owner_->lane(*this);
   if (out.hasBody()) {
-    std::string& lane = owner_->lane(*this);
     out.beginPiece(lane, bytes.size());
     if (whole != nullptr && bytes.size() >= large && owner_->isFirst(*this)) {
       owner_->flush();
@@ -245,7 +251,7 @@ inline bool Exchange::put(std::string_view bytes, const Buffer* whole) {
     out.endPiece(lane);
   }
   owner_->flushSoon();
-  return hasRoom() && waiting.size() < large;
+  return hasRoom() && lane.size() < large;
 }
 
 inline void Exchange::end(std::string_view bytes) {

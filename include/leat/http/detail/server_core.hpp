@@ -272,7 +272,8 @@ inline void ServerCore::handlerFailed(Exchange& exchange) {
     // A fault of the client's is none of the handler's.
     known = status < 500;
   } catch (const Error& error) {
-    known = exchange.gone() && (isLeaving(error) || std::current_exception() == exchange.whyGone());
+    const bool left = exchange.gone() || exchange.owner().socket.destroyed();
+    known = left && (isLeaving(error) || std::current_exception() == exchange.whyGone());
   } catch (...) {
   }
   if (!known) report(std::current_exception());

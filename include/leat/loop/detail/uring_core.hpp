@@ -57,9 +57,8 @@ class UringReactor final : public ReadinessReactor {
   static constexpr unsigned maxPieces = 4;  // held for who does not read
   static constexpr unsigned perFile = 6;    // requests that `arm` makes at most
   static constexpr unsigned maxSpareStages = 1024;
-  // From so many on they are not waited for: a newer kernel (6.18) hands over 20 events at
-  // once, or as many as are waited for. What is received in larger batches has left the caches when it
-  // is answered.
+  // So many are not waited for: a newer kernel (6.18) hands over 20 events at once, or as many as are
+  // waited for, and what comes in larger batches has left the caches when it is answered.
   static constexpr unsigned manySends = 16;
   static constexpr unsigned maxDoubts = 64;  // at once, and busy fetches that they outlast
   // Words of completions besides those of `File`: 0 is of no interest, a FileRead has `readTag`.
@@ -129,8 +128,7 @@ class UringReactor final : public ReadinessReactor {
   unsigned reads_ = 0;  // that it has not answered
   List<FileRead> arrived_;
   File* doubtful_[maxDoubts];  // that received less than they asked for: see `doubt`
-  unsigned doubts_ = 0;
-  unsigned busyFetches_ = 0;
+  unsigned doubts_ = 0, busyFetches_ = 0;
   bool waking_ = false;
   File** byNumber_ = nullptr;
   std::size_t numbers_ = 0;
@@ -419,6 +417,13 @@ inline bool UringReactor::readFile(FileRead& read) noexcept {
   ++reads_;
   if (signal_) flush();  // who polls from outside may not come before it is answered
   return true;
+}
+
+/// Those who are told post to the loop, which would be a system call while the reactor counts as asleep.
+inline int UringReactor::turn(std::int64_t timeoutNs) noexcept {
+  const int served = ReadinessReactor::turn(timeoutNs);
+  tellArrived();
+  return served;
 }
 
 inline int UringReactor::perform(Op& op) noexcept {

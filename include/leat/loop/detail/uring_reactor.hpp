@@ -142,13 +142,6 @@ constexpr std::uint32_t UringReactor::pollWord(short events) noexcept {
 
 // ---- files ----
 
-/// Those who are told post to the loop, which would be a system call while the reactor counts as asleep.
-inline int UringReactor::turn(std::int64_t timeoutNs) noexcept {
-  const int served = ReadinessReactor::turn(timeoutNs);
-  tellArrived();
-  return served;
-}
-
 inline void UringReactor::tellArrived() noexcept {
   while (!arrived_.empty()) {
     FileRead& read = arrived_.popFront();
