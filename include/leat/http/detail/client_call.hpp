@@ -56,6 +56,8 @@ struct ClientCallOptions {
 class ClientCall final : public ExchangeOwner {
  public:
   ClientCall(Ref<AgentCore> agentOf, ClientCallOptions o);
+  // Not inlined, for then g++ 12 believes that two counts may both be the last.
+  LEAT_NOINLINE ~ClientCall() override {}
 
   const ClientCallOptions options;
   /// For who listens. When all is over nobody is kept.
