@@ -134,7 +134,7 @@ std::string answerOf(const std::string& body) {
 
 }  // namespace
 
-TEST_CASE("a file that the kernel sends is told of as one that is read and written") {
+TEST_CASE("a file that the kernel sends as an answer is told of as one that is read and written") {
   const TempFolder folder;
   const std::string whole = noise(wholeSize);
   put("f", whole);

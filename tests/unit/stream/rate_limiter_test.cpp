@@ -118,15 +118,15 @@ TEST_CASE("items of a rate limiter wait for their tokens") {
 }
 
 TEST_CASE("a destroyed rate limiter holds neither its timer nor its chunk") {
-  struct Token {
+  struct Held {
     std::shared_ptr<int> held;
   };
   const auto held = std::make_shared<int>(1);
   // The timer is due in a quarter of an hour; the loop ends without it.
   CHECK(run([&]() -> Task<> {
-          RateLimiter<Token> limiter(rate(0.001, 1));
-          limiter.write(Token{held});
-          limiter.write(Token{held});
+          RateLimiter<Held> limiter(rate(0.001, 1));
+          limiter.write(Held{held});
+          limiter.write(Held{held});
           co_await nextImmediate();
           limiter.read();
           CHECK(held.use_count() == 2);
@@ -138,13 +138,13 @@ TEST_CASE("a destroyed rate limiter holds neither its timer nor its chunk") {
 
 TEST_CASE("a rate limiter that nobody holds any more is freed when it is done") {
   const auto held = std::make_shared<int>(1);
-  struct Token {
+  struct Held {
     std::shared_ptr<int> held;
   };
   CHECK(run([&]() -> Task<> {
           {
-            RateLimiter<Token> limiter(rate(500, 1));
-            for (int i = 0; i < 3; ++i) limiter.write(Token{held});
+            RateLimiter<Held> limiter(rate(500, 1));
+            for (int i = 0; i < 3; ++i) limiter.write(Held{held});
           }
           co_return;
         }) == 0);
