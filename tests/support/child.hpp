@@ -20,6 +20,12 @@ struct ChildEnd {
   std::string err;  // and to stderr
 };
 
+/// Writes a line at once, so that the order with what the library prints is kept.
+inline void say(const std::string& text) {
+  const std::string line = text + "\n";
+  (void)!::write(1, line.data(), line.size());
+}
+
 /// Calls `body()` in a child of fork(), whose exit code it gives. A child that hangs is killed.
 template <class Body>
 ChildEnd inChild(Body&& body) {

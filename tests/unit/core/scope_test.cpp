@@ -20,7 +20,7 @@ using leat_test::Tracked;
 
 namespace {
 
-Task<int> value(int x) { co_return x; }
+Task<int> given(int x) { co_return x; }
 Task<int> waitFor(ManualResetEvent& event, int x) {
   co_await event.wait();
   co_return x;
@@ -52,7 +52,7 @@ TEST_CASE("a scope gives the body's result when the children have ended") {
   auto body = [&]() -> Task<std::unique_ptr<int>> {
     auto inside = [&](TaskScope& scope) -> Task<std::unique_ptr<int>> {
       (void)scope.spawn(work());
-      const int five = co_await scope.spawn(value(5));
+      const int five = co_await scope.spawn(given(5));
       co_return std::make_unique<int>(five);
     };
     auto result = co_await scoped(inside);
@@ -199,7 +199,7 @@ TEST_CASE("raceScoped gives the first and has stopped the losers") {
   queues.drain();
   REQUIRE(running.get() == 2);
   REQUIRE(trace == "ABORT_ERR ABORT_ERR end");
-  Running<int> failed(leat::raceScoped(waitFor(gate, 1), value(2)));
+  Running<int> failed(leat::raceScoped(waitFor(gate, 1), given(2)));
   queues.drain();
   REQUIRE(failed.get() > 0);
 }

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include "runs.hpp"
+
 #include <leat/events.hpp>
 #include <leat/loop/run.hpp>
 #include <leat/loop/sleep.hpp>
@@ -12,14 +14,9 @@
 
 using namespace leat;
 using leat_test::containsText;
+using leat_test::runs;
 
 namespace {
-
-/// A main that never settles is a failure too.
-template <class F>
-void runs(F main) {
-  CHECK(run(main) == 0);
-}
 
 enum class Colour { Red, Green };
 struct Point {

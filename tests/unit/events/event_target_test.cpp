@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include "runs.hpp"
+
 #include <leat/core/as_result.hpp>
 #include <leat/events.hpp>
 #include <leat/loop/run.hpp>
@@ -11,14 +13,9 @@
 
 using namespace leat;
 using leat_test::containsText;
+using leat_test::runs;
 
 namespace {
-
-/// A main that never settles is a failure too.
-template <class F>
-void runs(F main) {
-  CHECK(run(main) == 0);
-}
 
 struct Alive {
   explicit Alive(int& c) : count(&c) { ++*count; }

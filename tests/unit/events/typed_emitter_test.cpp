@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include "runs.hpp"
+
 #include <leat/base/scoped_listener.hpp>
 #include <leat/events.hpp>
 #include <leat/loop/run.hpp>
@@ -12,14 +14,9 @@
 
 using namespace leat;
 using leat_test::containsText;
+using leat_test::runs;
 
 namespace {
-
-/// A main that never settles is a failure too.
-template <class F>
-void runs(F main) {
-  CHECK(run(main) == 0);
-}
 
 struct Tracked {
   explicit Tracked(int& c) : count(&c) { ++*count; }

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include "runs.hpp"
+
 #include <leat/core/with_context.hpp>
 #include <leat/events.hpp>
 #include <leat/loop/run.hpp>
@@ -13,18 +15,13 @@
 
 using namespace leat;
 using leat_test::containsText;
+using leat_test::runs;
 
 namespace {
 
-/// A main that never settles is a failure too.
-template <class F>
-void runs(F main) {
-  CHECK(run(main) == 0);
-}
+using PausableFeed = TypedEmitter<Event<"data", std::string_view, int>, Event<"end">>;
 
-using Feed = TypedEmitter<Event<"data", std::string_view, int>, Event<"end">>;
-
-struct Paused : Feed {
+struct Paused : PausableFeed {
   void pause() { log += "pause "; }
   void resume() { log += "resume "; }
   std::string log;
@@ -34,7 +31,7 @@ struct Paused : Feed {
 
 TEST_CASE("once keeps what the emit only lent") {
   runs([]() -> Task<> {
-    Feed feed;
+    PausableFeed feed;
     auto next = once<"data">(feed);
     {
       const std::string buffer = "a buffer that is gone when the wait is over";
@@ -68,7 +65,7 @@ TEST_CASE("once by a run-time name gives all arguments, or those that are asked 
 
 TEST_CASE("once obeys the ambient signal and lets go of the emitter") {
   runs([]() -> Task<> {
-    Feed feed;
+    PausableFeed feed;
     const auto wait = [&feed]() -> Task<> { (void)co_await once<"data">(feed); };
     const auto outcome = co_await asResult(withTimeout(5, wait));
     CHECK_THROWS_AS(outcome.value(), TimeoutError);
@@ -79,7 +76,7 @@ TEST_CASE("once obeys the ambient signal and lets go of the emitter") {
 
 TEST_CASE("an emitter that is destroyed ends who waits for it") {
   runs([]() -> Task<> {
-    auto feed = std::make_unique<Feed>();
+    auto feed = std::make_unique<PausableFeed>();
     auto waits = once<"data">(*feed);
     auto events = on<"data">(*feed);
     feed->emit<"data">("kept", 1);
@@ -112,7 +109,7 @@ TEST_CASE("an error without an exception rejects once with ERR_UNHANDLED_ERROR")
 TEST_CASE("a wait that is not awaited holds neither the loop nor the emitter") {
   int ended = 0;
   const int code = run([&] {
-    const auto feed = std::make_shared<Feed>();
+    const auto feed = std::make_shared<PausableFeed>();
     (void)once<"data">(*feed).catch_([&ended] {
       ++ended;
       return std::tuple<std::string, int>();
@@ -124,7 +121,7 @@ TEST_CASE("a wait that is not awaited holds neither the loop nor the emitter") {
 
 TEST_CASE("a sequence stops listening when it is destroyed, returned or assigned to") {
   runs([] {
-    Feed feed;
+    PausableFeed feed;
     {
       const auto events = on<"data">(feed, {.close = {"end"}});
       CHECK(feed.listenerCount<"data">() == 1);
@@ -144,7 +141,7 @@ TEST_CASE("a sequence stops listening when it is destroyed, returned or assigned
 
 TEST_CASE("a sequence keeps many events in order while nobody takes them") {
   runs([]() -> Task<> {
-    Feed feed;
+    PausableFeed feed;
     auto events = on<"data">(feed);
     int emitted = 0;
     int taken = 0;
@@ -196,7 +193,7 @@ TEST_CASE("a sequence whose paused emitter is gone gives what it has") {
 
 TEST_CASE("options that make no sense are refused before anybody listens") {
   runs([] {
-    Feed feed;
+    PausableFeed feed;
     CHECK_THROWS_AS(on<"data">(feed, {.highWaterMark = 2}), TypeError);
     CHECK_THROWS_AS(on<"data">(feed, {.highWaterMark = 0}), RangeError);
     CHECK_THROWS_AS(on<"data">(feed, {.lowWaterMark = 0}), RangeError);

@@ -18,7 +18,7 @@ using leat_test::thrownBy;
 
 namespace {
 
-void makeTree() {
+void makeTreeToCopy() {
   stdfs::create_directories("a/in/deep");
   stdfs::create_directories("a/out");
   put("a/in/deep/f", "f");
@@ -32,7 +32,7 @@ void makeTree() {
 TEST_CASE("cp copies what its filter wants, and does not look into folders that it refuses") {
   const TempFolder folder;
   const auto main = []() -> Task<> {
-    makeTree();
+    makeTreeToCopy();
     std::string asked;
     auto filter = [&](const std::string& src, const std::string& dest) {
       asked += src + ">" + dest + " ";
@@ -54,7 +54,7 @@ TEST_CASE("cp copies what its filter wants, and does not look into folders that 
 TEST_CASE("the options of cp hold with a filter too") {
   const TempFolder folder;
   const auto main = []() -> Task<> {
-    makeTree();
+    makeTreeToCopy();
     const auto every = [](std::string_view, std::string_view) { return true; };
     auto flat = co_await asResult(fs::cp("a", "b", every));
     CHECK(codeOf(flat) == "ERR_FS_EISDIR");
@@ -84,7 +84,7 @@ TEST_CASE("the options of cp hold with a filter too") {
 TEST_CASE("a filter of cp may be a coroutine, and is asked one at a time") {
   const TempFolder folder;
   const auto main = []() -> Task<> {
-    makeTree();
+    makeTreeToCopy();
     int open = 0;
     int most = 0;
     auto filter = [&](std::string src, std::string) -> Task<bool> {
@@ -111,7 +111,7 @@ TEST_CASE("a filter of cp may be a coroutine, and is asked one at a time") {
 TEST_CASE("cp looks at nothing that its filter refuses, and throws what its filter throws") {
   const TempFolder folder;
   const auto main = []() -> Task<> {
-    makeTree();
+    makeTreeToCopy();
     const auto none = [](std::string_view, std::string_view) { return false; };
     co_await fs::cp("nowhere", "b", none);
     CHECK_FALSE(stdfs::exists("b"));
@@ -140,7 +140,7 @@ TEST_CASE("cp looks at nothing that its filter refuses, and throws what its filt
 TEST_CASE("an abort ends a filtered copy, wherever it is") {
   const TempFolder folder;
   const auto main = [&]() -> Task<> {
-    makeTree();
+    makeTreeToCopy();
     AbortController before;
     before.abort();
     int asked = 0;

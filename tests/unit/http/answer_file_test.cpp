@@ -31,7 +31,7 @@ using leat_test::TempFolder;
 
 namespace {
 
-constexpr std::size_t size = 5'000'011;
+constexpr std::size_t wholeSize = 5'000'011;
 
 std::string textOf(const std::exception_ptr& error) {
   try {
@@ -51,7 +51,7 @@ struct Seen {
   std::uint64_t bytesRead = 0, bytesWritten = 0;
 };
 struct Plan {
-  std::optional<std::size_t> length = size;
+  std::optional<std::size_t> length = wholeSize;
   fs::ReadStreamOptions reading{};
   std::string ask = get("/", closing);
   bool endless = false;  // the source does not end the answer
@@ -134,9 +134,9 @@ std::string answerOf(const std::string& body) {
 
 }  // namespace
 
-TEST_CASE("a file that the kernel sends is told of as one that is read and written") {
+TEST_CASE("a file that the kernel sends as an answer is told of as one that is read and written") {
   const TempFolder folder;
-  const std::string whole = noise(size);
+  const std::string whole = noise(wholeSize);
   put("f", whole);
   {
     const Seen seen = download(Plan(), receiveAll);
@@ -144,7 +144,7 @@ TEST_CASE("a file that the kernel sends is told of as one that is read and writt
     CHECK(seen.told == "ok");
     CHECK(seen.source == "end close ");
     CHECK(seen.sink == "pipe unpipe finish close ");
-    CHECK(seen.bytesRead == size);
+    CHECK(seen.bytesRead == wholeSize);
   }
   {
     Plan part;
@@ -158,7 +158,7 @@ TEST_CASE("a file that the kernel sends is told of as one that is read and writt
   {
     // Something comes behind the file.
     Plan more;
-    more.length = size + 6;
+    more.length = wholeSize + 6;
     more.endless = true;
     FaultInjector calls;
     const Seen seen = downloadBy(Way::kernel, more, receiveAll);
@@ -185,10 +185,10 @@ TEST_CASE("a file that has no length to go by is read and written") {
 }
 TEST_CASE("a client that reads slowly gets all of a file") {
   const TempFolder folder;
-  const std::string whole = noise(size * 2);
+  const std::string whole = noise(wholeSize * 2);
   put("f", whole);
   Plan plan;
-  plan.length = size * 2;
+  plan.length = wholeSize * 2;
   const auto slowly = [](const Client& client, std::string& answer) -> Task<> {
     for (Buffer piece;;) {
       piece = co_await client.socket.read(50'000);
@@ -203,16 +203,16 @@ TEST_CASE("a client that reads slowly gets all of a file") {
 }
 TEST_CASE("a file that is not as long as was said costs the connection, whoever sends it") {
   const TempFolder folder;
-  put("f", noise(size));
-  for (const std::size_t length : {size - 1'000'000, size + 1}) {
+  put("f", noise(wholeSize));
+  for (const std::size_t length : {wholeSize - 1'000'000, wholeSize + 1}) {
     Plan plan;
     plan.length = length;
     for (const Way way : {Way::chunks, Way::kernel}) {
       const Seen seen = downloadBy(way, plan, receiveAll);
       CHECK(seen.told == "ERR_HTTP_CONTENT_LENGTH_MISMATCH");
-      CHECK(seen.answer.size() < size + 200);
+      CHECK(seen.answer.size() < wholeSize + 200);
       const std::size_t head = seen.answer.find("\r\n\r\n") + 4;
-      CHECK((noise(size).starts_with(seen.answer.substr(head, 1'000'000))));
+      CHECK((noise(wholeSize).starts_with(seen.answer.substr(head, 1'000'000))));
       // Not a byte more than was said.
       CHECK(seen.answer.size() - head <= length + 20);
     }
@@ -240,21 +240,21 @@ TEST_CASE("a client that leaves while the kernel sends is an error of the answer
 }
 TEST_CASE("answers around a file that the kernel sends stay in order") {
   const TempFolder folder;
-  const std::string whole = noise(size);
+  const std::string whole = noise(wholeSize);
   put("f", whole);
   const auto mixed = [](IncomingMessage request, ServerResponse response) -> Task<> {
     if (request.url() != "/f") {
       response.end(request.url());
       co_return;
     }
-    response.setHeader("Content-Length", std::to_string(size));
+    response.setHeader("Content-Length", std::to_string(wholeSize));
     co_await leat::pipeline(fs::createReadStream("f"), response);
   };
   FaultInjector calls;
   withServer(mixed, [&](http::Server server) -> Task<> {
     const std::string back =
         co_await ask(server, get("/1") + get("/f") + get("/2") + get("/f") + get("/3", closing));
-    const std::string file = "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(size) +
+    const std::string file = "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(wholeSize) +
                              "\r\nConnection: keep-alive\r\nKeep-Alive: timeout=5\r\n\r\n" + whole;
     CHECK((back == kept("/1") + file + kept("/2") + file + ok("/3")));
   });

@@ -50,9 +50,9 @@ void endsWith(F&& begin) {
   CHECK(token.use_count() == 1);
 }
 
-struct Pipe {
-  Pipe() { REQUIRE(::pipe2(fds, O_CLOEXEC | O_NONBLOCK) == 0); }
-  ~Pipe() {
+struct EmptyPipe {
+  EmptyPipe() { REQUIRE(::pipe2(fds, O_CLOEXEC | O_NONBLOCK) == 0); }
+  ~EmptyPipe() {
     ::close(fds[0]);
     ::close(fds[1]);
   }
@@ -93,7 +93,7 @@ TEST_CASE("a loop ends with ticks, microtasks and posts queued") {
 }
 
 TEST_CASE("a loop ends with coroutines that sleep, wait, yield and hang") {
-  Pipe pipe;
+  EmptyPipe pipe;
   endsWith([&](const Token& token, EventLoop&) {
     (void)spawn([](Token) -> Task<> { co_await sleep(100000); }, token);
     (void)spawn([](Token) -> Task<> { co_await sleep(100000, {.ref = false}); }, token);

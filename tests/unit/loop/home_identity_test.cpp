@@ -5,10 +5,13 @@
 #include <leat/timers.hpp>
 
 #include <leat_test.hpp>
+#include <code_thrown_by.hpp>
 #include <optional>
 #include <string>
 
 namespace {
+
+using leat_test::codeThrownBy;
 
 /// Loops one after the other in the same place.
 class SamePlace {
@@ -19,16 +22,6 @@ class SamePlace {
  private:
   std::optional<leat::EventLoop> loop_;
 };
-
-template <class F>
-std::string codeThrownBy(F&& f) {
-  try {
-    f();
-  } catch (const leat::Error& e) {
-    return std::string(e.code());
-  }
-  return "nothing";
-}
 
 TEST_CASE("a promise of an ended loop is an error in a new loop at the same address") {
   SamePlace place;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Compiled alone: it replaces the allocation operators.
 // Allocations that fail, and callables that throw when they are copied: the error reaches the caller, and
 // nothing is leaked.
 #include <leat/core/promise_then.hpp>

@@ -105,10 +105,10 @@ std::string take(Rig& rig, IoHandle& handle) {
 
 void nonBlocking(int fd) { REQUIRE(leat::sys::fcntl(fd, F_SETFL, O_NONBLOCK) >= 0); }
 
-struct Listener {
+struct Listening {
   UniqueFd fd{::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
   sockaddr_in address{};
-  Listener() {
+  Listening() {
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     REQUIRE(::bind(fd.get(), generic(), sizeof address) == 0);
@@ -129,7 +129,7 @@ struct Pair {
   UniqueFd a, b;
 };
 Pair tcpPair() {
-  Listener listener;
+  Listening listener;
   Pair pair;
   pair.a = listener.dial();
   pollfd wait{listener.fd.get(), POLLIN, 0};
@@ -603,7 +603,7 @@ TEST_CASE("a peer that never stops sending cannot keep a turn") {
 
 TEST_CASE("an accept waits for a connection; a multishot accept gives them all") {
   Rig rig;
-  Listener listener;
+  Listening listener;
   IoHandle handle(listener.fd.get());
   REQUIRE(rig.reactor.attach(handle) == 0);
   Probe accept;
@@ -641,7 +641,7 @@ TEST_CASE("an accept waits for a connection; a multishot accept gives them all")
 TEST_CASE(
     "an accept passes over connections that were given up and reports a lack of descriptors") {
   Rig rig;
-  Listener listener;
+  Listening listener;
   IoHandle handle(listener.fd.get());
   REQUIRE(rig.reactor.attach(handle) == 0);
   Probe accept;
@@ -674,7 +674,7 @@ TEST_CASE(
 
 TEST_CASE("an accept reports EMFILE when the process has no descriptor left, and goes on later") {
   Rig rig;
-  Listener listener;
+  Listening listener;
   UniqueFd client = listener.dial();
   IoHandle handle(listener.fd.get());
   REQUIRE(rig.reactor.attach(handle) == 0);
@@ -699,7 +699,7 @@ TEST_CASE("an accept reports EMFILE when the process has no descriptor left, and
 
 TEST_CASE("a connect completes with 0 or with the reason") {
   Rig rig;
-  Listener listener;
+  Listening listener;
   const auto attempt = [&](const sockaddr* address, socklen_t length) {
     UniqueFd fd(::socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     IoHandle handle(fd.get());
@@ -739,7 +739,7 @@ TEST_CASE(
     "a connect that is interrupted goes on, and one in flight can be cancelled or abandoned") {
   Rig rig;
   // A full backlog that nobody empties keeps a further connect in flight.
-  Listener listener;
+  Listening listener;
   REQUIRE(::listen(listener.fd.get(), 0) == 0);
   std::vector<UniqueFd> fill;
   for (int i = 0; i < 4; ++i) {
@@ -766,7 +766,7 @@ TEST_CASE(
       CHECK(connect.last == -ECANCELED);
     }
   }
-  Listener open;
+  Listening open;
   UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   REQUIRE(::connect(fd.get(), open.generic(), sizeof open.address) <= 0);
   IoHandle handle(fd.get());
@@ -1115,7 +1115,7 @@ TEST_CASE("calls that are interrupted are made again; an interrupted wait ends t
 TEST_CASE("whichever system call fails, it is reported, nothing hangs and nothing leaks") {
   const auto run = [](FaultInjector& injector) {
     SameDescriptors same;
-    Listener listener;
+    Listening listener;
     std::unique_ptr<Reactor> made;
     try {
       made = makeReactor();

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Compiled alone: its helpers have the names of those in reactor_test.cpp.
 // What only the io_uring back end has: how the ring is made, what the kernel holds, what comes late.
 #include <leat_test.hpp>
 #include <child.hpp>

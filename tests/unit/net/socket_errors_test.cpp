@@ -19,7 +19,7 @@ leat::Promise<std::string> writing(Socket socket, std::string text) {
   co_return co_await message(socket.write(text));
 }
 
-const std::string big(1 << 20, 'x');
+const std::string mebibyte(1 << 20, 'x');
 
 }  // namespace
 
@@ -68,7 +68,7 @@ TEST_CASE("a write to a connection that was reset is ECONNRESET, then EPIPE, and
 TEST_CASE("a reset while bytes wait to be sent is told to all who wait") {
   run([]() -> Task<> {
     Duo duo(4096);
-    const auto write = writing(duo.socket, big);
+    const auto write = writing(duo.socket, mebibyte);
     const auto end = ending(duo.socket);
     co_await leat::sleep(2);
     duo.sayReset();
@@ -115,7 +115,7 @@ TEST_CASE("destroy tells whoever waits: with its error, or as a premature close"
     run([&]() -> Task<> {
       Duo duo(4096);
       const auto read = reading(duo.socket);
-      const auto write = writing(duo.socket, big);
+      const auto write = writing(duo.socket, mebibyte);
       const auto end = ending(duo.socket);
       duo.socket.destroy(withError ? std::make_exception_ptr(leat::Error("mine")) : nullptr);
       duo.socket.destroy(std::make_exception_ptr(leat::Error("too late")));
@@ -270,7 +270,7 @@ TEST_CASE("an abort while a write is half sent destroys the socket, and says why
     Duo duo(4096);
     leat::AbortController controller;
     leat::setTimeout([&] { controller.abort(leat::Error("enough")); }, 2);
-    const auto work = [](Socket socket) -> Task<> { co_await socket.write(big); };
+    const auto work = [](Socket socket) -> Task<> { co_await socket.write(mebibyte); };
     std::exception_ptr error;
     try {
       co_await leat::withSignal(controller.signal(), work(duo.socket));
@@ -297,7 +297,7 @@ TEST_CASE("end goes on under a signal that was aborted; a wait for the close doe
     const std::string closed =
         co_await outcome(leat::withSignal(controller.signal(), duo.socket.closed()));
     CHECK(closed == "ABORT_ERR");
-    (void)duo.socket.write(big);
+    (void)duo.socket.write(mebibyte);
     const auto timer = leat::setInterval([&] { (void)duo.hear(); }, 1);
     const std::string ended =
         co_await outcome(leat::withSignal(controller.signal(), duo.socket.end()));
@@ -358,7 +358,7 @@ TEST_CASE("a socket that outlives its loop is closed, and says so, also to anoth
           kept.emplace_back();
           kept.back().socket.setTimeout(1000, [socket = kept.back().socket] { socket.destroy(); });
           kept.emplace_back(4096);
-          (void)kept.back().socket.write(big);
+          (void)kept.back().socket.write(mebibyte);
           kept.back().socket.unref();
         }) == 0);
   const auto use = [&]() -> Task<> {

@@ -19,11 +19,11 @@ auto onPool(WorkStealingPool& pool, F f) {
   return syncWait(pool.run(f));
 }
 
-long fib(int n) {
+long parallelFib(int n) {
   if (n < 2) return n;
   long a = 0;
   long b = 0;
-  parallelInvoke([&] { a = fib(n - 1); }, [&] { b = fib(n - 2); });
+  parallelInvoke([&] { a = parallelFib(n - 1); }, [&] { b = parallelFib(n - 2); });
   return a + b;
 }
 
@@ -32,7 +32,7 @@ long fib(int n) {
 TEST_CASE("parallelInvoke calls both, however deep, on one worker and on several") {
   for (const unsigned threads : {1U, 2U, 5U}) {
     WorkStealingPool pool({.threads = threads});
-    CHECK(onPool(pool, [] { return fib(18); }) == 2584);
+    CHECK(onPool(pool, [] { return parallelFib(18); }) == 2584);
   }
 }
 

@@ -5,6 +5,7 @@
 #include <leat/pool.hpp>
 #include <leat/timers.hpp>
 #include <leat_test.hpp>
+#include <code_thrown_by.hpp>
 
 #include <sys/wait.h>
 
@@ -18,16 +19,7 @@ namespace {
 
 using namespace leat;
 using detail::Atomic;
-
-template <class F>
-std::string codeThrownBy(F&& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return std::string(error.code());
-  }
-  return "nothing";
-}
+using leat_test::codeThrownBy;
 
 /// A loop on a thread of its own.
 class OtherLoop {

@@ -5,6 +5,7 @@
 #include <leat/pool.hpp>
 #include <leat/timers.hpp>
 #include <leat_test.hpp>
+#include <code_thrown_by.hpp>
 
 #include <memory>
 #include <string>
@@ -18,6 +19,7 @@ using detail::Atomic;
 using detail::OutsideJob;
 using detail::PoolEntry;
 using detail::PoolInlet;
+using leat_test::codeThrownBy;
 
 struct NamedJob : OutsideJob {
   explicit NamedJob(char n, Priority priority = Priority::Normal)
@@ -29,16 +31,6 @@ std::string takeAll(PoolInlet& inlet) {
   std::string names;
   while (detail::PoolJob* job = inlet.take()) names += static_cast<NamedJob*>(job)->name;
   return names;
-}
-
-template <class F>
-std::string codeThrownBy(F&& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return std::string(error.code());
-  }
-  return "nothing";
 }
 
 Task<std::string> codeOf(Promise<> work) {

@@ -7,6 +7,7 @@
 #include <leat/process.hpp>
 #include <leat/timers.hpp>
 #include <leat_test.hpp>
+#include <code_thrown_by.hpp>
 
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -20,8 +21,9 @@ namespace {
 
 using namespace leat;
 using detail::Atomic;
+using leat_test::codeThrownBy;
 
-std::string codeOf(const std::exception_ptr& error) {
+std::string codeOfError(const std::exception_ptr& error) {
   try {
     std::rethrow_exception(error);
   } catch (const Error& e) {
@@ -31,18 +33,8 @@ std::string codeOf(const std::exception_ptr& error) {
   }
 }
 
-template <class F>
-std::string codeThrownBy(F&& f) {
-  try {
-    f();
-  } catch (...) {
-    return codeOf(std::current_exception());
-  }
-  return "nothing";
-}
-
 /// Keeps the only worker of a pool busy until it is opened.
-class Gate {
+class Busy {
  public:
   void wait() noexcept {
     entered_.store(true);
@@ -106,7 +98,7 @@ TEST_CASE("run holds the loop, and what it throws arrives") {
 
 TEST_CASE("an aborted run throws at once, and a call that has not begun never does") {
   WorkStealingPool pool({.threads = 1});
-  Gate gate;
+  Busy gate;
   bool called = false;
   std::string code;
   const auto main = [&]() -> Task<> {
@@ -151,7 +143,7 @@ TEST_CASE("the store of the caller is seen on the worker") {
 
 TEST_CASE("jobs from outside go by priority, then in their order") {
   WorkStealingPool pool({.threads = 1});
-  Gate gate;
+  Busy gate;
   pool.submit([&gate] { gate.wait(); });
   gate.waitUntilEntered();
   std::string order;
@@ -187,7 +179,7 @@ TEST_CASE("a pool that ends finishes what runs and refuses what has not begun") 
   bool finished = false;
   const auto main = [&]() -> Task<> {
     auto pool = std::make_unique<WorkStealingPool>(PoolOptions{.threads = 1});
-    Gate gate;
+    Busy gate;
     const auto busy = [&] {
       gate.wait();
       finished = true;
@@ -202,7 +194,7 @@ TEST_CASE("a pool that ends finishes what runs and refuses what has not begun") 
     pool.reset();
     const auto outcomes = co_await allSettled(std::move(waiting));
     for (const Result<>& outcome : outcomes)
-      codes.push_back(outcome ? "made" : codeOf(outcome.error()));
+      codes.push_back(outcome ? "made" : codeOfError(outcome.error()));
   };
   CHECK(run(main) == 0);
   CHECK(finished);
@@ -213,7 +205,7 @@ TEST_CASE("a pool that ends finishes what runs and refuses what has not begun") 
 
 TEST_CASE(
     "what waits for its turn when a pool ends is refused, and submitted functions are destroyed") {
-  Gate gate;
+  Busy gate;
   const auto shared = std::make_shared<int>(0);
   std::string code;
   auto pool = std::make_unique<WorkStealingPool>(PoolOptions{.threads = 1});

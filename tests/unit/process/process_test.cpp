@@ -22,11 +22,7 @@ namespace process = leat::process;
 
 namespace {
 
-/// Writes at once, so that the order with what the library prints is kept.
-void say(const std::string& text) {
-  const std::string line = text + "\n";
-  (void)!::write(1, line.data(), line.size());
-}
+using leat_test::say;
 
 std::string textOf(const std::exception_ptr& error) {
   try {

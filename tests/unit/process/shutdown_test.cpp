@@ -24,11 +24,8 @@ using process::ShutdownPhase;
 
 namespace {
 
-/// Writes at once, so that the order with what the library prints is kept.
-void say(const std::string& text) {
-  const std::string line = text + "\n";
-  (void)!::write(1, line.data(), line.size());
-}
+using leat_test::say;
+
 auto saying(const char* text) {
   return [text] { say(text); };
 }

@@ -8,6 +8,7 @@ using namespace leat;
 using leat_test::counting;
 using leat_test::CountingSink;
 using leat_test::CountingTransform;
+using leat_test::fresh;
 using leat_test::leavesNothing;
 using leat_test::outcome;
 using leat_test::Seen;
@@ -17,7 +18,6 @@ using leat_test::turns;
 namespace {
 
 using Numbers = std::vector<int>;
-std::shared_ptr<Seen> fresh() { return std::make_shared<Seen>(); }
 Transform<int> through(std::shared_ptr<Seen> seen, int failAt = 0, Token token = {}) {
   return Transform<int>(CountingTransform{std::move(seen), failAt, std::move(token)});
 }

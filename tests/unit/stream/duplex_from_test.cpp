@@ -11,6 +11,7 @@
 using namespace leat;
 using leat_test::counting;
 using leat_test::CountingSink;
+using leat_test::fresh;
 using leat_test::leavesNothing;
 using leat_test::outcome;
 using leat_test::Seen;
@@ -20,7 +21,6 @@ using leat_test::turns;
 namespace {
 
 using Numbers = std::vector<int>;
-std::shared_ptr<Seen> fresh() { return std::make_shared<Seen>(); }
 Writable<int> sink(std::shared_ptr<Seen> seen, int failAt = 0, Token token = {}) {
   return Writable<int>(CountingSink{std::move(seen), failAt, std::move(token)},
                        {.highWaterMark = 2});

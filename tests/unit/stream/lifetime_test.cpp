@@ -22,7 +22,7 @@ using Token = std::shared_ptr<int>;
 
 /// `begin(token)` runs in a loop, which ends when nothing is left to do, or at once.
 template <class F>
-void leavesNothing(F begin) {
+void keepsNothing(F begin) {
   const Token token = std::make_shared<int>(0);
   CHECK(run([&] { begin(token); }) == 0);
   CHECK(token.use_count() == 1);
@@ -134,7 +134,7 @@ TEST_CASE("a stream that is closed has let its listeners go") {
 }
 
 TEST_CASE("streams whose listeners hold them are dropped with the loop") {
-  leavesNothing([](Token token) {
+  keepsNothing([](Token token) {
     const Readable<int> r = manual(token);
     listenToItself(r, token);
     r.on<"data">([r, token] {});
@@ -153,7 +153,7 @@ TEST_CASE("streams whose listeners hold them are dropped with the loop") {
 }
 
 TEST_CASE("pipes are dropped with the loop") {
-  leavesNothing([](Token token) {
+  keepsNothing([](Token token) {
     const Readable<int> r = manual(token);
     const PassThrough<int> p;
     const Writable<int> w = stuck(token);
@@ -169,7 +169,7 @@ TEST_CASE("pipes are dropped with the loop") {
 }
 
 TEST_CASE("pipes of a source that is destroyed, or of a sink, are dropped with the loop") {
-  leavesNothing([](Token token) {
+  keepsNothing([](Token token) {
     const Readable<int> r = manual(token);
     r.pipe(stuck(token));
     r.destroy();
@@ -427,7 +427,7 @@ TEST_CASE("a coroutine that reads is still pending when the stream is destroyed"
 }
 
 TEST_CASE("coroutines of implementations that are pending when the loop ends are dropped") {
-  leavesNothing([](Token token) {
+  keepsNothing([](Token token) {
     const auto forever = [](Token held) -> Promise<> {
       auto never = Promise<>::withResolvers();
       const Token kept = held;
@@ -467,7 +467,7 @@ TEST_CASE("coroutines of implementations that are pending when the loop ends are
 }
 
 TEST_CASE("coroutines that wait for a stream are dropped with the loop") {
-  leavesNothing([](Token token) {
+  keepsNothing([](Token token) {
     const auto reads = [](Readable<int> r, Token kept) -> Task<> {
       int& count = *kept;
       while (co_await r.next()) ++count;

@@ -8,6 +8,7 @@ using namespace leat;
 using leat_test::counting;
 using leat_test::CountingSink;
 using leat_test::CountingTransform;
+using leat_test::fresh;
 using leat_test::leavesNothing;
 using leat_test::leavesNothingWithin;
 using leat_test::outcome;
@@ -26,7 +27,6 @@ Writable<int> sink(std::shared_ptr<Seen> seen, int failAt = 0, Token token = {})
 Transform<int, int> through(std::shared_ptr<Seen> seen, int failAt = 0, Token token = {}) {
   return Transform<int, int>(CountingTransform{std::move(seen), failAt, std::move(token)});
 }
-std::shared_ptr<Seen> fresh() { return std::make_shared<Seen>(); }
 
 /// Passes chunks on, and says while it runs.
 AsyncGenerator<int> passing(ChunkIterator<int> chunks, std::shared_ptr<Seen> seen, int failAt) {

@@ -13,7 +13,7 @@ using leat_test::piecesOf;
 
 namespace {
 
-constexpr std::int64_t second = 1'000'000'000;
+constexpr std::int64_t oneSecond = 1'000'000'000;
 constexpr std::int64_t millisecond = 1'000'000;
 
 RateOptions rate(double perSecond, std::size_t burst = 0) {
@@ -26,17 +26,17 @@ RateOptions rate(double perSecond, std::size_t burst = 0) {
 }  // namespace
 
 TEST_CASE("a token bucket begins full, gives what it has, and fills with time up to its size") {
-  detail::TokenBucket bucket(1000, 10, 5 * second);
-  CHECK(bucket.take(4, 5 * second) == 4);
-  CHECK(bucket.take(100, 5 * second) == 6);
-  CHECK(bucket.take(1, 5 * second) == 0);
-  CHECK(bucket.take(1, 5 * second + 999'000) == 0);
-  CHECK(bucket.take(5, 5 * second + millisecond) == 1);
-  CHECK(bucket.take(5, 5 * second + 4 * millisecond) == 3);
+  detail::TokenBucket bucket(1000, 10, 5 * oneSecond);
+  CHECK(bucket.take(4, 5 * oneSecond) == 4);
+  CHECK(bucket.take(100, 5 * oneSecond) == 6);
+  CHECK(bucket.take(1, 5 * oneSecond) == 0);
+  CHECK(bucket.take(1, 5 * oneSecond + 999'000) == 0);
+  CHECK(bucket.take(5, 5 * oneSecond + millisecond) == 1);
+  CHECK(bucket.take(5, 5 * oneSecond + 4 * millisecond) == 3);
   // A clock that stands still or goes back gives nothing.
-  CHECK(bucket.take(5, 4 * second) == 0);
-  CHECK(bucket.take(100, 60 * second) == 10);
-  CHECK(bucket.take(100, 60 * second) == 0);
+  CHECK(bucket.take(5, 4 * oneSecond) == 0);
+  CHECK(bucket.take(100, 60 * oneSecond) == 10);
+  CHECK(bucket.take(100, 60 * oneSecond) == 0);
 }
 
 TEST_CASE("a token bucket never gives more than its size and its rate allow") {
@@ -118,15 +118,15 @@ TEST_CASE("items of a rate limiter wait for their tokens") {
 }
 
 TEST_CASE("a destroyed rate limiter holds neither its timer nor its chunk") {
-  struct Token {
+  struct Held {
     std::shared_ptr<int> held;
   };
   const auto held = std::make_shared<int>(1);
   // The timer is due in a quarter of an hour; the loop ends without it.
   CHECK(run([&]() -> Task<> {
-          RateLimiter<Token> limiter(rate(0.001, 1));
-          limiter.write(Token{held});
-          limiter.write(Token{held});
+          RateLimiter<Held> limiter(rate(0.001, 1));
+          limiter.write(Held{held});
+          limiter.write(Held{held});
           co_await nextImmediate();
           limiter.read();
           CHECK(held.use_count() == 2);
@@ -138,13 +138,13 @@ TEST_CASE("a destroyed rate limiter holds neither its timer nor its chunk") {
 
 TEST_CASE("a rate limiter that nobody holds any more is freed when it is done") {
   const auto held = std::make_shared<int>(1);
-  struct Token {
+  struct Held {
     std::shared_ptr<int> held;
   };
   CHECK(run([&]() -> Task<> {
           {
-            RateLimiter<Token> limiter(rate(500, 1));
-            for (int i = 0; i < 3; ++i) limiter.write(Token{held});
+            RateLimiter<Held> limiter(rate(500, 1));
+            for (int i = 0; i < 3; ++i) limiter.write(Held{held});
           }
           co_return;
         }) == 0);

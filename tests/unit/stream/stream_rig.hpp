@@ -81,6 +81,7 @@ struct Seen {
   int destroys = 0;
   int open = 0;
 };
+inline std::shared_ptr<Seen> fresh() { return std::make_shared<Seen>(); }
 
 /// Gives 1 to `count`; at `failAt` it fails instead.
 struct CountingSource {

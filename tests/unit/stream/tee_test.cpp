@@ -7,6 +7,7 @@
 
 using namespace leat;
 using leat_test::counting;
+using leat_test::fresh;
 using leat_test::leavesNothing;
 using leat_test::outcome;
 using leat_test::Seen;
@@ -16,7 +17,6 @@ using leat_test::turns;
 namespace {
 
 using Numbers = std::vector<int>;
-std::shared_ptr<Seen> fresh() { return std::make_shared<Seen>(); }
 
 /// Counts how often it is asked, and is never empty.
 struct Endless {

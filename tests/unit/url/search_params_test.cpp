@@ -14,7 +14,7 @@ static_assert(std::forward_iterator<URLSearchParams::Iterator>);
 
 namespace {
 
-std::string read(std::string_view query) { return URLSearchParams(query).toString(); }
+std::string readQuery(std::string_view query) { return URLSearchParams(query).toString(); }
 
 }  // namespace
 
@@ -25,13 +25,13 @@ TEST_CASE("A query is read into names and values") {
   CHECK(seen == "[a|1][b|2 3][c|][|d][e|f=g][A|+%zz]");
   CHECK(params.size() == 6);
   CHECK_FALSE(params.empty());
-  CHECK(read("??a") == "%3Fa=");
-  CHECK(read("").empty());
-  CHECK(read("&&").empty());
+  CHECK(readQuery("??a") == "%3Fa=");
+  CHECK(readQuery("").empty());
+  CHECK(readQuery("&&").empty());
 }
 
 TEST_CASE("A list is written as a form writes it") {
-  CHECK(read("a b=c*d-e.f_g~h!i'(j)") == "a+b=c*d-e.f_g%7Eh%21i%27%28j%29");
+  CHECK(readQuery("a b=c*d-e.f_g~h!i'(j)") == "a+b=c*d-e.f_g%7Eh%21i%27%28j%29");
   URLSearchParams params;
   params.append("\xc3\xa9 +", "\xf0\x9f\x98\x80&=");
   CHECK(params.toString() == "%C3%A9+%2B=%F0%9F%98%80%26%3D");
@@ -40,7 +40,7 @@ TEST_CASE("A list is written as a form writes it") {
 }
 
 TEST_CASE("What is no UTF-8 becomes U+FFFD") {
-  CHECK(read("a=%ff&%C3=\xc3\xa9%C3") == "a=%EF%BF%BD&%EF%BF%BD=%C3%A9%EF%BF%BD");
+  CHECK(readQuery("a=%ff&%C3=\xc3\xa9%C3") == "a=%EF%BF%BD&%EF%BF%BD=%C3%A9%EF%BF%BD");
   URLSearchParams params;
   params.append("\xff", "\xfe");
   CHECK(params.get("\xef\xbf\xbd") == "\xef\xbf\xbd");
