@@ -116,6 +116,41 @@ TEST_CASE("a request that has come is not late while its answer is sent") {
       },
       options);
 }
+TEST_CASE("a client that leaves while its body is not read is noticed") {
+  http::ServerOptions options;
+  options.requestTimeout = options.headersTimeout = 100;
+  options.connectionsCheckingInterval = 5;
+  for (const bool resets : {true, false}) {
+    bool came = false;
+    std::optional<leat::AbortSignal> signal;
+    const auto reads = [&](IncomingMessage request, ServerResponse response) -> Task<> {
+      came = true;
+      signal = request.signal();
+      while (!request.signal().aborted()) co_await leat::sleep(1);
+      CHECK_FALSE(request.complete());
+      response.end();
+    };
+    withServer(
+        reads,
+        [&](http::Server server) -> Task<> {
+          const Client client = co_await connectTo(server);
+          // More than is taken of a body that nobody reads, and no more than the system keeps for the socket.
+          client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 8000000\r\n\r\n" +
+                      std::string(100'000, 'b'));
+          while (!came) co_await leat::sleep(1);
+          // One who stays is not sent away because he is not read.
+          co_await leat::sleep(300);
+          CHECK_FALSE(signal->aborted());
+          if (resets) {
+            client.socket.resetAndDestroy();
+          } else {
+            client.socket.destroy();
+          }
+          while (!signal->aborted()) co_await leat::sleep(1);
+        },
+        options);
+  }
+}
 TEST_CASE("requests behind the last answer do not touch it") {
   std::vector<std::string> told;
   const auto both = [&](IncomingMessage request, ServerResponse response) -> Task<> {

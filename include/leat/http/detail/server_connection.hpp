@@ -5,6 +5,9 @@
 #include <leat/http/detail/server_core.hpp>
 #include <leat/http/detail/woken.hpp>
 #include <leat/loop/spawn.hpp>
+#include <leat/sys/calls.hpp>
+
+#include <poll.h>
 
 namespace leat::inline LEAT_ABI::http::detail {
 
@@ -362,8 +365,13 @@ inline void ServerConnection::closeWhenDone() {
 
 inline void ServerConnection::check(std::int64_t now) {
   if (mode_ != Mode::Requests || !messageComes_ || socket.destroyed()) return;
-  // It is not the client who keeps it waiting.
-  if (!mayRead()) begun_ = now;
+  // Unless it has left, it is not the client who keeps it waiting.
+  if (!mayRead()) {
+    const int left = sys::poll(socket.fd(), POLLRDHUP);
+    if (left > 0 && (left & (POLLERR | POLLHUP)) != 0)
+      return socket.destroy(std::make_exception_ptr(Error("aborted", "ECONNRESET")));
+    if (left <= 0) begun_ = now;
+  }
   const ServerOptions& options = server_->options;
   const std::int64_t waited = now - begun_;
   const bool headLate = !current_ && options.headersTimeout > 0 && waited >= options.headersTimeout;
