@@ -174,12 +174,12 @@ TEST_CASE("an answer whose end nobody could tell is refused") {
     response.removeHeader("Transfer-Encoding");
     response.appendHeader("content-length", "3");
     CHECK_THROWS_WITH(response.end("abc"),
-                      "The head of the answer is ambiguous: Content-Length a second time");
+                      "The head of the message is ambiguous: Content-Length a second time");
     for (const char* codings : {"", ",", "gzip,", "a b,,c", "chunked, gzip", "chunked,chunked"}) {
       response.removeHeader("Content-Length");
       response.setHeader("Transfer-Encoding", codings);
       CHECK_THROWS_WITH(response.end("abc"),
-                        "The head of the answer is ambiguous: Transfer-Encoding is no list of "
+                        "The head of the message is ambiguous: Transfer-Encoding is no list of "
                         "codings, or does not end with chunked");
     }
     response.setHeader("Transfer-Encoding", {"chunked", "gzip"});
