@@ -3,12 +3,35 @@
 #pragma once
 
 #include <leat/base/fifo.hpp>
+#include <leat/base/ref.hpp>
+#include <leat/core/microtask_queue.hpp>
 #include <leat/http/agent_options.hpp>
-#include <leat/http/detail/client_call.hpp>
 
+#include <compare>
 #include <map>
+#include <string>
+#include <vector>
 
 namespace leat::inline LEAT_ABI::http::detail {
+
+using leat::detail::Counted;
+using leat::detail::Ref;
+
+class ClientCall;
+class ClientConnection;
+
+/// Where connections go; requests of one place share them.
+struct ClientPlace {
+  std::string host;
+  std::string socketPath;
+  std::string localAddress;
+  /// Through a proxy, to this host and port.
+  std::string tunnelTo;
+  int port = 80;
+  int family = 0;
+  bool operator==(const ClientPlace&) const = default;
+  auto operator<=>(const ClientPlace&) const = default;
+};
 
 /// The connections to one place.
 struct AgentPlace {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <leat/events/typed_emitter.hpp>
+#include <leat/http/detail/agent_core.hpp>
 #include <leat/http/detail/exchange.hpp>
 #include <leat/http/incoming_message.hpp>
 #include <leat/loop/event_loop.hpp>
@@ -25,27 +26,11 @@ class Information {
 
 namespace detail {
 
-class AgentCore;
-class ClientConnection;
-
 using ClientEvents =
     TypedEmitter<Event<"response", IncomingMessage>, Event<"information", Information>,
                  Event<"continue">, Event<"upgrade", IncomingMessage, net::Socket, Buffer>,
                  Event<"connect", IncomingMessage, net::Socket, Buffer>,
                  Event<"socket", net::Socket>, Event<"timeout">, Event<"finish">, Event<"close">>;
-
-/// Where connections go; requests of one place share them.
-struct ClientPlace {
-  std::string host;
-  std::string socketPath;
-  std::string localAddress;
-  /// Through a proxy, to this host and port.
-  std::string tunnelTo;
-  int port = 80;
-  int family = 0;
-  bool operator==(const ClientPlace&) const = default;
-  auto operator<=>(const ClientPlace&) const = default;
-};
 
 struct ClientCallOptions {
   std::string method;

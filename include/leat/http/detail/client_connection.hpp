@@ -2,7 +2,7 @@
 // A connection of a client, which one request after the other uses.
 #pragma once
 
-#include <leat/http/detail/agent_core.hpp>
+#include <leat/http/detail/client_call.hpp>
 #include <leat/http/detail/parser.hpp>
 #include <leat/http/detail/woken.hpp>
 
