@@ -2,10 +2,9 @@
 // http.Server.
 #pragma once
 
-#include <leat/http/detail/server_connection.hpp>
 #include <leat/http/detail/server_listener.hpp>
+#include <leat/http/detail/server_reading.hpp>
 #include <leat/loop/next_tick.hpp>
-#include <leat/loop/spawn.hpp>
 
 namespace leat::inline LEAT_ABI::http {
 
@@ -70,9 +69,10 @@ Server::Server(ServerOptions options) : core_(leat::detail::makeRef<detail::Serv
   // The listener is the core's: a count of it there would be a circle.
   const auto accept = [core = &*core_](const net::Socket& socket) {
     const detail::Ref<detail::ServerCore> server(core);
-    const auto connection = leat::detail::makeRef<detail::ServerConnection>(server, socket);
+    const auto connection = leat::detail::makeRef<detail::ServerConnection>(
+        server, socket, detail::ServerConnection::onCame<>);
     server->events.emit<"connection">(socket);
-    (void)spawn(detail::ServerConnection::serve(connection));
+    connection->template start<>();
   };
   core_->listener.emplace(net::createServer(accept, sockets));
 }

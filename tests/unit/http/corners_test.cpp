@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What goes wrong when a client is slow, sends too early or leaves, and when a handler or the server ends at
 // an odd time.
+#include <leat/async_hooks.hpp>
 #include <leat/fs.hpp>
 #include <leat/http.hpp>
 #include <leat/stream.hpp>
@@ -507,4 +508,91 @@ TEST_CASE("a server may be closed under a limit, by a signal, and opened again")
     CHECK(closed == 2);
   };
   CHECK(leat::run(main) == 0);
+}
+
+// ---- where a server is made ----
+
+TEST_CASE("requests are answered in the context in which their server was made") {
+  const auto main = []() -> Task<> {
+    const leat::AsyncLocalStorage<std::string> name;
+    const auto told = [&name](const IncomingMessage&, const ServerResponse& response) {
+      const std::string store = name.getStore() ? *name.getStore() : "none";
+      response.end(store);
+    };
+    const http::Server server = name.run("made here", [&] { return http::createServer(told); });
+    co_await start(server);
+    const Client client = co_await connectTo(server);
+    client.send(get("/"));
+    const std::string first = co_await client.until("here");
+    CHECK(first.ends_with("made here"));
+    // One that has been waited for.
+    co_await leat::sleep(5);
+    client.send(get("/", closing));
+    const std::string second = co_await client.rest();
+    CHECK(second.ends_with("made here"));
+    (void)server.close();
+  };
+  CHECK(leat::run(main) == 0);
+}
+TEST_CASE("a signal around a server ends its connections") {
+  const auto main = []() -> Task<> {
+    const leat::AbortController controller;
+    std::optional<leat::AbortSignal> signal;
+    const auto answer = [&](IncomingMessage request, ServerResponse response) -> Task<> {
+      if (request.url() == "/") {
+        response.end("ok");
+        co_return;
+      }
+      signal = request.signal();
+      while (!request.signal().aborted()) co_await leat::sleep(1);
+    };
+    std::optional<http::Server> made;
+    co_await leat::withSignal(controller.signal(), [&]() -> Task<> {
+      made = http::createServer(answer);
+      co_return;
+    });
+    const http::Server server = *made;
+    co_await start(server);
+    const Client idle = co_await connectTo(server);
+    idle.send(get("/"));
+    (void)co_await idle.until("ok");
+    const Client busy = co_await connectTo(server);
+    busy.send(get("/wait"));
+    while (!signal) co_await leat::sleep(1);
+    controller.abort();
+    const std::string left = co_await idle.rest();
+    CHECK(left.empty());
+    (void)co_await busy.rest();
+    CHECK(signal->aborted());
+    while (server.connections() > 0) co_await leat::sleep(1);
+    (void)server.close();
+  };
+  CHECK(leat::run(main) == 0);
+}
+TEST_CASE("a loop ends with connections that are idle, busy and not read") {
+  std::optional<leat::AbortSignal> signal;
+  const auto main = [&]() -> Task<> {
+    const auto answer = [&](IncomingMessage request, ServerResponse response) -> Task<> {
+      if (request.url() == "/") {
+        response.end("ok");
+      } else {
+        signal = request.signal();
+        co_await leat::sleep(100'000);
+      }
+    };
+    const http::Server server = http::createServer(answer);
+    co_await start(server);
+    std::vector<Client> clients;
+    for (const char* const target : {"/", "/busy", "/unread"}) {
+      const Client client = co_await connectTo(server);
+      client.send(post(target, std::string(target == "/unread"s ? 1'000'000 : 3, 'b')));
+      clients.push_back(client);
+    }
+    (void)co_await clients[0].until("ok");
+    while (!signal) co_await leat::sleep(1);
+    co_await leat::sleep(20);
+    leat::EventLoop::current().stop();
+    co_await leat::sleep(100'000);
+  };
+  (void)leat::run(main);
 }

@@ -3,17 +3,15 @@
 #pragma once
 
 #include <leat/http/detail/server_core.hpp>
-#include <leat/http/detail/woken.hpp>
-#include <leat/loop/spawn.hpp>
 #include <leat/sys/calls.hpp>
 
 #include <poll.h>
 
 namespace leat::inline LEAT_ABI::http::detail {
 
-// ---- reading ----
+// ---- requests ----
 
-inline ServerConnection::ServerConnection(Ref<ServerCore> server, net::Socket s)
+inline ServerConnection::ServerConnection(Ref<ServerCore> server, net::Socket s, Came came)
     : ExchangeOwner(std::move(s)),
       LoopTimer(onLate),
       server_(std::move(server)),
@@ -21,68 +19,12 @@ inline ServerConnection::ServerConnection(Ref<ServerCore> server, net::Socket s)
                .maxHeadSize = server_->options.maxHeaderSize,
                .maxFields = server_->options.maxHeadersCount,
                .requireHost = server_->options.requireHostHeader}),
+      inlet_(*this, came),
       came_(EventLoop::current().startTime()),
       begun_(came_) {
   server_->connections.pushBack(*this);
   if (server_->options.timeout > 0)
     (void)socket.setTimeout(server_->options.timeout, [this] { socket.destroy(); });
-}
-
-/// A wait of its own, for one that is given up destroys the socket.
-template <class>
-Task<> ServerConnection::tellDrained(Ref<ServerConnection> self) {
-  try {
-    const net::WriteResult full = self->socket.write(std::string_view());
-    co_await full;
-  } catch (const Error&) {
-    // It has closed, which others are told.
-  }
-  self->draining_ = false;
-  self->wake_.set();
-}
-
-/// A template of its parameter, so that what it races is made when it is used.
-template <class Self>
-Task<> ServerConnection::untilWoken(Ref<Self> self) {
-  self->wake_.reset();
-  if (self->socket.writableNeedDrain() && !std::exchange(self->draining_, true))
-    (void)spawn(tellDrained(self));
-  co_await wokenOrClosed(self->wake_, self->socket);
-}
-
-template <class>
-Task<> ServerConnection::serve(Ref<ServerConnection> self) {
-  // Also when the loop ends meanwhile.
-  struct Leaving {
-    ~Leaving() { connection.gone(error); }
-    ServerConnection& connection;
-    std::exception_ptr error;
-  } leaving{*self, nullptr};
-  try {
-    while (self->mode_ != Mode::Upgraded && !self->socket.destroyed()) {
-      if (!self->mayRead()) {
-        co_await untilWoken(self);
-        continue;
-      }
-      if (std::exchange(self->stopped_, false)) {
-        self->take(std::exchange(self->rest_, {}));
-        continue;
-      }
-      const std::span<std::byte> scratch = EventLoop::current().scratch();
-      const std::size_t count = co_await self->socket.read(scratch);
-      if (count == 0) {
-        self->peerEnded();
-        break;
-      }
-      if (self->mode_ == Mode::Requests)
-        self->take({reinterpret_cast<const char*>(scratch.data()), count});
-    }
-    // What is still to be answered, or sent, needs the connection.
-    if (self->mode_ != Mode::Upgraded) co_await self->socket.closed();
-    leaving.error = self->socket.errored();
-  } catch (...) {
-    leaving.error = std::current_exception();
-  }
 }
 
 /// `input` may be memory of the loop, which others use as soon as a handler runs.
@@ -155,6 +97,7 @@ inline void ServerConnection::begin(std::string_view& input) {
   ++requests_;
   if (head.framing == Framing::None) exchange->body.end();
   current_ = exchange;
+  if (out_.capacity() < server_->spareOut.capacity() && out_.empty()) server_->spareOut.swap(out_);
   exchanges_.push(Ref<Exchange>(exchange));
   if (exchanges_.size() == 1) exchange->letGo();
   const bool connects = head.view(head.method) == "CONNECT";
@@ -320,6 +263,9 @@ inline void ServerConnection::sendOut() {
   if (!socket.destroyed()) (void)socket.write(out_);
   out_.clear();
   if (out_.capacity() > kept) out_.shrink_to_fit();
+  // Connections that are idle need none.
+  if (exchanges_.empty() && server_->spareOut.capacity() < out_.capacity())
+    server_->spareOut.swap(out_);
 }
 
 // ---- the end ----

@@ -10,6 +10,7 @@
 #include <leat/http/server_response.hpp>
 #include <leat/loop/timers.hpp>
 #include <leat/net/server.hpp>
+#include <leat/net/socket_inlet.hpp>
 #include <leat/process/process.hpp>
 
 namespace leat::inline LEAT_ABI::http {
@@ -112,6 +113,7 @@ class ServerCore : public Counted<ServerCore>, private leat::detail::LoopOwned {
   Timeout leaving;  // closes what is idle when the port was handed over
   std::optional<AbortRegistration> stopSignal;
   SpareExchanges spares;
+  std::string spareOut;  // of a connection that has nothing to send
   unsigned closes = 0;
   bool closing = false;
   /// While a listener is being kept: what it captures of this server does not count (see ServerHandle).
@@ -124,12 +126,14 @@ class ServerCore : public Counted<ServerCore>, private leat::detail::LoopOwned {
   static void onLoopEnd(LoopOwned& owned) noexcept { static_cast<ServerCore&>(owned).release(); }
 };
 
-/// One connection. Its coroutine reads; whoever answers writes.
+/// One connection. It reads by itself, so that one that is idle has no coroutine; whoever answers writes.
 class ServerConnection final : public ExchangeOwner,
                                public leat::detail::ListNode,
                                private leat::detail::LoopTimer {
  public:
-  ServerConnection(Ref<ServerCore> server, net::Socket s);
+  using Came = leat::detail::SocketInlet::Came;
+  /// `came` is `onCame<>`, which is instantiated where there is a server.
+  ServerConnection(Ref<ServerCore> server, net::Socket s, Came came);
   ~ServerConnection() override {
     stopWatch();
     if (mode_ != Mode::Upgraded) dropTimeout();
@@ -153,8 +157,11 @@ class ServerConnection final : public ExchangeOwner,
   void dropped(Exchange& exchange) noexcept override { exchange.abandoned(); }
   void destroy(const std::exception_ptr& error) override { socket.destroy(error); }
 
+  /// From here on it keeps itself, until its socket has closed or is somebody else's.
   LEAT_ON_USE
-  static Task<> serve(Ref<ServerConnection> self);
+  void start();
+  LEAT_ON_USE
+  static void onCame(leat::detail::SocketInlet& inlet, int came) noexcept;
   LEAT_ON_USE
   static Task<> tellDrained(Ref<ServerConnection> self);
   /// Something has changed, or the socket has closed.
@@ -188,6 +195,15 @@ class ServerConnection final : public ExchangeOwner,
   bool unsent() noexcept {
     return !socket.destroyed() && (!out_.empty() || socket.writableLength() > 0);
   }
+  /// What came (see `SocketInlet`), and what comes after it, as long as there is room.
+  LEAT_ON_USE
+  void read(int came) noexcept;
+  /// When there is room again.
+  LEAT_ON_USE
+  static Task<> readLater(Ref<ServerConnection> self);
+  LEAT_ON_USE
+  static Task<> untilClosed(Ref<ServerConnection> self);
+  void over(const std::exception_ptr& error) noexcept;
   void writeAnswer(Exchange& exchange, std::optional<std::size_t> whole);
   void startFlush();
   void sendOut();
@@ -223,8 +239,20 @@ class ServerConnection final : public ExchangeOwner,
   };
   static void onFlush(leat::detail::Job& job, leat::detail::JobAction action) noexcept;
 
+  struct Inlet : leat::detail::SocketInlet {
+    Inlet(ServerConnection& c, Came came) : SocketInlet(c.socket, came), connection(c) {}
+    ServerConnection& connection;
+  };
+  struct Kept : leat::detail::LoopOwned {
+    explicit Kept(ServerConnection& c) noexcept : LoopOwned(onLoopEnd), connection(c) {}
+    ServerConnection& connection;
+  };
+  static void onLoopEnd(leat::detail::LoopOwned& owned) noexcept;
+
   Ref<ServerCore> server_;
   Parser parser_;
+  Inlet inlet_;
+  Kept kept_{*this};
   leat::detail::Fifo<Ref<Exchange>> exchanges_;
   Ref<Exchange> current_;    // whose body comes
   Ref<Exchange> next_;       // whose head comes

@@ -63,12 +63,19 @@ class Connection : public Counted<Connection>, private LoopOwned, private HoldsL
   int receiveNow(void* into, std::size_t size) noexcept;
   void receive(Receiver& receiver, void* into, std::size_t size) noexcept;
   bool receiving() const noexcept { return receiver_ != nullptr; }
+  /// Throws: Error ERR_READ_IN_PROGRESS.
+  void checkNotReceiving() const {
+    if (receiving())
+      throw Error("a read of this socket is in progress already", "ERR_READ_IN_PROGRESS");
+  }
   /// The receiver is told -ECANCELED, or the result that came first.
   void cancelReceive() noexcept { loop().reactor().cancel(receiveOp_); }
   /// The receiver goes away; what has been received stays for the next one.
   void abandonReceive() noexcept;
   /// In front of what the next read gives.
   void putBack(Buffer bytes);
+  /// From there.
+  std::size_t takeUnread(std::span<std::byte> into) noexcept;
   /// Whether others may receive in its place: then nothing is here that came before.
   bool receivesElsewhere() noexcept {
     return usable() && !receiving() && unread.empty() && !readEnded_ &&
@@ -109,6 +116,8 @@ class Connection : public Counted<Connection>, private LoopOwned, private HoldsL
   /// just read the end may still write. Node: endReadableNT.
   void endReading() noexcept;
   void destroy(std::exception_ptr error) noexcept;
+  /// -errno of a call. Throws: SystemError.
+  [[noreturn]] void fail(int result, const char* call);
   void reset() noexcept;
   bool closed() const noexcept { return closed_; }
   bool writableEnded() const noexcept { return ending_; }
@@ -310,7 +319,21 @@ inline void Connection::putBack(Buffer bytes) {
   }
 }
 
+inline std::size_t Connection::takeUnread(std::span<std::byte> into) noexcept {
+  const std::size_t count = std::min(unread.size(), into.size());
+  if (count == 0) return 0;
+  std::memcpy(into.data(), unread.data(), count);
+  unread = unread.subarray(static_cast<std::ptrdiff_t>(count));
+  return count;
+}
+
 // ---- the end ----
+
+inline void Connection::fail(int result, const char* call) {
+  const std::exception_ptr error = socketError(-result, call);
+  destroy(error);
+  std::rethrow_exception(error);
+}
 
 inline void Connection::end() noexcept {
   if (closed_ || ending_) return;

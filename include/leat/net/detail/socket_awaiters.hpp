@@ -49,7 +49,6 @@ class ReadAwaiter : private Receiver, private Job {
   static void onAborted(Job& job, JobAction action) noexcept {
     if (action == JobAction::Run) static_cast<ReadAwaiter&>(job).continuation_.resumeFromQueue();
   }
-  int takeUnread() noexcept;
 
   ConnectionRef connection_;
   Continuation continuation_;
@@ -87,11 +86,10 @@ class EventAwaiter : private Waiter {
 inline bool ReadAwaiter::await_ready() {
   Connection& connection = *connection_;
   connection.checkThread();
-  if (connection.receiving())
-    throw Error("a read of this socket is in progress already", "ERR_READ_IN_PROGRESS");
+  connection.checkNotReceiving();
   if (!hooks_.check()) return true;
   if (!connection.unread.empty()) {
-    result_ = takeUnread();
+    result_ = static_cast<int>(connection.takeUnread({static_cast<std::byte*>(data_), size_}));
     return true;
   }
   if (connection.readableEnded() || connection.closed()) return true;
@@ -117,23 +115,11 @@ inline std::size_t ReadAwaiter::await_resume() {
     if (size_ > 0) connection.endReading();
     return 0;
   }
-  if (result_ != -EAGAIN && result_ != -ECANCELED) {
-    const std::exception_ptr error = socketError(-result_, "read");
-    connection.destroy(error);
-    std::rethrow_exception(error);
-  }
+  if (result_ != -EAGAIN && result_ != -ECANCELED) connection.fail(result_, "read");
   if (hooks_.fired()) hooks_.throwAborted();
   if (connection.readableEnded() && !connection.error()) return 0;
   if (result_ == -ECANCELED) connection.throwGone("Premature close", "ERR_STREAM_PREMATURE_CLOSE");
   connection.throwGone("Cannot call read after a stream was destroyed", "ERR_STREAM_DESTROYED");
-}
-
-inline int ReadAwaiter::takeUnread() noexcept {
-  Buffer& unread = connection_->unread;
-  const std::size_t count = unread.size() < size_ ? unread.size() : size_;
-  if (count > 0) std::memcpy(data_, unread.data(), count);
-  unread = unread.subarray(static_cast<std::ptrdiff_t>(count));
-  return static_cast<int>(count);
 }
 
 inline bool EventAwaiter::await_ready() const {

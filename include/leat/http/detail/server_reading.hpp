@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+// When a connection of a server reads, and how long it is kept.
+#pragma once
+
+#include <leat/http/detail/server_connection.hpp>
+#include <leat/http/detail/woken.hpp>
+#include <leat/loop/spawn.hpp>
+
+namespace leat::inline LEAT_ABI::http::detail {
+
+/// A wait of its own, for one that is given up destroys the socket.
+template <class>
+Task<> ServerConnection::tellDrained(Ref<ServerConnection> self) {
+  try {
+    const net::WriteResult full = self->socket.write(std::string_view());
+    co_await full;
+  } catch (const Error&) {
+    // It has closed, which others are told.
+  }
+  self->draining_ = false;
+  self->wake_.set();
+}
+
+/// A template of its parameter, so that what it races is made when it is used.
+template <class Self>
+Task<> ServerConnection::untilWoken(Ref<Self> self) {
+  self->wake_.reset();
+  if (self->socket.writableNeedDrain() && !std::exchange(self->draining_, true))
+    (void)spawn(tellDrained(self));
+  co_await wokenOrClosed(self->wake_, self->socket);
+}
+
+template <class>
+void ServerConnection::start() {
+  retain();
+  leat::detail::threadState.queue->own(kept_);
+  read<>(-EAGAIN);
+}
+inline void ServerConnection::over(const std::exception_ptr& error) noexcept {
+  if (!kept_.linked()) return;
+  kept_.unlink();
+  gone(error);
+  release();
+}
+inline void ServerConnection::onLoopEnd(leat::detail::LoopOwned& owned) noexcept {
+  ServerConnection& self = static_cast<Kept&>(owned).connection;
+  self.gone(nullptr);
+  self.release();
+}
+
+template <class>
+void ServerConnection::read(int came) noexcept {
+  const Ref<ServerConnection> alive(this);
+  try {
+    for (;;) {
+      const std::span<std::byte> scratch = EventLoop::current().scratch();
+      if (came > 0) {
+        if (mode_ == Mode::Requests)
+          take({reinterpret_cast<const char*>(scratch.data()), static_cast<std::size_t>(came)});
+      } else if (came != -EAGAIN) {
+        inlet_.settle(came);
+        peerEnded();
+        break;
+      }
+      if (mode_ == Mode::Upgraded || socket.destroyed()) break;
+      if (!mayRead()) return (void)spawn(readLater(alive));
+      came = -EAGAIN;
+      if (std::exchange(stopped_, false)) {
+        take(std::exchange(rest_, {}));
+        continue;
+      }
+      came = inlet_.read(scratch);
+      if (came == -EAGAIN) return;
+    }
+    // What is still to be answered, or sent, needs the connection.
+    if (mode_ != Mode::Upgraded) return (void)spawn(untilClosed(alive));
+    over(nullptr);
+  } catch (...) {
+    over(std::current_exception());
+  }
+}
+template <class>
+void ServerConnection::onCame(leat::detail::SocketInlet& inlet, int came) noexcept {
+  static_cast<Inlet&>(inlet).connection.template read<>(came);
+}
+template <class>
+Task<> ServerConnection::readLater(Ref<ServerConnection> self) {
+  try {
+    while (!self->mayRead() && self->mode_ != Mode::Upgraded && !self->socket.destroyed())
+      co_await untilWoken(self);
+    self->template read<>(-EAGAIN);
+  } catch (...) {
+    self->over(std::current_exception());
+  }
+}
+template <class>
+Task<> ServerConnection::untilClosed(Ref<ServerConnection> self) {
+  try {
+    co_await self->socket.closed();
+    self->over(self->socket.errored());
+  } catch (...) {
+    self->over(std::current_exception());
+  }
+}
+
+}  // namespace leat::inline LEAT_ABI::http::detail
