@@ -33,7 +33,7 @@ int main() {
         head.clear();
         parser.useHead(head);
         if (parser.next(input) != ParseEvent::Head) std::abort();
-        hosts += leat::http::Headers(head).get("host")->size();
+        hosts += leat::http::MessageHeaders(head).get("host")->size();
         if (parser.next(input) != ParseEvent::End) std::abort();
       }
     }
