@@ -300,6 +300,9 @@ TEST_CASE("a pool without room or at its end fails poolMap") {
           Gauge gauge;
           WorkStealingPool full({.threads = 1, .maxQueued = 1, .whenFull = PoolFull::Throw});
           gauge.open.store(false);
+          // Its thread is busy all the while, so that there is room for one.
+          const Promise<int> busy = spawn(full.run(TenTimes{&gauge}, 1));
+          while (gauge.calls.load() == 0) ::sched_yield();
           const PoolMapOptions options{.concurrency = 5, .pool = &full};
           const auto row = compose(readableFrom(upTo(9)), poolMap(TenTimes{&gauge}, options));
           const std::string text = co_await outcome(row.toArray());
@@ -312,6 +315,8 @@ TEST_CASE("a pool without room or at its end fails poolMap") {
           CHECK(written == "ERR_POOL_FULL");
           CHECK(refused.destroyed());
           gauge.open.store(true);
+          const int done = co_await busy;
+          CHECK(done == 10);
           // With a bound that lets wait all is well.
           WorkStealingPool bounded({.threads = 1, .maxQueued = 1});
           const PoolMapOptions waiting{.concurrency = 5, .pool = &bounded};
