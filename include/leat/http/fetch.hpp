@@ -57,9 +57,13 @@ namespace detail {
 inline constexpr int mostRedirects = 20;
 
 /// Without what is secret, and without a fragment.
-inline std::string shownUrl(URL url) {
-  url.setUsername("").setPassword("").setHash("");
-  return std::string(url.href());
+inline std::string shownUrl(const URL& url) {
+  if (url.username().empty() && url.password().empty() && !url.href().ends_with('#') &&
+      url.hash().empty())
+    return std::string(url.href());
+  URL shown(url);
+  shown.setUsername("").setPassword("").setHash("");
+  return std::string(shown.href());
 }
 
 inline bool isRedirect(int status) noexcept {

@@ -21,7 +21,7 @@ struct FinishedOptions {
 namespace detail {
 
 /// A wait for the end of a stream. The stream's listeners own it, not it the stream; it calls once.
-class EndWatch : public Counted<EndWatch> {
+class EndWatch : public Counted<EndWatch>, public FrameAllocated {
  public:
   using Callback = Function<void(const std::exception_ptr&)>;
   EndWatch(StreamCore& stream, const FinishedOptions& options, Callback callback);

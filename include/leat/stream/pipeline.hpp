@@ -21,7 +21,7 @@ struct PipelineOptions {
 namespace detail {
 
 /// What the streams of a pipeline share. Owned by its listeners.
-class PipelineState : public Counted<PipelineState> {
+class PipelineState : public Counted<PipelineState>, public FrameAllocated {
  public:
   explicit PipelineState(EndWatch::Callback done) noexcept : done_(std::move(done)) {}
 
@@ -39,7 +39,7 @@ class PipelineState : public Counted<PipelineState> {
 
  private:
   /// Destroys a stream that has not ended when another one fails.
-  struct Destroyer : Counted<Destroyer> {
+  struct Destroyer : Counted<Destroyer>, FrameAllocated {
     // Until it is called; a stream that goes on to be open does not hold itself by its listeners.
     Ref<StreamCore> stream;
     bool finished = false;
@@ -108,7 +108,7 @@ void PipelineState::connect(ReadableState<T>& from, WritableState<T>& to, bool e
   StreamCore& source = from.stream();
   StreamCore& sink = to.stream();
   pending_ += 2;
-  struct Ended : Counted<Ended> {
+  struct Ended : Counted<Ended>, FrameAllocated {
     bool is = false;
   };
   const auto ended = makeRef<Ended>();

@@ -156,7 +156,7 @@ std::size_t countListeners(const SlotBase& slot, const F& listener) {
 }
 
 template <class Kept, class... Passed>
-struct ListenerOf final : ListenerRecord {
+struct ListenerOf final : ListenerRecord, FrameAllocated {
   using Original = std::remove_cvref_t<decltype(std::declval<const Kept&>().original())>;
 
   explicit ListenerOf(Kept&& k) : kept(std::move(k)) {}

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <leat/base/listener.hpp>
+#include <leat/core/frame_allocator.hpp>
 #include <leat/events/event.hpp>
 
 #include <cstddef>
@@ -56,8 +57,7 @@ struct ListenerEntry {
 class ListenerBlock {
  public:
   static ListenerBlock* make(unsigned capacity) {
-    void* memory = ::operator new(sizeof(ListenerBlock) + capacity * sizeof(ListenerEntry));
-    return ::new (memory) ListenerBlock(capacity);
+    return ::new (allocateFrame(bytes(capacity))) ListenerBlock(capacity);
   }
   /// A copy without the entry at `skipped` (or with all) and room for `capacity`.
   ListenerBlock* copy(unsigned wanted, unsigned skipped) const {
@@ -100,9 +100,12 @@ class ListenerBlock {
 
  private:
   explicit ListenerBlock(unsigned room) noexcept : capacity(room) {}
+  static constexpr std::size_t bytes(unsigned room) noexcept {
+    return sizeof(ListenerBlock) + room * sizeof(ListenerEntry);
+  }
   LEAT_NOINLINE void dispose() noexcept {
     for (unsigned i = 0; i < size; ++i) entries()[i].record->dropUse();
-    ::operator delete(this);
+    freeFrame(this, bytes(capacity));
   }
 };
 

@@ -38,7 +38,7 @@ struct ClientCallOptions {
   ClientPlace place;
 };
 
-class ClientCall final : public ExchangeOwner {
+class ClientCall final : public ExchangeOwner, public leat::detail::FrameAllocated {
  public:
   ClientCall(Ref<AgentCore> agentOf, ClientCallOptions o);
   // Not inlined, for then g++ 12 believes that two counts may both be the last.

@@ -147,7 +147,13 @@ class OutgoingFields {
     return {part(before, name.size()), part(before + name.size() + 2, value.size())};
   }
   void put(std::string_view name, std::string_view value) {
+    if (fields_.capacity() == 0) reserve();
     fields_.push_back(appended(name, value));
+  }
+  /// Enough for most messages, and in one piece.
+  void reserve() {
+    fields_.reserve(8);
+    text_.reserve(255);
   }
 
   std::string text_;

@@ -9,7 +9,7 @@ namespace leat::inline LEAT_ABI::detail {
 
 /// Owned by its listeners and by its source.
 template <class T>
-class Pipe : public Counted<Pipe<T>> {
+class Pipe : public Counted<Pipe<T>>, public FrameAllocated {
  public:
   Pipe(ReadableState<T>& source, WritableState<T>& sink) noexcept
       : from_(&source.stream()), to_(&sink.stream()), source_(source), sink_(sink) {}
