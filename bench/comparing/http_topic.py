@@ -19,6 +19,7 @@ from .topic import Topic, figures_of
 
 TOOLS = programs.BENCH / "tools"
 NGINX = programs.Program("nginx", programs.RIVALS / "http" / "nginx.conf")
+NGINX_PROXY = programs.Program("nginx", programs.RIVALS / "http" / "proxy.conf")
 
 
 class Http(Topic):
@@ -26,7 +27,8 @@ class Http(Topic):
     about = (
         "`wrk -t1 -c64` on the second core, server on the first. The server's CPU time is the "
         "figure; requests per second are wrk's limit. `epoll` and `io_uring` only look for the "
-        "empty line behind a head; the parser alone is ns per request of 500 bytes."
+        "empty line behind a head; the parser alone is ns per request of 500 bytes. What a proxy asks is "
+        "the server `epoll`, on the second core, too."
     )
     CONNECTIONS = 64
     SECONDS = 2
@@ -43,7 +45,7 @@ class Http(Topic):
     def prepare(self):
         self.servers = [*programs.HTTP_FULL, *programs.HTTP_HELLO]
         self.columns = [program.name for program in self.servers] + ["nginx"]
-        self._build([*self.servers, *programs.HTTP_PARSERS])
+        self._build([*self.servers, *programs.HTTP_PROXIES, *programs.HTTP_PARSERS])
         self.nginx = machine.nginx()
 
     def runs(self):
@@ -60,6 +62,8 @@ class Http(Topic):
                 for case, (script, which) in self.LOADS.items():
                     for program in self._able(which):
                         yield program.name, partial(self._measure_load, program, file, case, script)
+                for program in self._able("proxies"):
+                    yield program.name, partial(self._measure_proxy, program, file)
             for program in self._able("files"):
                 yield program.name, partial(self._measure_download, program, file)
             for program in programs.HTTP_FULL:
@@ -68,18 +72,21 @@ class Http(Topic):
 
     def _able(self, what):
         nginx = [NGINX] if self.nginx else []
+        proxy = [NGINX_PROXY] if self.nginx else []
         wanted = {"all": [*self.servers, *nginx], "full": programs.HTTP_FULL,
-                  "files": [*programs.HTTP_FULL, *nginx]}[what]
-        return [each for each in wanted if each is NGINX or self.builder.command(each)]
+                  "files": [*programs.HTTP_FULL, *nginx],
+                  "proxies": [*programs.HTTP_PROXIES, *proxy]}[what]
+        return [each for each in wanted
+                if each in (NGINX, NGINX_PROXY) or self.builder.command(each)]
 
     @contextmanager
-    def _serving(self, program, file):
-        """(process, port) of a server that answers."""
+    def _serving(self, program, file, upstream=None):
+        """(process, port) of a server that answers; of a proxy, in front of the port `upstream`."""
         with ExitStack() as stack:
-            if program is NGINX:
-                command, port = self._nginx_command(file.parent)
+            if program in (NGINX, NGINX_PROXY):
+                command, port = self._nginx_command(program, file.parent, upstream)
             else:
-                command, port = self._command(program, file), None
+                command, port = self._command(program, upstream or file), None
             prepare = machine.unpinned if program.is_node else machine.pinned(SERVER_CORE)
             process = stack.enter_context(machine.server(command, prepare))
             port = port or int(machine.first_line(process, 5))
@@ -89,26 +96,33 @@ class Http(Topic):
                 os.sched_setaffinity(process.pid, {SERVER_CORE})
             yield process, port
 
-    def _command(self, program, file):
+    def _command(self, program, argument):
         command = [*self.builder.command(program), "0"]
-        if program in programs.HTTP_FULL:
-            command.append(str(file))
+        if program not in programs.HTTP_HELLO:
+            command.append(str(argument))
         return machine.on_back_end(program.name, command)
 
-    def _nginx_command(self, folder):
+    def _nginx_command(self, program, folder, upstream):
         port = machine.free_port()
-        text = NGINX.source.read_text(encoding="utf-8")
+        text = program.source.read_text(encoding="utf-8")
+        for name, value in ("FOLDER", folder), ("PORT", port), ("UPSTREAM", upstream):
+            text = text.replace(name, str(value))
         config = folder / "nginx.conf"
-        config.write_text(text.replace("FOLDER", str(folder)).replace("PORT", str(port)),
-                          encoding="utf-8")
+        config.write_text(text, encoding="utf-8")
         return [self.nginx, "-p", str(folder), "-e", "stderr", "-c", str(config)], port
 
     @staticmethod
     def _measure_parser(command):
         yield from figures_of(machine.run(command, machine.pinned(LOAD_CORE)))
 
-    def _measure_load(self, program, file, case, script):
-        with self._serving(program, file) as (process, port):
+    def _measure_proxy(self, program, file):
+        upstream = programs.require(self.builder.command(programs.HTTP_UPSTREAM), "the upstream")
+        with machine.server([*upstream, "0"], machine.pinned(LOAD_CORE)) as process:
+            port = machine.first_line(process, 5)
+            return self._measure_load(program, file, targets.PROXY, None, port)
+
+    def _measure_load(self, program, file, case, script, upstream=None):
+        with self._serving(program, file, upstream) as (process, port):
             self._wrk(port, script, 1)  # warms up
             begin = machine.cpu_ns(process.pid)
             requests, rate = self._wrk(port, script, self.SECONDS)

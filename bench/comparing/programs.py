@@ -113,6 +113,13 @@ HTTP_HELLO = [
     rival("io_uring", "http/uring.c"),
     rival("beast", "http/beast.cpp"),
 ]
+# Each passes on what comes at PORT to the port that is its second argument.
+HTTP_PROXIES = [
+    leat("http_proxy.cpp"),
+    leat("http_proxy.cpp", program="leat epoll"),
+    rival("node", "http/proxy.js"),
+]
+HTTP_UPSTREAM = rival("epoll", "http/epoll.c")
 HTTP_PARSERS = [leat("http_parser.cpp"), rival("beast", "http/beast_parser.cpp")]
 
 # What the topic `include` compiles with optimisation, and never runs.

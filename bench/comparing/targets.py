@@ -25,6 +25,7 @@ ECHO_COST = "coroutine echo server, -O2"
 HELLO_COST = "HTTP server that greets, -O2"
 HELLO, PIPELINED = "hello, keep-alive", "hello, pipelined x16"
 BODY, DOWNLOAD = "POST of 64 KiB, chunked both ways", "file of 100 MiB"
+PROXY = "reverse proxy, 64 connections"
 HTTP_CPU, HTTP_IDLE = "server CPU ns/request", "10 000 idle connections"
 
 
@@ -111,6 +112,8 @@ TARGETS = [
     # 1.5 GB/s.
     Target("http", "parse_request_500_B", (), 333.3),
     Target("http", BODY, ("node",), 0.50, HTTP_CPU),
+    Target("http", PROXY, ("node",), 0.40, HTTP_CPU),
+    Target("http", PROXY, ("nginx",), 1.50, HTTP_CPU),
     # 0.95 of its speed.
     Target("http", DOWNLOAD, ("nginx",), 1.05, "ns/MiB"),
     Target("http", HTTP_IDLE, ("node",), 0.25, "bytes each"),
