@@ -16,12 +16,17 @@ constexpr int answerMs = 300;  // as long as a server may take for its head
 
 // [proxy]
 /// What is said from end to end: the fields without those of one connection (RFC 9110 section 7.6.1).
-http::Headers passedOn(const http::MessageHeaders& fields) {
-  http::Headers passed(fields);
+template <class Message>
+void passOn(const http::MessageHeaders& fields, Message& message) {
+  for (const auto [name, value] : fields) message.appendHeader(name, value);
   for (const char* name : {"connection", "keep-alive", "proxy-connection", "te", "trailer",
                            "transfer-encoding", "upgrade", "host"})
-    passed.delete_(name);
-  return passed;
+    message.removeHeader(name);
+}
+
+bool hasBody(const http::IncomingMessage& request) {
+  return request.header("content-length").value_or("0") != "0" ||
+         request.header("transfer-encoding");
 }
 
 class Proxy {
@@ -35,8 +40,7 @@ class Proxy {
       answer = co_await ask(servers_[at_ % servers_.size()], request);
     }
     response.setStatusCode(answer->status());
-    for (const auto [name, value] : passedOn(answer->message().headers()))
-      response.appendHeader(name, value);
+    passOn(answer->headers(), response);
     co_await pipeline(*answer, response);  // as fast as the client takes it
   }
 
@@ -45,8 +49,8 @@ class Proxy {
   Task<std::optional<http::Response>> ask(std::string server, http::IncomingMessage request) {
     http::Request onward(request.method(), server);
     onward.setTarget(request.url()).setRedirect(http::Redirect::Manual).setAgent(agent_);
-    for (const auto [name, value] : passedOn(request.headers())) onward.appendHeader(name, value);
-    onward.setBody(request.stream());  // as fast as the server takes it
+    passOn(request.headers(), onward);
+    if (hasBody(request)) onward.setBody(request.stream());  // as fast as the server takes it
     onward.setSignal(request.signal());
     try {
       co_return co_await withTimeout(answerMs, http::fetch(onward));
@@ -57,8 +61,7 @@ class Proxy {
     }
     ++at_;
     // A body is here only once.
-    if (onward.header("content-length").value_or("0") != "0" || request.header("transfer-encoding"))
-      throw http::HttpError(502, server + " cannot be reached");
+    if (hasBody(request)) throw http::HttpError(502, server + " cannot be reached");
     co_return std::nullopt;
   }
 
