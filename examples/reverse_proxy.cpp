@@ -5,6 +5,7 @@
 #include <leat.hpp>
 #include <leat/http.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -22,6 +23,15 @@ void passOn(const http::MessageHeaders& fields, Message& message) {
   for (const char* name : {"connection", "keep-alive", "proxy-connection", "te", "trailer",
                            "transfer-encoding", "upgrade", "host"})
     message.removeHeader(name);
+  // And those that the sender says are of this connection.
+  std::string_view named = fields.get("connection").value_or("");
+  while (!named.empty()) {
+    const std::string_view name = named.substr(0, named.find(','));
+    named.remove_prefix(std::min(name.size() + 1, named.size()));
+    const auto from = name.find_first_not_of(" \t");
+    if (from != name.npos)
+      message.removeHeader(name.substr(from, name.find_last_not_of(" \t") - from + 1));
+  }
 }
 
 bool hasBody(const http::IncomingMessage& request) {
