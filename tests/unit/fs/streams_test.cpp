@@ -612,9 +612,17 @@ TEST_CASE("whatever system call fails, a pipeline of files tells one error and l
       CHECK(errors <= 3);
     }
   };
-  for (const Call call : {Call::open, Call::openat2, Call::close, Call::read, Call::readv,
-                          Call::preadv2, Call::pread, Call::preadv, Call::write, Call::writev,
-                          Call::pwrite, Call::pwritev, Call::fsync, Call::fstatfs, Call::statx})
-    leat::testing::fuse(body, EIO, leat::testing::calls(call));
-  CHECK(failed >= 7);
+  const auto failures = [&](std::initializer_list<Call> calls) {
+    const long before = failed;
+    for (const Call call : calls) leat::testing::fuse(body, EIO, leat::testing::calls(call));
+    return failed - before;
+  };
+  // How many there are depends on how much waits for a write, and on which threads have time.
+  CHECK(failures({Call::open, Call::openat2}) > 0);
+  CHECK(failures({Call::write, Call::writev, Call::pwrite, Call::pwritev}) > 0);
+  CHECK(failures({Call::fsync}) > 0);
+  CHECK(failures({Call::close}) > 0);
+  // One read that fails at once is made again by the pool; what only asks may fail.
+  (void)failures({Call::read, Call::readv, Call::preadv2, Call::pread, Call::preadv, Call::fstatfs,
+                  Call::statx});
 }

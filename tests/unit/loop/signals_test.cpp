@@ -363,9 +363,9 @@ TEST_CASE("a coroutine waits for the next of several signals") {
   std::vector<int> got;
   run([&] {
     leat::setTimeout([] { ::raise(SIGUSR2); }, 2);
-    leat::setTimeout([] { ::raise(SIGUSR1); }, 10);
     return leat::spawn([&]() -> Task<> {
       got.push_back(co_await leat::nextSignal({.ref = true}, SIGUSR1, "SIGUSR2"));
+      leat::setTimeout([] { ::raise(SIGUSR1); }, 2);
       got.push_back(co_await leat::nextSignal({.ref = true}, "SIGUSR1"));
     });
   });
