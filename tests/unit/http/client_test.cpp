@@ -474,3 +474,22 @@ TEST_CASE("a body is received as fast as it is read, and sent as fast as it is t
     co_await sent;
   });
 }
+
+TEST_CASE("a body whose last bytes are more than waits for a reader ends all the same",
+          "[http][client]") {
+  const std::string first(65'000, 'x');
+  const std::string last(30'000, 'y');
+  const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 95000\r\n\r\n";
+  withAnswers({head + first}, [&](Scripted& server) -> Task<> {
+    const ClientRequest request = http::get(server.url());
+    const IncomingMessage answer = co_await request;
+    while (answer.socket().bytesRead() < head.size() + first.size()) co_await sleep(1);
+    co_await server.socket(0).write(last);
+    while (answer.socket().bytesRead() < head.size() + 95'000) co_await sleep(1);
+    co_await sleep(1);
+    CHECK(answer.complete());
+    if (!answer.complete()) co_return answer.destroy();
+    const std::string text = co_await answer.text();
+    CHECK(text == first + last);
+  });
+}

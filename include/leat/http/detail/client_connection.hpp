@@ -156,7 +156,8 @@ Task<> ClientConnection::serve(Ref<ClientConnection> self) {
 inline void ClientConnection::take(std::string_view input) {
   const Ref<ClientConnection> alive(this);
   std::string own;
-  while (call_ && !answered_ && mayRead()) {
+  // Its end may be known already, however much of it waits.
+  while (call_ && !answered_ && (input.empty() || mayRead())) {
     anyByte_ = true;
     if (parser_.needsHead()) parser_.useHead(call_->exchange().head);
     const ParseEvent event = parser_.next(input);
