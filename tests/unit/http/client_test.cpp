@@ -267,6 +267,15 @@ TEST_CASE("a request whose end nobody could find is refused", "[http][client]") 
     CHECK_THROWS_WITH(
         both.end("a"),
         "The head of the message is ambiguous: Content-Length beside Transfer-Encoding");
+    for (const char* method : {"GET", "HEAD", "DELETE", "OPTIONS"}) {
+      const ClientRequest late = http::request(Request(method, "http://127.0.0.1:1/"));
+      late.flushHeaders();
+      CHECK_THROWS_WITH(late.end("a"),
+                        "The head was sent without a Content-Length: no body can follow");
+    }
+    CHECK_THROWS_WITH(with("Content-Length", "2").write("abc"),
+                      "Request body's content-length of 3 byte(s) does not match the "
+                      "content-length of 2 byte(s) set in header");
     co_return;
   };
   CHECK(run(main) == 0);
