@@ -8,6 +8,7 @@
 
 #include <cstdlib>
 #include <iostream>
+#include <memory>
 #include <string>
 
 namespace {
@@ -174,10 +175,10 @@ Task<> fetchIt(const Wish& wish, const http::Agent& agent, Report& report) {
 
 Task<> sendBody(http::ClientRequest request, const Wish& wish) {
   if (request.getHeader("expect")) {
-    ManualResetEvent goesOn;
-    request.once("continue"_e, [&] { goesOn.set(); });
-    request.once("response"_e, [&] { goesOn.set(); });
-    co_await goesOn.wait();
+    const auto goesOn = std::make_shared<ManualResetEvent>();
+    request.once("continue"_e, [goesOn] { goesOn->set(); });
+    request.once("response"_e, [goesOn] { goesOn->set(); });
+    co_await goesOn->wait();
   }
   if (!wish.upload.empty()) {
     co_await pipeline(fs::createReadStream(wish.upload), request);

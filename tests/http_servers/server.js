@@ -56,11 +56,8 @@ const answers = {
     response.end();
   },
   '/refused': (request, response) => response.writeHead(413).end('too large'),
-  '/early': (request, response) => {
-    response.writeHead(413, { 'Content-Length': 9 }).end('too large');
-    request.resume();
-  },
-  '/early-unread': (request, response) => response.writeHead(413, { 'Content-Length': 9 }).end('too large'),
+  // Node reads what comes behind the answer, and throws it away.
+  '/early': (request, response) => response.writeHead(413, { 'Content-Length': 9 }).end('too large'),
   '/to': (request, response, status) => response.writeHead(Number(status), { Location: `/echo?${status}` }).end('moved'),
   '/to-other': (request, response, port) => response.writeHead(302, { Location: `http://127.0.0.1:${port}/fields` }).end(),
   '/circle': (request, response) => response.writeHead(302, { Location: '/circle' }).end(),
