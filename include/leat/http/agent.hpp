@@ -39,7 +39,7 @@ class Agent {
 template <class>
 Agent::Agent(const AgentOptions& options)
     : core_(detail::Ref<detail::AgentCore>::adopt(
-          new detail::AgentCore(options, &detail::openConnection<>))) {
+          new detail::AgentCore(options, &detail::openConnection<>, &detail::drainConnection<>))) {
   if (options.proxy.empty()) return;
   const URL proxy(options.proxy);
   detail::checkProtocol(proxy);

@@ -110,6 +110,7 @@ Task<> sendBody(Sink request, Readable<Buffer> body) {
 LEAT_ON_USE
 ClientRequest sent(const Request& what) {
   const ClientRequest made = request(what);
+  static_cast<ClientCall&>(made.exchange()->owner()).endsWithAnswer = true;
   const Request::Body& body = what.body();
   if (const auto* stream = std::get_if<Readable<Buffer>>(&body)) {
     (void)spawn(sendBody(made, *stream));

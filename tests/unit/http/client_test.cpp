@@ -267,6 +267,15 @@ TEST_CASE("a request whose end nobody could find is refused", "[http][client]") 
     CHECK_THROWS_WITH(
         both.end("a"),
         "The head of the message is ambiguous: Content-Length beside Transfer-Encoding");
+    for (const char* method : {"GET", "HEAD", "DELETE", "OPTIONS"}) {
+      const ClientRequest late = http::request(Request(method, "http://127.0.0.1:1/"));
+      late.flushHeaders();
+      CHECK_THROWS_WITH(late.end("a"),
+                        "The head was sent without a Content-Length: no body can follow");
+    }
+    CHECK_THROWS_WITH(with("Content-Length", "2").write("abc"),
+                      "Request body's content-length of 3 byte(s) does not match the "
+                      "content-length of 2 byte(s) set in header");
     co_return;
   };
   CHECK(run(main) == 0);
@@ -472,5 +481,24 @@ TEST_CASE("a body is received as fast as it is read, and sent as fast as it is t
     while (const std::optional<Buffer> chunk = co_await echoed.next()) size += chunk->size();
     CHECK(size == 50 * piece.size());
     co_await sent;
+  });
+}
+
+TEST_CASE("a body whose last bytes are more than waits for a reader ends all the same",
+          "[http][client]") {
+  const std::string first(65'000, 'x');
+  const std::string last(30'000, 'y');
+  const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 95000\r\n\r\n";
+  withAnswers({head + first}, [&](Scripted& server) -> Task<> {
+    const ClientRequest request = http::get(server.url());
+    const IncomingMessage answer = co_await request;
+    while (answer.socket().bytesRead() < head.size() + first.size()) co_await sleep(1);
+    co_await server.socket(0).write(last);
+    while (answer.socket().bytesRead() < head.size() + 95'000) co_await sleep(1);
+    co_await sleep(1);
+    CHECK(answer.complete());
+    if (!answer.complete()) co_return answer.destroy();
+    const std::string text = co_await answer.text();
+    CHECK(text == first + last);
   });
 }

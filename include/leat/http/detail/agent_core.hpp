@@ -48,7 +48,10 @@ class AgentCore : public Counted<AgentCore>, private leat::detail::LoopOwned {
   /// Makes a connection for a request, for which `place` counts it already.
   using Open = void (*)(AgentCore& agent, AgentPlace& place, const Ref<ClientCall>& call);
 
-  AgentCore(const AgentOptions& o, Open opens);
+  /// Tells a connection when all that it was given has been sent.
+  using Drain = void (*)(ClientConnection& connection);
+
+  AgentCore(const AgentOptions& o, Open opens, Drain drains);
   ~AgentCore();
 
   const AgentOptions options;
@@ -60,6 +63,7 @@ class AgentCore : public Counted<AgentCore>, private leat::detail::LoopOwned {
   /// It was counted, and is no more.
   void lost(AgentPlace& place) noexcept;
   void lost(const ClientConnection& connection) noexcept;
+  void drain(ClientConnection& connection) { drain_(connection); }
   /// Closes those that are free.
   void destroyFree() noexcept;
 
@@ -89,6 +93,7 @@ class AgentCore : public Counted<AgentCore>, private leat::detail::LoopOwned {
   static void onLoopEnd(leat::detail::LoopOwned& owned) noexcept;
 
   const Open open_;
+  const Drain drain_;
   Places places_;
   std::size_t total_ = 0;
 };

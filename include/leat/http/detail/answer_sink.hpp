@@ -13,7 +13,13 @@ Task<> roomOf(Ref<Exchange> exchange) {
   if (exchange->gone()) exchange->throwGone();
   exchange->owner().flush();
   const net::Socket socket = exchange->owner().socket;
-  co_await socket.write(std::string_view());
+  try {
+    co_await socket.write(std::string_view());
+  } catch (...) {
+    exchange->hush();
+    if (exchange->gone()) exchange->throwGone();
+    throw;
+  }
 }
 LEAT_ON_USE
 Task<> endOf(Ref<Exchange> exchange) {

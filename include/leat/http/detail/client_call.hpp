@@ -55,6 +55,8 @@ class ClientCall final : public ExchangeOwner, public leat::detail::FrameAllocat
   /// Stops what connects for it.
   const AbortController connecting;
   bool reusedSocket = false;
+  /// What was not sent when the whole answer has come is not sent any more. Node: as its fetch.
+  bool endsWithAnswer = false;
 
   /// Connects at the end of this tick, or takes a connection that is free.
   void startSoon();
@@ -75,7 +77,10 @@ class ClientCall final : public ExchangeOwner, public leat::detail::FrameAllocat
   /// The socket is the listener's from here on. False: there is none.
   bool handOver(std::string_view rest);
   bool requestDone() const noexcept { return exchange_ && exchange_->done(); }
-  bool keepsAlive() const noexcept { return exchange_ && !exchange_->out.last(); }
+  bool keepsAlive() const noexcept {
+    return exchange_ && !exchange_->out.last() &&
+           (!endsWithAnswer || (requestDone() && socket.writableLength() == 0));
+  }
   /// On a connection that the server had closed already, and which may be asked again.
   bool takeRetry() noexcept;
   /// All has been said.

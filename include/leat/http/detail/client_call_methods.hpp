@@ -75,7 +75,10 @@ inline void ClientCall::tellAll() noexcept {
     const bool heard = events_.listenerCount<"error">() > 0;
     // Who holds it may still ask.
     ended_->untold = !heard && ended_->handled() && events_.listenerCount<"response">() == 0;
-    if (!ended_->untold) tell([&] { events_.emit<"error">(error); });
+    if (!ended_->untold) {
+      ended_->hush();
+      tell([&] { events_.emit<"error">(error); });
+    }
   }
   if (std::exchange(tellsClose_, false)) tell([this] { events_.emit<"close">(); });
   if (!over()) return;
@@ -194,9 +197,11 @@ inline bool ClientCall::handOver(std::string_view rest) {
 inline void ClientCall::complete() {
   if (over()) return;
   connection_ = nullptr;
-  if (!requestDone())
+  if (!requestDone()) {
     exchange_->leave(std::make_exception_ptr(
         Error("The server has answered, and closed before all of the request was sent", "EPIPE")));
+    exchange_->hush();
+  }
   end();
 }
 
@@ -211,6 +216,7 @@ inline void ClientCall::fail(const std::exception_ptr& why) noexcept {
   connecting.abort(error);
   if (ClientConnection* const connection = std::exchange(connection_, nullptr)) connection->close();
   exchange_->leave(error);
+  if (responded_ || pending_) exchange_->hush();
   if (!quiet() && !responded_) {
     if (const auto asked = std::exchange(pending_, std::nullopt)) {
       asked->reject(error);

@@ -36,6 +36,11 @@ class ClientConnection : public Counted<ClientConnection> {
   void requestEnded() {
     if (answered_) settle();
   }
+  /// All that was given to the socket.
+  void sent() {
+    sending_ = false;
+    if (answered_ && call_) settle();
+  }
   bool usable() const noexcept { return !socket.destroyed() && !socket.readableEnded(); }
   void setFree(bool free) noexcept { held_ = Ref<AgentCore>(free ? nullptr : agent_); }
   /// Closes, and is no longer its agent's.
@@ -71,6 +76,7 @@ class ClientConnection : public Counted<ClientConnection> {
   bool interim_ = false;   // what comes is in front of the answer
   bool answered_ = false;  // whole
   bool stays_ = false;
+  bool sending_ = false;   // what is left of the request
   bool upgraded_ = false;  // the socket is somebody else's
   bool peerEnded_ = false;
   std::size_t thrownAway_ = 0;  // of a body that nobody wants
@@ -156,7 +162,8 @@ Task<> ClientConnection::serve(Ref<ClientConnection> self) {
 inline void ClientConnection::take(std::string_view input) {
   const Ref<ClientConnection> alive(this);
   std::string own;
-  while (call_ && !answered_ && mayRead()) {
+  // Its end may be known already, however much of it waits.
+  while (call_ && !answered_ && (input.empty() || mayRead())) {
     anyByte_ = true;
     if (parser_.needsHead()) parser_.useHead(call_->exchange().head);
     const ParseEvent event = parser_.next(input);
@@ -235,6 +242,11 @@ inline void ClientConnection::settle() {
   const Ref<ClientConnection> alive(this);
   const bool stays = stays_ && call_->keepsAlive() && agent_ != nullptr;
   if (stays && !call_->requestDone()) return;
+  // What waits to be sent would stand in front of the next request.
+  if (stays && socket.writableLength() > 0) {
+    if (!std::exchange(sending_, true)) agent_->drain(*this);
+    return;
+  }
   const Ref<ClientCall> call = std::exchange(call_, nullptr);
   const Ref<AgentCore> agent(agent_);
   if (!stays) socket.destroy();
@@ -266,8 +278,8 @@ inline void ClientConnection::gone(const std::exception_ptr& error) noexcept {
 
 // ---- the agent ----
 
-inline AgentCore::AgentCore(const AgentOptions& o, Open opens)
-    : LoopOwned(onLoopEnd), options(o), open_(opens) {
+inline AgentCore::AgentCore(const AgentOptions& o, Open opens, Drain drains)
+    : LoopOwned(onLoopEnd), options(o), open_(opens), drain_(drains) {
   leat::detail::currentQueue().own(*this);
 }
 

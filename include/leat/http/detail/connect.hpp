@@ -100,4 +100,21 @@ void openConnection(AgentCore& agent, AgentPlace& place, const Ref<ClientCall>& 
   (void)spawn(connectFor<Opening>(agent, place, call));
 }
 
+template <class Connection>
+Task<> sendRest(Ref<Connection> connection) {
+  try {
+    connection->socket.connection().wantDrain();
+    co_await connection->socket.write(std::string_view());
+  } catch (...) {
+    // Who reads from it is told.
+  }
+  connection->sent();
+}
+
+LEAT_ON_USE
+void drainConnection(ClientConnection& connection) {
+  const leat::detail::ContextScope nothing{leat::detail::ContextRef()};
+  (void)spawn(sendRest(Ref<ClientConnection>(&connection)));
+}
+
 }  // namespace leat::inline LEAT_ABI::http::detail

@@ -87,6 +87,13 @@ class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
     finished_.set();
     if (controller_ && !done()) controller_->abort(error);
   }
+  /// What the streams fail with from here on is no "error" that somebody must listen for, as in Node. Who waits is
+  /// told.
+  void hush() noexcept {
+    quiet_ = true;
+    if (reader.core != nullptr) reader.core->flags.set(leat::detail::StreamFlag::Quiet);
+    if (writer.core != nullptr) writer.core->flags.set(leat::detail::StreamFlag::Quiet);
+  }
   bool gone() const noexcept { return static_cast<bool>(gone_); }
   /// Why it is gone nobody has been told, and must be.
   bool untold = false;
@@ -136,10 +143,12 @@ class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
   MadeStream<leat::detail::WritableState<Buffer>> writer;
   void keepReader(const Readable<Buffer>& stream) {
     reader = {&stream.core(), &stream.readSide()};
+    if (quiet_) hush();
     if (!over()) keptReader_ = stream;
   }
   void keepWriter(const Writable<Buffer>& stream) {
     writer = {&stream.core(), &stream.writeSide()};
+    if (quiet_) hush();
     if (!over()) keptWriter_ = stream;
   }
   /// If it is over.
@@ -178,6 +187,7 @@ class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
   ManualResetEvent finished_;
   unsigned handles_ = 0;
   bool sent_ = false;
+  bool quiet_ = false;
 };
 
 inline void Exchange::clear() noexcept {
@@ -186,7 +196,7 @@ inline void Exchange::clear() noexcept {
   body.clear();
   out.clear();
   waiting.clear();
-  sentContinue = expectsContinue = sent_ = untold = false;
+  sentContinue = expectsContinue = sent_ = quiet_ = untold = false;
   reader = {};
   writer = {};
   controller_.reset();

@@ -175,7 +175,7 @@ class OutgoingMessage {
     said_ = Said();
     bodyLength_.reset();
     bodySent_ = 0;
-    old_ = last_ = headSet_ = headWritten_ = chunked_ = ended_ = lent_ = false;
+    old_ = last_ = headSet_ = headWritten_ = chunked_ = ended_ = lent_ = request_ = false;
   }
 
   // ---- a body that somebody else sends, behind the head ----
@@ -209,8 +209,12 @@ class OutgoingMessage {
   void writeFraming(HeadWriter& out, std::optional<std::size_t> whole) noexcept;
   [[noreturn]] LEAT_NOINLINE void throwMismatch(std::uint64_t sent) const {
     using leat::detail::Decimal;
+    if (request_ && !said_.length && bodyLength_ == 0)
+      throw Error("The head was sent without a Content-Length: no body can follow",
+                  "ERR_HTTP_CONTENT_LENGTH_MISMATCH");
     throw Error(leat::detail::SharedText(
-                    {"Response body's content-length of ", Decimal(static_cast<long long>(sent)),
+                    {request_ ? "Request" : "Response", " body's content-length of ",
+                     Decimal(static_cast<long long>(sent)),
                      " byte(s) does not match the content-length of ",
                      Decimal(static_cast<long long>(*bodyLength_)), " byte(s) set in header"})
                     .view(),
@@ -229,6 +233,7 @@ class OutgoingMessage {
   bool chunked_ = false;
   bool ended_ = false;
   bool lent_ = false;
+  bool request_ = false;
 };
 
 /// A client refuses whatever is behind chunked, and what is no list of codings (RFC 9112 section 6.1).
@@ -333,7 +338,7 @@ inline void OutgoingMessage::writeRequest(std::string& text, std::string_view me
                                           std::optional<std::size_t> whole) {
   // No request ends with its connection (RFC 9112 section 6.3).
   if (said_.encoding && !chunked_) throwFraming("Transfer-Encoding does not end with chunked");
-  headWritten_ = true;
+  headWritten_ = request_ = true;
   // More than all that is not counted here has.
   constexpr std::size_t rest = 128;
   HeadWriter out(text, rest + method.size() + target.size() + fields.bytes());

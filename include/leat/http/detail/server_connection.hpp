@@ -336,11 +336,13 @@ inline void ServerConnection::gone(const std::exception_ptr& error) noexcept {
 inline void ServerConnection::leaveAll(const std::exception_ptr& error) noexcept {
   if (current_) {
     const Ref<Exchange> exchange = std::exchange(current_, nullptr);
+    exchange->hush();
     exchange->leave(error);
     exchange->dropStreams();
   }
   while (!exchanges_.empty()) {
     const Ref<Exchange> exchange = exchanges_.pop();
+    exchange->hush();
     exchange->leave(error);
     exchange->dropStreams();
   }

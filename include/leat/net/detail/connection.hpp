@@ -98,6 +98,8 @@ class Connection : public Counted<Connection>, private LoopOwned, private HoldsL
   /// A waiter for the queue to be empty stands here.
   List<Waiter>& drainWaiters() noexcept { return drainWaiters_; }
   bool needDrain() const noexcept { return needDrain_; }
+  /// Who waits for room now waits until all was sent.
+  void wantDrain() noexcept { needDrain_ = needDrain_ || !queue_.empty(); }
   /// Whether all that it took has gone to the kernel, so that others may send behind it.
   bool sentAll();
   /// Others have sent so many bytes.
