@@ -7,6 +7,7 @@
 #include <leat/base/ref.hpp>
 #include <leat/core/sendable.hpp>
 #include <leat/core/thread_state.hpp>
+#include <leat/sys/fork.hpp>
 
 #include <sched.h>
 
@@ -39,10 +40,11 @@ struct LoopShared : SharedCounted<LoopShared> {
     posters.fetchSub(1);
     return open;
   }
-  /// The loop's thread, at its end: afterwards no post succeeds and none is half done.
+  /// The loop's thread, at its end: afterwards no post succeeds and none is half done. In a child of fork()
+  /// nobody goes on with those of the parent's threads.
   void close() noexcept {
     closed.store(1);
-    while (posters.load() != 0) ::sched_yield();
+    while (posters.load() != 0 && generation == sys::forkGeneration()) ::sched_yield();
   }
   /// The same: destroys what was posted.
   void drop() noexcept {
@@ -60,6 +62,7 @@ struct LoopShared : SharedCounted<LoopShared> {
   Atomic<unsigned char> closed{0};
   void* const loop;
   const Wake wake;
+  const unsigned generation = sys::watchForks();
 };
 
 }  // namespace detail

@@ -228,8 +228,7 @@ Task<> startListening(Ref<Listener> listener, BindTarget target) {
   Starting mark(*listener);
   BoundSocket bound = co_await bindAndListen(std::move(target));
   throwIfAborted(signal.get());
-  if (listener->closes() != closes)
-    throw Error("Server was closed before it listened.", "ERR_SERVER_NOT_RUNNING");
+  if (listener->closes() != closes) throwClosedBefore();
   listener->start(std::move(bound), signal.get());
 }
 

@@ -17,7 +17,7 @@ namespace leat::inline LEAT_ABI::perf_hooks {
 
 /// Options of `createHistogram`. Node's names and defaults.
 struct HistogramOptions {
-  /// The smallest number that is told from 0; 1 or more.
+  /// The smallest number that is told from 0; 1 or more. Below 2^45 with 5 figures, 2^48 with 4.
   std::int64_t lowest = 1;
   /// The largest number that is counted, at least twice `lowest`. Memory grows with its logarithm.
   std::int64_t highest = 9'007'199'254'740'991;
@@ -144,6 +144,10 @@ inline HistogramCounts::HistogramCounts(const perf_hooks::HistogramOptions& opti
   constexpr int topBit = 63;
   unit_ = topBit - std::countl_zero(static_cast<std::uint64_t>(lowest));
   halfBits_ = topBit - std::countl_zero(static_cast<std::uint64_t>(exact));
+  // Of a bucket so wide and so fine the largest number would not fit into 64 bits.
+  constexpr int most = 61;
+  if (unit_ + halfBits_ > most)
+    throwHistogramRange("options.lowest", 1, (std::int64_t{2} << (most - halfBits_)) - 1, lowest);
   mask_ = (2 * half() - 1) << unit_;
   std::int64_t beyond = (2 * half()) << unit_;
   std::int64_t buckets = 1;
@@ -290,7 +294,8 @@ class RecordableHistogram : public Histogram {
   }
 };
 
-/// Node: `perf_hooks.createHistogram`. Throws: RangeError ERR_OUT_OF_RANGE.
+/// Node: `perf_hooks.createHistogram`, which ends the process for a `lowest` that is too large for the
+/// figures. Throws: RangeError ERR_OUT_OF_RANGE.
 inline RecordableHistogram createHistogram(HistogramOptions options = {}) {
   return RecordableHistogram(options);
 }

@@ -211,7 +211,7 @@ inline std::string BlockedLoop::text() const {
 /// one that was stripped of them; `BlockedLoop::stack` has module and offset of each call, of which addr2line
 /// makes lines. On the stack is what runs now: the body of a coroutine, and who resumed it, but not who awaits
 /// it. A program with a handler of its own for SIGURG, a thread that blocks it, and a thread in a wait that no
-/// signal interrupts give no stack.
+/// signal interrupts give no stack. In a worker it sees to it that the thread does not block it.
 ///
 /// Interrupted by the signal, system calls of the program that SA_RESTART does not restart (nanosleep, poll)
 /// give EINTR. A loop that nobody runs, and a program that stands in a debugger, are blocked, too. It wakes
@@ -246,6 +246,9 @@ class Watchdog {
     core_ = leat::detail::makeRef<leat::detail::WatchdogCore>(
         EventLoop::current().ref(), std::forward<F>(report), leat::detail::waitMs(ms),
         options.stack);
+    // Other threads are the program's, and so is what they block.
+    const bool ofWorker = leat::detail::hostOf(EventLoop::current().parts()) != nullptr;
+    if (options.stack && ofWorker) leat::detail::ThreadStack::allowHere();
     if (const int error = core_->start()) throw SystemError(-error, "pthread_create");
   }
   Watchdog(const Watchdog&) = delete;

@@ -49,6 +49,7 @@ class BroadcastRegistry {
     members_.push_back(std::move(member));
   }
   void leave(const BroadcastMember& member) noexcept {
+    if (!member.pair->here()) return;
     Ref<BroadcastMember> gone;
     const sys::MutexLock lock(mutex_);
     for (Ref<BroadcastMember>& each : members_) {

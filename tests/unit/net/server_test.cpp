@@ -9,9 +9,11 @@
 #include <leat/loop/with_timeout.hpp>
 #include <leat/net/connect.hpp>
 
+#include <code_thrown_by.hpp>
 #include <thread>
 
 using namespace net_rig;
+using leat_test::codeThrownBy;
 
 namespace {
 
@@ -383,6 +385,70 @@ TEST_CASE("a server that hands over may listen again at once, and ends with its 
     const Server server = co_await net::listen(echo, {.host = "127.0.0.1", .reusePort = true});
     server.close();
     leat::EventLoop::current().stop();
+  });
+}
+
+TEST_CASE("a server that listens again at once takes those who were connected before") {
+  run([]() -> Task<> {
+    int count = 0;
+    bool closes = false;
+    std::optional<Server> server;
+    const auto answering = [&](const Socket& socket) {
+      ++count;
+      (void)socket.end("x");
+      if (closes) server->close();
+    };
+    server = net::createServer(answering);
+    co_await server->listen({.host = "127.0.0.1", .reusePort = true});
+    const net::SocketAddress address = server->address();
+    const leat::sys::UniqueFd early = dial(address);
+    server->close();
+    co_await server->listen({.port = address.port(), .host = "127.0.0.1", .reusePort = true});
+    CHECK(count == 1);
+    CHECK(server->listening());
+    // Closed by the handler of one of them it does not listen again.
+    const leat::sys::UniqueFd late = dial(address);
+    server->close();
+    closes = true;
+    const auto again = co_await leat::asResult(
+        server->listen({.port = address.port(), .host = "127.0.0.1", .reusePort = true}));
+    const std::string code = codeThrownBy([&] { std::rethrow_exception(again.error()); });
+    CHECK(code == "ERR_SERVER_NOT_RUNNING");
+    CHECK_FALSE(server->listening());
+    co_await server->close();
+    CHECK(count == 2);
+    for (const leat::sys::UniqueFd* client : {&early, &late}) {
+      char answer = 0;
+      CHECK(::read(client->get(), &answer, 1) == 1);
+    }
+  });
+}
+
+TEST_CASE("a server may listen again in the handler of the last that it takes when it hands over") {
+  run([]() -> Task<> {
+    int count = 0;
+    std::optional<Server> server;
+    net::SocketAddress address;
+    const auto listening = [&](const Socket& socket) {
+      socket.destroy();
+      if (++count == 1)
+        (void)leat::spawn(
+            server->listen({.port = address.port(), .host = "127.0.0.1", .reusePort = true}));
+    };
+    server = net::createServer(listening);
+    co_await server->listen({.host = "127.0.0.1", .reusePort = true});
+    address = server->address();
+    std::vector<leat::sys::UniqueFd> clients;
+    for (int i = 0; i < 3; ++i) clients.push_back(dial(address));
+    // The loop has paused, so that all are left for the end of the time.
+    leat::testing::FaultInjector injector;
+    injector.fail(leat::sys::Call::accept4, EMFILE, 1, 1);
+    co_await server->close();
+    CHECK(count == 3);
+    CHECK(server->listening());
+    CHECK(server->address() == address);
+    CHECK(dial(address));
+    co_await server->close();
   });
 }
 

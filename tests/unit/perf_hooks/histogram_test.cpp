@@ -34,6 +34,23 @@ TEST_CASE("every percentile is within one unit of the last figure of the exact o
   }
 }
 
+TEST_CASE("a smallest number that is too large for the figures is refused; Node crashes") {
+  constexpr std::int64_t large = std::int64_t{1} << 50;
+  CHECK_THROWS_AS(createHistogram({.lowest = large, .highest = 4 * large, .figures = 5}),
+                  leat::RangeError);
+  for (const int figures : {4, 5}) {
+    const std::int64_t most = (std::int64_t{1} << (figures == 5 ? 45 : 48)) - 1;
+    CHECK_THROWS_AS(createHistogram({.lowest = most + 1, .figures = figures}), leat::RangeError);
+    const RecordableHistogram h = createHistogram({.lowest = most, .figures = figures});
+    for (const std::int64_t value : {std::int64_t{1}, most, 3 * most}) h.record(value);
+    CHECK(h.count() == 3);
+    CHECK(h.max() >= 3 * most);
+  }
+  const RecordableHistogram three = createHistogram({.lowest = large});
+  three.record(2 * large);
+  CHECK(three.max() >= 2 * large);
+}
+
 TEST_CASE("what is too large of an added histogram counts in exceeds; in Node it is lost") {
   const RecordableHistogram large = createHistogram();
   for (const int value : {5, 500, 5000}) large.record(value);

@@ -3,6 +3,7 @@
 #include <leat/loop/sleep.hpp>
 #include <leat/perf_hooks/watchdog.hpp>
 #include <leat/testing/fuse.hpp>
+#include <leat/worker/worker.hpp>
 
 #include <leat_test.hpp>
 #include <child.hpp>
@@ -146,6 +147,26 @@ TEST_CASE(
   });
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   CHECK(told.reports[0].stack.empty());
+}
+
+TEST_CASE("in a worker, which blocks the signals of the program, there are stacks, too") {
+  Told told;
+  run([&told]() -> Task<> {
+    const auto work = [&told]() -> Task<int> {
+      const Watchdog watchdog(told.take(), {.limit = 20});
+      const bool noticed = blockTheLoop(told);
+      co_await untilOver(told);
+      co_return noticed ? 0 : 2;
+    };
+    const leat::worker_threads::Worker<> worker(work);
+    const int code = co_await worker.exited();
+    CHECK(code == 0);
+  });
+  REQUIRE(told.reports.size() == 2);
+#if !LEAT_TSAN
+  CHECK_FALSE(told.reports[0].stack.empty());
+  CHECK_THAT(told.reports[0].text(), containsText("watchdog_test::blockTheLoop("));
+#endif
 }
 
 TEST_CASE("a loop that turns is not reported, and a watchdog does not hold it") {

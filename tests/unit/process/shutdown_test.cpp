@@ -7,6 +7,7 @@
 #include <leat_test.hpp>
 #include <child.hpp>
 #include <csignal>
+#include <future>
 #include <memory>
 #include <thread>
 
@@ -297,6 +298,44 @@ TEST_CASE("a second signal ends the process with 128 and its number, and tells w
                containsText(std::string("forced by ") + (number == SIGTERM ? "SIGTERM" : "SIGINT") +
                             ", before the end of hook \"stuck\" (draining)\n"));
   }
+}
+
+TEST_CASE("a second signal ends the process also while a thread waits for input") {
+  const auto end = inProgram([] {
+    auto locked = std::make_shared<std::promise<void>>();
+    std::thread([locked] {
+      ::flockfile(stdin);  // as getchar() does
+      locked->set_value();
+      for (;;) ::pause();
+    }).detach();
+    locked->get_future().wait();
+    std::printf("buffered\n");
+    process::onShutdown([](AbortSignal late) -> Task<> {
+      ::raise(SIGTERM);
+      co_await stuck(late);
+    });
+    ::raise(SIGTERM);
+    stayAlive();
+  });
+  CHECK(end.code == 128 + SIGTERM);
+  CHECK(end.out == "buffered\n");
+}
+
+TEST_CASE("behind the last phase the signals have their own action, for destructors may not end") {
+  struct Stuck {
+    ~Stuck() {
+      ::raise(SIGTERM);
+      say("not heard");
+    }
+  };
+  const auto end = inProgram([] {
+    ::signal(SIGTERM, SIG_DFL);  // Catch2 has a handler
+    process::onShutdown(saying("hook"));
+    leat::setInterval([held = std::make_shared<Stuck>()] {}, 1000);
+    ::raise(SIGTERM);
+  });
+  CHECK(end.out == "hook\n");
+  CHECK(end.signal == SIGTERM);
 }
 
 TEST_CASE("a first signal during a shutdown that the program began does not force it") {

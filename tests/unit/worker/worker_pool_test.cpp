@@ -704,6 +704,47 @@ TEST_CASE(
   });
 }
 
+TEST_CASE("what waited for a worker that cannot be started goes to one that has room, or comes") {
+  const int code = run([]() -> Task<> {
+    std::atomic<bool> open{false};
+    const auto f = [&open](int i) -> Task<int> {
+      if (i == 2) open = true;
+      while (!open.load()) co_await sleep(1);
+      if (i == 0) leat::process::exit(3);
+      co_return i;
+    };
+    const WorkerPool<int, int> shared(
+        f, {.minThreads = 1, .maxThreads = 2, .concurrentTasksPerWorker = 2});
+    const WorkerPool<int, int> alone(f, {.minThreads = 1, .maxThreads = 2});
+    co_await shared.ready();
+    co_await alone.ready();
+    Promise<int> waits = shared.run(1);
+    // Told of as soon as it fails.
+    const Promise<std::string> exits = failure(Promise<int>(alone.run(0)));
+    leat::sys::fault.store([](leat::sys::Call call) noexcept {
+      return call == leat::sys::Call::eventfd ? EMFILE : 0;
+    });
+    Promise<int> behind = alone.run(4);
+    co_await until([&] { return alone.statistics().threads == 1; });
+    CHECK(alone.statistics().queueSize == 1);
+    // For this one the first waits.
+    Promise<int> opens = shared.run(2);
+    co_await until([&] { return shared.statistics().threads == 1; });
+    leat::sys::fault.store(nullptr);
+    const int opened = co_await opens;
+    const int waited = co_await waits;
+    CHECK(opened == 2);
+    CHECK(waited == 1);
+    // The last worker ends, and nothing else happens.
+    const std::string exited = co_await exits;
+    CHECK(exited == "ERR_WORKER_EXITED");
+    const int last = co_await behind;
+    CHECK(last == 4);
+  });
+  leat::sys::fault.store(nullptr);
+  CHECK(code == 0);
+}
+
 TEST_CASE("options of a pool that make no sense are refused") {
   run([] {
     using Options = leat::worker_threads::WorkerPoolOptions;

@@ -741,3 +741,43 @@ TEST_CASE("the exit of the process ends its workers") {
   CHECK(end.code == 4);
   CHECK(end.out == "ended\n");
 }
+
+namespace {
+
+std::atomic<bool> someoneWakes{false};
+std::atomic<bool> wakingGoesOn{false};
+pid_t theLoopsThread = 0;
+
+/// Keeps the first thread that wakes the loop inside of what it does, with all that it has locked.
+int keepWhoWakes(leat::sys::Call call) noexcept {
+  if (call != leat::sys::Call::write || ::gettid() == theLoopsThread) return 0;
+  if (someoneWakes.exchange(true)) return 0;
+  while (!wakingGoesOn.load()) std::this_thread::yield();
+  return 0;
+}
+
+}  // namespace
+
+TEST_CASE("a child of fork() ends a loop to which another thread of the parent was posting") {
+  theLoopsThread = ::gettid();
+  auto* const loop = new EventLoop();
+  (void)loop->backendFd();  // from here on it is woken also between its turns
+  leat::sys::fault.store(keepWhoWakes);
+  {
+    const auto posts = [](MessagePort<int> port) {
+      while (!someoneWakes.load()) port.postMessage(1);
+    };
+    const Worker<int> worker(posts);
+    worker.on<"message">([](int) {});
+    while (!someoneWakes.load()) std::this_thread::yield();
+    const auto end = leat_test::inChild([loop] {
+      delete loop;
+      return 5;
+    });
+    CHECK(end.code == 5);
+    wakingGoesOn = true;
+    leat::sys::fault.store(nullptr);
+    loop->run();
+  }
+  delete loop;
+}

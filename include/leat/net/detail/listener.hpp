@@ -22,6 +22,10 @@ struct AcceptWaiter : Waiter {
   bool promised = false;
 };
 
+[[noreturn]] inline void throwClosedBefore() {
+  throw Error("Server was closed before it listened.", "ERR_SERVER_NOT_RUNNING");
+}
+
 /// Counted by its handles, by its connections and, while it listens for a handler, by itself.
 class Listener : public Counted<Listener>,
                  private LoopOwned,
@@ -37,7 +41,7 @@ class Listener : public Counted<Listener>,
   void checkStart() const;
   /// Takes over a descriptor that listens; when it throws, it has not. A closed server is open again. An
   /// abort closes the server.
-  /// Throws: SystemError.
+  /// Throws: SystemError; Error ERR_SERVER_NOT_RUNNING when it was closed in between.
   void start(BoundSocket&& bound, AbortState* signal);
   bool listening() const noexcept { return fd_.get() >= 0 && !leaving_; }
   /// Negative when it does not listen.
@@ -116,6 +120,7 @@ class Listener : public Counted<Listener>,
   void pause(const SystemError& why) noexcept;
   void leave() noexcept;
   bool acceptRest() noexcept;
+  void takeRest();
   void stopAccepting() noexcept;
   void end() noexcept;
   void finishWhenEmpty() noexcept;
@@ -140,6 +145,7 @@ class Listener : public Counted<Listener>,
   std::size_t promised_ = 0;  // of the front of ready_
   std::size_t connections_ = 0;
   unsigned closes_ = 0;
+  unsigned starts_ = 0;
   bool accepting_ = false;
   bool tcp_ = true;
   bool shared_ = false;
@@ -167,13 +173,22 @@ inline void Listener::checkStart() const {
                 "ERR_SERVER_ALREADY_LISTEN");
 }
 
-inline void Listener::start(BoundSocket&& bound, AbortState* signal) {
+/// It listens again before the time of the socket before is over, which is closed now.
+inline void Listener::takeRest() {
+  const unsigned closes = closes_;
+  (void)acceptRest();
+  if (closes_ != closes) throwClosedBefore();
   if (leaving_) end();
+}
+
+inline void Listener::start(BoundSocket&& bound, AbortState* signal) {
+  if (leaving_) takeRest();
   handle_.fd = bound.fd.get();
   handle_.ownSocket = true;
   leat::detail::Reactor& reactor = hold_.loop().reactor();
   if (const int error = reactor.attach(handle_)) throw SystemError(-error, reactor.attachCall());
   closed_ = finished_ = false;
+  ++starts_;
   fd_ = std::move(bound.fd);
   tcp_ = bound.tcp;
   shared_ = bound.shared;
@@ -329,15 +344,21 @@ inline void Listener::leave() noexcept {
 inline void Listener::onLeft(LoopTimer& timer, JobAction action) noexcept {
   Listener& self = static_cast<LeaveTimer&>(timer).listener;
   const Ref<Listener> alive(&self);
-  if (action == JobAction::Run && !self.acceptRest()) return self.hold_.loop().arm(timer, leaveMs);
-  if (action == JobAction::Run) return self.end();
-  self.leaving_ = false;
-  self.letGo();
+  if (action != JobAction::Run) {
+    self.leaving_ = false;
+    return self.letGo();
+  }
+  const unsigned starts = self.starts_;
+  const bool all = self.acceptRest();
+  // The handler of one of them has it listen again.
+  if (self.starts_ != starts || !self.leaving_) return;
+  if (!all) return self.hold_.loop().arm(timer, leaveMs);
+  self.end();
 }
 
 /// What the loop has not come to. False: there are not the descriptors for it.
 inline bool Listener::acceptRest() noexcept {
-  while (!paused_ && !closed_ && sys::poll(fd_.get(), POLLIN) > 0) {
+  while (!paused_ && leaving_ && sys::poll(fd_.get(), POLLIN) > 0) {
     const int fd = sys::accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd == -EAGAIN) break;
     if (fd < 0 && fd != -ECONNABORTED) return false;

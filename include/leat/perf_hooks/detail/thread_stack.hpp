@@ -17,6 +17,13 @@ class ThreadStack {
   /// The addresses of the calls, innermost first. Empty where the thread does not answer within `waitNs`, or
   /// where the program has a handler of its own for the signal.
   static std::vector<std::uintptr_t> of(int thread, std::int64_t waitNs);
+  /// On a thread of the library, which is made with all signals blocked: it takes this one from now on.
+  static void allowHere() noexcept {
+    sigset_t one;
+    ::sigemptyset(&one);
+    ::sigaddset(&one, number);
+    (void)sys::pthread_sigmask(SIG_UNBLOCK, &one, nullptr);
+  }
 
  private:
   // Ignored where nobody handles it, so one that comes late does no harm; Go takes it for the same.

@@ -7,6 +7,7 @@
 #include <leat/loop/next_tick.hpp>
 #include <leat/loop/signals.hpp>
 #include <leat/loop/with_timeout.hpp>
+#include <leat/process/detail/flush_stdio.hpp>
 #include <leat/process/process.hpp>
 
 #include <string>
@@ -291,7 +292,7 @@ inline void ShutdownCore::force(const std::string& name, int number) {
   if (hostOf(loop_.parts()) != nullptr) process::exit(code);
   loop_.setExitCode(code);
   if (ProcessHooks* hooks = loop_.hooks()) hooks->exit(code);
-  std::fflush(nullptr);
+  StdioFlush::run();
   ::_exit(code);
 }
 
@@ -340,6 +341,8 @@ inline void ShutdownCore::onDeadline(LoopTimer& timer, JobAction action) noexcep
 inline void ShutdownCore::finish() noexcept {
   done_ = true;
   if (deadline_.linked()) loop_.disarm(deadline_);
+  // The loop hears no more signals: what destructors wait for ends by the next one's own action.
+  unlisten();
   while (!hooks_.empty()) {
     const auto hook = Ref<ShutdownHook>::adopt(&hooks_.popFront());
     fail(hook->title() + " was not called: the time for all hooks was over");

@@ -70,7 +70,7 @@ class PortCore : public Counted<PortCore>, public PortReceiver {
     return message;
   }
   void putBack(MessageBox message) noexcept {
-    if (hold_.onThread()) (void)in().putBack(std::move(message));
+    if (hold_.onThread() && pair_->here()) (void)in().putBack(std::move(message));
   }
   /// What the other side failed with, if nobody else was told: for whoever awaits.
   virtual std::exception_ptr takeError() noexcept { return nullptr; }
@@ -227,7 +227,7 @@ inline void PortCore::update() noexcept {
   const bool listening = open && (listening_ || waited);
   if (listening != hears_) {
     hears_ = listening;
-    if (open) in().listen(listening);
+    if (open && pair_->here()) in().listen(listening);
   }
   const bool keep = alive && (listening_ || holds || isKept());
   if (keep == kept_) return;

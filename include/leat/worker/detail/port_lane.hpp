@@ -6,6 +6,7 @@
 #include <leat/base/list.hpp>
 #include <leat/core/sendable.hpp>
 #include <leat/loop/loop_ref.hpp>
+#include <leat/sys/fork.hpp>
 #include <leat/sys/mutex.hpp>
 
 #include <span>
@@ -248,12 +249,17 @@ struct PortPair : SharedCounted<PortPair> {
     lanes[0].setBound(bound);
     lanes[1].setBound(bound);
   }
+  /// False in a child of fork(): another thread of the parent may have been inside of a lane, whose mutex is
+  /// locked for ever then.
+  bool here() const noexcept { return generation == sys::forkGeneration(); }
   /// The port of this side is gone.
   void close(int side) noexcept {
+    if (!here()) return;
     lanes[side].closeReceiver();
     lanes[1 - side].closeSender();
   }
   PortLane lanes[2];
+  const unsigned generation = sys::watchForks();
 };
 
 }  // namespace detail

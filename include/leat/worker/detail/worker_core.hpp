@@ -24,6 +24,7 @@ struct LEAT_API WorkersOfLoop final : LoopPart {
       each->thread.requestEnd(0);
     while (!running.empty()) {
       WorkerThread& thread = running.popFront().thread;
+      if (!thread.ofThisProcess()) continue;
       thread.join();
       // Nobody is left to be told.
       if (const std::exception_ptr error = thread.takeError())

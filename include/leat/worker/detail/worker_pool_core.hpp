@@ -293,21 +293,30 @@ inline void WorkerPoolCore::onExit(PoolMember& member, int code) {
     --active_;
     if (!member.online) --starting_;
   }
-  const bool told = failTasks(member, code);
-  if (!member.online && !member.leaving) {
+  const bool started = member.online || member.leaving;
+  const bool told = failTasks(member, code) || !started;
+  if (started) {
+    // It has given back what another one needs, and its tasks have nobody else perhaps.
+    mayStart_ = true;
+    while (state_ == State::Open && active_ < minThreads_ && tryAdd()) {
+    }
+  } else {
     startFailed(member.error ? member.error
                              : std::make_exception_ptr(
                                    Error("A worker of the pool has ended before it was online",
                                          "ERR_WORKER_INIT_FAILED")));
-    return checkEnd();
   }
-  while (state_ == State::Open && active_ < minThreads_ && tryAdd()) {
-  }
+  // What waited for it to start may have room elsewhere.
   dispatch();
   checkEnd();
+  struct Last {  // nothing comes any more; a listener may hold the pool
+    ~Last() {
+      if (pool.state_ != State::Open && pool.members_.empty()) dropListeners(pool);
+    }
+    WorkerPoolCore& pool;
+  };
+  const Last last{*this};
   if (member.error && !told) emit<"error">(member.error);
-  // Nothing comes any more; a listener may hold the pool.
-  if (state_ != State::Open && members_.empty()) dropListeners(*this);
 }
 
 // ---- tasks ----

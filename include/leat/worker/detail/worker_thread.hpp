@@ -214,6 +214,8 @@ inline int WorkerThread::start() noexcept {
 }
 
 inline void WorkerThread::requestEnd(long graceMs) noexcept {
+  // A child of fork() has not the thread, and perhaps its lock.
+  if (!ofThisProcess()) return;
   const sys::MutexLock lock(mutex_);
   if (ended_) return;
   graceMs_ = endWanted_ && graceMs_ < graceMs ? graceMs_ : graceMs;
