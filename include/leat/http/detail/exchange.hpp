@@ -17,6 +17,12 @@ using leat::detail::Ref;
 
 class Exchange;
 
+/// A wait for room. Not by a write of nothing: the answer may have ended, and behind the end that would destroy the
+/// socket.
+inline net::WriteResult roomIn(const net::Socket& socket) {
+  return {Ref<net::detail::Connection>(&socket.connection()), net::detail::Sent::Taken};
+}
+
 /// The connection, as its exchanges see it. It outlives them.
 class ExchangeOwner : public Counted<ExchangeOwner> {
  public:
@@ -80,12 +86,19 @@ class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
   }
   /// The peer, or the connection, is no longer there.
   void leave(const std::exception_ptr& error) noexcept {
+    lose(error);
+    tellGone();
+  }
+  /// The same, before listeners are told.
+  void lose(const std::exception_ptr& error) noexcept {
     if (gone_) return;
     gone_ = error;
     body.fail(error);
     turn_.set();
     finished_.set();
-    if (controller_ && !done()) controller_->abort(error);
+  }
+  void tellGone() noexcept {
+    if (controller_ && !done()) controller_->abort(gone_);
   }
   bool gone() const noexcept { return static_cast<bool>(gone_); }
   /// Why it is gone nobody has been told, and must be.

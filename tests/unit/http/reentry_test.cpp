@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+// What a program does in the middle of what a server does: out of listeners, out of destructors, and behind the end.
+#include <leat/fs.hpp>
+#include <leat/http.hpp>
+#include <leat/http/send_file.hpp>
+#include <leat/stream.hpp>
+#include <leat/worker_threads.hpp>
+
+#include "../fs/fs_rig.hpp"
+#include "http_rig.hpp"
+
+#include <functional>
+#include <memory>
+
+namespace http = leat::http;
+namespace net = leat::net;
+using namespace std::string_literals;
+using http::IncomingMessage;
+using http::ServerResponse;
+using http_rig::ask;
+using http_rig::Client;
+using http_rig::closing;
+using http_rig::connectTo;
+using http_rig::get;
+using http_rig::kept;
+using http_rig::ok;
+using http_rig::start;
+using http_rig::withServer;
+using leat::Buffer;
+using leat::Task;
+using leat::operator""_e;
+
+namespace {
+
+constexpr std::size_t much = 8'000'000;  // more than the buffers of two sockets
+
+/// Calls something when it goes.
+struct AtEnd {
+  explicit AtEnd(std::function<void()> f) : call(std::move(f)) {}
+  AtEnd(const AtEnd&) = delete;
+  AtEnd& operator=(const AtEnd&) = delete;
+  ~AtEnd() { call(); }
+  std::function<void()> call;
+};
+
+std::string textOf(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::exception& e) {
+    return e.what();
+  }
+}
+
+}  // namespace
+
+TEST_CASE("who waits for room behind the end does not cut the answer") {
+  const auto late = [](IncomingMessage, ServerResponse response) -> Task<> {
+    co_await leat::sleep(1);
+    const http::ResponseWrite room = response.write(std::string(much, 'b'));
+    response.end();
+    co_await room;
+  };
+  withServer(late, [](http::Server server) -> Task<> {
+    const std::string back = co_await ask(server, get("/", closing));
+    CHECK(back.size() > much);
+    CHECK(back.ends_with("0\r\n\r\n"));
+  });
+}
+TEST_CASE("who waits for room in its turn does not cut the answer that ended meanwhile") {
+  std::optional<ServerResponse> first;
+  bool ended = false;
+  const auto both = [&](IncomingMessage request, ServerResponse response) -> Task<> {
+    if (request.url() == "/first") {
+      first = response;
+      co_return;
+    }
+    const http::ResponseWrite room = response.write(std::string(much, 'b'));
+    leat::nextTick([&ended, response] {
+      response.end();
+      ended = true;
+    });
+    co_await room;
+  };
+  withServer(both, [&](http::Server server) -> Task<> {
+    const Client client = co_await connectTo(server);
+    client.send(get("/first") + get("/second", closing));
+    while (!ended) co_await leat::sleep(1);
+    std::exchange(first, std::nullopt)->end("x");
+    const std::string back = co_await client.rest();
+    CHECK(back.starts_with(kept("x")));
+    CHECK(back.size() > much);
+    CHECK(back.ends_with("0\r\n\r\n"));
+  });
+}
+TEST_CASE("an answer that is ended because another request is aborted does not cut the last one") {
+  std::optional<ServerResponse> last, second, third;
+  std::optional<leat::AbortRegistration> told;
+  const auto handler = [&](const IncomingMessage& request, const ServerResponse& response) {
+    if (request.url() == "/last") last = response;
+    if (request.url() == "/third") third = response;
+    if (request.url() != "/second") return;
+    second = response;
+    told = request.signal().onAbort([&] {
+      if (third) third->end("of no use");
+    });
+  };
+  withServer(handler, [&](http::Server server) -> Task<> {
+    const Client client = co_await connectTo(server);
+    client.send(get("/last") + get("/second") + get("/third"));
+    while (!third) co_await leat::sleep(1);
+    const ServerResponse ends = *std::exchange(last, std::nullopt);
+    ends.setHeader("Connection", "close");
+    ends.end(std::string(much, 'b'));
+    const std::string back = co_await client.rest();
+    CHECK(back.size() > much);
+    CHECK(back.ends_with("b"));
+    second.reset();
+    third.reset();
+  });
+}
+TEST_CASE("an answer that a stream ends as it goes stands whole behind the one in front of it") {
+  std::optional<ServerResponse> first;
+  const auto handler = [&](const IncomingMessage& request, const ServerResponse& response) {
+    if (request.url() == "/first") {
+      first = response;
+      request.stream().on("error"_e, [](const std::exception_ptr&) {});
+      return;
+    }
+    response.write("begun ");
+    first->stream().on("error"_e, [end = std::make_shared<AtEnd>([response] {
+                                     response.end("and ended");
+                                   })](const std::exception_ptr&) {});
+  };
+  withServer(handler, [&](http::Server server) -> Task<> {
+    const Client client = co_await connectTo(server);
+    client.send(get("/first") + get("/second", closing));
+    co_await leat::sleep(50);
+    REQUIRE(first);
+    std::exchange(first, std::nullopt)->end("x");
+    const std::string back = co_await client.rest();
+    CHECK(back == kept("x") +
+                      "HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+                      "6\r\nbegun \r\n9\r\nand ended\r\n0\r\n\r\n");
+  });
+}
