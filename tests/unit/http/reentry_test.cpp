@@ -143,3 +143,47 @@ TEST_CASE("an answer that a stream ends as it goes stands whole behind the one i
                       "6\r\nbegun \r\n9\r\nand ended\r\n0\r\n\r\n");
   });
 }
+TEST_CASE("a body whose reader has gone does not keep the next request waiting") {
+  const auto some = [](IncomingMessage request, ServerResponse response) -> Task<> {
+    if (request.url() == "/") (void)co_await request.next();
+    response.end("x");
+  };
+  withServer(some, [](http::Server server) -> Task<> {
+    const Client client = co_await connectTo(server);
+    client.send(http_rig::post("/", std::string(much, 'b')) + get("/next", closing));
+    const std::string back = co_await client.rest();
+    CHECK(back == kept("x") + ok("x"));
+  });
+}
+TEST_CASE("a body that is still being read is read to its end, though its handles have gone") {
+  std::optional<leat::Promise<std::string>> body;
+  const auto reads = [&](const IncomingMessage& request, const ServerResponse& response) {
+    if (request.url() == "/") body = leat::spawn(request.text(much));
+    response.end("x");
+  };
+  withServer(reads, [&](http::Server server) -> Task<> {
+    const Client client = co_await connectTo(server);
+    client.send(http_rig::post("/", std::string(much, 'b')));
+    while (!body) co_await leat::sleep(1);
+    const std::string text = co_await *body;
+    CHECK(text.size() == much);
+    client.send(get("/next", closing));
+    const std::string back = co_await client.rest();
+    CHECK(back == kept("x") + ok("x"));
+  });
+}
+TEST_CASE("the body of an answer is read to its end, though its handles have gone") {
+  const auto big = [](const IncomingMessage&, const ServerResponse& response) {
+    response.end(std::string(much, 'b'));
+  };
+  withServer(big, [](http::Server server) -> Task<> {
+    std::optional<http::ClientRequest> request =
+        http::get("http://127.0.0.1:" + std::to_string(server.address().port()) + "/");
+    std::optional<IncomingMessage> answer = co_await *request;
+    const auto body = leat::spawn(answer->text(much));
+    answer.reset();
+    request.reset();
+    const std::string text = co_await body;
+    CHECK(text.size() == much);
+  });
+}

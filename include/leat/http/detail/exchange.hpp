@@ -298,9 +298,10 @@ inline void Exchange::fail(int status) {
 }
 
 inline void Exchange::abandoned() noexcept {
-  if (done() || leat::detail::threadState.queue == nullptr ||
-      leat::detail::threadState.queue->closing())
-    return;
+  const leat::detail::MicrotaskQueue* const queue = leat::detail::threadState.queue;
+  if (queue == nullptr || queue->closing() || queue->stopped()) return;
+  // Whoever had begun to read the body is gone too, and what comes behind it waits.
+  if (done()) return dumpBody();
   const Ref<Exchange> alive(this);
   try {
     fail(500);
