@@ -187,3 +187,42 @@ TEST_CASE("the body of an answer is read to its end, though its handles have gon
     CHECK(text.size() == much);
   });
 }
+TEST_CASE("what a listener of handlerError throws is uncaught, and the client is answered") {
+  std::vector<std::string> uncaught;
+  const auto throws = [](const IncomingMessage&, const ServerResponse&) {
+    throw leat::Error("first");
+  };
+  withServer(throws, [&](http::Server server) -> Task<> {
+    leat::process::on<"uncaughtException">(
+        [&](std::exception_ptr error) { uncaught.push_back(textOf(error)); });
+    server.on("handlerError"_e, [] { throw leat::Error("second"); });
+    const std::string back = co_await ask(server, get("/", closing));
+    CHECK(back == ok("", "500 Internal Server Error"));
+    CHECK(uncaught == std::vector<std::string>{"second"});
+  });
+}
+TEST_CASE("a worker that exits in a handler answers nobody") {
+  const auto main = []() -> Task<> {
+    const auto body = []() -> Task<> {
+      const auto exits = [](const IncomingMessage& message, const ServerResponse& response) {
+        if (message.url() == "/exit") leat::process::exit(3);
+        response.end("y");
+      };
+      const http::Server server = http::createServer(exits);
+      co_await start(server);
+      leat::worker_threads::parentPort<int>().postMessage(server.address().port());
+    };
+    const leat::worker_threads::Worker<int> worker(body);
+    int port = 0;
+    worker.on("message"_e, [&](int p) { port = p; });
+    while (port == 0) co_await leat::sleep(1);
+    const net::Socket socket = co_await net::connect({.port = port, .host = "127.0.0.1"});
+    const Client client(socket);
+    client.send(get("/exit") + get("/"));
+    const std::string back = co_await client.rest();
+    CHECK(back.find("HTTP") == back.npos);
+    const int code = co_await worker.exited();
+    CHECK(code == 3);
+  };
+  CHECK(leat::run(main) == 0);
+}
