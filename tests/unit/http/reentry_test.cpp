@@ -201,6 +201,35 @@ TEST_CASE("what a listener of handlerError throws is uncaught, and the client is
     CHECK(uncaught == std::vector<std::string>{"second"});
   });
 }
+TEST_CASE("a signal around a server leaves sockets alone that were handed over") {
+  const auto main = []() -> Task<> {
+    const leat::AbortController controller;
+    std::optional<IncomingMessage> request;
+    std::optional<net::Socket> taken;
+    std::optional<http::Server> made;
+    co_await leat::withSignal(controller.signal(), [&]() -> Task<> {
+      made = http::createServer();
+      co_return;
+    });
+    const http::Server server = *made;
+    server.on("upgrade"_e, [&](const IncomingMessage& message, const net::Socket& socket) {
+      request = message;
+      taken = socket;
+    });
+    co_await start(server);
+    const Client client = co_await connectTo(server);
+    client.send(get("/", "Connection: Upgrade\r\nUpgrade: x\r\n"));
+    while (!taken) co_await leat::sleep(1);
+    co_await leat::sleep(5);
+    controller.abort();
+    co_await leat::sleep(5);
+    CHECK_FALSE(taken->destroyed());
+    taken->destroy();
+    request.reset();
+    (void)server.close();
+  };
+  CHECK(leat::run(main) == 0);
+}
 TEST_CASE("a worker that exits in a handler answers nobody") {
   const auto main = []() -> Task<> {
     const auto body = []() -> Task<> {

@@ -143,6 +143,7 @@ inline void ServerConnection::handOver() {
   const ExchangeHandle handle(std::exchange(upgrading_, nullptr));
   exchanges_.clear();
   mode_ = Mode::Upgraded;
+  inlet_.leave();
   flush();
   handle->handOver();
   const IncomingMessage request(handle);
