@@ -255,3 +255,19 @@ TEST_CASE("a worker that exits in a handler answers nobody") {
   };
   CHECK(leat::run(main) == 0);
 }
+TEST_CASE("a file of the future was changed now at the latest") {
+  const leat_test::TempFolder folder;
+  leat_test::put("f", "abc");
+  timespec times[2];
+  times[0].tv_sec = times[1].tv_sec = 4'102'444'800;  // 2100
+  times[0].tv_nsec = times[1].tv_nsec = 0;
+  REQUIRE(::utimensat(AT_FDCWD, "f", times, 0) == 0);
+  const auto file = [](IncomingMessage request, ServerResponse response) -> Task<> {
+    co_await http::sendFile(request, response, "f");
+  };
+  withServer(file, [](http::Server server) -> Task<> {
+    const std::string back = co_await ask(server, get("/", closing));
+    CHECK(back.find("2100") == back.npos);
+    CHECK(back.find("Last-Modified: ") != back.npos);
+  });
+}
