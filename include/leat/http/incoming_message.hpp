@@ -160,7 +160,7 @@ class IncomingMessage {
 namespace detail {
 
 LEAT_ON_USE
-Task<std::optional<Buffer>> nextOfBody(Ref<Exchange> exchange) {
+Task<std::optional<Buffer>> nextOfBody(ExchangeHandle exchange) {
   exchange->body.claim();
   while (!exchange->body.ready()) co_await exchange->body.wait();
   const bool wasFull = exchange->body.full();
@@ -170,7 +170,7 @@ Task<std::optional<Buffer>> nextOfBody(Ref<Exchange> exchange) {
 }
 
 LEAT_ON_USE
-Task<std::string> textOfBody(Ref<Exchange> exchange, std::size_t limit) {
+Task<std::string> textOfBody(ExchangeHandle exchange, std::size_t limit) {
   std::string text;
   for (std::optional<Buffer> chunk;;) {
     chunk = co_await nextOfBody(exchange);
@@ -190,7 +190,7 @@ Task<std::string> textOfBody(Ref<Exchange> exchange, std::size_t limit) {
 }
 
 LEAT_ON_USE
-Task<Buffer> bytesOfBody(Ref<Exchange> exchange, std::size_t limit) {
+Task<Buffer> bytesOfBody(ExchangeHandle exchange, std::size_t limit) {
   std::string text = co_await textOfBody(std::move(exchange), limit);
   co_return Buffer::adopt(std::move(text));
 }
@@ -208,7 +208,7 @@ struct BodySource {
     if (exchange.ref()) exchange->reader = {};
   }
   ExchangeHandle exchange;
-  Task<std::optional<Buffer>> read() { return nextOfBody(exchange.ref()); }
+  Task<std::optional<Buffer>> read() { return nextOfBody(exchange); }
   void destroy(std::exception_ptr error) {
     // Node: the connection goes with a request that is destroyed before its end.
     if (!exchange->body.over()) exchange->owner().destroy(error);
@@ -230,15 +230,15 @@ Readable<Buffer> IncomingMessage::stream() const {
 
 template <class>
 Task<std::optional<Buffer>> IncomingMessage::next() const {
-  return detail::nextOfBody(exchange_.ref());
+  return detail::nextOfBody(exchange_);
 }
 template <class>
 Task<std::string> IncomingMessage::text(std::size_t limit) const {
-  return detail::textOfBody(exchange_.ref(), limit);
+  return detail::textOfBody(exchange_, limit);
 }
 template <class>
 Task<Buffer> IncomingMessage::bytes(std::size_t limit) const {
-  return detail::bytesOfBody(exchange_.ref(), limit);
+  return detail::bytesOfBody(exchange_, limit);
 }
 
 }  // namespace leat::inline LEAT_ABI::http

@@ -73,7 +73,10 @@ inline ByteRange writeFileHead(const IncomingMessage& request, const ServerRespo
   };
   const auto number = [](std::int64_t value) { return std::to_string(value); };
   char date[32];
-  Validators version{{}, file.mtimeNs / 1'000'000'000, sys::realtimeNs() / 1'000'000'000};
+  const std::int64_t now = sys::realtimeNs() / 1'000'000'000;
+  const std::int64_t changed = file.mtimeNs / 1'000'000'000;
+  // No answer tells of a change that is still to come (section 8.8.2.1).
+  Validators version{{}, changed < now ? changed : now, now};
   offer("ETag", fileTag(file));
   offer("Last-Modified", writeDate(date, version.modified));
   if (ranges) offer("Accept-Ranges", "bytes");

@@ -42,6 +42,8 @@ class SocketInlet : private net::detail::Receiver {
     connection_->receive(*this, into.data(), into.size());
     return -EAGAIN;
   }
+  /// The socket is somebody else's from here on: the signal leaves it alone.
+  void leave() noexcept { stop_.off(); }
   /// Of a result that is no bytes: the end is told to the socket, an error destroys it. Throws: the error.
   void settle(int result) {
     if (result == 0) return connection_->endReading();

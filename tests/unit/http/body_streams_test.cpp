@@ -172,3 +172,15 @@ TEST_CASE("answers of many pipelined requests, in pieces and as files, stay in o
     CHECK((back == expected));
   });
 }
+TEST_CASE("a body in many small pieces is full when its memory is, not its bytes") {
+  http::detail::BodyQueue queue;
+  int pieces = 0;
+  for (; !queue.full() && pieces < 100'000; ++pieces) queue.push("x");
+  CHECK(pieces < 2'000);
+  for (int i = 0; i < pieces; ++i) CHECK(queue.take()->size() == 1);
+  CHECK_FALSE(queue.full());
+  // Large ones are counted by their bytes.
+  const std::string large(16 * 1024, 'x');
+  for (pieces = 0; !queue.full(); ++pieces) queue.push(large);
+  CHECK(pieces == 4);
+}

@@ -10,11 +10,11 @@ namespace leat::inline LEAT_ABI::http::detail {
 LEAT_ON_USE
 Task<> roomOf(Ref<Exchange> exchange) {
   if (!exchange->owner().isFirst(*exchange) && !exchange->gone()) co_await exchange->turn();
-  if (exchange->gone()) exchange->throwGone();
+  if (exchange->gone() && !exchange->sent()) exchange->throwGone();
   exchange->owner().flush();
-  const net::Socket socket = exchange->owner().socket;
   try {
-    co_await socket.write(std::string_view());
+    const net::WriteResult room = roomIn(exchange->owner().socket);
+    co_await room;
   } catch (...) {
     exchange->hush();
     if (exchange->gone()) exchange->throwGone();

@@ -15,10 +15,12 @@ class BodyQueue {
  public:
   /// As much waits before the sender is slowed down. Node: the mark of a Readable.
   static constexpr std::size_t mark = 64 * 1024;
+  /// What a piece takes besides its bytes, which may be a single one.
+  static constexpr std::size_t pieceCost = 64;
 
   void push(std::string_view bytes) {
     if (dumped_ || over()) return;
-    buffered_ += bytes.size();
+    buffered_ += bytes.size() + pieceCost;
     chunks_.push(Buffer::from(bytes));
     ready_.set();
   }
@@ -65,7 +67,7 @@ class BodyQueue {
   std::optional<Buffer> take() {
     if (!chunks_.empty()) {
       Buffer chunk = chunks_.pop();
-      buffered_ -= chunk.size();
+      buffered_ -= chunk.size() + pieceCost;
       return chunk;
     }
     if (error_) std::rethrow_exception(error_);

@@ -17,6 +17,12 @@ using leat::detail::Ref;
 
 class Exchange;
 
+/// A wait for room. Not by a write of nothing: the answer may have ended, and behind the end that would destroy the
+/// socket.
+inline net::WriteResult roomIn(const net::Socket& socket) {
+  return {Ref<net::detail::Connection>(&socket.connection()), net::detail::Sent::Taken};
+}
+
 /// The connection, as its exchanges see it. It outlives them.
 class ExchangeOwner : public Counted<ExchangeOwner> {
  public:
@@ -80,12 +86,19 @@ class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
   }
   /// The peer, or the connection, is no longer there.
   void leave(const std::exception_ptr& error) noexcept {
+    lose(error);
+    tellGone();
+  }
+  /// The same, before listeners are told.
+  void lose(const std::exception_ptr& error) noexcept {
     if (gone_) return;
     gone_ = error;
     body.fail(error);
     turn_.set();
     finished_.set();
-    if (controller_ && !done()) controller_->abort(error);
+  }
+  void tellGone() noexcept {
+    if (controller_ && !done()) controller_->abort(gone_);
   }
   /// What the streams fail with from here on is no "error" that somebody must listen for, as in Node. Who waits is
   /// told.
@@ -295,9 +308,10 @@ inline void Exchange::fail(int status) {
 }
 
 inline void Exchange::abandoned() noexcept {
-  if (done() || leat::detail::threadState.queue == nullptr ||
-      leat::detail::threadState.queue->closing())
-    return;
+  const leat::detail::MicrotaskQueue* const queue = leat::detail::threadState.queue;
+  if (queue == nullptr || queue->closing() || queue->stopped()) return;
+  // Whoever had begun to read the body is gone too, and what comes behind it waits.
+  if (done()) return dumpBody();
   const Ref<Exchange> alive(this);
   try {
     fail(500);

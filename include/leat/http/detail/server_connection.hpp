@@ -143,6 +143,7 @@ inline void ServerConnection::handOver() {
   const ExchangeHandle handle(std::exchange(upgrading_, nullptr));
   exchanges_.clear();
   mode_ = Mode::Upgraded;
+  inlet_.leave();
   flush();
   handle->handOver();
   const IncomingMessage request(handle);
@@ -214,17 +215,17 @@ inline void ServerConnection::goOn(Exchange& exchange) {
   while (!exchanges_.empty() && exchanges_.front()->done()) {
     const Ref<Exchange> first = exchanges_.pop();
     first->finished();
-    first->dropStreams();
     if (first->out.last() || (server_->closing && exchanges_.empty())) {
       endSoon();
       // Behind the last answer there is none.
       leaveAll(std::make_exception_ptr(Error("aborted", "ECONNRESET")));
-      break;
+    } else if (!exchanges_.empty()) {
+      Exchange& next = *exchanges_.front();
+      out_.append(std::exchange(next.waiting, {}));
+      next.letGo();
     }
-    if (exchanges_.empty()) break;
-    Exchange& next = *exchanges_.front();
-    out_.append(std::exchange(next.waiting, {}));
-    next.letGo();
+    // What goes with them may end other answers.
+    first->dropStreams();
   }
   wake_.set();
   if (upgrading_ && isFirst(*upgrading_)) return handOver();
@@ -333,17 +334,19 @@ inline void ServerConnection::gone(const std::exception_ptr& error) noexcept {
   leaveAll(error ? error : std::make_exception_ptr(Error("aborted", "ECONNRESET")));
 }
 
+/// Who is told may end other answers: by then nothing of those is sent any more.
 inline void ServerConnection::leaveAll(const std::exception_ptr& error) noexcept {
-  if (current_) {
-    const Ref<Exchange> exchange = std::exchange(current_, nullptr);
+  if (current_) current_->lose(error);
+  for (std::size_t i = 0; i < exchanges_.size(); ++i) exchanges_[i]->lose(error);
+  if (const Ref<Exchange> exchange = std::exchange(current_, nullptr)) {
     exchange->hush();
-    exchange->leave(error);
+    exchange->tellGone();
     exchange->dropStreams();
   }
   while (!exchanges_.empty()) {
     const Ref<Exchange> exchange = exchanges_.pop();
     exchange->hush();
-    exchange->leave(error);
+    exchange->tellGone();
     exchange->dropStreams();
   }
 }

@@ -277,6 +277,12 @@ class ServerConnection final : public ExchangeOwner,
   bool messageComes_ = true;
 };
 
+/// Of the exception that is being handled: that of `process::exit()` in a worker, behind which nothing runs.
+inline void rethrowIfEnding() {
+  const leat::detail::MicrotaskQueue* const queue = leat::detail::threadState.queue;
+  if (queue != nullptr && queue->stopped()) throw;
+}
+
 /// What a handler meets because its client has gone is no news.
 inline bool isLeaving(const Error& error) noexcept {
   constexpr std::string_view codes[] = {"ABORT_ERR",
@@ -310,7 +316,12 @@ inline void ServerCore::handlerFailed(Exchange& exchange) {
 
 inline void ServerCore::report(std::exception_ptr error) {
   if (events.listenerCount<"handlerError">() > 0) {
-    events.emit<"handlerError">(std::move(error));
+    try {
+      events.emit<"handlerError">(std::move(error));
+    } catch (...) {
+      rethrowIfEnding();
+      leat::detail::LateReport::start(std::current_exception());
+    }
     return;
   }
   try {

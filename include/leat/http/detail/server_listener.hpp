@@ -103,6 +103,7 @@ class ServerListener {
   }
   /// The exception is being handled.
   static void failed(ServerCore& server, const Args&... args) {
+    rethrowIfEnding();
     if constexpr (requires { server.listenerFailed(args...); }) {
       server.listenerFailed(args...);
     } else {

@@ -12,7 +12,7 @@ namespace leat::inline LEAT_ABI::http::detail {
 template <class>
 Task<> ServerConnection::tellDrained(Ref<ServerConnection> self) {
   try {
-    const net::WriteResult full = self->socket.write(std::string_view());
+    const net::WriteResult full = roomIn(self->socket);
     co_await full;
   } catch (const Error&) {
     // It has closed, which others are told.
