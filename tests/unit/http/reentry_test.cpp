@@ -201,6 +201,23 @@ TEST_CASE("what a listener of handlerError throws is uncaught, and the client is
     CHECK(uncaught == std::vector<std::string>{"second"});
   });
 }
+TEST_CASE("a listener that is kept beyond its server does nothing") {
+  const auto main = [] {
+    int calls = 0;
+    std::optional<http::Server> server = http::createServer();
+    server->on("handlerError"_e, [&calls, server = *server] {
+      ++calls;
+      server.closeIdleConnections();
+    });
+    const auto kept = server->listeners<"handlerError">();
+    kept[0](std::make_exception_ptr(leat::Error("x")));
+    CHECK(calls == 1);
+    server.reset();
+    kept[0](std::make_exception_ptr(leat::Error("x")));
+    CHECK(calls == 1);
+  };
+  CHECK(leat::run(main) == 0);
+}
 TEST_CASE("a signal around a server leaves sockets alone that were handed over") {
   const auto main = []() -> Task<> {
     const leat::AbortController controller;

@@ -56,7 +56,7 @@ class ServerListener {
 
  public:
   template <class X>
-  ServerListener(ServerCore& server, X&& f) : server_(&server) {
+  ServerListener(ServerCore& server, X&& f) : server_(&server), anchor_(server.events.anchor()) {
     const Ref<ServerCore> alive(&server);
     const Keeping keeping(server);
     if constexpr (takesException) {
@@ -66,6 +66,8 @@ class ServerListener {
     }
   }
   void operator()(const Args&... args) const {
+    // Kept beyond its server (`listeners()`): what it captures of that has gone, too.
+    if (anchor_->emitter == nullptr) return;
     const Ref<ServerCore> server(server_);
     if constexpr (leat::detail::toBeDriven<Result>) {
       (void)drive<>(server, block_, args...);
@@ -112,6 +114,7 @@ class ServerListener {
   }
 
   ServerCore* server_;  // whose listener this is
+  Ref<leat::detail::EmitterAnchor> anchor_;
   Ref<Block> block_;
 };
 
