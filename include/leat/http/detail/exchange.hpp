@@ -236,11 +236,10 @@ class SpareExchanges {
   }
   /// One with a count, which nobody has.
   void put(Exchange& exchange) noexcept {
-    if (count_ == most || exchange.isLarge()) {
-      delete &exchange;
-      return;
-    }
+    const bool large = exchange.isLarge();
+    // What it lets go may end others, which come here.
     exchange.clear();
+    if (large || count_ == most) return delete &exchange;
     spares_[count_++] = &exchange;
   }
 
