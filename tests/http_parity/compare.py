@@ -194,6 +194,9 @@ def difference(data, ours, theirs):
     # RFC 9110 section 7.8: in HTTP/1.0 there is no upgrade.
     if node_end == 'upgrade' and ',1.0,' in node_last and our_messages[:len(node_messages)] == node_messages:
         return '', 'upgrade in HTTP/1.0'
+    # RFC 9110 section 5.6.1: white space around an option of a list, also a tab, is no part of it.
+    if our_end == 'upgrade' and our_messages == node_messages[:len(our_messages)] and re.search(rb'(?i)\nconnection:[^\r\n]*\t', data):
+        return '', 'a tab behind Upgrade'
     shorter = min(len(our_messages), len(node_messages))
     if our_messages[:shorter] != node_messages[:shorter]:
         return 'messages', None
