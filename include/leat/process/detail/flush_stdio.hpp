@@ -15,16 +15,20 @@ class StdioFlush {
   static constexpr std::int64_t waitNs = 200'000'000;
 
   static void run() {
-    // Never destroyed: the thread may use it until the process is gone.
+    // Never destroyed: a thread that waits may use it until the process is gone.
     auto* const self = new StdioFlush;
     if (self->thread_.start(threadMain, self) != 0) return (void)std::fflush(stdout);
-    const std::int64_t deadline = sys::monotonicNs() + waitNs;
-    const sys::MutexLock lock(self->mutex_);
-    while (!self->flushed_ && self->changed_.waitUntil(self->mutex_, deadline)) {
-    }
+    if (self->flushedInTime()) self->thread_.join();
   }
 
  private:
+  bool flushedInTime() {
+    const std::int64_t deadline = sys::monotonicNs() + waitNs;
+    const sys::MutexLock lock(mutex_);
+    while (!flushed_ && changed_.waitUntil(mutex_, deadline)) {
+    }
+    return flushed_;
+  }
   static void* threadMain(void* argument) {
     auto& self = *static_cast<StdioFlush*>(argument);
     std::fflush(nullptr);
