@@ -79,6 +79,16 @@ class EmitterHandle {
     return emitter().template listenerCount<name>();
   }
 
+  /// Node's `on("name", f)`: here the compiler knows the names, and says so.
+  template <class F>
+  Listener on(std::string_view, F&&) const {
+    return detail::nameAtRunTime<F>();
+  }
+  template <class F>
+  Listener once(std::string_view, F&&) const {
+    return detail::nameAtRunTime<F>();
+  }
+
   void setMaxListeners(int count) const { emitter().setMaxListeners(count); }
   int getMaxListeners() const { return emitter().getMaxListeners(); }
   /// Internal.

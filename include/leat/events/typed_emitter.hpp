@@ -208,6 +208,15 @@ class TypedEmitter : public detail::EmitterBase {
   Listener prependOnceListener(EventName<name>, F&& listener) {
     return attach<name>(std::forward<F>(listener), true, true);
   }
+  /// Node's `on("name", f)`: here the compiler knows the names, and says so.
+  template <class F>
+  Listener on(std::string_view, F&&) {
+    return detail::nameAtRunTime<F>();
+  }
+  template <class F>
+  Listener once(std::string_view, F&&) {
+    return detail::nameAtRunTime<F>();
+  }
   template <FixedString name, class... Args>
   bool emit(EventName<name>, Args&&... args) {
     return this->template emit<name>(std::forward<Args>(args)...);

@@ -69,6 +69,14 @@ void fails(EventEmitter& emitter) {
 void fails(EventEmitter& emitter) {
   emitter.on("data", [](std::string&) {});
 }
+#elif defined(NAME_AT_RUN_TIME)            // error: on<"name">(f) or on("name"_e, f)
+void fails(Feed& feed) {
+  feed.on("end", [] {});
+}
+#elif defined(ONCE_WITH_NAME_AT_RUN_TIME)  // error: on<"name">(f) or on("name"_e, f)
+void fails(Feed& feed) {
+  feed.once(std::string("end"), [] {});
+}
 #elif defined(COPIED_EMITTER)              // error: delete
 void fails(Feed& feed) { Feed copy(feed); }
 #endif

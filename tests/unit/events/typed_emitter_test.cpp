@@ -214,6 +214,22 @@ TEST_CASE("an error event takes any exception, and its listeners the exception a
   CHECK(seen == "one+two+");
 }
 
+TEST_CASE("an exception that comes with other arguments is taken as the listener likes, too") {
+  TypedEmitter<Event<"failed", std::exception_ptr, std::string, int>> emitter;
+  std::string seen;
+  const auto add = [&](const std::exception& error, const std::string& what) {
+    seen += error.what() + what;
+  };
+  emitter.on<"failed">([&](const std::exception& error) { seen += error.what(); });
+  emitter.on<"failed">(add);
+  emitter.once<"failed">([&](const std::exception& error, std::string_view what, int n) -> Task<> {
+    seen += error.what() + std::string(what) + std::to_string(n);
+    co_return;
+  });
+  CHECK(leat::run([&] { emitter.emit<"failed">(Error("one"), "two", 3); }) == 0);
+  CHECK(seen == "oneonetwoonetwo3");
+}
+
 TEST_CASE("an error event may be declared with other arguments") {
   TypedEmitter<Event<"error", int>> emitter;
   REQUIRE_THROWS_WITH(emitter.emit<"error">(42), "Unhandled error. (42)");

@@ -31,11 +31,13 @@ consteval int argumentsTaken() {
 /// Takes the exception itself, where the event brings it as an exception_ptr. One of another type goes on.
 template <class F, class E = std::exception>
 struct TakesException {
-  decltype(auto) operator()(const std::exception_ptr& error) {
+  template <class... More>
+    requires std::is_invocable_v<F&, const E&, More...>
+  decltype(auto) operator()(const std::exception_ptr& error, More&&... more) {
     try {
       std::rethrow_exception(error);
     } catch (const E& e) {
-      return callable(e);
+      return callable(e, std::forward<More>(more)...);
     }
   }
   F callable;
@@ -45,7 +47,7 @@ template <class F, class... Passed>
 inline constexpr bool takesException = false;
 template <class F, class... More>
 inline constexpr bool takesException<F, const std::exception_ptr&, More...> =
-    std::is_invocable_v<F&, const std::exception&>;
+    argumentsTaken<F, std::tuple<const std::exception&, More...>>() > 0;
 
 /// What the user gave.
 template <class F>
@@ -185,6 +187,16 @@ void callOnce(ListenerRecord& record, Passed... args) {
   record.fired = true;
   reinterpret_cast<typename ListenerSlot<Passed...>::Call>(record.plain)(
       record, static_cast<Passed>(args)...);
+}
+
+/// What `on("name", f)` of an emitter with events of known types comes to.
+template <class F>
+Listener nameAtRunTime() {
+  static_assert(
+      sizeof(F) == 0,
+      "this emitter's events are known when compiled: on<\"name\">(f) or on(\"name\"_e, f), "
+      "also for once");
+  return {};
 }
 
 template <class F, class... Passed>

@@ -231,6 +231,15 @@ class StreamMethods {
   Listener once(EventName<name>, F&& listener) const {
     return attach<name>(std::forward<F>(listener), true, false);
   }
+  /// Node's `on("name", f)`: here the compiler knows the names, and says so.
+  template <class F>
+  Listener on(std::string_view, F&&) const {
+    return detail::nameAtRunTime<F>();
+  }
+  template <class F>
+  Listener once(std::string_view, F&&) const {
+    return detail::nameAtRunTime<F>();
+  }
   template <FixedString name, class F>
   Listener prependListener(EventName<name>, F&& listener) const {
     return attach<name>(std::forward<F>(listener), false, true);
