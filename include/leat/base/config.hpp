@@ -6,6 +6,13 @@
 
 #include <leat/base/version.hpp>
 
+#if !defined(__linux__)
+#error "leat needs Linux"
+#endif
+#if __cplusplus < 202002L
+#error "leat needs C++20: compile with -std=c++20 or newer"
+#endif
+
 /// The thread and address sanitizers, as the compiler tells them.
 #if defined(__SANITIZE_ADDRESS__)
 #define LEAT_ASAN 1

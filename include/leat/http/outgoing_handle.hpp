@@ -4,7 +4,9 @@
 
 #include <leat/http/detail/answer_sink.hpp>
 
+#include <concepts>
 #include <initializer_list>
+#include <string>
 
 namespace leat::inline LEAT_ABI::http {
 
@@ -52,6 +54,12 @@ class OutgoingHandle {
     out().checkHead("set");
     out().fields.set(name, value);
     return self();
+  }
+  /// A number: `setHeader("Content-Length", 5)`.
+  template <std::integral N>
+    requires(!std::is_same_v<N, bool> && !std::is_same_v<N, char>)
+  const Self& setHeader(std::string_view name, N value) const {
+    return setHeader(name, std::string_view(std::to_string(value)));
   }
   /// A field for each value.
   const Self& setHeader(std::string_view name,

@@ -31,6 +31,10 @@ class Server : public EmitterHandle<Server> {
   /// is told too.
   LEAT_ON_USE
   Task<> listen(net::ListenOptions options) const;
+  LEAT_ON_USE
+  Task<> listen(int port, std::string_view host = {}) const {
+    return listen(net::ListenOptions{.port = port, .host = host});
+  }
   /// Takes no more connections and closes those that are idle; requests that are there are answered, with
   /// `Connection: close`. One that listens with `reusePort` closes idle connections 200 ms later, so that who is
   /// about to ask on one is answered. Awaited: goes on when the last connection is gone.

@@ -150,4 +150,10 @@ Task<Socket> connect(ConnectOptions options) {
   return detail::connectNow(detail::ConnectTarget(options));
 }
 
+/// Node: `net.connect(port, host)`.
+LEAT_ON_USE
+Task<Socket> connect(int port, std::string_view host = {}) {
+  return connect(ConnectOptions{.port = port, .host = host});
+}
+
 }  // namespace leat::inline LEAT_ABI::net

@@ -55,6 +55,10 @@ class Server {
   /// Error ERR_SERVER_ALREADY_LISTEN, ERR_SERVER_NOT_RUNNING, RangeError ERR_SOCKET_BAD_PORT, AbortError.
   LEAT_ON_USE
   Task<> listen(ListenOptions options) const;
+  LEAT_ON_USE
+  Task<> listen(int port, std::string_view host = {}) const {
+    return listen(ListenOptions{.port = port, .host = host});
+  }
 
   /// The next connection; nothing when the server is closed. For servers without a handler.
   /// Cancel: AbortError; a connection that came meanwhile is given to the next `accept`.

@@ -48,6 +48,10 @@ class Socket {
   /// Where it throws or is abandoned, what it has received is given to the next read.
   LEAT_ON_USE
   Task<> readExactly(std::span<std::byte> buffer, SignalRef signal = {}) const;
+  LEAT_ON_USE
+  Task<> readExactly(std::span<char> buffer, SignalRef signal = {}) const {
+    return readExactly(std::as_writable_bytes(buffer), signal);
+  }
   /// Receives up to and including `delimiter`, at most `limit` bytes; the empty string at the end of the
   /// stream, and what came before it when the last piece has no delimiter. What lies behind the
   /// delimiter stays for the next read.

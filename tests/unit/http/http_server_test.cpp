@@ -305,6 +305,31 @@ TEST_CASE("clientError has the error and the socket, and answers instead") {
     CHECK(told == "HPE_INVALID_METHOD Parse Error: Invalid method encountered");
   });
 }
+TEST_CASE("a listener of clientError may take the exception itself, and the socket") {
+  withServer(hello, [](http::Server server) -> Task<> {
+    server.on("clientError"_e, [](const std::exception& error, const leat::net::Socket& socket) {
+      (void)socket.end(error.what());
+    });
+    const std::string back = co_await ask(server, "x\r\n");
+    CHECK(back == "Parse Error: Invalid method encountered");
+  });
+}
+TEST_CASE("listen takes a port and a host, as in Node") {
+  leat::run([]() -> Task<> {
+    const http::Server server = http::createServer(hello);
+    co_await server.listen(0, "127.0.0.1");
+    CHECK(server.address().address() == "127.0.0.1");
+    co_await server.close();
+  });
+}
+TEST_CASE("a header may be a number") {
+  const auto numbers = [](const IncomingMessage&, const ServerResponse& response) {
+    response.setHeader("Content-Length", std::size_t{5}).setHeader("X-Less", -7).end("hello");
+  };
+  const std::string back = answer(numbers, get("/"));
+  CHECK(back.find("Content-Length: 5\r\n") != back.npos);
+  CHECK(back.find("X-Less: -7\r\n") != back.npos);
+}
 TEST_CASE("a handler that throws is answered 500, or what it says, and is reported") {
   std::vector<std::string> told;
   const auto thrower = [](const IncomingMessage& request, const ServerResponse& response) {

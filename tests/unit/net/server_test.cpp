@@ -70,6 +70,22 @@ int v6Works() {
 
 // ---- where a server listens ----
 
+TEST_CASE("listen and connect take a port and a host, as in Node") {
+  run([]() -> Task<> {
+    const Server server = net::createServer(echo);
+    co_await server.listen(0, "127.0.0.1");
+    CHECK(server.address().address() == "127.0.0.1");
+    const Socket client = co_await net::connect(server.address().port(), "127.0.0.1");
+    co_await client.write("line\n");
+    const std::string line = co_await client.readUntil("\n");
+    CHECK(line == "line\n");
+    client.destroy();
+    co_await server.close();
+    const std::string code = codeThrownBy([] { (void)net::connect(65536); });
+    CHECK(code == "ERR_SOCKET_BAD_PORT");
+  });
+}
+
 TEST_CASE("a server on port 0 tells which it got") {
   run([]() -> Task<> {
     const Server server = co_await net::listen(echo, {.port = 0, .host = "127.0.0.1"});

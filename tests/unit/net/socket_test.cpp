@@ -98,6 +98,10 @@ TEST_CASE("readExactly fills the buffer from many pieces") {
     leat::clearInterval(timer);
     CHECK(std::string(reinterpret_cast<char*>(buffer.data()), 10) == "0123456789");
     co_await duo.socket.readExactly(std::span<std::byte>());
+    duo.say("text");
+    std::array<char, 4> text;
+    co_await duo.socket.readExactly(text);
+    CHECK(std::string(text.data(), text.size()) == "text");
   });
 }
 

@@ -2,6 +2,7 @@
 // What the handles of a server share, and its connections.
 #pragma once
 
+#include <leat/core/describe.hpp>
 #include <leat/core/scope.hpp>
 #include <leat/events/emitter_handle.hpp>
 #include <leat/http/detail/parser.hpp>
@@ -324,13 +325,7 @@ inline void ServerCore::report(std::exception_ptr error) {
     }
     return;
   }
-  try {
-    std::rethrow_exception(std::move(error));
-  } catch (const std::exception& e) {
-    process::emitWarning(e.what(), {.name = "HttpHandlerError"});
-  } catch (...) {
-    process::emitWarning("an exception that is no std::exception", {.name = "HttpHandlerError"});
-  }
+  process::emitWarning(describe(error), {.name = "HttpHandlerError"});
 }
 
 }  // namespace detail
