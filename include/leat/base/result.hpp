@@ -52,7 +52,11 @@ struct ClearLater {
   ~ClearLater() { owner.clear(); }
 };
 
-/// Empty, a value or an error. The owner checks the state; nothing here does.
+/// Somebody takes the value of a coroutine that ended without giving one. In core/error.hpp, where Error is.
+template <class>
+[[noreturn]] void throwNoValue();
+
+/// Empty, a value or an error. The owner checks the state; here only `take` does.
 template <class T>
 class Slot {
  public:
@@ -112,8 +116,13 @@ class Slot {
 
   /// The value moved out, or the error thrown.
   T take() {
-    if (state_ == Error) [[unlikely]]
+    if constexpr (std::is_void_v<T>) {
+      if (state_ == Error) [[unlikely]]
+        std::rethrow_exception(std::move(error_));
+    } else if (state_ != Value) [[unlikely]] {
+      if (state_ == Empty) throwNoValue<void>();
       std::rethrow_exception(std::move(error_));
+    }
     if constexpr (std::is_reference_v<T>) {
       return static_cast<T>(*value_);
     } else if constexpr (!std::is_void_v<T>) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <leat/base/ref.hpp>
+#include <leat/base/result.hpp>
 #include <leat/core/frame_allocator.hpp>
 
 #include <cstring>
@@ -178,6 +179,11 @@ inline Decimal::Decimal(long long number) noexcept {
 }
 [[noreturn]] LEAT_NOINLINE inline void throwError(std::string_view message, std::string_view code) {
   throw Error(message, code);
+}
+template <class>
+[[noreturn]] LEAT_NOINLINE void throwNoValue() {
+  throwError("a coroutine that is to give a value ended without co_return",
+             "ERR_MISSING_CO_RETURN");
 }
 
 }  // namespace detail

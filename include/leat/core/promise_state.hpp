@@ -171,12 +171,18 @@ struct PromiseState : PromiseStateBase {
     }
     fulfilled();
   }
-  /// Takes over what a task left.
+  /// Takes over what a task left. Throws: Error ERR_MISSING_CO_RETURN.
   void settleFrom(Slot<T>& slot) {
     checkEnd();
     if (slot.state() == Slot<T>::Error) {
       reject(slot.error());
-    } else if constexpr (std::is_reference_v<T>) {
+      return;
+    }
+    if constexpr (!std::is_void_v<T>) {
+      if (slot.state() == Slot<T>::Empty) [[unlikely]]
+        throwNoValue<void>();
+    }
+    if constexpr (std::is_reference_v<T>) {
       fulfill(*slot.stored());
     } else {
       fulfill(std::move(slot.stored()));

@@ -39,7 +39,28 @@ Task<int> stubborn(std::string& trace) {
   co_return 0;
 }
 
+// clang warns of it, g++ 12 does not.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wreturn-type"
+Task<std::string> forgetful(bool remembers) {
+  if (remembers) co_return "text";
+}
+#pragma GCC diagnostic pop
+
 }  // namespace
+
+TEST_CASE("a child that ends without co_return has failed, for its promise and for the scope") {
+  QueueFixture queues;
+  std::string seen;
+  auto body = [&](TaskScope& scope) -> Task<> {
+    auto outcome = co_await leat::asResult(scope.spawn(forgetful(false)));
+    seen = codeOf(outcome.error());
+  };
+  Running<> running(scoped(body));
+  queues.drain();
+  CHECK(seen == "ERR_MISSING_CO_RETURN");
+  CHECK(codeOf(running.error()) == "ERR_MISSING_CO_RETURN");
+}
 
 TEST_CASE("a scope gives the body's result when the children have ended") {
   QueueFixture queues;

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include <leat/core/task.hpp>
 
+#include <code_thrown_by.hpp>
 #include <memory>
 #include <queue_fixture.hpp>
+#include <string>
 
 using leat::Task;
+using leat_test::codeThrownBy;
 using leat_test::Running;
 using leat_test::Tracked;
 
@@ -57,7 +60,28 @@ Task<> awaitWide(Gate& gate, int* done) {
   *done = result.value;
 }
 
+// clang warns of it, g++ 12 does not.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wreturn-type"
+Task<std::string> forgetful(bool remembers) {
+  if (remembers) co_return "text";
+}
+#pragma GCC diagnostic pop
+Task<std::size_t> lengthOf(Task<std::string> text) {
+  const std::string got = co_await std::move(text);
+  co_return got.size();
+}
+
 }  // namespace
+
+TEST_CASE("a task of a value that ends without co_return throws, and gives no value") {
+  Running<std::string> text(forgetful(true));
+  CHECK(text.get() == "text");
+  Running<std::string> nothing(forgetful(false));
+  CHECK(codeThrownBy([&] { (void)nothing.get(); }) == "ERR_MISSING_CO_RETURN");
+  Running<std::size_t> through(lengthOf(forgetful(false)));
+  CHECK(codeThrownBy([&] { (void)through.get(); }) == "ERR_MISSING_CO_RETURN");
+}
 
 TEST_CASE("a task does nothing until it is awaited") {
   bool ran = false;
