@@ -3,6 +3,7 @@
 #include <leat/core/event.hpp>
 #include <leat/core/scope.hpp>
 
+#include <forgetful.hpp>
 #include <memory>
 #include <queue_fixture.hpp>
 
@@ -13,6 +14,7 @@ using leat::scoped;
 using leat::Task;
 using leat::TaskScope;
 using leat_test::codeOf;
+using leat_test::forgetful;
 using leat_test::QueueFixture;
 using leat_test::Running;
 using leat_test::textOf;
@@ -38,14 +40,6 @@ Task<int> stubborn(std::string& trace) {
   outcome.value();
   co_return 0;
 }
-
-// clang warns of it, g++ 12 does not.
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wreturn-type"
-Task<std::string> forgetful(bool remembers) {
-  if (remembers) co_return "text";
-}
-#pragma GCC diagnostic pop
 
 }  // namespace
 

@@ -2,12 +2,14 @@
 #include <leat/core/task.hpp>
 
 #include <code_thrown_by.hpp>
+#include <forgetful.hpp>
 #include <memory>
 #include <queue_fixture.hpp>
 #include <string>
 
 using leat::Task;
 using leat_test::codeThrownBy;
+using leat_test::forgetful;
 using leat_test::Running;
 using leat_test::Tracked;
 
@@ -60,13 +62,6 @@ Task<> awaitWide(Gate& gate, int* done) {
   *done = result.value;
 }
 
-// clang warns of it, g++ 12 does not.
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wreturn-type"
-Task<std::string> forgetful(bool remembers) {
-  if (remembers) co_return "text";
-}
-#pragma GCC diagnostic pop
 Task<std::size_t> lengthOf(Task<std::string> text) {
   const std::string got = co_await std::move(text);
   co_return got.size();
