@@ -4,6 +4,7 @@
 #include <leat/http.hpp>
 #include <leat/http/send_file.hpp>
 #include <leat/stream.hpp>
+#include <leat/timers.hpp>
 #include <leat/worker_threads.hpp>
 
 #include "../fs/fs_rig.hpp"
@@ -154,6 +155,41 @@ TEST_CASE("a body whose reader has gone does not keep the next request waiting")
     const std::string back = co_await client.rest();
     CHECK(back == kept("x") + ok("x"));
   });
+}
+TEST_CASE("a body whose reader has gone waits for no stream of an answer that has ended") {
+  const auto some = [](IncomingMessage request, ServerResponse response) -> Task<> {
+    if (request.url() != "/") {
+      response.end("x");
+      co_return;
+    }
+    response.setHeader("Content-Length", "1");
+    (void)co_await request.next();
+    co_await leat::pipeline(leat::readableFrom("x"), response);
+  };
+  withServer(some, [](http::Server server) -> Task<> {
+    const Client client = co_await connectTo(server);
+    client.send(http_rig::post("/", std::string(much, 'b')) + get("/next", closing));
+    const leat::Timeout bound = leat::setTimeout([&] { client.socket.destroy(); }, 5'000);
+    const std::string back = co_await client.rest();
+    leat::clearTimeout(bound);
+    CHECK(back.ends_with(ok("x")));
+  });
+}
+TEST_CASE("a request whose body was read as a stream, and that nobody answers, is answered 500") {
+  const auto forgets = [](const IncomingMessage& request) { request.stream().resume(); };
+  const auto main = [&]() -> Task<> {
+    const http::Server server = http::createServer();
+    server.on("request"_e, forgets);
+    co_await start(server);
+    const Client client = co_await connectTo(server);
+    client.send(http_rig::post("/", "body"));
+    const leat::Timeout bound = leat::setTimeout([&] { client.socket.destroy(); }, 5'000);
+    const std::string back = co_await client.rest();
+    leat::clearTimeout(bound);
+    CHECK(back == ok("", "500 Internal Server Error"));
+    (void)server.close();
+  };
+  CHECK(leat::run(main) == 0);
 }
 TEST_CASE("a body that is still being read is read to its end, though its handles have gone") {
   std::optional<leat::Promise<std::string>> body;
