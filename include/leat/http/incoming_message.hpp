@@ -201,17 +201,20 @@ namespace detail {
 
 template <class = void>
 struct BodySource {
-  explicit BodySource(ExchangeHandle e) noexcept : exchange(std::move(e)) {}
+  explicit BodySource(ExchangeHandle e) noexcept : exchange(e.ref()), handle(std::move(e)) {}
   BodySource(BodySource&&) noexcept = default;
   BodySource& operator=(BodySource&&) = delete;
   ~BodySource() {
-    if (exchange.ref()) exchange->reader = {};
+    if (exchange) exchange->reader = {};
   }
-  ExchangeHandle exchange;
-  Task<std::optional<Buffer>> read() { return nextOfBody(exchange); }
+  Ref<Exchange> exchange;
+  ExchangeHandle handle;
+  Task<std::optional<Buffer>> read() { return nextOfBody(handle); }
   void destroy(std::exception_ptr error) {
     // Node: the connection goes with a request that is destroyed before its end.
     if (!exchange->body.over()) exchange->owner().destroy(error);
+    // The exchange may keep the stream, which is nobody who can answer.
+    handle = ExchangeHandle();
   }
 };
 

@@ -4,6 +4,7 @@
 #include <leat/async_hooks.hpp>
 #include <leat/events.hpp>
 #include <leat/promise.hpp>
+#include <leat/timers.hpp>
 
 using namespace leat;
 using namespace http_rig;
@@ -269,6 +270,65 @@ TEST_CASE("an answer that nobody reads frees its connection", "[http][agent]") {
     }
     while (agent.freeSockets() == 0) co_await sleep(1);
     CHECK(server.connections() == 1);
+  });
+}
+
+TEST_CASE("who waits for a connection holds the loop, though nobody reads what comes on it",
+          "[http][agent]") {
+  for (const bool waitsBefore : {true, false}) {
+    CAPTURE(waitsBefore);
+    std::string text;
+    const auto main = [&]() -> Task<> {
+      Scripted server({"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\na", ""});
+      co_await server.listen();
+      const Agent agent({.maxSockets = 1});
+      std::optional<ClientRequest> first(http::get(with(agent, server.url())));
+      (void)co_await first->response();
+      if (!waitsBefore) first.reset();
+      const ClientRequest second = http::get(with(agent, server.url()));
+      while (agent.requests() == 0) co_await sleep(1);
+      first.reset();
+      // What the server does holds nothing.
+      server.unref();
+      bool ended = false;
+      bool answered = false;
+      const auto go = [&] {
+        const std::string& said = server.said.at(0);
+        if (!std::exchange(ended, true)) return (void)server.socket(0).write("b");
+        if (said.find("\r\n\r\n") == said.rfind("\r\n\r\n") || answered) return;
+        answered = true;
+        (void)server.socket(0).write(answerOf("second"));
+      };
+      Timeout going = setInterval(go, 1);
+      going.unref();
+      text = co_await textOf(second);
+      going.close();
+      co_await server.close();
+    };
+    CHECK(run(main) == 0);
+    CHECK(text == "second");
+  }
+}
+
+TEST_CASE("the timeout of a request is not that of the next one on its connection",
+          "[http][agent]") {
+  withAnswers({answerOf("a"), ""}, [](Scripted& server) -> Task<> {
+    std::string text;
+    const Agent agent({.maxSockets = 1});
+    std::optional<ClientRequest> first(http::get(with(agent, server.url())));
+    first->setTimeout(10);
+    const ClientRequest second = http::get(with(agent, server.url()));
+    text = co_await textOf(*first);
+    CHECK(text == "a");
+    // With it goes what it would have told.
+    first.reset();
+    while (server.said.at(0).find("\r\n\r\n") == server.said.at(0).rfind("\r\n\r\n"))
+      co_await sleep(1);
+    co_await sleep(30);
+    (void)server.socket(0).write(answerOf("b"));
+    text = co_await textOf(second);
+    CHECK(text == "b");
+    CHECK(second.reusedSocket());
   });
 }
 

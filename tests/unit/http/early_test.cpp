@@ -104,6 +104,28 @@ TEST_CASE("a connection whose rest nobody takes goes with its request", "[http][
   });
 }
 
+TEST_CASE("a request that nobody can end is given up, though its answer was read as a stream",
+          "[http][agent]") {
+  withAnswers({answerOf("early")}, [](Scripted& server) -> Task<> {
+    const Agent agent;
+    std::optional<ClientRequest> request(
+        http::request(Request("POST", server.url()).setAgent(agent)));
+    (void)request->write("a part");
+    {
+      const IncomingMessage answer = co_await request->response();
+      const Readable<Buffer> body = answer.stream();
+      std::string text;
+      body.on<"data">([&](const Buffer& chunk) { text += chunk.view(); });
+      co_await finished(body);
+      CHECK(text == "early");
+    }
+    CHECK(agent.sockets() == 1);
+    request.reset();
+    for (int i = 0; i < 1'000 && agent.sockets() > 0; ++i) co_await sleep(1);
+    CHECK(agent.sockets() == 0);
+  });
+}
+
 TEST_CASE("a request goes on sending behind its answer, a fetch does not", "[http][fetch]") {
   withHasty([](Hasty& server) -> Task<> {
     std::string text;

@@ -57,6 +57,29 @@ TEST_CASE("a client that goes ends a pipe from its request, and no more") {
   });
 }
 
+TEST_CASE("a connection that the server closes is as one whose client has gone") {
+  std::vector<std::string> codes;
+  const auto handler = [&](IncomingMessage request, ServerResponse response) -> Task<> {
+    try {
+      (void)co_await request.text();
+      co_await leat::sleep(1);
+      for (const std::string piece(100'000, 'x');;) co_await response.write(piece);
+    } catch (const leat::Error& error) {
+      codes.emplace_back(error.code());
+    }
+  };
+  withServer(handler, [&](http::Server server) -> Task<> {
+    const Client reads = co_await connectTo(server);
+    reads.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nx");
+    const Client writes = co_await connectTo(server);
+    writes.send(http_rig::get("/"));
+    co_await leat::sleep(20);
+    server.closeAllConnections();
+    while (codes.size() < 2) co_await leat::sleep(1);
+    CHECK(codes == std::vector<std::string>{"ECONNRESET", "ECONNRESET"});
+  });
+}
+
 TEST_CASE("who listens to such a stream is told") {
   std::string told;
   const auto handler = [&](const IncomingMessage& request, const ServerResponse& response) {

@@ -4,6 +4,7 @@
 #include <leat/http.hpp>
 #include <leat/http/send_file.hpp>
 #include <leat/stream.hpp>
+#include <leat/timers.hpp>
 #include <leat/worker_threads.hpp>
 
 #include "../fs/fs_rig.hpp"
@@ -155,6 +156,41 @@ TEST_CASE("a body whose reader has gone does not keep the next request waiting")
     CHECK(back == kept("x") + ok("x"));
   });
 }
+TEST_CASE("a body whose reader has gone waits for no stream of an answer that has ended") {
+  const auto some = [](IncomingMessage request, ServerResponse response) -> Task<> {
+    if (request.url() != "/") {
+      response.end("x");
+      co_return;
+    }
+    response.setHeader("Content-Length", "1");
+    (void)co_await request.next();
+    co_await leat::pipeline(leat::readableFrom("x"), response);
+  };
+  withServer(some, [](http::Server server) -> Task<> {
+    const Client client = co_await connectTo(server);
+    client.send(http_rig::post("/", std::string(much, 'b')) + get("/next", closing));
+    const leat::Timeout bound = leat::setTimeout([&] { client.socket.destroy(); }, 5'000);
+    const std::string back = co_await client.rest();
+    leat::clearTimeout(bound);
+    CHECK(back.ends_with(ok("x")));
+  });
+}
+TEST_CASE("a request whose body was read as a stream, and that nobody answers, is answered 500") {
+  const auto forgets = [](const IncomingMessage& request) { request.stream().resume(); };
+  const auto main = [&]() -> Task<> {
+    const http::Server server = http::createServer();
+    server.on("request"_e, forgets);
+    co_await start(server);
+    const Client client = co_await connectTo(server);
+    client.send(http_rig::post("/", "body"));
+    const leat::Timeout bound = leat::setTimeout([&] { client.socket.destroy(); }, 5'000);
+    const std::string back = co_await client.rest();
+    leat::clearTimeout(bound);
+    CHECK(back == ok("", "500 Internal Server Error"));
+    (void)server.close();
+  };
+  CHECK(leat::run(main) == 0);
+}
 TEST_CASE("a body that is still being read is read to its end, though its handles have gone") {
   std::optional<leat::Promise<std::string>> body;
   const auto reads = [&](const IncomingMessage& request, const ServerResponse& response) {
@@ -243,6 +279,43 @@ TEST_CASE("a signal around a server leaves sockets alone that were handed over")
     CHECK_FALSE(taken->destroyed());
     taken->destroy();
     request.reset();
+    (void)server.close();
+  };
+  CHECK(leat::run(main) == 0);
+}
+TEST_CASE("a signal around a server leaves sockets alone that were handed over with bytes unsent") {
+  const auto main = []() -> Task<> {
+    const leat::AbortController controller;
+    std::optional<net::Socket> taken;
+    std::vector<ServerResponse> asked;
+    std::optional<http::Server> made;
+    co_await leat::withSignal(controller.signal(), [&]() -> Task<> {
+      made = http::createServer([&](const IncomingMessage&, const ServerResponse& response) {
+        asked.push_back(response);
+      });
+      co_return;
+    });
+    const http::Server server = *made;
+    server.on("upgrade"_e,
+              [&](const IncomingMessage&, const net::Socket& socket) { taken = socket; });
+    co_await start(server);
+    const Client client = co_await connectTo(server);
+    client.send(get("/1") + get("/2") + get("/3", "Connection: Upgrade\r\nUpgrade: x\r\n"));
+    while (asked.size() < 2) co_await leat::sleep(1);
+    // More than the system takes: the connection waits for room.
+    (void)asked[0].write(std::string(32 << 20, 'x'));
+    co_await leat::sleep(1);
+    asked[1].end("2");
+    co_await leat::sleep(1);
+    asked[0].end();
+    REQUIRE(taken.has_value());
+    CHECK(taken->writableLength() > 0);
+    co_await leat::sleep(1);
+    controller.abort();
+    co_await leat::sleep(5);
+    CHECK_FALSE(taken->destroyed());
+    taken->destroy();
+    asked.clear();
     (void)server.close();
   };
   CHECK(leat::run(main) == 0);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <leat/base/fifo.hpp>
+#include <leat/base/list.hpp>
 #include <leat/base/ref.hpp>
 #include <leat/core/microtask_queue.hpp>
 #include <leat/http/agent_options.hpp>
@@ -60,6 +61,8 @@ class AgentCore : public Counted<AgentCore>, private leat::detail::LoopOwned {
   void add(const Ref<ClientCall>& call, bool fresh = false);
   /// The answer is whole and the connection may be used again.
   void takeBack(ClientConnection& connection);
+  /// Nobody wants what is left of the answer.
+  void leaveAlone(ClientConnection& connection) noexcept;
   /// It was counted, and is no more.
   void lost(AgentPlace& place) noexcept;
   void lost(const ClientConnection& connection) noexcept;
@@ -95,6 +98,7 @@ class AgentCore : public Counted<AgentCore>, private leat::detail::LoopOwned {
   const Open open_;
   const Drain drain_;
   Places places_;
+  leat::detail::List<ClientConnection> leftAlone_;  // they do not hold the loop
   std::size_t total_ = 0;
 };
 

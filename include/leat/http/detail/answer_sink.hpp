@@ -49,25 +49,28 @@ class BodyTaker final : public leat::detail::DirectTaker {
 template <class = void>
 class AnswerSink : private leat::detail::DirectSink {
  public:
-  explicit AnswerSink(ExchangeHandle e) noexcept : exchange(std::move(e)) {}
+  explicit AnswerSink(ExchangeHandle e) noexcept : exchange(e.ref()), handle(std::move(e)) {}
   AnswerSink(AnswerSink&&) noexcept = default;
   AnswerSink& operator=(AnswerSink&&) = delete;
   ~AnswerSink() {
-    if (exchange.ref()) exchange->writer = {};
+    if (exchange) exchange->writer = {};
   }
   Task<> write(Buffer chunk) {
     (void)exchange->write(chunk);
-    return roomOf(exchange.ref());
+    return roomOf(exchange);
   }
   Task<> final() {
     exchange->end({});
-    return endOf(exchange.ref());
+    return endOf(exchange);
   }
   void destroy(std::exception_ptr error) {
     if (!exchange->done()) exchange->owner().destroy(error);
+    // The exchange may keep the stream, which is nobody who can answer.
+    handle = ExchangeHandle();
   }
   leat::detail::DirectSink* directSink() noexcept { return this; }
-  ExchangeHandle exchange;
+  Ref<Exchange> exchange;
+  ExchangeHandle handle;
 
  private:
   /// Only a body whose size the head tells: chunks have lines between them.

@@ -260,8 +260,7 @@ inline void ClientCall::leftAlone(Exchange& exchange) noexcept {
         Error("The request was given up before its end", "ERR_HTTP_REQUEST_DROPPED")));
     tellsError_ = nullptr;
   } else if (responded_) {
-    // What comes is no longer waited for.
-    if (socket.writableLength() == 0) socket.unref();
+    if (socket.writableLength() == 0 && connection_ != nullptr) connection_->leaveAlone();
     exchange.dumpBody();
   }
 }

@@ -9,7 +9,7 @@
 namespace leat::inline LEAT_ABI::http::detail {
 
 /// Kept by the coroutine that reads, and by its agent while it is free.
-class ClientConnection : public Counted<ClientConnection> {
+class ClientConnection : public Counted<ClientConnection>, public leat::detail::ListNode {
  public:
   ClientConnection(AgentCore& agent, AgentPlace& p, net::Socket s)
       : socket(std::move(s)),
@@ -32,6 +32,10 @@ class ClientConnection : public Counted<ClientConnection> {
   }
   /// There may be room for more of the body.
   void wake() noexcept { wake_.set(); }
+  /// Nobody wants what still comes.
+  void leaveAlone() noexcept {
+    if (agent_ != nullptr) agent_->leaveAlone(*this);
+  }
   /// The request has been sent whole.
   void requestEnded() {
     if (answered_) settle();
@@ -114,8 +118,9 @@ inline void ClientConnection::assign(const Ref<ClientCall>& call) {
   anyByte_ = answered_ = stays_ = interim_ = false;
   thrownAway_ = 0;
   const bool reused = std::exchange(used_, true);
-  if (!held_) {
-    setFree(false);
+  if (!held_) setFree(false);
+  if (reused) {
+    // What the last request made of it, or the time that it was free, is not this one's.
     socket.ref();
     (void)socket.setTimeout(0, [] {});
   }
@@ -266,6 +271,7 @@ inline void ClientConnection::peerEnded() {
 inline void ClientConnection::gone(const std::exception_ptr& error) noexcept {
   const Ref<ClientConnection> alive(this);
   const Ref<AgentCore> agent(std::exchange(agent_, nullptr));
+  ListNode::unlink();
   held_ = nullptr;
   if (agent) agent->lost(*this);
   const Ref<ClientCall> call = std::exchange(call_, nullptr);
@@ -313,6 +319,15 @@ inline void AgentCore::add(const Ref<ClientCall>& call, bool fresh) {
   if (mayOpen(place) || (evict(fresh ? nullptr : &place) && mayOpen(place)))
     return open(place, call);
   place.waiting.push(Ref<ClientCall>(call));
+  while (!leftAlone_.empty()) leftAlone_.popFront().socket.ref();
+}
+
+/// It holds the loop only for those who wait for a connection.
+inline void AgentCore::leaveAlone(ClientConnection& connection) noexcept {
+  if (counts().requests > 0) return;
+  connection.unlink();
+  leftAlone_.pushBack(connection);
+  connection.socket.unref();
 }
 
 /// Of all together there are too many: one that is free elsewhere makes room.
@@ -340,6 +355,7 @@ inline int AgentCore::idleMs(const ClientConnection& connection) const noexcept 
 
 inline void AgentCore::takeBack(ClientConnection& connection) {
   AgentPlace& place = connection.place;
+  connection.unlink();
   if (const Ref<ClientCall> call = takeWaiting(place)) return connection.assign(call);
   const int ms = idleMs(connection);
   const bool full = options.maxTotalSockets > 0 && total_ >= options.maxTotalSockets;

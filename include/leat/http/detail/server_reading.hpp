@@ -25,8 +25,11 @@ Task<> ServerConnection::tellDrained(Ref<ServerConnection> self) {
 template <class Self>
 Task<> ServerConnection::untilWoken(Ref<Self> self) {
   self->wake_.reset();
-  if (self->socket.writableNeedDrain() && !std::exchange(self->draining_, true))
+  if (self->socket.writableNeedDrain() && !std::exchange(self->draining_, true)) {
+    // To abort it would destroy the socket, which may be somebody else's by then.
+    const leat::detail::ContextScope nothing{leat::detail::ContextRef()};
     (void)spawn(tellDrained(self));
+  }
   co_await wokenOrClosed(self->wake_, self->socket);
 }
 
@@ -57,6 +60,9 @@ void ServerConnection::read(int came) noexcept {
       if (came > 0) {
         if (mode_ == Mode::Requests)
           take({reinterpret_cast<const char*>(scratch.data()), static_cast<std::size_t>(came)});
+      } else if (came == -ECANCELED) {
+        // The socket was closed here.
+        return over(socket.errored());
       } else if (came != -EAGAIN) {
         inlet_.settle(came);
         peerEnded();
