@@ -7,7 +7,8 @@
 namespace leat::inline LEAT_ABI::http {
 
 /// The answer. Copies are handles to the same one. When the last handle of a request and its answer goes
-/// before the answer has ended, the client gets 500, or, once the head was sent, the connection closes.
+/// before the answer has ended, the client gets 500, or, once the head was sent, the connection closes; the server
+/// tells of it as "handlerError" or as a warning, Error ERR_HTTP_UNANSWERED.
 ///
 /// A body that is given to `end` as a whole has a Content-Length; one that is written in pieces is chunked, or
 /// ends with the connection for HTTP/1.0. What is written for HEAD, 204 and 304 is not sent.

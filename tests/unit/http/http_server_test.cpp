@@ -364,9 +364,46 @@ TEST_CASE("a handler that throws is answered 500, or what it says, and is report
   withServer(thrower, test);
   withServer(async, test);
 }
-TEST_CASE("a request that is dropped without an answer gets 500") {
-  const auto forget = [](IncomingMessage, ServerResponse) -> Task<> { co_await leat::sleep(1); };
-  CHECK(answer(forget, get("/")) == ok("", "500 Internal Server Error"));
+TEST_CASE("a request that is dropped without an answer gets 500, and the server tells of it") {
+  std::vector<std::string> told;
+  bool within = false;
+  const auto forget = [&](IncomingMessage request, ServerResponse response) -> Task<> {
+    co_await leat::sleep(1);
+    if (request.url() == "/begun") response.write("a");
+    within = true;
+    {
+      const auto last = std::pair(std::move(request), std::move(response));
+    }
+    within = false;
+  };
+  const auto test = [&](http::Server server) -> Task<> {
+    server.on("handlerError"_e, [&](const std::exception_ptr& error) {
+      CHECK_FALSE(within);
+      told.push_back(leat::describe(error));
+    });
+    std::string back = co_await ask(server, get("/a/b?secret=1"));
+    CHECK(back == ok("", "500 Internal Server Error"));
+    REQUIRE(told.size() == 1);
+    CHECK_THAT(told[0], leat_test::containsText("ERR_HTTP_UNANSWERED"));
+    CHECK_THAT(told[0], leat_test::containsText("answered GET /a/b:"));
+    back = co_await ask(server, get("/begun"));
+    CHECK(back.find("0\r\n\r\n") == back.npos);
+    CHECK(told.size() == 2);
+    server.removeAllListeners();
+    server.on<"request">(forget);
+    back = co_await ask(server, get("/"));
+    CHECK(told.size() == 2);
+  };
+  std::vector<std::string> warnings;
+  const auto all = [&](http::Server server) -> Task<> {
+    leat::process::on<"warning">(
+        [&](const leat::process::Warning& warning) { warnings.emplace_back(warning.message()); });
+    co_await test(server);
+    co_await leat::nextImmediate();
+  };
+  withServer(forget, all);
+  REQUIRE(warnings.size() == 1);
+  CHECK_THAT(warnings[0], leat_test::containsText("nobody has answered GET /"));
 }
 TEST_CASE("a client that goes aborts the request") {
   std::vector<std::string> told;

@@ -182,8 +182,8 @@ class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
   bool handled() const noexcept { return handles_ > 0; }
   /// The socket is somebody else's.
   void handOver() noexcept { out.giveUp(); }
-  /// Nobody answers any more.
-  void abandoned() noexcept;
+  /// Nobody answers any more. Whether somebody had to.
+  bool abandoned() noexcept;
 
  private:
   bool put(std::string_view bytes, const Buffer* whole);
@@ -306,17 +306,22 @@ inline void Exchange::fail(int status) {
   end({});
 }
 
-inline void Exchange::abandoned() noexcept {
+inline bool Exchange::abandoned() noexcept {
   const leat::detail::MicrotaskQueue* const queue = leat::detail::threadState.queue;
-  if (queue == nullptr || queue->closing() || queue->stopped()) return;
-  // Whoever had begun to read the body is gone too, and what comes behind it waits.
-  if (done()) return dumpBody();
+  if (queue == nullptr || queue->closing() || queue->stopped()) return false;
+  if (done()) {
+    // Whoever had begun to read the body is gone too, and what comes behind it waits.
+    dumpBody();
+    return false;
+  }
+  if (gone() || owner_->socket.destroyed()) return false;
   const Ref<Exchange> alive(this);
   try {
     fail(500);
   } catch (...) {
     owner_->destroy(std::current_exception());
   }
+  return true;
 }
 
 /// A count of those who can answer.

@@ -9,6 +9,7 @@
 #include <leat/http/incoming_message.hpp>
 #include <leat/http/server_options.hpp>
 #include <leat/http/server_response.hpp>
+#include <leat/loop/next_tick.hpp>
 #include <leat/loop/timers.hpp>
 #include <leat/net/server.hpp>
 #include <leat/net/socket_inlet.hpp>
@@ -85,6 +86,8 @@ class ServerCore : public Counted<ServerCore>, private leat::detail::LoopOwned {
   /// The exception of a handler, which is being handled. Unlike in Node it ends one request, not the process.
   void handlerFailed(Exchange& exchange);
   void report(std::exception_ptr error);
+  /// A handler let go of it, which is a mistake that nothing else tells of.
+  void unanswered(const Exchange& exchange) noexcept;
   /// The same of a listener that was called with these.
   void listenerFailed(const IncomingMessage& request, const ServerResponse&) {
     handlerFailed(*request.exchange());
@@ -155,7 +158,10 @@ class ServerConnection final : public ExchangeOwner,
   void writeHead(Exchange& exchange, std::optional<std::size_t> whole) override {
     writeAnswer(exchange, whole);
   }
-  void dropped(Exchange& exchange) noexcept override { exchange.abandoned(); }
+  void dropped(Exchange& exchange) noexcept override {
+    const Ref<Exchange> alive(&exchange);
+    if (exchange.abandoned()) server_->unanswered(exchange);
+  }
   void destroy(const std::exception_ptr& error) override { socket.destroy(error); }
 
   /// From here on it keeps itself, until its socket has closed or is somebody else's.
@@ -313,6 +319,24 @@ inline void ServerCore::handlerFailed(Exchange& exchange) {
   }
   if (!known) report(std::current_exception());
   exchange.fail(status);
+}
+
+inline void ServerCore::unanswered(const Exchange& exchange) noexcept {
+  const std::string_view target = exchange.head.view(exchange.head.target);
+  try {
+    std::string text = "nobody has answered ";
+    text += exchange.head.view(exchange.head.method);
+    text += ' ';
+    text += target.substr(0, target.find('?'));
+    text += ": the last handle of the request and of its answer has gone";
+    // Whoever drops a handle may be in the middle of anything.
+    nextTick([core = Ref<ServerCore>(this),
+              error = std::make_exception_ptr(Error(text, "ERR_HTTP_UNANSWERED"))] {
+      core->report(error);
+    });
+  } catch (const std::bad_alloc&) {
+    // The client has its answer.
+  }
 }
 
 inline void ServerCore::report(std::exception_ptr error) {
