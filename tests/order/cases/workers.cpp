@@ -15,10 +15,10 @@ using worker_threads::receiveMessageOnPort;
 using Worker = worker_threads::Worker<int>;
 using Port = MessagePort<int>;
 
-Worker note(const Worker& worker, Log log, bool errors = true) {
+Worker note(const Worker& worker, Log log) {
   worker.on<"online">(log.say("online"));
   worker.on<"message">([log](int m) { log("message", m); });
-  if (errors) worker.on<"error">([log](const std::exception_ptr& e) { log("error-", message(e)); });
+  worker.on<"error">([log](const std::exception_ptr& e) { log("error-", message(e)); });
   worker.on<"exit">([log](int code) { log("exit", code); });
   return worker;
 }
@@ -160,9 +160,22 @@ void lifeCases(Cases& add) {
          log);
   });
   add("workers: an error that nobody listens to", [](Log log) {
-    process::on<"uncaughtException">(
-        [log](std::exception_ptr e, ExceptionOrigin) { log("uncaught-", message(e)); });
-    note(Worker([] { throw error("x"); }), log, false);
+    struct Seen {
+      std::string error;
+      int code = -1;
+    };
+    const auto seen = std::make_shared<Seen>();
+    const auto both = [log, seen] {
+      if (!seen->error.empty() && seen->code >= 0) log("uncaught-" + seen->error + "-", seen->code);
+    };
+    process::on<"uncaughtException">([seen, both](std::exception_ptr e, ExceptionOrigin) {
+      seen->error = message(e);
+      both();
+    });
+    Worker([] { throw error("x"); }).on<"exit">([seen, both](int code) {
+      seen->code = code;
+      both();
+    });
   });
 }
 
