@@ -18,7 +18,7 @@ namespace leat::inline LEAT_ABI::http {
 /// arguments, and may be added by every method of EmitterHandle; all listeners of an event are called.
 /// A request whose handler throws is answered 500, or what an HttpError says, and, once its head was sent, loses
 /// its connection, as does a socket that "connection", "upgrade", "connect" or "clientError" is about; the exception
-/// goes to "handlerError", or is told as a warning.
+/// goes to "handlerError", or is told as a warning; so does Error ERR_HTTP_UNANSWERED for a request that is let go.
 ///
 /// Node: `http.Server`, whose process ends when a handler throws. Thread: the loop's.
 class Server : public EmitterHandle<Server> {
