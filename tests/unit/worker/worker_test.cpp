@@ -744,6 +744,7 @@ TEST_CASE("the exit of the process ends its workers") {
 
 namespace {
 
+std::atomic<bool> mayPost{false};
 std::atomic<bool> someoneWakes{false};
 std::atomic<bool> wakingGoesOn{false};
 pid_t theLoopsThread = 0;
@@ -762,13 +763,19 @@ TEST_CASE("a child of fork() ends a loop to which another thread of the parent w
   theLoopsThread = ::gettid();
   auto* const loop = new EventLoop();
   (void)loop->backendFd();  // from here on it is woken also between its turns
-  leat::sys::fault.store(keepWhoWakes);
   {
     const auto posts = [](MessagePort<int> port) {
+      while (!mayPost.load()) std::this_thread::yield();
       while (!someoneWakes.load()) port.postMessage(1);
     };
     const Worker<int> worker(posts);
     worker.on<"message">([](int) {});
+    // What the worker tells first has to be over: whoever is kept has locked the worker's port.
+    bool online = false;
+    worker.on<"online">([&online] { online = true; });
+    while (!online) loop->runOnce(1000);
+    leat::sys::fault.store(keepWhoWakes);
+    mayPost = true;
     while (!someoneWakes.load()) std::this_thread::yield();
     const auto end = leat_test::inChild([loop] {
       delete loop;
