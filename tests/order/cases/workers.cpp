@@ -23,6 +23,17 @@ Worker note(const Worker& worker, Log log) {
   return worker;
 }
 
+/// What tells that a worker is online and its messages go two ways in Node: either may come first. So it
+/// waits for a word.
+template <class F>
+Worker told(F body, Log log) {
+  const Worker worker = note(
+      Worker([body](Port parent) { parent.once<"message">([body, parent] { body(parent); }); }),
+      log);
+  worker.on<"online">([worker] { worker.postMessage(0); });
+  return worker;
+}
+
 void keep(const Port& port) { keepUntilEnd(std::make_shared<Port>(port)); }
 void say(Log log, const char* word, int m) { log(word, m); }
 
@@ -127,11 +138,11 @@ void portCases(Cases& add) {
 
 void lifeCases(Cases& add) {
   add("workers: online, messages, exit", [](Log log) {
-    note(Worker([](Port parent) {
-           parent.postMessage(1);
-           parent.postMessage(2);
-         }),
-         log);
+    const auto messages = [](Port parent) {
+      parent.postMessage(1);
+      parent.postMessage(2);
+    };
+    told(messages, log);
   });
   add("workers: a listener holds the worker until it is off or the port closes", [](Log log) {
     const Worker worker = note(Worker([](Port parent) {
@@ -141,7 +152,9 @@ void lifeCases(Cases& add) {
                                  });
                                }),
                                log);
-    for (int i = 1; i <= 3; ++i) worker.postMessage(i);
+    worker.on<"online">([worker] {
+      for (int i = 1; i <= 3; ++i) worker.postMessage(i);
+    });
   });
   add("workers: an exception of its main",
       [](Log log) { note(Worker([] { throw error("x"); }), log); });
@@ -153,11 +166,11 @@ void lifeCases(Cases& add) {
          log);
   });
   add("workers: an exception of a callback, handled there", [](Log log) {
-    note(Worker([](Port parent) {
-           process::on<"uncaughtException">([parent] { parent.postMessage(7); });
-           setTimeout([] { throw error("x"); }, 1);
-         }),
-         log);
+    const auto throws = [](Port parent) {
+      process::on<"uncaughtException">([parent] { parent.postMessage(7); });
+      setTimeout([] { throw error("x"); }, 1);
+    };
+    told(throws, log);
   });
   add("workers: an error that nobody listens to", [](Log log) {
     struct Seen {
@@ -189,12 +202,11 @@ void endCases(Cases& add) {
            log);
     };
     const auto second = [log, third] {
-      note(Worker([](Port parent) {
-             process::on<"exit">([parent](int code) { parent.postMessage(100 + code); });
-             process::exit(5);
-           }),
-           log)
-          .on<"exit">(third);
+      const auto exits = [](Port parent) {
+        process::on<"exit">([parent](int code) { parent.postMessage(100 + code); });
+        process::exit(5);
+      };
+      told(exits, log).on<"exit">(third);
     };
     note(Worker([] { process::setExitCode(3); }), log).on<"exit">(second);
   });

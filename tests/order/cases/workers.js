@@ -11,6 +11,12 @@ module.exports = (order, {busy}) => {
     worker.on('exit', (code) => log('exit', code));
     return worker;
   };
+  // What tells that a worker is online and its messages go two ways in Node: either may come first. So it waits for a word.
+  const told = (body, log) => {
+    const worker = note(start(`parentPort.once('message', () => {\n${body}\n});`), log);
+    worker.on('online', () => worker.postMessage(0));
+    return worker;
+  };
   const start = (body) => new Worker(`const {parentPort} = require('worker_threads');\n${body}`, {eval: true});
 
   order('ports: one drain for each message', (log) => {
@@ -106,14 +112,16 @@ module.exports = (order, {busy}) => {
   });
 
   order('workers: online, messages, exit', (log) => {
-    note(start('parentPort.postMessage(1); parentPort.postMessage(2);'), log);
+    told('parentPort.postMessage(1); parentPort.postMessage(2);', log);
   });
   order('workers: a listener holds the worker until it is off or the port closes', (log) => {
     const worker = note(start(`parentPort.on('message', (m) => {
       parentPort.postMessage(m * 2);
       if (m === 3) parentPort.close();
     });`), log);
-    for (let i = 1; i <= 3; ++i) worker.postMessage(i);
+    worker.on('online', () => {
+      for (let i = 1; i <= 3; ++i) worker.postMessage(i);
+    });
   });
   order('workers: an exception of its main', (log) => {
     note(start('throw new Error("x");'), log);
@@ -122,8 +130,8 @@ module.exports = (order, {busy}) => {
     note(start('setInterval(() => {}, 1000); Promise.reject(new Error("r"));'), log);
   });
   order('workers: an exception of a callback, handled there', (log) => {
-    note(start(`process.on('uncaughtException', () => parentPort.postMessage(7));
-      setTimeout(() => { throw new Error('x'); }, 1);`), log);
+    told(`process.on('uncaughtException', () => parentPort.postMessage(7));
+      setTimeout(() => { throw new Error('x'); }, 1);`, log);
   });
   // Node's 'exit' comes first in some runs.
   order('workers: an error that nobody listens to', (log) => {
@@ -137,7 +145,7 @@ module.exports = (order, {busy}) => {
   });
   order('workers: exit codes', (log) => {
     note(start('process.exitCode = 3;'), log).on('exit', () => {
-      note(start(`process.on('exit', (code) => parentPort.postMessage(100 + code)); process.exit(5);`), log).on('exit', () => {
+      told(`process.on('exit', (code) => parentPort.postMessage(100 + code)); process.exit(5);`, log).on('exit', () => {
         note(start('setInterval(() => {}, 1000); setTimeout(() => process.exit(6), 1);'), log);
       });
     });

@@ -31,7 +31,7 @@ TEST_CASE("a broadcast reaches all others of its name, in order") {
     c.on<"message">([&](int i) { trace += "c" + std::to_string(i); });
     other.on<"message">([] { FAIL("another name"); });
     for (int i = 0; i < 3; ++i) a.postMessage(i);
-    co_await sleep(1);
+    while (trace.size() < 12) co_await sleep(1);
     CHECK(b.hasRef());
     for (const auto& each : {a, b, c, other}) each.close();
     CHECK_THROWS_AS(a.postMessage(1), leat::Error);
