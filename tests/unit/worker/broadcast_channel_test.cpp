@@ -14,12 +14,15 @@
 #include <thread>
 #include <vector>
 
+#include "worker_rig.hpp"
+
 using leat::run;
 using leat::sleep;
 using leat::Task;
 using leat::worker_threads::BroadcastChannel;
 using leat::worker_threads::MessagePort;
 using leat::worker_threads::Worker;
+using leat_test::settle;
 
 TEST_CASE("a broadcast reaches all others of its name, in order") {
   std::string trace;
@@ -35,7 +38,7 @@ TEST_CASE("a broadcast reaches all others of its name, in order") {
     CHECK(b.hasRef());
     for (const auto& each : {a, b, c, other}) each.close();
     CHECK_THROWS_AS(a.postMessage(1), leat::Error);
-    co_await sleep(1);
+    co_await settle();
     const BroadcastChannel<int> late("same");
     late.postMessage(4);
     CHECK_FALSE(late.hasRef());
@@ -71,7 +74,7 @@ TEST_CASE("a broadcast of another type is a messageerror, or a warning") {
     const BroadcastChannel<int> numbers("mixed");
     const BroadcastChannel<std::string> texts("mixed");
     texts.postMessage("a");
-    co_await sleep(1);
+    co_await settle();
     numbers.on<"messageerror">([&](const std::exception_ptr& error) {
       try {
         std::rethrow_exception(error);
@@ -81,7 +84,7 @@ TEST_CASE("a broadcast of another type is a messageerror, or a warning") {
       }
     });
     texts.postMessage("b");
-    co_await sleep(1);
+    co_await settle();
   });
   CHECK(got == std::vector<std::string>{"BroadcastChannelWarning", "ERR_INVALID_ARG_TYPE"});
 }

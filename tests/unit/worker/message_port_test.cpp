@@ -3,7 +3,6 @@
 #include <leat/buffer.hpp>
 #include <leat/events.hpp>
 #include <leat/loop/run.hpp>
-#include <leat/loop/sleep.hpp>
 #include <leat/loop/spawn.hpp>
 #include <leat/promise.hpp>
 #include <leat/timers.hpp>
@@ -21,13 +20,13 @@ using leat::Buffer;
 using leat::EventLoop;
 using leat::Promise;
 using leat::run;
-using leat::sleep;
 using leat::Task;
 using leat::worker_threads::MessageChannel;
 using leat::worker_threads::MessagePort;
 using leat::worker_threads::receiveMessageOnPort;
 using leat::worker_threads::TransferredPort;
 using leat_test::codeOf;
+using leat_test::settle;
 
 namespace {
 
@@ -105,9 +104,9 @@ TEST_CASE("messages wait for a listener, and behind one for once the others wait
   run([&]() -> Task<> {
     MessageChannel<int> channel;
     for (int i = 0; i < 3; ++i) channel.port2.postMessage(i);
-    co_await sleep(1);
+    co_await settle();
     channel.port1.once<"message">([&](int i) { got.push_back(i); });
-    co_await sleep(1);
+    co_await settle();
     CHECK(got == std::vector<int>{0});
     channel.port1.on<"message">([&, port = channel.port1](int i) {
       got.push_back(i);
@@ -194,7 +193,7 @@ TEST_CASE("a coroutine that listens keeps its message") {
   run([&] {
     MessageChannel<std::string> channel;
     channel.port1.once<"message">([&](std::string text) -> Task<> {
-      co_await sleep(1);
+      co_await settle();
       got = text;
     });
     channel.port2.postMessage("a text that is too long for the small strings");
@@ -213,7 +212,7 @@ TEST_CASE("next gives one message after the other, and nothing at the end") {
     const auto done = reader(channel.port1);
     CHECK(channel.port1.hasRef());
     channel.port2.postMessage(std::make_unique<std::string>("a"));
-    co_await sleep(1);
+    co_await settle();
     channel.port2.postMessage(std::make_unique<std::string>("b"));
     channel.port2.postMessage(std::make_unique<std::string>("c"));
     channel.port2.close();
@@ -274,11 +273,11 @@ TEST_CASE("receiveMessageOnPort takes at once what waits") {
     channel.port2.postMessage(1);
     channel.port2.postMessage(2);
     channel.port2.close();
-    co_await sleep(1);
+    co_await settle();
     CHECK(receiveMessageOnPort(channel.port1) == 1);
     CHECK(trace.empty());
     CHECK(receiveMessageOnPort(channel.port1) == 2);
-    co_await sleep(1);
+    co_await settle();
     CHECK(trace == "close");
     CHECK_FALSE(receiveMessageOnPort(channel.port1).has_value());
   });
@@ -295,10 +294,10 @@ TEST_CASE("the bound of a channel makes posting wait") {
       trace += "room ";
     };
     const auto posted = poster(channel.port2);
-    co_await sleep(1);
+    co_await settle();
     trace += "full ";
     CHECK(receiveMessageOnPort(channel.port1) == 1);
-    co_await sleep(1);
+    co_await settle();
     CHECK(trace == "full ");
     CHECK(receiveMessageOnPort(channel.port1) == 2);
     co_await posted;
@@ -313,7 +312,7 @@ TEST_CASE("who waits for room is told of a port that closes") {
     MessageChannel<int> channel({.highWaterMark = 1});
     auto poster = [](MessagePort<int> port) -> Promise<> { co_await port.postMessage(1); };
     const auto first = poster(channel.port2);
-    co_await sleep(1);
+    co_await settle();
     channel.port1.close();
     const auto result = co_await leat::asResult(first);
     CHECK(codeOf(result.error()) == "ERR_CLOSED_MESSAGE_PORT");
@@ -353,7 +352,7 @@ TEST_CASE("a port that was transferred takes what waits in it along") {
     TransferredPort<int> away = channel.port1.transfer();
     CHECK(channel.port1.closed());
     channel.port2.postMessage(2);
-    co_await sleep(1);
+    co_await settle();
     const MessagePort<int> port(away);
     while (got.size() < 2) got.push_back(*co_await port.next());
     CHECK_FALSE(channel.port2.closed());
@@ -435,7 +434,7 @@ TEST_CASE("the end of a loop closes its ports, and handles of them do nothing mo
     });
     left = channel.port1;
     channel.port1.on<"message">([] {});
-    co_await sleep(1);
+    co_await settle();
     EventLoop::current().stop();
   });
   other.join();

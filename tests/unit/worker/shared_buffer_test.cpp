@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <leat/abort.hpp>
 #include <leat/loop/run.hpp>
-#include <leat/loop/sleep.hpp>
 #include <leat/loop/spawn.hpp>
 #include <leat/loop/with_timeout.hpp>
 #include <leat/promise.hpp>
@@ -14,16 +13,18 @@
 #include <thread>
 #include <vector>
 
+#include "worker_rig.hpp"
+
 using leat::EventLoop;
 using leat::Promise;
 using leat::run;
-using leat::sleep;
 using leat::Task;
 using leat::worker_threads::Atomics;
 using leat::worker_threads::CellWaitResult;
 using leat::worker_threads::MessagePort;
 using leat::worker_threads::SharedBuffer;
 using leat::worker_threads::Worker;
+using leat_test::settle;
 
 TEST_CASE("a shared buffer is zero at first, and the same for all handles") {
   const SharedBuffer bytes(19);
@@ -105,7 +106,7 @@ TEST_CASE("who has waited longest is notified first, and only as many as are mea
     std::vector<Promise<>> all{waits(cell, 'a'), waits(cell, 'b'), waits(cell, 'c'),
                                waits(other, 'o')};
     CHECK(Atomics::notify(cell, 2) == 2);
-    co_await sleep(1);
+    co_await settle();
     CHECK(trace == "ab");
     CHECK(Atomics::notify(cell) == 1);
     CHECK(Atomics::notify(other) == 1);

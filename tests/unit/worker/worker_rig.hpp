@@ -3,6 +3,8 @@
 #pragma once
 
 #include <leat/core/error.hpp>
+#include <leat/loop/sleep.hpp>
+#include <leat/task.hpp>
 
 #include <exception>
 #include <string>
@@ -18,6 +20,12 @@ inline std::string codeOf(const std::exception_ptr& error) {
   } catch (const std::exception& e) {
     return e.what();
   }
+}
+
+/// What was posted to this loop before has come. After one sleep it need not: a timer may be due at once.
+inline leat::Task<> settle() {
+  co_await leat::sleep(1);
+  co_await leat::sleep(1);
 }
 
 }  // namespace leat_test
