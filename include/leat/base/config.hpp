@@ -84,13 +84,42 @@
 #define LEAT_USE_LIBURING 0
 #endif
 
+/// Whether the functions that are no templates stand in one object of the program (leat/compiled.hpp) instead of
+/// in each. Everything that is linked together has to agree.
+#ifndef LEAT_COMPILED
+#define LEAT_COMPILED 0
+#endif
+/// Whether this is that object.
+#ifndef LEAT_COMPILING
+#define LEAT_COMPILING 0
+#endif
+/// Whether the bodies of those functions are read here.
+#if !LEAT_COMPILED || LEAT_COMPILING
+#define LEAT_BODIES 1
+#else
+#define LEAT_BODIES 0
+#endif
+/// In front of a function whose body stands inside of `#if LEAT_BODIES`, at its declaration and its definition.
+#if LEAT_COMPILED
+#define LEAT_INLINE
+#else
+#define LEAT_INLINE inline
+#endif
+
 /// Entities with identity: one instance per process, also across shared libraries that hide symbols.
 #define LEAT_API [[gnu::visibility("default")]]
 
 #define LEAT_NOINLINE [[gnu::noinline]]
 /// In front of a coroutine that needs no template parameter, and of each function that calls it: g++
 /// without optimisation emits every coroutine that it sees, but a template only where it is used.
+/// LEAT_ON_USE_BODY is in front of its definition, where that stands apart.
+#if LEAT_COMPILED
+#define LEAT_ON_USE
+#define LEAT_ON_USE_BODY
+#else
 #define LEAT_ON_USE template <class = void>
+#define LEAT_ON_USE_BODY template <class>
+#endif
 /// For what is a few instructions once the size or type it is called with is known.
 #define LEAT_ALWAYS_INLINE [[gnu::always_inline]]
 
@@ -110,9 +139,16 @@
 #else
 #define LEAT_ABI_RING
 #endif
-#define LEAT_ABI_JOIN(version, calls, frames, ring) version##calls##frames##ring
-#define LEAT_ABI_EXPAND(version, calls, frames, ring) LEAT_ABI_JOIN(version, calls, frames, ring)
-#define LEAT_ABI LEAT_ABI_EXPAND(v0_1, LEAT_ABI_CALLS, LEAT_ABI_FRAMES, LEAT_ABI_RING)
+#if LEAT_COMPILED
+#define LEAT_ABI_BODIES _compiled
+#else
+#define LEAT_ABI_BODIES
+#endif
+#define LEAT_ABI_JOIN(version, calls, frames, ring, bodies) version##calls##frames##ring##bodies
+#define LEAT_ABI_EXPAND(version, calls, frames, ring, bodies) \
+  LEAT_ABI_JOIN(version, calls, frames, ring, bodies)
+#define LEAT_ABI \
+  LEAT_ABI_EXPAND(v0_1, LEAT_ABI_CALLS, LEAT_ABI_FRAMES, LEAT_ABI_RING, LEAT_ABI_BODIES)
 
 /// The tag goes into the names of functions and variables that give a type of leat: what a function returns
 /// is no part of its name otherwise, and two configurations would link.

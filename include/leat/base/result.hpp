@@ -53,7 +53,7 @@ struct ClearLater {
 };
 
 /// Somebody takes the value of a coroutine that ended without giving one. In core/error.hpp, where Error is.
-template <class>
+LEAT_ON_USE
 [[noreturn]] void throwNoValue();
 
 /// Empty, a value or an error. The owner checks the state; here only `take` does.
@@ -120,7 +120,7 @@ class Slot {
       if (state_ == Error) [[unlikely]]
         std::rethrow_exception(std::move(error_));
     } else if (state_ != Value) [[unlikely]] {
-      if (state_ == Empty) throwNoValue<void>();
+      if (state_ == Empty) throwNoValue();
       std::rethrow_exception(std::move(error_));
     }
     if constexpr (std::is_reference_v<T>) {

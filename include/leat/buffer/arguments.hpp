@@ -114,15 +114,20 @@ class IntegerText {
 }
 
 /// `number` when it is none of more than `most`, or `missing` when there is none.
-inline std::size_t checkedUpTo(std::string_view name, Integer number, std::size_t most,
-                               std::size_t missing = 0) {
+LEAT_INLINE std::size_t checkedUpTo(std::string_view name, Integer number, std::size_t most,
+                                    std::size_t missing = 0);
+LEAT_INLINE bool sameIgnoringCase(std::string_view text, std::string_view lower) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE std::size_t checkedUpTo(std::string_view name, Integer number, std::size_t most,
+                                    std::size_t missing) {
   if (!number.given()) return missing;
   if (!number.zeroTo(most)) [[unlikely]]
     throwNotUpTo(name, most, number);
   return number.bits();
 }
 
-inline IntegerText::IntegerText(Integer number, bool big) noexcept {
+LEAT_INLINE IntegerText::IntegerText(Integer number, bool big) noexcept {
   std::uint64_t rest = number.negative() ? 0 - number.bits() : number.bits();
   const bool separated = rest > std::uint64_t{1} << 32;
   if (big) text_[--first_] = 'n';
@@ -134,7 +139,7 @@ inline IntegerText::IntegerText(Integer number, bool big) noexcept {
   if (number.negative()) text_[--first_] = '-';
 }
 
-inline bool sameIgnoringCase(std::string_view text, std::string_view lower) noexcept {
+LEAT_INLINE bool sameIgnoringCase(std::string_view text, std::string_view lower) noexcept {
   if (text.size() != lower.size()) return false;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
@@ -143,7 +148,7 @@ inline bool sameIgnoringCase(std::string_view text, std::string_view lower) noex
   return true;
 }
 
-inline bool EncodingName::find(BufferEncoding& found) const noexcept {
+LEAT_INLINE bool EncodingName::find(BufferEncoding& found) const noexcept {
   using enum BufferEncoding;
   struct Known {
     std::string_view name;
@@ -163,12 +168,13 @@ inline bool EncodingName::find(BufferEncoding& found) const noexcept {
   return false;
 }
 
-inline BufferEncoding EncodingName::strict() const {
+LEAT_INLINE BufferEncoding EncodingName::strict() const {
   BufferEncoding found;
   if (!find(found)) [[unlikely]]
     throwUnknownEncoding(name_);
   return found;
 }
+#endif
 
 }  // namespace detail
 

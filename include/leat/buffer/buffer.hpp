@@ -306,26 +306,28 @@ class Buffer {
   std::size_t size_ = 0;
 };
 
-inline Buffer Buffer::make(std::size_t size, MakeStorage storage) {
+#if LEAT_BODIES
+LEAT_INLINE Buffer Buffer::make(std::size_t size, MakeStorage storage) {
   if (size == 0) return {};
   auto bytes = storage(size);
   std::byte* const first = bytes->bytesBehind();
   return Buffer(std::move(bytes), first, size);
 }
 
-inline Buffer Buffer::allocUnsafe(Integer size) {
+LEAT_INLINE Buffer Buffer::allocUnsafe(Integer size) {
   return make(detail::checkedUpTo("size", size, maxSize), detail::BufferStorage::withBytes);
 }
 
-inline Buffer Buffer::allocUnsafeSlow(Integer size) {
+LEAT_INLINE Buffer Buffer::allocUnsafeSlow(Integer size) {
   return make(detail::checkedUpTo("size", size, maxSize), detail::BufferStorage::onHeap);
 }
 
-inline Buffer Buffer::alloc(Integer size) {
+LEAT_INLINE Buffer Buffer::alloc(Integer size) {
   Buffer buffer = allocUnsafe(size);
   if (buffer.size_ != 0) std::memset(buffer.data_, 0, buffer.size_);
   return buffer;
 }
+#endif
 
 template <class Value, class... Encoding>
 Buffer Buffer::alloc(Integer size, const Value& value, const Encoding&... encoding) {
@@ -333,11 +335,13 @@ Buffer Buffer::alloc(Integer size, const Value& value, const Encoding&... encodi
   return buffer.size_ == 0 ? buffer : buffer.fill(value, encoding...);
 }
 
-inline Buffer Buffer::copyOf(const void* bytes, std::size_t size) {
+#if LEAT_BODIES
+LEAT_INLINE Buffer Buffer::copyOf(const void* bytes, std::size_t size) {
   Buffer buffer = allocUnsafe(size);
   if (size != 0) std::memcpy(buffer.data_, bytes, size);
   return buffer;
 }
+#endif
 
 template <detail::NumberRange Range>
 Buffer Buffer::from(const Range& numbers) {
@@ -366,17 +370,19 @@ Buffer Buffer::adopt(Container&& container) {
   return Buffer(std::move(storage), bytes, size);
 }
 
-inline std::size_t Buffer::added(std::size_t total, std::size_t size) {
+#if LEAT_BODIES
+LEAT_INLINE std::size_t Buffer::added(std::size_t total, std::size_t size) {
   if (size > maxSize - total) detail::throwNotUpTo("length", maxSize, SIZE_MAX);
   return total + size;
 }
 
-inline void Buffer::append(std::size_t& at, const Buffer& part) const noexcept {
+LEAT_INLINE void Buffer::append(std::size_t& at, const Buffer& part) const noexcept {
   const std::size_t room = size_ - at;
   const std::size_t count = part.size_ < room ? part.size_ : room;
   if (count != 0) std::memcpy(data_ + at, part.data_, count);
   at += count;
 }
+#endif
 
 template <detail::BufferRange Range>
 Buffer Buffer::concat(const Range& buffers, Integer totalLength) {
@@ -403,20 +409,21 @@ Buffer Buffer::concat(const Buffers&... buffers) {
   return whole;
 }
 
-inline int Buffer::compare(const Buffer& a, const Buffer& b) noexcept {
+#if LEAT_BODIES
+LEAT_INLINE int Buffer::compare(const Buffer& a, const Buffer& b) noexcept {
   const int order = a.view().compare(b.view());
   return (order > 0) - (order < 0);
 }
 
-inline Buffer Buffer::cut(Buffer whole, Integer start, Integer end) noexcept {
+LEAT_INLINE Buffer Buffer::cut(Buffer whole, Integer start, Integer end) noexcept {
   const std::size_t first = start.place(whole.size_, 0);
   const std::size_t last = end.place(whole.size_, whole.size_);
   if (first >= last) return {};
   return Buffer(std::move(whole.storage_), whole.data_ + first, last - first);
 }
 
-inline std::size_t Buffer::copy(std::span<std::byte> target, Integer targetStart,
-                                Integer sourceStart, Integer sourceEnd) const {
+LEAT_INLINE std::size_t Buffer::copy(std::span<std::byte> target, Integer targetStart,
+                                     Integer sourceStart, Integer sourceEnd) const {
   if (targetStart.negative()) detail::throwOutOfRange("targetStart", {">= 0"}, targetStart);
   const std::size_t first = detail::checkedUpTo("sourceStart", sourceStart, size_);
   if (sourceEnd.negative()) detail::throwOutOfRange("sourceEnd", {">= 0"}, sourceEnd);
@@ -428,5 +435,6 @@ inline std::size_t Buffer::copy(std::span<std::byte> target, Integer targetStart
   std::memmove(target.data() + at, data_ + first, count);
   return count;
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI

@@ -69,7 +69,38 @@ inline void writeHex(const std::uint8_t* bytes, std::size_t size, char* out) noe
 }
 
 /// Until a pair is none.
-inline std::size_t readHex(std::string_view text, std::uint8_t* out, std::size_t room) noexcept {
+LEAT_INLINE std::size_t readHex(std::string_view text, std::uint8_t* out,
+                                std::size_t room) noexcept;
+LEAT_INLINE std::size_t base64Length(std::size_t size, bool padded) noexcept;
+LEAT_INLINE void writeBase64(const std::uint8_t* in, std::size_t size, char* out,
+                             bool padded) noexcept;
+/// Takes both alphabets, skips what is in neither, ends at the first '='.
+LEAT_INLINE std::size_t readBase64(std::string_view text, std::uint8_t* out,
+                                   std::size_t room) noexcept;
+/// The text with the low byte of each of its units, which is how Node looks for digits in it; `kept`
+/// holds it when it has to be made.
+LEAT_INLINE std::string_view lowBytes(std::string_view text, std::string& kept);
+LEAT_INLINE std::size_t readLatin1(std::string_view text, std::uint8_t* out,
+                                   std::size_t room) noexcept;
+/// Whole units only.
+LEAT_INLINE std::size_t readUtf16(std::string_view text, std::uint8_t* out,
+                                  std::size_t room) noexcept;
+/// As many bytes of the text as fit without a part of a character.
+LEAT_INLINE std::size_t fittingUtf8(std::string_view text, std::size_t room) noexcept;
+/// How many bytes the text needs: for hex and base64 as many as it would need without errors.
+LEAT_INLINE std::size_t bytesFor(BufferEncoding encoding, std::string_view text) noexcept;
+/// Writes the bytes that the text stands for, at most `room`; how many that were.
+LEAT_INLINE std::size_t readText(BufferEncoding encoding, std::string_view text, std::uint8_t* out,
+                                 std::size_t room);
+LEAT_INLINE std::string textOfUtf16(const std::uint8_t* bytes, std::size_t size);
+LEAT_INLINE std::string textOfLatin1(const std::uint8_t* bytes, std::size_t size);
+/// The text that the bytes stand for; always UTF-8.
+LEAT_INLINE std::string textOf(BufferEncoding encoding, const std::uint8_t* bytes,
+                               std::size_t size);
+
+#if LEAT_BODIES
+LEAT_INLINE std::size_t readHex(std::string_view text, std::uint8_t* out,
+                                std::size_t room) noexcept {
   const std::uint8_t* const in = octets(text);
   const std::size_t most = text.size() / 2 < room ? text.size() / 2 : room;
   for (std::size_t i = 0; i < most; ++i) {
@@ -81,13 +112,14 @@ inline std::size_t readHex(std::string_view text, std::uint8_t* out, std::size_t
   return most;
 }
 
-inline std::size_t base64Length(std::size_t size, bool padded) noexcept {
+LEAT_INLINE std::size_t base64Length(std::size_t size, bool padded) noexcept {
   const std::size_t rest = size % 3;
   if (rest == 0) return size / 3 * 4;
   return size / 3 * 4 + (padded ? 4 : rest + 1);
 }
 
-inline void writeBase64(const std::uint8_t* in, std::size_t size, char* out, bool padded) noexcept {
+LEAT_INLINE void writeBase64(const std::uint8_t* in, std::size_t size, char* out,
+                             bool padded) noexcept {
   const char* const digits = padded ? base64Alphabet : base64UrlAlphabet;
   const auto put = [&](std::uint32_t triple, int count) {
     for (int i = 0; i < count; ++i) *out++ = digits[triple >> (18 - 6 * i) & 63];
@@ -106,8 +138,8 @@ inline void writeBase64(const std::uint8_t* in, std::size_t size, char* out, boo
   if (padded) std::memset(out, '=', 3 - size);
 }
 
-/// Takes both alphabets, skips what is in neither, ends at the first '='.
-inline std::size_t readBase64(std::string_view text, std::uint8_t* out, std::size_t room) noexcept {
+LEAT_INLINE std::size_t readBase64(std::string_view text, std::uint8_t* out,
+                                   std::size_t room) noexcept {
   const std::uint8_t* in = octets(text);
   const std::uint8_t* const end = in + text.size();
   const std::uint8_t* const worth = base64Digits.worth;
@@ -136,9 +168,7 @@ inline std::size_t readBase64(std::string_view text, std::uint8_t* out, std::siz
   }
 }
 
-/// The text with the low byte of each of its units, which is how Node looks for digits in it; `kept`
-/// holds it when it has to be made.
-inline std::string_view lowBytes(std::string_view text, std::string& kept) {
+LEAT_INLINE std::string_view lowBytes(std::string_view text, std::string& kept) {
   if (asciiPrefix(octets(text), text.size()) == text.size()) return text;
   kept.reserve(text.size());
   Utf16Reader units(text);
@@ -146,7 +176,8 @@ inline std::string_view lowBytes(std::string_view text, std::string& kept) {
   return kept;
 }
 
-inline std::size_t readLatin1(std::string_view text, std::uint8_t* out, std::size_t room) noexcept {
+LEAT_INLINE std::size_t readLatin1(std::string_view text, std::uint8_t* out,
+                                   std::size_t room) noexcept {
   const std::uint8_t* const in = octets(text);
   std::size_t at = 0, done = 0;
   // Characters up to U+00FF, without a branch on their length.
@@ -164,8 +195,8 @@ inline std::size_t readLatin1(std::string_view text, std::uint8_t* out, std::siz
   return done;
 }
 
-/// Whole units only.
-inline std::size_t readUtf16(std::string_view text, std::uint8_t* out, std::size_t room) noexcept {
+LEAT_INLINE std::size_t readUtf16(std::string_view text, std::uint8_t* out,
+                                  std::size_t room) noexcept {
   const std::size_t most = text.size() < room / 2 ? text.size() : room / 2;
   std::size_t at = asciiPrefix(octets(text), most);
   for (std::size_t i = 0; i < at; ++i) {
@@ -181,8 +212,7 @@ inline std::size_t readUtf16(std::string_view text, std::uint8_t* out, std::size
   return at;
 }
 
-/// As many bytes of the text as fit without a part of a character.
-inline std::size_t fittingUtf8(std::string_view text, std::size_t room) noexcept {
+LEAT_INLINE std::size_t fittingUtf8(std::string_view text, std::size_t room) noexcept {
   if (text.size() <= room) return text.size();
   const std::uint8_t* const bytes = octets(text);
   for (std::size_t back = 1; back < 4 && back <= room; ++back) {
@@ -194,8 +224,7 @@ inline std::size_t fittingUtf8(std::string_view text, std::size_t room) noexcept
   return room;
 }
 
-/// How many bytes the text needs: for hex and base64 as many as it would need without errors.
-inline std::size_t bytesFor(BufferEncoding encoding, std::string_view text) noexcept {
+LEAT_INLINE std::size_t bytesFor(BufferEncoding encoding, std::string_view text) noexcept {
   switch (encoding) {
     case BufferEncoding::utf8:
       return text.size();
@@ -219,9 +248,8 @@ inline std::size_t bytesFor(BufferEncoding encoding, std::string_view text) noex
   return digits / 4 * 3 + digits % 4 * 3 / 4;
 }
 
-/// Writes the bytes that the text stands for, at most `room`; how many that were.
-inline std::size_t readText(BufferEncoding encoding, std::string_view text, std::uint8_t* out,
-                            std::size_t room) {
+LEAT_INLINE std::size_t readText(BufferEncoding encoding, std::string_view text, std::uint8_t* out,
+                                 std::size_t room) {
   if (room == 0 || text.empty()) return 0;
   std::string kept;
   switch (encoding) {
@@ -244,7 +272,7 @@ inline std::size_t readText(BufferEncoding encoding, std::string_view text, std:
   return 0;
 }
 
-inline std::string textOfUtf16(const std::uint8_t* bytes, std::size_t size) {
+LEAT_INLINE std::string textOfUtf16(const std::uint8_t* bytes, std::size_t size) {
   std::string text(size / 2 * 3, '\0');
   char* out = text.data();
   const auto unitAt = [bytes](std::size_t at) {
@@ -264,7 +292,7 @@ inline std::string textOfUtf16(const std::uint8_t* bytes, std::size_t size) {
   return text;
 }
 
-inline std::string textOfLatin1(const std::uint8_t* bytes, std::size_t size) {
+LEAT_INLINE std::string textOfLatin1(const std::uint8_t* bytes, std::size_t size) {
   std::size_t high = 0;
   for (std::size_t i = 0; i < size; ++i) high += bytes[i] >> 7;
   std::string text(reinterpret_cast<const char*>(bytes), size);
@@ -282,8 +310,8 @@ inline std::string textOfLatin1(const std::uint8_t* bytes, std::size_t size) {
   return text;
 }
 
-/// The text that the bytes stand for; always UTF-8.
-inline std::string textOf(BufferEncoding encoding, const std::uint8_t* bytes, std::size_t size) {
+LEAT_INLINE std::string textOf(BufferEncoding encoding, const std::uint8_t* bytes,
+                               std::size_t size) {
   const std::string_view raw(reinterpret_cast<const char*>(bytes), size);
   std::string text;
   switch (encoding) {
@@ -310,5 +338,6 @@ inline std::string textOf(BufferEncoding encoding, const std::uint8_t* bytes, st
   writeBase64(bytes, size, text.data(), padded);
   return text;
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

@@ -7,17 +7,18 @@
 
 namespace leat::inline LEAT_ABI {
 
-inline bool Buffer::isEncoding(std::string_view name) noexcept {
+#if LEAT_BODIES
+LEAT_INLINE bool Buffer::isEncoding(std::string_view name) noexcept {
   BufferEncoding found;
   return EncodingName(name).find(found);
 }
 
-inline std::size_t Buffer::byteLength(std::string_view text, EncodingName encoding) noexcept {
+LEAT_INLINE std::size_t Buffer::byteLength(std::string_view text, EncodingName encoding) noexcept {
   BufferEncoding found;
   return detail::bytesFor(encoding.find(found) ? found : BufferEncoding::utf8, text);
 }
 
-inline Buffer Buffer::from(std::string_view text, EncodingName encoding) {
+LEAT_INLINE Buffer Buffer::from(std::string_view text, EncodingName encoding) {
   const BufferEncoding known = encoding.value();
   if (known == BufferEncoding::utf8) return from(text);
   Buffer buffer = allocUnsafe(detail::bytesFor(known, text));
@@ -26,7 +27,7 @@ inline Buffer Buffer::from(std::string_view text, EncodingName encoding) {
   return buffer;
 }
 
-inline std::string Buffer::toString(EncodingName encoding, Integer start, Integer end) const {
+LEAT_INLINE std::string Buffer::toString(EncodingName encoding, Integer start, Integer end) const {
   // Unlike those of subarray, negative positions are zero.
   const std::size_t first = start.negative() ? 0 : start.place(size_, 0);
   const std::size_t last = end.negative() ? 0 : end.place(size_, size_);
@@ -34,24 +35,24 @@ inline std::string Buffer::toString(EncodingName encoding, Integer start, Intege
   return detail::textOf(encoding.strict(), begin() + first, last - first);
 }
 
-inline std::size_t Buffer::write(std::string_view text, Integer offset, Integer length,
-                                 EncodingName encoding) const {
+LEAT_INLINE std::size_t Buffer::write(std::string_view text, Integer offset, Integer length,
+                                      EncodingName encoding) const {
   const std::size_t first = detail::checkedUpTo("offset", offset, size_);
   const std::size_t most = detail::checkedUpTo("length", length, size_, size_ - first);
   const std::size_t room = most < size_ - first ? most : size_ - first;
   return detail::readText(encoding.value(), text, begin() + first, room);
 }
 
-inline std::size_t Buffer::write(std::string_view text, Integer offset,
-                                 EncodingName encoding) const {
+LEAT_INLINE std::size_t Buffer::write(std::string_view text, Integer offset,
+                                      EncodingName encoding) const {
   return write(text, offset, {}, encoding);
 }
 
-inline std::size_t Buffer::write(std::string_view text, EncodingName encoding) const {
+LEAT_INLINE std::size_t Buffer::write(std::string_view text, EncodingName encoding) const {
   return write(text, 0, {}, encoding);
 }
 
-inline std::string Buffer::inspect(std::size_t most) const {
+LEAT_INLINE std::string Buffer::inspect(std::size_t most) const {
   const std::size_t shown = size_ < most ? size_ : most;
   std::string text = "<Buffer ";
   for (std::size_t i = 0; i < shown; ++i) {
@@ -66,7 +67,7 @@ inline std::string Buffer::inspect(std::size_t most) const {
   return text;
 }
 
-inline std::string Buffer::toJSON() const {
+LEAT_INLINE std::string Buffer::toJSON() const {
   std::string text = R"({"type":"Buffer","data":[)";
   text.reserve(text.size() + 4 * size_ + 2);
   for (std::size_t i = 0; i < size_; ++i) {
@@ -76,6 +77,7 @@ inline std::string Buffer::toJSON() const {
   text.append("]}");
   return text;
 }
+#endif
 
 /// The indices of a buffer, for a range-based `for`.
 class BufferKeys {
@@ -133,7 +135,10 @@ class BufferEntries {
   Buffer buffer_;
 };
 
-inline BufferKeys Buffer::keys() const noexcept { return BufferKeys(size_); }
-inline BufferEntries Buffer::entries() const { return BufferEntries(*this); }
+#if LEAT_BODIES
+LEAT_INLINE BufferKeys Buffer::keys() const noexcept { return BufferKeys(size_); }
+
+LEAT_INLINE BufferEntries Buffer::entries() const { return BufferEntries(*this); }
+#endif
 
 }  // namespace leat::inline LEAT_ABI

@@ -58,7 +58,10 @@ inline constexpr std::size_t kStringMaxLength = constants::MAX_STRING_LENGTH;
 namespace detail {
 
 /// Code points that show nothing, and for which transcode puts no '?' either.
-inline bool showsNothing(std::uint32_t point) noexcept {
+LEAT_INLINE bool showsNothing(std::uint32_t point) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE bool showsNothing(std::uint32_t point) noexcept {
   struct Stretch {
     std::uint32_t first, last;
   };
@@ -71,13 +74,21 @@ inline bool showsNothing(std::uint32_t point) noexcept {
     if (point >= stretch.first && point <= stretch.last) return true;
   return false;
 }
+#endif
 
 [[noreturn, gnu::cold]] LEAT_NOINLINE inline void throwNoTranscoding(std::string_view code) {
   throw Error(SharedText{"Unable to transcode Buffer [", code, "]"}.view(), code);
 }
 
 /// The characters up to `last`, a byte each; '?' for the others.
-inline std::string narrowed(std::string_view text, std::uint32_t last) {
+LEAT_INLINE std::string narrowed(std::string_view text, std::uint32_t last);
+/// Whether the bytes are UTF-16 of whole characters, and at least one.
+LEAT_INLINE bool isUtf16(const Buffer& units) noexcept;
+/// Every byte over 127 is U+FFFD.
+LEAT_INLINE std::string strictAscii(const Buffer& source);
+
+#if LEAT_BODIES
+LEAT_INLINE std::string narrowed(std::string_view text, std::uint32_t last) {
   std::string out;
   out.reserve(text.size());
   while (!text.empty()) {
@@ -93,8 +104,7 @@ inline std::string narrowed(std::string_view text, std::uint32_t last) {
   return out;
 }
 
-/// Whether the bytes are UTF-16 of whole characters, and at least one.
-inline bool isUtf16(const Buffer& units) noexcept {
+LEAT_INLINE bool isUtf16(const Buffer& units) noexcept {
   const std::uint8_t* const bytes = units.begin();
   const auto unitAt = [bytes](std::size_t at) { return bytes[at] | unsigned{bytes[at + 1]} << 8; };
   for (std::size_t at = 0; at + 2 <= units.size(); at += 2) {
@@ -107,18 +117,22 @@ inline bool isUtf16(const Buffer& units) noexcept {
   return units.size() >= 2;
 }
 
-/// Every byte over 127 is U+FFFD.
-inline std::string strictAscii(const Buffer& source) {
+LEAT_INLINE std::string strictAscii(const Buffer& source) {
   std::string text;
   for (const std::uint8_t byte : source)
     byte < 0x80 ? text += static_cast<char>(byte) : text += "\xef\xbf\xbd";
   return text;
 }
+#endif
 
 }  // namespace detail
 
-inline Buffer buffer::transcode(const Buffer& source, detail::EncodingName fromEncoding,
-                                detail::EncodingName toEncoding) {
+LEAT_INLINE std::string btoa(std::string_view text);
+LEAT_INLINE std::string atob(std::string_view text);
+
+#if LEAT_BODIES
+LEAT_INLINE Buffer buffer::transcode(const Buffer& source, detail::EncodingName fromEncoding,
+                                     detail::EncodingName toEncoding) {
   using enum BufferEncoding;
   if (source.empty()) return {};
   BufferEncoding from = utf8, to = utf8;
@@ -140,7 +154,7 @@ inline Buffer buffer::transcode(const Buffer& source, detail::EncodingName fromE
   return to == utf8 ? Buffer::adopt(std::move(text)) : Buffer::from(text, to);
 }
 
-inline std::string btoa(std::string_view text) {
+LEAT_INLINE std::string btoa(std::string_view text) {
   std::string bytes;
   detail::Utf16Reader units(text);
   for (std::uint16_t unit; units.next(unit);) {
@@ -150,7 +164,7 @@ inline std::string btoa(std::string_view text) {
   return detail::textOf(BufferEncoding::base64, detail::octets(bytes), bytes.size());
 }
 
-inline std::string atob(std::string_view text) {
+LEAT_INLINE std::string atob(std::string_view text) {
   std::string digits;
   for (const char c : text)
     if (c != ' ' && c != '\t' && c != '\n' && c != '\f' && c != '\r') digits += c;
@@ -167,5 +181,6 @@ inline std::string atob(std::string_view text) {
   if (padding != 0 && digits.size() % 4 != 0) throw InvalidCharacterError("Invalid character");
   return Buffer::from(digits, BufferEncoding::base64).toString(BufferEncoding::latin1);
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI

@@ -9,8 +9,20 @@ namespace leat::inline LEAT_ABI {
 namespace detail {
 
 /// Where a search for `needle` bytes begins in `size`, by Node's rules; -1 when it can find nothing.
-inline std::ptrdiff_t searchFrom(Integer offset, std::size_t size, std::size_t needle,
-                                 bool forward) noexcept {
+LEAT_INLINE std::ptrdiff_t searchFrom(Integer offset, std::size_t size, std::size_t needle,
+                                      bool forward) noexcept;
+/// The first place of `needle` in `hay` from `from` on, or SIZE_MAX; with `step` 2 an even one.
+LEAT_INLINE std::size_t findFirst(std::string_view hay, std::string_view needle, std::size_t from,
+                                  std::size_t step) noexcept;
+/// The last place that is not behind `from`.
+LEAT_INLINE std::size_t findLast(std::string_view hay, std::string_view needle, std::size_t from,
+                                 std::size_t step) noexcept;
+/// A text as `util.inspect` shows it.
+LEAT_INLINE std::string quoted(std::string_view text);
+
+#if LEAT_BODIES
+LEAT_INLINE std::ptrdiff_t searchFrom(Integer offset, std::size_t size, std::size_t needle,
+                                      bool forward) noexcept {
   const auto whole = static_cast<std::ptrdiff_t>(size);
   if (!offset.given()) offset = forward ? 0 : whole;
   if (offset.negative()) {
@@ -24,9 +36,8 @@ inline std::ptrdiff_t searchFrom(Integer offset, std::size_t size, std::size_t n
   return forward ? -1 : whole - 1;
 }
 
-/// The first place of `needle` in `hay` from `from` on, or SIZE_MAX; with `step` 2 an even one.
-inline std::size_t findFirst(std::string_view hay, std::string_view needle, std::size_t from,
-                             std::size_t step) noexcept {
+LEAT_INLINE std::size_t findFirst(std::string_view hay, std::string_view needle, std::size_t from,
+                                  std::size_t step) noexcept {
   while (from <= hay.size() && needle.size() <= hay.size() - from) {
     const void* found =
         ::memmem(hay.data() + from, hay.size() - from, needle.data(), needle.size());
@@ -38,9 +49,8 @@ inline std::size_t findFirst(std::string_view hay, std::string_view needle, std:
   return SIZE_MAX;
 }
 
-/// The last place that is not behind `from`.
-inline std::size_t findLast(std::string_view hay, std::string_view needle, std::size_t from,
-                            std::size_t step) noexcept {
+LEAT_INLINE std::size_t findLast(std::string_view hay, std::string_view needle, std::size_t from,
+                                 std::size_t step) noexcept {
   if (needle.size() > hay.size()) return SIZE_MAX;
   const std::size_t last = hay.size() - needle.size();
   std::size_t room = (from < last ? from : last) + 1;
@@ -53,8 +63,7 @@ inline std::size_t findLast(std::string_view hay, std::string_view needle, std::
   return SIZE_MAX;
 }
 
-/// A text as `util.inspect` shows it.
-inline std::string quoted(std::string_view text) {
+LEAT_INLINE std::string quoted(std::string_view text) {
   const auto has = [text](char c) { return text.find(c) != std::string_view::npos; };
   const char quote = !has('\'') ? '\'' : !has('"') ? '"' : !has('`') && !has('$') ? '`' : '\'';
   std::string out(1, quote);
@@ -81,6 +90,7 @@ inline std::string quoted(std::string_view text) {
   }
   return out + quote;
 }
+#endif
 
 [[noreturn, gnu::cold]] LEAT_NOINLINE inline void throwNothingToFill(std::string shown) {
   if (utf16Length(shown) > 128) {
@@ -93,8 +103,9 @@ inline std::string quoted(std::string_view text) {
 
 }  // namespace detail
 
-inline int Buffer::compare(const Buffer& target, Integer targetStart, Integer targetEnd,
-                           Integer sourceStart, Integer sourceEnd) const {
+#if LEAT_BODIES
+LEAT_INLINE int Buffer::compare(const Buffer& target, Integer targetStart, Integer targetEnd,
+                                Integer sourceStart, Integer sourceEnd) const {
   const std::size_t first = detail::checkedUpTo("targetStart", targetStart, maxSize);
   const std::size_t last = detail::checkedUpTo("targetEnd", targetEnd, target.size_, target.size_);
   const std::size_t mine = detail::checkedUpTo("sourceStart", sourceStart, maxSize);
@@ -106,8 +117,8 @@ inline int Buffer::compare(const Buffer& target, Integer targetStart, Integer ta
   return (order > 0) - (order < 0);
 }
 
-inline std::ptrdiff_t Buffer::find(std::string_view value, Integer offset, bool forward,
-                                   bool units) const noexcept {
+LEAT_INLINE std::ptrdiff_t Buffer::find(std::string_view value, Integer offset, bool forward,
+                                        bool units) const noexcept {
   const std::ptrdiff_t from = detail::searchFrom(offset, size_, value.size(), forward);
   if (value.empty() || from < 0 || size_ == 0) return value.empty() ? from : -1;
   std::string_view hay = view();
@@ -125,35 +136,35 @@ inline std::ptrdiff_t Buffer::find(std::string_view value, Integer offset, bool 
   return static_cast<std::ptrdiff_t>(at);
 }
 
-inline std::ptrdiff_t Buffer::indexOf(int value, Integer offset) const noexcept {
+LEAT_INLINE std::ptrdiff_t Buffer::indexOf(int value, Integer offset) const noexcept {
   const char byte = static_cast<char>(value);
   return find({&byte, 1}, offset, true, false);
 }
 
-inline std::ptrdiff_t Buffer::indexOf(std::string_view value, Integer offset,
-                                      EncodingName encoding) const {
+LEAT_INLINE std::ptrdiff_t Buffer::indexOf(std::string_view value, Integer offset,
+                                           EncodingName encoding) const {
   const BufferEncoding known = encoding.strict();
   if (known == BufferEncoding::utf8) return find(value, offset, true, false);
   const bool units = known == BufferEncoding::utf16le;
   return cut(*this, 0, size_ - (units ? size_ % 2 : 0)).indexOf(from(value, known), offset, known);
 }
 
-inline std::ptrdiff_t Buffer::indexOf(std::string_view value, EncodingName encoding) const {
+LEAT_INLINE std::ptrdiff_t Buffer::indexOf(std::string_view value, EncodingName encoding) const {
   return indexOf(value, {}, encoding);
 }
 
-inline std::ptrdiff_t Buffer::indexOf(const Buffer& value, Integer offset,
-                                      EncodingName encoding) const {
+LEAT_INLINE std::ptrdiff_t Buffer::indexOf(const Buffer& value, Integer offset,
+                                           EncodingName encoding) const {
   return find(value.view(), offset, true, encoding.strict() == BufferEncoding::utf16le);
 }
 
-inline std::ptrdiff_t Buffer::lastIndexOf(int value, Integer offset) const noexcept {
+LEAT_INLINE std::ptrdiff_t Buffer::lastIndexOf(int value, Integer offset) const noexcept {
   const char byte = static_cast<char>(value);
   return find({&byte, 1}, offset, false, false);
 }
 
-inline std::ptrdiff_t Buffer::lastIndexOf(std::string_view value, Integer offset,
-                                          EncodingName encoding) const {
+LEAT_INLINE std::ptrdiff_t Buffer::lastIndexOf(std::string_view value, Integer offset,
+                                               EncodingName encoding) const {
   const BufferEncoding known = encoding.strict();
   if (known == BufferEncoding::utf8) return find(value, offset, false, false);
   const bool units = known == BufferEncoding::utf16le;
@@ -161,16 +172,17 @@ inline std::ptrdiff_t Buffer::lastIndexOf(std::string_view value, Integer offset
       .lastIndexOf(from(value, known), offset, known);
 }
 
-inline std::ptrdiff_t Buffer::lastIndexOf(std::string_view value, EncodingName encoding) const {
+LEAT_INLINE std::ptrdiff_t Buffer::lastIndexOf(std::string_view value,
+                                               EncodingName encoding) const {
   return lastIndexOf(value, {}, encoding);
 }
 
-inline std::ptrdiff_t Buffer::lastIndexOf(const Buffer& value, Integer offset,
-                                          EncodingName encoding) const {
+LEAT_INLINE std::ptrdiff_t Buffer::lastIndexOf(const Buffer& value, Integer offset,
+                                               EncodingName encoding) const {
   return find(value.view(), offset, false, encoding.strict() == BufferEncoding::utf16le);
 }
 
-inline Buffer Buffer::fill(int value, Integer offset, Integer end) const {
+LEAT_INLINE Buffer Buffer::fill(int value, Integer offset, Integer end) const {
   const std::size_t first = detail::checkedUpTo("offset", offset, maxSize);
   const std::size_t last = detail::checkedUpTo("end", end, size_, size_);
   if (first < last) std::memset(data_ + first, value & 255, last - first);
@@ -178,7 +190,8 @@ inline Buffer Buffer::fill(int value, Integer offset, Integer end) const {
 }
 
 /// Repeats the first `have` bytes behind `offset` up to `end`.
-inline void Buffer::fillWith(std::size_t have, std::size_t offset, std::size_t end) const noexcept {
+LEAT_INLINE void Buffer::fillWith(std::size_t have, std::size_t offset,
+                                  std::size_t end) const noexcept {
   std::byte* const from = data_ + offset;
   for (const std::size_t whole = end - offset; have < whole;) {
     const std::size_t more = have < whole - have ? have : whole - have;
@@ -187,8 +200,8 @@ inline void Buffer::fillWith(std::size_t have, std::size_t offset, std::size_t e
   }
 }
 
-inline Buffer Buffer::fill(std::string_view value, Integer offset, Integer end,
-                           EncodingName encoding) const {
+LEAT_INLINE Buffer Buffer::fill(std::string_view value, Integer offset, Integer end,
+                                EncodingName encoding) const {
   const BufferEncoding known = encoding.value();
   if (value.empty()) return fill(0, offset, end);
   const std::size_t first = detail::checkedUpTo("offset", offset, maxSize);
@@ -209,15 +222,16 @@ inline Buffer Buffer::fill(std::string_view value, Integer offset, Integer end,
   return *this;
 }
 
-inline Buffer Buffer::fill(std::string_view value, Integer offset, EncodingName encoding) const {
+LEAT_INLINE Buffer Buffer::fill(std::string_view value, Integer offset,
+                                EncodingName encoding) const {
   return fill(value, offset, {}, encoding);
 }
 
-inline Buffer Buffer::fill(std::string_view value, EncodingName encoding) const {
+LEAT_INLINE Buffer Buffer::fill(std::string_view value, EncodingName encoding) const {
   return fill(value, {}, {}, encoding);
 }
 
-inline Buffer Buffer::fill(const Buffer& value, Integer offset, Integer end) const {
+LEAT_INLINE Buffer Buffer::fill(const Buffer& value, Integer offset, Integer end) const {
   const std::size_t first = detail::checkedUpTo("offset", offset, maxSize);
   const std::size_t last = detail::checkedUpTo("end", end, size_, size_);
   if (first >= last) return *this;
@@ -225,6 +239,7 @@ inline Buffer Buffer::fill(const Buffer& value, Integer offset, Integer end) con
   fillWith(value.copy(bytes().subspan(first, last - first)), first, last);
   return *this;
 }
+#endif
 
 namespace detail {
 
@@ -248,19 +263,21 @@ inline std::uint64_t swapped64(std::uint64_t word) noexcept { return __builtin_b
 
 }  // namespace detail
 
-inline Buffer Buffer::swap16() const {
+#if LEAT_BODIES
+LEAT_INLINE Buffer Buffer::swap16() const {
   detail::swapWords(data_, size_, detail::swapped16, "16-bits");
   return *this;
 }
 
-inline Buffer Buffer::swap32() const {
+LEAT_INLINE Buffer Buffer::swap32() const {
   detail::swapWords(data_, size_, detail::swapped32, "32-bits");
   return *this;
 }
 
-inline Buffer Buffer::swap64() const {
+LEAT_INLINE Buffer Buffer::swap64() const {
   detail::swapWords(data_, size_, detail::swapped64, "64-bits");
   return *this;
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI

@@ -63,7 +63,8 @@ concept ByteContainer = requires(C& c) {
   c.size();
 };
 
-inline Ref<BufferStorage> BufferStorage::withBytes(std::size_t size) {
+#if LEAT_BODIES
+LEAT_INLINE Ref<BufferStorage> BufferStorage::withBytes(std::size_t size) {
   const std::size_t block = sizeof(BufferStorage) + size;
   if (block > frameGrain * frameClasses) return onHeap(size);
   void* memory = allocateFrame(block);
@@ -71,12 +72,12 @@ inline Ref<BufferStorage> BufferStorage::withBytes(std::size_t size) {
       ::new (memory) BufferStorage(disposeBlock, static_cast<std::uint32_t>(block)));
 }
 
-inline Ref<BufferStorage> BufferStorage::onHeap(std::size_t size) {
+LEAT_INLINE Ref<BufferStorage> BufferStorage::onHeap(std::size_t size) {
   void* memory = ::operator new(sizeof(BufferStorage) + size);
   return Ref<BufferStorage>::adopt(::new (memory) BufferStorage(disposeBlock));
 }
 
-inline void BufferStorage::disposeBlock(BufferStorage& storage) noexcept {
+LEAT_INLINE void BufferStorage::disposeBlock(BufferStorage& storage) noexcept {
   const std::uint32_t block = storage.blockSize_;
   storage.~BufferStorage();
   if (block != 0) {
@@ -85,5 +86,6 @@ inline void BufferStorage::disposeBlock(BufferStorage& storage) noexcept {
     ::operator delete(&storage);
   }
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

@@ -40,7 +40,8 @@ class StringDecoder {
   char bytes_[4] = {};
 };
 
-inline std::string_view StringDecoder::encoding() const noexcept {
+#if LEAT_BODIES
+LEAT_INLINE std::string_view StringDecoder::encoding() const noexcept {
   switch (encoding_) {
     case BufferEncoding::utf8:
       return "utf8";
@@ -60,12 +61,12 @@ inline std::string_view StringDecoder::encoding() const noexcept {
   return "hex";
 }
 
-inline std::string StringDecoder::text(std::string_view bytes) const {
+LEAT_INLINE std::string StringDecoder::text(std::string_view bytes) const {
   return detail::textOf(encoding_, detail::octets(bytes), bytes.size());
 }
 
 /// Feeds the character that has begun; what is left of `bytes`.
-inline std::string_view StringDecoder::completed(std::string_view bytes, std::string& out) {
+LEAT_INLINE std::string_view StringDecoder::completed(std::string_view bytes, std::string& out) {
   while (missing_ > 0 && !bytes.empty()) {
     if (encoding_ == BufferEncoding::utf8 && (bytes[0] & 0xc0) != 0x80) {
       missing_ = 0;  // cut off by a byte that goes on with nothing
@@ -82,7 +83,7 @@ inline std::string_view StringDecoder::completed(std::string_view bytes, std::st
 }
 
 /// Keeps the character at the end of `bytes` that is not whole.
-inline void StringDecoder::keepUtf8(std::string_view bytes) noexcept {
+LEAT_INLINE void StringDecoder::keepUtf8(std::string_view bytes) noexcept {
   for (std::size_t back = 1; back < 4 && back <= bytes.size(); ++back) {
     const unsigned byte = static_cast<std::uint8_t>(bytes[bytes.size() - back]);
     if ((byte & 0xc0) == 0x80) continue;
@@ -97,7 +98,7 @@ inline void StringDecoder::keepUtf8(std::string_view bytes) noexcept {
   }
 }
 
-inline void StringDecoder::keepUtf16(std::string_view bytes) noexcept {
+LEAT_INLINE void StringDecoder::keepUtf16(std::string_view bytes) noexcept {
   const std::size_t odd = bytes.size() % 2;
   const std::size_t whole = bytes.size() - odd;
   const bool high = whole >= 2 && (static_cast<std::uint8_t>(bytes[whole - 1]) & 0xfc) == 0xd8;
@@ -105,7 +106,7 @@ inline void StringDecoder::keepUtf16(std::string_view bytes) noexcept {
   missing_ = kept_ == 0 ? 0 : static_cast<std::uint8_t>(odd != 0 ? 1 : 2);
 }
 
-inline void StringDecoder::keep(std::string_view bytes) noexcept {
+LEAT_INLINE void StringDecoder::keep(std::string_view bytes) noexcept {
   switch (encoding_) {
     case BufferEncoding::utf8:
       return keepUtf8(bytes);
@@ -121,7 +122,7 @@ inline void StringDecoder::keep(std::string_view bytes) noexcept {
   missing_ = kept_ == 0 ? 0 : static_cast<std::uint8_t>(3 - kept_);
 }
 
-inline std::string StringDecoder::write(std::span<const std::byte> bytes) {
+LEAT_INLINE std::string StringDecoder::write(std::span<const std::byte> bytes) {
   std::string_view rest(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   std::string out, joined;
   if (kept_ > 0 && encoding_ == BufferEncoding::utf16le) {
@@ -139,15 +140,16 @@ inline std::string StringDecoder::write(std::span<const std::byte> bytes) {
   return out += text(rest);
 }
 
-inline std::string StringDecoder::end() {
+LEAT_INLINE std::string StringDecoder::end() {
   std::string out = text({bytes_, kept_});
   kept_ = missing_ = 0;
   return out;
 }
 
-inline std::string StringDecoder::end(const Buffer& bytes) {
+LEAT_INLINE std::string StringDecoder::end(const Buffer& bytes) {
   std::string out = write(bytes);
   return out += end();
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI

@@ -18,7 +18,10 @@ inline const std::uint8_t* octets(std::string_view text) noexcept {
 }
 
 /// How many of `size` bytes come before the first that is not ASCII.
-inline std::size_t asciiPrefix(const std::uint8_t* bytes, std::size_t size) noexcept {
+LEAT_INLINE std::size_t asciiPrefix(const std::uint8_t* bytes, std::size_t size) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE std::size_t asciiPrefix(const std::uint8_t* bytes, std::size_t size) noexcept {
   constexpr std::uint64_t high = 0x8080808080808080u;
   std::size_t at = 0;
   for (; at + 8 <= size; at += 8) {
@@ -38,6 +41,7 @@ inline std::size_t asciiPrefix(const std::uint8_t* bytes, std::size_t size) noex
   while (at < size && bytes[at] < 0x80) ++at;
   return at;
 }
+#endif
 
 /// What stands at a place of a text: a character, or a part of none.
 struct Utf8Step {
@@ -65,7 +69,14 @@ LEAT_ALWAYS_INLINE inline Utf8Step utf8Step(const std::uint8_t* bytes, std::size
 }
 
 /// How many of `size` bytes are UTF-8 from the beginning on.
-inline std::size_t utf8Prefix(const std::uint8_t* bytes, std::size_t size) noexcept {
+LEAT_INLINE std::size_t utf8Prefix(const std::uint8_t* bytes, std::size_t size) noexcept;
+/// The text with U+FFFD in the places where it is no UTF-8.
+LEAT_INLINE std::string wellFormed(std::string_view text);
+/// Writes a code point, and gives the place behind it.
+LEAT_INLINE char* writePoint(char* out, std::uint32_t point) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE std::size_t utf8Prefix(const std::uint8_t* bytes, std::size_t size) noexcept {
   std::size_t at = 0;
   for (;;) {
     at += asciiPrefix(bytes + at, size - at);
@@ -76,8 +87,7 @@ inline std::size_t utf8Prefix(const std::uint8_t* bytes, std::size_t size) noexc
   }
 }
 
-/// The text with U+FFFD in the places where it is no UTF-8.
-inline std::string wellFormed(std::string_view text) {
+LEAT_INLINE std::string wellFormed(std::string_view text) {
   std::size_t valid = utf8Prefix(octets(text), text.size());
   if (valid == text.size()) return std::string(text);
   std::string out;
@@ -92,8 +102,7 @@ inline std::string wellFormed(std::string_view text) {
   }
 }
 
-/// Writes a code point, and gives the place behind it.
-inline char* writePoint(char* out, std::uint32_t point) noexcept {
+LEAT_INLINE char* writePoint(char* out, std::uint32_t point) noexcept {
   const auto put = [&out](std::uint32_t byte) { *out++ = static_cast<char>(byte); };
   if (point < 0x80) {
     put(point);
@@ -113,6 +122,7 @@ inline char* writePoint(char* out, std::uint32_t point) noexcept {
   put(0x80 | (point & 0x3f));
   return out;
 }
+#endif
 
 /// Reads a text as the 16-bit units that a string of JavaScript has.
 class Utf16Reader {
@@ -149,7 +159,10 @@ class Utf16Reader {
 };
 
 /// The length that JavaScript gives the text.
-inline std::size_t utf16Length(std::string_view text) noexcept {
+LEAT_INLINE std::size_t utf16Length(std::string_view text) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE std::size_t utf16Length(std::string_view text) noexcept {
   const std::size_t ascii = asciiPrefix(octets(text), text.size());
   text.remove_prefix(ascii);
   const std::uint8_t* const bytes = octets(text);
@@ -162,6 +175,7 @@ inline std::size_t utf16Length(std::string_view text) noexcept {
   for (std::uint16_t unit; rest.next(unit);) ++count;
   return count;
 }
+#endif
 
 inline bool isHighSurrogate(unsigned unit) noexcept { return (unit & 0xfc00) == 0xd800; }
 inline bool isLowSurrogate(unsigned unit) noexcept { return (unit & 0xfc00) == 0xdc00; }

@@ -15,7 +15,12 @@ namespace detail {
 
 /// The part of an abort that any thread may do: who asks sees it, who listens is told by `tellAborted`. False
 /// when it was aborted before.
-inline bool markAborted(AbortState& state, std::exception_ptr reason) noexcept {
+LEAT_INLINE bool markAborted(AbortState& state, std::exception_ptr reason) noexcept;
+/// The rest: the listeners in order, then the signals that follow this one.
+LEAT_INLINE void tellAborted(AbortState& state) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE bool markAborted(AbortState& state, std::exception_ptr reason) noexcept {
   unsigned char none = 0;
   if (!state.aborted.compareExchange(none, AbortState::claimed, acqRel)) return false;
   state.reason = std::move(reason);
@@ -23,8 +28,7 @@ inline bool markAborted(AbortState& state, std::exception_ptr reason) noexcept {
   return true;
 }
 
-/// The rest: the listeners in order, then the signals that follow this one.
-inline void tellAborted(AbortState& state) noexcept {
+LEAT_INLINE void tellAborted(AbortState& state) noexcept {
   const Ref<AbortState> alive(&state);
   List<AbortListener> told;
   told.append(state.listeners);
@@ -39,6 +43,7 @@ inline void tellAborted(AbortState& state) noexcept {
     follower.notify(follower);
   }
 }
+#endif
 
 /// Aborts once.
 inline void abortNow(AbortState& state, std::exception_ptr reason) noexcept {
@@ -54,7 +59,7 @@ struct AbortCallbackBase : AbortListener, Counted<AbortCallbackBase> {
       : AbortListener(dispatch), state(std::move(s)) {}
   virtual ~AbortCallbackBase() = default;
   virtual void call() = 0;
-  static inline void dispatch(AbortListener& listener) noexcept;
+  static LEAT_INLINE void dispatch(AbortListener& listener) noexcept;
 
   Ref<AbortState> state;
 };
@@ -78,7 +83,8 @@ class LateReport : private Job, public FrameAllocated {
   std::exception_ptr error_;
 };
 
-inline void AbortCallbackBase::dispatch(AbortListener& listener) noexcept {
+#if LEAT_BODIES
+LEAT_INLINE void AbortCallbackBase::dispatch(AbortListener& listener) noexcept {
   auto& self = static_cast<AbortCallbackBase&>(listener);
   Ref<AbortCallbackBase> alive(&self);
   try {
@@ -87,6 +93,7 @@ inline void AbortCallbackBase::dispatch(AbortListener& listener) noexcept {
     LateReport::start(std::current_exception());
   }
 }
+#endif
 
 template <class F>
 struct AbortCallback final : AbortCallbackBase {
@@ -120,11 +127,15 @@ class LateAbort : private Job, public FrameAllocated {
   ContextRef context_;
 };
 
-inline std::exception_ptr abortReason(std::exception_ptr reason) noexcept {
+LEAT_INLINE std::exception_ptr abortReason(std::exception_ptr reason) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE std::exception_ptr abortReason(std::exception_ptr reason) noexcept {
   return reason
              ? std::move(reason)
              : std::make_exception_ptr(AbortError(std::string_view("This operation was aborted")));
 }
+#endif
 /// Of what is no exception_ptr. For want of memory that is the reason.
 template <class R>
 std::exception_ptr abortReasonOf(R&& reason) noexcept {
@@ -256,7 +267,10 @@ namespace detail {
 
 /// Has `follower` abort with `source`. False when `source` is aborted already, and with it `follower`.
 /// Throws: Error ERR_WRONG_THREAD.
-inline bool followSignal(AbortState& source, AbortState& follower) {
+LEAT_INLINE bool followSignal(AbortState& source, AbortState& follower);
+
+#if LEAT_BODIES
+LEAT_INLINE bool followSignal(AbortState& source, AbortState& follower) {
   if (isAborted(source)) {
     abortNow(follower, source.reason);
     return false;
@@ -285,14 +299,17 @@ inline bool followSignal(AbortState& source, AbortState& follower) {
   };
   return true;
 }
+#endif
 
 }  // namespace detail
 
-inline AbortSignal AbortSignal::abort(std::exception_ptr reason) {
+#if LEAT_BODIES
+LEAT_INLINE AbortSignal AbortSignal::abort(std::exception_ptr reason) {
   AbortController controller;
   controller.abort(std::move(reason));
   return controller.signal();
 }
+#endif
 
 template <class R>
   requires(!std::is_convertible_v<R, std::exception_ptr>)
@@ -331,8 +348,10 @@ AbortRegistration AbortSignal::onAbort(F&& listener) const {
   return AbortRegistration(std::move(callback));
 }
 
-inline void AbortController::abort(std::exception_ptr reason) const noexcept {
+#if LEAT_BODIES
+LEAT_INLINE void AbortController::abort(std::exception_ptr reason) const noexcept {
   detail::abortNow(*signal_.state(), detail::abortReason(std::move(reason)));
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI

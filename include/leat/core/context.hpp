@@ -33,7 +33,7 @@ struct AbortState : SharedCounted<AbortState>, FrameAllocated {
     reap();
   }
   /// Ends the links that were left. On the thread of the followers, or that of the last handle.
-  inline void reap() noexcept;
+  LEAT_INLINE void reap() noexcept;
 
   // 0: not, 1: aborted. Who makes it `claimed` writes the reason, then 1.
   static constexpr unsigned char claimed = 2;
@@ -103,12 +103,14 @@ struct FollowedSignal : AbortListener, FrameAllocated {
   Atomic<unsigned char> locked{0};
 };
 
-inline void AbortState::reap() noexcept {
+#if LEAT_BODIES
+LEAT_INLINE void AbortState::reap() noexcept {
   if (left.load(relaxed) == nullptr) [[likely]]
     return;
   FollowedSignal* link = left.exchange(nullptr, acquire);
   while (link != nullptr) delete std::exchange(link, link->next);
 }
+#endif
 
 /// A store of AsyncLocalStorage, type-erased.
 struct StoreBase : SharedCounted<StoreBase> {
@@ -225,19 +227,20 @@ class Continuation {
   ContextRef context_;
 };
 
-inline ContextNode* ContextNode::allocate(std::size_t entries) {
+#if LEAT_BODIES
+LEAT_INLINE ContextNode* ContextNode::allocate(std::size_t entries) {
   static_assert(alignof(Entry) <= alignof(ContextNode));
   void* block = ::operator new(sizeof(ContextNode) + entries * sizeof(Entry));
   return ::new (block) ContextNode;
 }
 
-inline void ContextNode::dispose() noexcept {
+LEAT_INLINE void ContextNode::dispose() noexcept {
   for (unsigned i = 0; i < size_; ++i) entries()[i].~Entry();
   this->~ContextNode();
   ::operator delete(this);
 }
 
-inline ContextRef ContextNode::withSignal(const ContextNode* base, Ref<AbortState> signal) {
+LEAT_INLINE ContextRef ContextNode::withSignal(const ContextNode* base, Ref<AbortState> signal) {
   const unsigned size = base == nullptr ? 0 : base->size_;
   if (size == 0 && !signal) return nullptr;
   ContextNode* node = allocate(size);
@@ -246,8 +249,8 @@ inline ContextRef ContextNode::withSignal(const ContextNode* base, Ref<AbortStat
   return ContextRef::adopt(node);
 }
 
-inline ContextRef ContextNode::withStore(const ContextNode* base, StoreKey* key,
-                                         Ref<StoreBase> value) {
+LEAT_INLINE ContextRef ContextNode::withStore(const ContextNode* base, StoreKey* key,
+                                              Ref<StoreBase> value) {
   const unsigned size = base == nullptr ? 0 : base->size_;
   ContextNode* node = allocate(size + 1);
   ContextRef result = ContextRef::adopt(node);
@@ -261,10 +264,11 @@ inline ContextRef ContextNode::withStore(const ContextNode* base, StoreKey* key,
   return result;
 }
 
-inline StoreBase* ContextNode::find(const StoreKey* key) const noexcept {
+LEAT_INLINE StoreBase* ContextNode::find(const StoreKey* key) const noexcept {
   for (unsigned i = 0; i < size_; ++i)
     if (entries()[i].key.get() == key) return entries()[i].value.get();
   return nullptr;
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

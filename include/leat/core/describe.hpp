@@ -18,7 +18,11 @@ std::string describe(std::exception_ptr error);
 
 namespace detail {
 
-inline std::string typeName(const std::type_info& type) {
+LEAT_INLINE std::string typeName(const std::type_info& type);
+LEAT_INLINE void describeInto(std::string& out, const std::exception_ptr& error, int depth);
+
+#if LEAT_BODIES
+LEAT_INLINE std::string typeName(const std::type_info& type) {
   int status = 0;
   char* name = abi::__cxa_demangle(type.name(), nullptr, nullptr, &status);
   std::string result = status == 0 ? name : type.name();
@@ -26,7 +30,7 @@ inline std::string typeName(const std::type_info& type) {
   return result;
 }
 
-inline void describeInto(std::string& out, const std::exception_ptr& error, int depth) {
+LEAT_INLINE void describeInto(std::string& out, const std::exception_ptr& error, int depth) {
   const std::string indent(static_cast<std::size_t>(depth) * 2, ' ');
   if (!error || depth > 8) {
     out += error ? "..." : "no exception";
@@ -61,13 +65,18 @@ inline void describeInto(std::string& out, const std::exception_ptr& error, int 
     out.append(type == nullptr ? std::string("foreign exception") : typeName(*type));
   }
 }
+#endif
 
 }  // namespace detail
 
-inline std::string describe(std::exception_ptr error) {
+LEAT_INLINE std::string describe(std::exception_ptr error);
+
+#if LEAT_BODIES
+LEAT_INLINE std::string describe(std::exception_ptr error) {
   std::string out;
   detail::describeInto(out, error, 0);
   return out;
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI

@@ -140,7 +140,8 @@ class LEAT_API AggregateError : public Error {
 
 namespace detail {
 
-inline SharedText::SharedText(std::initializer_list<std::string_view> parts) {
+#if LEAT_BODIES
+LEAT_INLINE SharedText::SharedText(std::initializer_list<std::string_view> parts) {
   std::size_t size = 0;
   for (std::string_view part : parts) size += part.size();
   if (size == 0) return;
@@ -153,15 +154,15 @@ inline SharedText::SharedText(std::initializer_list<std::string_view> parts) {
   *out = '\0';
 }
 
-inline SharedText::SharedText(const SharedText& other) noexcept : block_(other.block_) {
+LEAT_INLINE SharedText::SharedText(const SharedText& other) noexcept : block_(other.block_) {
   if (block_ != nullptr) block_->count.fetchAdd(1, relaxed);
 }
 
-inline SharedText::~SharedText() {
+LEAT_INLINE SharedText::~SharedText() {
   if (block_ != nullptr && block_->count.fetchSub(1, acqRel) == 1) ::operator delete(block_);
 }
 
-inline Decimal::Decimal(long long number) noexcept {
+LEAT_INLINE Decimal::Decimal(long long number) noexcept {
   const bool negative = number < 0;
   auto rest = static_cast<unsigned long long>(number);
   if (negative) rest = 0 - rest;
@@ -171,6 +172,7 @@ inline Decimal::Decimal(long long number) noexcept {
   } while (rest != 0);
   if (negative) digits_[--first_] = '-';
 }
+#endif
 
 /// Out of line and cold, so that the checks in front of them stay small.
 [[noreturn]] LEAT_NOINLINE inline void throwTypeError(std::string_view message,
@@ -180,21 +182,25 @@ inline Decimal::Decimal(long long number) noexcept {
 [[noreturn]] LEAT_NOINLINE inline void throwError(std::string_view message, std::string_view code) {
   throw Error(message, code);
 }
-template <class>
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
 [[noreturn]] LEAT_NOINLINE void throwNoValue() {
   throwError("a coroutine that is to give a value ended without co_return",
              "ERR_MISSING_CO_RETURN");
 }
+#endif
 
 }  // namespace detail
 
-inline AggregateError::Block::Block(const std::exception_ptr* from, std::size_t n)
+#if LEAT_BODIES
+LEAT_INLINE AggregateError::Block::Block(const std::exception_ptr* from, std::size_t n)
     : items(new std::exception_ptr[n]), count(n) {
   for (std::size_t i = 0; i < n; ++i) items[i] = from[i];
 }
 
-inline AggregateError::AggregateError(const std::exception_ptr* errors, std::size_t count,
-                                      std::string_view message, std::string_view code)
+LEAT_INLINE AggregateError::AggregateError(const std::exception_ptr* errors, std::size_t count,
+                                           std::string_view message, std::string_view code)
     : Error(message, code), errors_(detail::makeRef<Block>(errors, count)) {}
+#endif
 
 }  // namespace leat::inline LEAT_ABI

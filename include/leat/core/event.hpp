@@ -44,9 +44,11 @@ class ManualResetEvent::Awaiter : private detail::Waiter {
   ManualResetEvent& event_;
 };
 
-inline detail::PendingWait<ManualResetEvent::Awaiter, ManualResetEvent> ManualResetEvent::wait(
+#if LEAT_BODIES
+LEAT_INLINE detail::PendingWait<ManualResetEvent::Awaiter, ManualResetEvent> ManualResetEvent::wait(
     WaitOptions options) noexcept {
   return {*this, options};
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI

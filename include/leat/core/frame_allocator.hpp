@@ -77,7 +77,19 @@ inline std::size_t frameClass(std::size_t size) noexcept { return (size - 1) / f
 inline std::size_t classBytes(std::size_t cls) noexcept { return (cls + 1) * frameGrain; }
 
 /// Leaves it empty, with room for none.
-inline void drainMagazine(Magazine& magazine, std::size_t cls) noexcept {
+LEAT_INLINE void drainMagazine(Magazine& magazine, std::size_t cls) noexcept;
+/// A block that no magazine may keep: the thread is ending.
+LEAT_INLINE void freeToSlab(void* block, std::size_t cls) noexcept;
+/// Fills an empty magazine: with a full one of the depot, or with as many new blocks as make a page.
+LEAT_INLINE void fillMagazine(Magazine& magazine, std::size_t cls);
+/// A block for a thread that keeps none.
+LEAT_INLINE void* allocateFromSlab(std::size_t cls);
+LEAT_INLINE void flushFrames() noexcept;
+/// The first use on a thread: from here on it keeps frames, and gives them back when it ends.
+LEAT_INLINE void bearFrameCache();
+
+#if LEAT_BODIES
+LEAT_INLINE void drainMagazine(Magazine& magazine, std::size_t cls) noexcept {
   void* block = std::exchange(magazine.head, nullptr);
   const bool full = std::exchange(magazine.room, 0) == 0;
   if (block == nullptr) return;
@@ -97,15 +109,13 @@ inline void drainMagazine(Magazine& magazine, std::size_t cls) noexcept {
   frameDepot.unlock();
 }
 
-/// A block that no magazine may keep: the thread is ending.
-inline void freeToSlab(void* block, std::size_t cls) noexcept {
+LEAT_INLINE void freeToSlab(void* block, std::size_t cls) noexcept {
   frameDepot.lock();
   frameDepot.slabs[cls].giveBack(block, classBytes(cls));
   frameDepot.unlock();
 }
 
-/// Fills an empty magazine: with a full one of the depot, or with as many new blocks as make a page.
-inline void fillMagazine(Magazine& magazine, std::size_t cls) {
+LEAT_INLINE void fillMagazine(Magazine& magazine, std::size_t cls) {
   frameDepot.lock();
   try {
     FreeFrame* first = frameDepot.full[cls];
@@ -131,8 +141,7 @@ inline void fillMagazine(Magazine& magazine, std::size_t cls) {
   frameDepot.unlock();
 }
 
-/// A block for a thread that keeps none.
-inline void* allocateFromSlab(std::size_t cls) {
+LEAT_INLINE void* allocateFromSlab(std::size_t cls) {
   frameDepot.lock();
   void* block;
   try {
@@ -145,15 +154,14 @@ inline void* allocateFromSlab(std::size_t cls) {
   return block;
 }
 
-inline void flushFrames() noexcept {
+LEAT_INLINE void flushFrames() noexcept {
   for (std::size_t cls = 0; cls < frameClasses; ++cls) {
     drainMagazine(threadState.loaded[cls], cls);
     drainMagazine(threadState.spare[cls], cls);
   }
 }
 
-/// The first use on a thread: from here on it keeps frames, and gives them back when it ends.
-inline void bearFrameCache() {
+LEAT_INLINE void bearFrameCache() {
   ThreadState& thread = threadState;
   if (thread.frameCache != FrameCache::Unborn) return;
   thread.frameCache = FrameCache::Live;
@@ -165,6 +173,7 @@ inline void bearFrameCache() {
   for (Magazine& magazine : thread.spare) magazine.room = magazineSize;
   flushFramesAtThreadExit<flushFrames>();
 }
+#endif
 
 LEAT_NOINLINE inline void* allocateFrameSlow(std::size_t cls) {
   ThreadState& thread = threadState;

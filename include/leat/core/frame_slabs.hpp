@@ -62,19 +62,20 @@ class FrameSlabs {
   FrameSlab* withRoom_ = nullptr;
 };
 
-inline void FrameSlabs::link(FrameSlab& slab) noexcept {
+#if LEAT_BODIES
+LEAT_INLINE void FrameSlabs::link(FrameSlab& slab) noexcept {
   slab.prev = nullptr;
   slab.next = withRoom_;
   if (withRoom_ != nullptr) withRoom_->prev = &slab;
   withRoom_ = &slab;
 }
 
-inline void FrameSlabs::unlink(FrameSlab& slab) noexcept {
+LEAT_INLINE void FrameSlabs::unlink(FrameSlab& slab) noexcept {
   if (slab.next != nullptr) slab.next->prev = slab.prev;
   (slab.prev != nullptr ? slab.prev->next : withRoom_) = slab.next;
 }
 
-inline void* FrameSlabs::take(std::size_t size) {
+LEAT_INLINE void* FrameSlabs::take(std::size_t size) {
   if (withRoom_ == nullptr) {
     void* memory = ::operator new(FrameSlab::bytes, std::align_val_t(FrameSlab::bytes));
     link(*::new (memory) FrameSlab);
@@ -90,7 +91,7 @@ inline void* FrameSlabs::take(std::size_t size) {
   return block;
 }
 
-inline void FrameSlabs::giveBack(void* block, std::size_t size) noexcept {
+LEAT_INLINE void FrameSlabs::giveBack(void* block, std::size_t size) noexcept {
   FrameSlab& slab = FrameSlab::of(block);
   auto* frame = static_cast<FreeFrame*>(block);
   frame->next = slab.free;
@@ -100,5 +101,6 @@ inline void FrameSlabs::giveBack(void* block, std::size_t size) noexcept {
   unlink(slab);
   ::operator delete(&slab, std::align_val_t(FrameSlab::bytes));
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

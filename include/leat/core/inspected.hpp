@@ -31,7 +31,8 @@ class Inspected {
   bool cut_ = false;
 };
 
-inline Inspected::Inspected(std::string_view text) noexcept {
+#if LEAT_BODIES
+LEAT_INLINE Inspected::Inspected(std::string_view text) noexcept {
   const auto holds = [text](char c) { return text.find(c) != std::string_view::npos; };
   const char quote = !holds('\'') ? '\'' : !holds('"') ? '"' : !holds('`') ? '`' : '\'';
   put(quote);
@@ -41,7 +42,7 @@ inline Inspected::Inspected(std::string_view text) noexcept {
     for (int i = 0; i < 3; ++i) text_[size_++] = '.';
 }
 
-inline void Inspected::putEscaped(char c, char quote) noexcept {
+LEAT_INLINE void Inspected::putEscaped(char c, char quote) noexcept {
   constexpr std::string_view plain = "btnvfr";  // \b is 8, \t is 9, ...
   constexpr std::string_view digits = "0123456789ABCDEF";
   const auto byte = static_cast<unsigned char>(c);
@@ -56,5 +57,6 @@ inline void Inspected::putEscaped(char c, char quote) noexcept {
   put(digits[byte >> 4]);
   put(digits[byte & 15]);
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

@@ -36,12 +36,16 @@ struct LoopOwned : ListNode {
   explicit LoopOwned(void (*function)(LoopOwned&) noexcept) noexcept : drop(function) {}
   void (*drop)(LoopOwned&) noexcept;
 };
-inline void dropOwned(List<LoopOwned>& all) noexcept {
+LEAT_INLINE void dropOwned(List<LoopOwned>& all) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE void dropOwned(List<LoopOwned>& all) noexcept {
   while (!all.empty()) {
     LoopOwned& owned = all.popFront();
     owned.drop(owned);
   }
 }
+#endif
 
 /// What the owner of the queues does about exceptions; all on the loop's thread.
 class QueueHooks {
@@ -123,7 +127,10 @@ class MicrotaskQueue {
 };
 
 /// The queues of this thread's loop. Throws: Error ERR_NO_LOOP.
-inline MicrotaskQueue& currentQueue() {
+LEAT_INLINE MicrotaskQueue& currentQueue();
+
+#if LEAT_BODIES
+LEAT_INLINE MicrotaskQueue& currentQueue() {
   MicrotaskQueue* queue = threadState.queue;
   if (queue == nullptr) [[unlikely]]
     throwError(
@@ -132,7 +139,7 @@ inline MicrotaskQueue& currentQueue() {
   return *queue;
 }
 
-inline void MicrotaskQueue::drain() noexcept {
+LEAT_INLINE void MicrotaskQueue::drain() noexcept {
   [[maybe_unused]] const RunScope scope;
   ContextKeeper context;
   do {
@@ -153,6 +160,7 @@ inline void MicrotaskQueue::drain() noexcept {
       reportRejections();
   } while (!ticks_.empty() || !microtasks_.empty() || (!stopped_ && !rejections_.empty()));
 }
+#endif
 
 }  // namespace detail
 }  // namespace leat::inline LEAT_ABI

@@ -83,10 +83,12 @@ class Mutex::Awaiter : private detail::Waiter {
   Mutex& mutex_;
 };
 
-inline detail::PendingWait<Mutex::Awaiter, Mutex> Mutex::lock(WaitOptions options) noexcept {
+#if LEAT_BODIES
+LEAT_INLINE detail::PendingWait<Mutex::Awaiter, Mutex> Mutex::lock(WaitOptions options) noexcept {
   return {*this, options};
 }
 
-inline Mutex::Guard Mutex::tryLock() noexcept { return take() ? Guard(this) : Guard(); }
+LEAT_INLINE Mutex::Guard Mutex::tryLock() noexcept { return take() ? Guard(this) : Guard(); }
+#endif
 
 }  // namespace leat::inline LEAT_ABI

@@ -112,7 +112,7 @@ struct PromiseStateBase {
     while (!all.empty()) all.popFront().drop();
     threadState.dropping = nullptr;
   }
-  inline void abandoned() noexcept;
+  LEAT_INLINE void abandoned() noexcept;
   // Whatever is done now races with the home thread, the destructors of the coroutine included.
   [[noreturn]] LEAT_NOINLINE void endedAway() const noexcept {
     std::fprintf(
@@ -128,8 +128,9 @@ struct PromiseStateBase {
   }
 };
 
+#if LEAT_BODIES
 /// Nobody is left who could settle it: it rejects, or, when its loop is gone, lets go of who waits.
-inline void PromiseStateBase::abandoned() noexcept {
+LEAT_INLINE void PromiseStateBase::abandoned() noexcept {
   if (!onHomeThread()) {
     if (threadState.queue == nullptr || homeEndedHere(home)) dropReactions();
     return;
@@ -140,6 +141,7 @@ inline void PromiseStateBase::abandoned() noexcept {
   reject(std::make_exception_ptr(
       Error("the last resolver of a pending promise was dropped", "ERR_BROKEN_PROMISE")));
 }
+#endif
 
 template <class T>
 struct PromiseState : PromiseStateBase {
@@ -180,7 +182,7 @@ struct PromiseState : PromiseStateBase {
     }
     if constexpr (!std::is_void_v<T>) {
       if (slot.state() == Slot<T>::Empty) [[unlikely]]
-        throwNoValue<void>();
+        throwNoValue();
     }
     if constexpr (std::is_reference_v<T>) {
       fulfill(*slot.stored());
@@ -222,19 +224,22 @@ struct PromiseState : PromiseStateBase {
   };
 };
 
-inline MicrotaskQueue::Rejection::Rejection(Ref<PromiseStateBase> p) noexcept
+#if LEAT_BODIES
+LEAT_INLINE MicrotaskQueue::Rejection::Rejection(Ref<PromiseStateBase> p) noexcept
     : promise(std::move(p)) {}
+#endif
 inline MicrotaskQueue::Rejection::~Rejection() = default;
 
-inline void MicrotaskQueue::noteRejection(PromiseStateBase& promise) {
+#if LEAT_BODIES
+LEAT_INLINE void MicrotaskQueue::noteRejection(PromiseStateBase& promise) {
   rejections_.pushBack(*new Rejection(Ref<PromiseStateBase>(&promise)));
 }
 
-inline void MicrotaskQueue::noteHandled(PromiseStateBase& promise) {
+LEAT_INLINE void MicrotaskQueue::noteHandled(PromiseStateBase& promise) {
   handledLate_.pushBack(*new Rejection(Ref<PromiseStateBase>(&promise)));
 }
 
-inline void MicrotaskQueue::reportRejections() noexcept {
+LEAT_INLINE void MicrotaskQueue::reportRejections() noexcept {
   while (!handledLate_.empty() && !stopped_) {
     Rejection& late = handledLate_.popFront();
     hooks_.rejectionHandled(*late.promise);
@@ -251,7 +256,7 @@ inline void MicrotaskQueue::reportRejections() noexcept {
   }
 }
 
-inline void MicrotaskQueue::clear() noexcept {
+LEAT_INLINE void MicrotaskQueue::clear() noexcept {
   closing_ = true;
   List<LoopOwned> owned;
   owned.append(owned_);
@@ -266,6 +271,7 @@ inline void MicrotaskQueue::clear() noexcept {
   rejections.append(handledLate_);
   while (!rejections.empty()) delete &rejections.popFront();
 }
+#endif
 
 }  // namespace detail
 }  // namespace leat::inline LEAT_ABI

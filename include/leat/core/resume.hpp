@@ -57,7 +57,10 @@ LEAT_NOINLINE inline void run(std::coroutine_handle<> handle) noexcept {
 }
 
 /// What `await_suspend` returns to go on with `handle`.
-inline std::coroutine_handle<> transfer(std::coroutine_handle<> handle) noexcept {
+LEAT_INLINE std::coroutine_handle<> transfer(std::coroutine_handle<> handle) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE std::coroutine_handle<> transfer(std::coroutine_handle<> handle) noexcept {
 #if LEAT_STACK_CHECK
   if (static_cast<char*>(__builtin_frame_address(0)) < threadState.stackLimit) [[unlikely]] {
     threadState.next = handle;
@@ -66,6 +69,7 @@ inline std::coroutine_handle<> transfer(std::coroutine_handle<> handle) noexcept
 #endif
   return handle;
 }
+#endif
 
 /// Looks like a suspended coroutine to whom it is handed as a continuation; resumed, it calls a
 /// function. Frames begin with the two pointers in the ABI that g++ and clang share.

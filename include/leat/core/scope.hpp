@@ -12,7 +12,10 @@ class TaskScope;
 
 namespace detail {
 
-inline bool isAbortError(const std::exception_ptr& error) noexcept {
+LEAT_INLINE bool isAbortError(const std::exception_ptr& error) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE bool isAbortError(const std::exception_ptr& error) noexcept {
   try {
     std::rethrow_exception(error);
   } catch (const AbortError&) {
@@ -21,6 +24,7 @@ inline bool isAbortError(const std::exception_ptr& error) noexcept {
     return false;
   }
 }
+#endif
 
 struct ScopeChildBase : ListNode {
   explicit ScopeChildBase(void (*function)(ScopeChildBase&) noexcept) noexcept : drop(function) {}
@@ -136,37 +140,39 @@ class TaskScope::Child : public detail::ScopeChildBase,
   bool quiet_;
 };
 
-inline TaskScope::TaskScope() : signal_(detail::makeRef<detail::AbortState>()) {
+#if LEAT_BODIES
+LEAT_INLINE TaskScope::TaskScope() : signal_(detail::makeRef<detail::AbortState>()) {
   if (detail::AbortState* around = detail::ambientSignal())
     (void)detail::followSignal(*around, *signal_);
 }
 
-inline TaskScope::~TaskScope() {
+LEAT_INLINE TaskScope::~TaskScope() {
   while (!children_.empty()) {
     detail::ScopeChildBase& child = children_.popFront();
     child.drop(child);
   }
 }
 
-inline void TaskScope::cancel(std::exception_ptr reason) noexcept {
+LEAT_INLINE void TaskScope::cancel(std::exception_ptr reason) noexcept {
   cancelled_ = true;
   detail::abortNow(*signal_, detail::abortReason(std::move(reason)));
 }
 
-inline void TaskScope::fail(std::exception_ptr error) noexcept {
+LEAT_INLINE void TaskScope::fail(std::exception_ptr error) noexcept {
   if (failure_) return;
   failure_ = error;
   detail::abortNow(*signal_, std::move(error));
 }
 
-inline TaskScope::Join TaskScope::join() noexcept { return Join(*this); }
+LEAT_INLINE TaskScope::Join TaskScope::join() noexcept { return Join(*this); }
 
-inline void TaskScope::ended() noexcept {
+LEAT_INLINE void TaskScope::ended() noexcept {
   if (joining_ && children_.empty()) {
     joining_ = false;
     joiner_.resume();
   }
 }
+#endif
 
 template <class T, class A>
 Promise<T> TaskScope::start(A&& awaitable, bool quiet) {

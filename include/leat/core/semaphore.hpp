@@ -86,13 +86,15 @@ class Semaphore::Awaiter : private detail::Waiter {
   Semaphore& semaphore_;
 };
 
-inline detail::PendingWait<Semaphore::Awaiter, Semaphore> Semaphore::acquire(
+#if LEAT_BODIES
+LEAT_INLINE detail::PendingWait<Semaphore::Awaiter, Semaphore> Semaphore::acquire(
     WaitOptions options) noexcept {
   return {*this, options};
 }
 
-inline Semaphore::Permit Semaphore::tryAcquire() noexcept {
+LEAT_INLINE Semaphore::Permit Semaphore::tryAcquire() noexcept {
   return take() ? Permit(this) : Permit();
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI

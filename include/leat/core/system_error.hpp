@@ -57,8 +57,9 @@ class LEAT_API SystemError : public Error {
   detail::SharedText address_;
 };
 
-inline detail::SharedText SystemError::fileText(int number, std::string_view syscall,
-                                                std::string_view path, std::string_view dest) {
+#if LEAT_BODIES
+LEAT_INLINE detail::SharedText SystemError::fileText(int number, std::string_view syscall,
+                                                     std::string_view path, std::string_view dest) {
   return {sys::errorName(number),
           ": ",
           sys::errorText(number),
@@ -72,8 +73,8 @@ inline detail::SharedText SystemError::fileText(int number, std::string_view sys
           dest.data() == nullptr ? "" : "'"};
 }
 
-inline SystemError SystemError::ofAddress(int number, std::string_view syscall,
-                                          std::string_view address, int port, bool text) {
+LEAT_INLINE SystemError SystemError::ofAddress(int number, std::string_view syscall,
+                                               std::string_view address, int port, bool text) {
   const detail::Decimal digits(port);
   const std::string_view shownPort = port < 0 ? std::string_view() : digits;
   const detail::SharedText message{syscall,
@@ -91,22 +92,23 @@ inline SystemError SystemError::ofAddress(int number, std::string_view syscall,
   return error;
 }
 
-inline SystemError SystemError::ofHost(std::string_view code, std::string_view syscall,
-                                       std::string_view host) {
+LEAT_INLINE SystemError SystemError::ofHost(std::string_view code, std::string_view syscall,
+                                            std::string_view host) {
   const detail::SharedText text{syscall, " ", code, host.empty() ? "" : " ", host};
   SystemError error(0, syscall, text, code);
   error.address_ = host;
   return error;
 }
 
-inline SystemError SystemError::ofFile(int number, std::string_view syscall, std::string_view path,
-                                       std::string_view code, std::string_view text,
-                                       std::string_view reason) {
+LEAT_INLINE SystemError SystemError::ofFile(int number, std::string_view syscall,
+                                            std::string_view path, std::string_view code,
+                                            std::string_view text, std::string_view reason) {
   const detail::SharedText message{text, ": ",   syscall, " returned ", sys::errorName(number),
                                    " (", reason, ") ",    path};
   SystemError error(number, syscall, message, code);
   error.path_ = path;
   return error;
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI

@@ -111,7 +111,10 @@ struct TaskPromise<void> : TaskPromiseBase {
 };
 
 /// Destroys a suspended chain of tasks leaf first, without recursion.
-inline void destroyLeafFirst(TaskOwner& root) noexcept {
+LEAT_INLINE void destroyLeafFirst(TaskOwner& root) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE void destroyLeafFirst(TaskOwner& root) noexcept {
   // Down: each promise's `awaiting` is turned round to point at its own owner's parent.
   TaskOwner* owner = &root;
   TaskOwner* parent = nullptr;
@@ -128,6 +131,7 @@ inline void destroyLeafFirst(TaskOwner& root) noexcept {
     parent = std::exchange(owner->frame.promise().awaiting, nullptr);
   }
 }
+#endif
 LEAT_NOINLINE inline void destroyChain(TaskOwner& root) noexcept {
   nestDestroy([&root] { destroyLeafFirst(root); });
 }
@@ -227,7 +231,9 @@ template <class T>
 Task<T> TaskPromise<T>::get_return_object() noexcept {
   return Task<T>(*this);
 }
-inline Task<void> TaskPromise<void>::get_return_object() noexcept { return Task<void>(*this); }
+#if LEAT_BODIES
+LEAT_INLINE Task<void> TaskPromise<void>::get_return_object() noexcept { return Task<void>(*this); }
+#endif
 
 /// Starts a task from outside of a coroutine: `onDone` is resumed in the place of a parent, perhaps
 /// before this returns.

@@ -71,18 +71,23 @@ LEAT_API inline constinit thread_local ThreadState threadState{};
 LEAT_API inline constinit Atomic<std::uint32_t> lastThreadNumber{0};
 
 /// Tells this thread from every other of the process, ended ones too.
-inline std::uint32_t threadNumber() noexcept {
+LEAT_INLINE std::uint32_t threadNumber() noexcept;
+/// Gives this thread queues, with an identity of their own, or takes them away.
+LEAT_INLINE void enterHome(MicrotaskQueue& queue) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE std::uint32_t threadNumber() noexcept {
   ThreadState& thread = threadState;
   if (thread.number == 0) thread.number = lastThreadNumber.fetchAdd(1, relaxed) + 1;
   return thread.number;
 }
 
-/// Gives this thread queues, with an identity of their own, or takes them away.
-inline void enterHome(MicrotaskQueue& queue) noexcept {
+LEAT_INLINE void enterHome(MicrotaskQueue& queue) noexcept {
   ThreadState& thread = threadState;
   thread.queue = &queue;
   thread.home = HomeId{threadNumber()} << 32 | ++thread.homes;
 }
+#endif
 inline void leaveHome() noexcept {
   threadState.queue = nullptr;
   threadState.home = 0;

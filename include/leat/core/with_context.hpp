@@ -13,7 +13,10 @@ namespace leat::inline LEAT_ABI {
 namespace detail {
 
 /// The context around, with an ambient signal that follows `signal` and the one that was there.
-inline ContextRef contextUnder(Ref<AbortState> signal) {
+LEAT_INLINE ContextRef contextUnder(Ref<AbortState> signal);
+
+#if LEAT_BODIES
+LEAT_INLINE ContextRef contextUnder(Ref<AbortState> signal) {
   AbortState* around = ambientSignal();
   if (around == signal.get()) return currentContext();
   if (around != nullptr) {
@@ -23,6 +26,7 @@ inline ContextRef contextUnder(Ref<AbortState> signal) {
   }
   return ContextNode::withSignal(threadState.context, std::move(signal));
 }
+#endif
 
 // How a context is made of the one around the co_await.
 

@@ -181,7 +181,13 @@ class LookupAwaiter : private Waiter {
 };
 
 /// Node's name of an EAI_ code.
-inline std::string_view lookupCode(int status) noexcept {
+LEAT_INLINE std::string_view lookupCode(int status) noexcept;
+/// The addresses as `order` wants them; each family stays in the resolver's order.
+LEAT_INLINE std::vector<dns::LookupAddress> inOrder(
+    const std::vector<dns::LookupAddress>& addresses, dns::LookupOrder order);
+
+#if LEAT_BODIES
+LEAT_INLINE std::string_view lookupCode(int status) noexcept {
   switch (status) {
 #ifdef EAI_ADDRFAMILY
     case EAI_ADDRFAMILY:
@@ -214,9 +220,8 @@ inline std::string_view lookupCode(int status) noexcept {
   }
 }
 
-/// The addresses as `order` wants them; each family stays in the resolver's order.
-inline std::vector<dns::LookupAddress> inOrder(const std::vector<dns::LookupAddress>& addresses,
-                                               dns::LookupOrder order) {
+LEAT_INLINE std::vector<dns::LookupAddress> inOrder(
+    const std::vector<dns::LookupAddress>& addresses, dns::LookupOrder order) {
   if (order == dns::LookupOrder::Verbatim) return addresses;
   const int preferred = order == dns::LookupOrder::Ipv4First ? 4 : 6;
   std::vector<dns::LookupAddress> result;
@@ -226,12 +231,12 @@ inline std::vector<dns::LookupAddress> inOrder(const std::vector<dns::LookupAddr
   return result;
 }
 
-inline void LookupJob::throwError() const {
+LEAT_INLINE void LookupJob::throwError() const {
   if (status == EAI_SYSTEM) throw SystemError::ofAddress(number, "getaddrinfo", question.host, -1);
   throw SystemError::ofHost(lookupCode(status), "getaddrinfo", question.host);
 }
 
-inline void LookupJob::onRun(BlockingJob& base) noexcept {
+LEAT_INLINE void LookupJob::onRun(BlockingJob& base) noexcept {
   auto& job = static_cast<LookupJob&>(base);
   try {
     job.ask();
@@ -240,7 +245,7 @@ inline void LookupJob::onRun(BlockingJob& base) noexcept {
   }
 }
 
-inline void LookupJob::ask() {
+LEAT_INLINE void LookupJob::ask() {
   struct Answers {
     ~Answers() {
       if (first != nullptr) ::freeaddrinfo(first);
@@ -258,7 +263,7 @@ inline void LookupJob::ask() {
   if (status == 0 && found.empty()) settle(EAI_NONAME, 0);
 }
 
-inline void LookupJob::take(const addrinfo& answer) {
+LEAT_INLINE void LookupJob::take(const addrinfo& answer) {
   if (answer.ai_family != AF_INET && answer.ai_family != AF_INET6) return;
   char text[NI_MAXHOST];
   const int eai = sys::getnameinfo(answer.ai_addr, answer.ai_addrlen, text, sizeof text, nullptr, 0,
@@ -268,19 +273,19 @@ inline void LookupJob::take(const addrinfo& answer) {
 }
 
 /// On the worker. The way back has a count of its own.
-inline void LookupJob::onDone(BlockingJob& base) noexcept {
+LEAT_INLINE void LookupJob::onDone(BlockingJob& base) noexcept {
   auto& job = static_cast<LookupJob&>(base);
   base.retain();
   if (!job.home_->post(job)) base.release();
 }
 
-inline void LookupJob::onPosted(PostedJob& posted, bool run) noexcept {
+LEAT_INLINE void LookupJob::onPosted(PostedJob& posted, bool run) noexcept {
   auto& job = static_cast<LookupJob&>(posted);
   if (run && static_cast<LookupEntry&>(job).linked()) Lookups::current().finish(job);
   static_cast<BlockingJob&>(job).release();
 }
 
-inline void Lookups::start(LookupJob& job) noexcept {
+LEAT_INLINE void Lookups::start(LookupJob& job) noexcept {
   static_cast<BlockingJob&>(job).retain();
   inFlight_.pushBack(job);
   loop_.hold();
@@ -290,18 +295,18 @@ inline void Lookups::start(LookupJob& job) noexcept {
   finish(job);
 }
 
-inline void Lookups::finish(LookupJob& job) noexcept {
+LEAT_INLINE void Lookups::finish(LookupJob& job) noexcept {
   while (!job.waiters.empty()) job.waiters.front().wake();
   forget(job);
 }
 
-inline void Lookups::left(LookupJob& job) noexcept {
+LEAT_INLINE void Lookups::left(LookupJob& job) noexcept {
   if (!job.waiters.empty()) return;
   (void)BlockingPool::shared().cancel(job);
   forget(job);
 }
 
-inline void LookupAwaiter::await_suspend(std::coroutine_handle<> handle) {
+LEAT_INLINE void LookupAwaiter::await_suspend(std::coroutine_handle<> handle) {
   Lookups& lookups = Lookups::current();
   Ref<LookupJob> job = lookups.find(question_);
   const bool isNew = !job;
@@ -312,7 +317,7 @@ inline void LookupAwaiter::await_suspend(std::coroutine_handle<> handle) {
   if (isNew) lookups.start(*job);
 }
 
-inline dns::LookupResult LookupAwaiter::await_resume() {
+LEAT_INLINE dns::LookupResult LookupAwaiter::await_resume() {
   leave();
   finish();
   if (!job_)
@@ -322,6 +327,7 @@ inline dns::LookupResult LookupAwaiter::await_resume() {
   if (!all_) found.resize(1, found.front());
   return dns::LookupResult(std::move(found));
 }
+#endif
 
 }  // namespace detail
 
@@ -354,7 +360,10 @@ class [[nodiscard("nothing is looked up until this is awaited")]] LookupOperatio
 /// Completes: in a microtask of the poll phase; at once for an IP address.
 /// Cancel: AbortError at once; the answer is thrown away when it comes.
 /// Throws: SystemError ("getaddrinfo ENOTFOUND host"); at the call TypeError ERR_INVALID_ARG_VALUE.
-inline LookupOperation lookup(std::string_view host, LookupOptions options = {}) {
+LEAT_INLINE LookupOperation lookup(std::string_view host, LookupOptions options = {});
+
+#if LEAT_BODIES
+LEAT_INLINE LookupOperation lookup(std::string_view host, LookupOptions options) {
   using leat::detail::Decimal;
   using leat::detail::SharedText;
   constexpr int known = ADDRCONFIG | V4MAPPED | ALL;
@@ -372,6 +381,7 @@ inline LookupOperation lookup(std::string_view host, LookupOptions options = {})
         SharedText{"The argument 'hints' is invalid. Received ", Decimal(options.hints)}.view());
   return LookupOperation(host, options);
 }
+#endif
 
 }  // namespace dns
 }  // namespace leat::inline LEAT_ABI

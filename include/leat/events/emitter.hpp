@@ -35,7 +35,14 @@ std::exception_ptr reasonOfError(const X& error, const More&...) {
         Error("Unhandled error. (" + inspectArg(error) + ")", "ERR_UNHANDLED_ERROR"));
   }
 }
-inline std::exception_ptr reasonOfEmission(const Emission& emission) {
+LEAT_INLINE std::exception_ptr reasonOfEmission(const Emission& emission);
+/// The AbortError of a signal that has fired.
+LEAT_INLINE std::exception_ptr abortErrorOf(const CancelHooks& hooks);
+/// Takes a listener away where nothing may be thrown.
+LEAT_INLINE void offQuietly(Listener& listener) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE std::exception_ptr reasonOfEmission(const Emission& emission) {
   try {
     throwUnhandledEmission(emission);
   } catch (...) {
@@ -43,8 +50,7 @@ inline std::exception_ptr reasonOfEmission(const Emission& emission) {
   }
 }
 
-/// The AbortError of a signal that has fired.
-inline std::exception_ptr abortErrorOf(const CancelHooks& hooks) {
+LEAT_INLINE std::exception_ptr abortErrorOf(const CancelHooks& hooks) {
   try {
     hooks.throwAborted();
   } catch (...) {
@@ -52,14 +58,14 @@ inline std::exception_ptr abortErrorOf(const CancelHooks& hooks) {
   }
 }
 
-/// Takes a listener away where nothing may be thrown.
-inline void offQuietly(Listener& listener) noexcept {
+LEAT_INLINE void offQuietly(Listener& listener) noexcept {
   try {
     std::exchange(listener, Listener()).off();
   } catch (...) {
     LateReport::start(std::current_exception());
   }
 }
+#endif
 
 /// The arguments of an emission as these types. Throws: TypeError ERR_INVALID_ARG_TYPE.
 template <class... Ts>

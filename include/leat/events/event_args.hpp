@@ -234,7 +234,8 @@ inline std::string argTypeName(const std::type_info& type) {
 
 }  // namespace detail
 
-inline EventValue::EventValue(const detail::EventArg& arg) {
+#if LEAT_BODIES
+LEAT_INLINE EventValue::EventValue(const detail::EventArg& arg) {
   if (arg.type->copy == nullptr)
     detail::throwTypeError("an argument of type " + detail::typeName(arg.type->type) +
                                " cannot be kept: it is not copyable",
@@ -244,10 +245,11 @@ inline EventValue::EventValue(const detail::EventArg& arg) {
     block_->text = *static_cast<const std::string*>(block_->value);
 }
 
-inline detail::EventArg EventValue::arg() const noexcept {
+LEAT_INLINE detail::EventArg EventValue::arg() const noexcept {
   if (block_->type->kind == detail::ArgKind::Text) return {&block_->text, block_->type};
   return {block_->value, block_->type};
 }
+#endif
 
 template <class T>
 bool EventValue::is() const {

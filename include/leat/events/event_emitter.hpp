@@ -159,9 +159,10 @@ LEAT_ALWAYS_INLINE inline bool EventEmitter::emit(std::string_view event, const 
       args...);
 }
 
-inline Listener EventEmitter::attach(std::string_view event,
-                                     detail::Ref<detail::ListenerRecord> record, bool once,
-                                     bool front) {
+#if LEAT_BODIES
+LEAT_INLINE Listener EventEmitter::attach(std::string_view event,
+                                          detail::Ref<detail::ListenerRecord> record, bool once,
+                                          bool front) {
   Listener handle{detail::Ref<detail::Registration>(record)};
   if (table_.find("newListener") != nullptr) {
     const detail::Survival survival(*this);
@@ -177,8 +178,8 @@ inline Listener EventEmitter::attach(std::string_view event,
   return handle;
 }
 
-inline void EventEmitter::removed(EmitterBase& base, detail::SlotBase& left, std::string_view name,
-                                  const Listener& listener) {
+LEAT_INLINE void EventEmitter::removed(EmitterBase& base, detail::SlotBase& left,
+                                       std::string_view name, const Listener& listener) {
   auto& self = static_cast<EventEmitter&>(base);
   auto& slot = static_cast<detail::NamedSlot&>(left);
   // `name` lives in the slot, which goes with its last listener.
@@ -186,7 +187,7 @@ inline void EventEmitter::removed(EmitterBase& base, detail::SlotBase& left, std
   if (self.watchesRemoval()) self.emit("removeListener", name, listener);
 }
 
-inline bool EventEmitter::emitRare(detail::NamedSlot* slot, const detail::Emission& emission) {
+LEAT_INLINE bool EventEmitter::emitRare(detail::NamedSlot* slot, const detail::Emission& emission) {
   if (emission.name != "error") return false;
   if (detail::NamedSlot* monitor = table_.find(errorMonitor)) {
     const detail::Survival survival(*this);
@@ -198,17 +199,17 @@ inline bool EventEmitter::emitRare(detail::NamedSlot* slot, const detail::Emissi
   return slot->emit(emission);
 }
 
-inline void EventEmitter::clear(detail::NamedSlot& slot) {
+LEAT_INLINE void EventEmitter::clear(detail::NamedSlot& slot) {
   if (watchesRemoval()) return removeAll(slot, true);
   const auto gone = table_.take(slot);
   removeAll(*gone, false);
 }
 
-inline void EventEmitter::removeAllListeners(std::string_view event) {
+LEAT_INLINE void EventEmitter::removeAllListeners(std::string_view event) {
   if (detail::NamedSlot* slot = table_.find(event)) clear(*slot);
 }
 
-inline void EventEmitter::removeAllListeners() {
+LEAT_INLINE void EventEmitter::removeAllListeners() {
   const detail::Survival survival(*this);
   for (const std::string& name : eventNames()) {
     if (name == "removeListener") continue;
@@ -218,10 +219,11 @@ inline void EventEmitter::removeAllListeners() {
   removeAllListeners("removeListener");
 }
 
-inline std::vector<std::string> EventEmitter::eventNames() const {
+LEAT_INLINE std::vector<std::string> EventEmitter::eventNames() const {
   std::vector<std::string> names;
   table_.each([&names](const detail::NamedSlot& slot) { names.push_back(slot.name); });
   return names;
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI

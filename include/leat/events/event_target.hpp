@@ -31,7 +31,7 @@ namespace detail {
 struct TargetRoot;
 
 struct TargetListener : Registration {
-  inline void off() noexcept final;
+  LEAT_INLINE void off() noexcept final;
   bool active() const noexcept final { return root.get() != nullptr; }
   virtual void call(Event<>& event) = 0;
   virtual bool same(const void* kind, const void* other) const noexcept = 0;
@@ -191,7 +191,8 @@ struct TargetListenerOf final : TargetListener {
   Ref<CallbackBlock<F>> block;
 };
 
-inline void TargetListener::remove() noexcept {
+#if LEAT_BODIES
+LEAT_INLINE void TargetListener::remove() noexcept {
   removed = true;
   const Ref<TargetListener> self(this);
   const Ref<TargetRoot> from = std::exchange(root, nullptr);
@@ -205,7 +206,7 @@ inline void TargetListener::remove() noexcept {
   aborted.off();
 }
 
-inline void TargetListener::off() noexcept {
+LEAT_INLINE void TargetListener::off() noexcept {
   if (!root) return;
   const Ref<TargetListener> self(this);
   const Ref<TargetRoot> from = root;
@@ -213,10 +214,12 @@ inline void TargetListener::off() noexcept {
   drop();
   if (from->size == 0 && anchor->target != nullptr) anchor->target->drop(*from);
 }
+#endif
 
 }  // namespace detail
 
-inline EventTarget::~EventTarget() {
+#if LEAT_BODIES
+LEAT_INLINE EventTarget::~EventTarget() {
   anchor_->target = nullptr;
   for (const detail::Ref<detail::TargetRoot>& root : roots_)
     for (auto listener = root->first; listener; listener = listener->next) {
@@ -225,19 +228,21 @@ inline EventTarget::~EventTarget() {
     }
 }
 
-inline detail::Ref<detail::TargetRoot> EventTarget::find(std::string_view type) const noexcept {
+LEAT_INLINE detail::Ref<detail::TargetRoot> EventTarget::find(
+    std::string_view type) const noexcept {
   for (const detail::Ref<detail::TargetRoot>& root : roots_)
     if (root->type == type) return root;
   return nullptr;
 }
 
-inline void EventTarget::drop(detail::TargetRoot& root) noexcept {
+LEAT_INLINE void EventTarget::drop(detail::TargetRoot& root) noexcept {
   for (auto at = roots_.begin(); at != roots_.end(); ++at) {
     if (at->get() != &root) continue;
     roots_.erase(at);
     return;
   }
 }
+#endif
 
 template <class F>
 detail::TargetListener* EventTarget::equalListener(const detail::Ref<detail::TargetRoot>& root,
@@ -280,7 +285,8 @@ void EventTarget::removeEventListener(std::string_view type, const F& listener,
   if (auto* equal = equalListener(find(type), listener, options.capture)) equal->off();
 }
 
-inline void EventTarget::append(std::string_view type, detail::TargetListener& added) {
+#if LEAT_BODIES
+LEAT_INLINE void EventTarget::append(std::string_view type, detail::TargetListener& added) {
   detail::Ref<detail::TargetRoot> root = find(type);
   if (!root) roots_.push_back(root = detail::makeRef<detail::TargetRoot>(type));
   added.anchor = anchor_;
@@ -294,7 +300,7 @@ inline void EventTarget::append(std::string_view type, detail::TargetListener& a
   if (most > 0 && root->size > static_cast<unsigned>(most) && !warned_) warnOfLeak(*root);
 }
 
-inline void EventTarget::warnOfLeak(const detail::TargetRoot& root) {
+LEAT_INLINE void EventTarget::warnOfLeak(const detail::TargetRoot& root) {
   warned_ = true;
   std::string text = "Possible EventTarget memory leak detected. ";
   text.append(std::to_string(root.size)).append(" ").append(root.type);
@@ -303,7 +309,7 @@ inline void EventTarget::warnOfLeak(const detail::TargetRoot& root) {
   detail::emitLeakWarning(text.append(". Use events.setMaxListeners() to increase limit"));
 }
 
-inline bool EventTarget::dispatchEvent(Event<>& event) {
+LEAT_INLINE bool EventTarget::dispatchEvent(Event<>& event) {
   if (event.dispatched_)
     detail::throwError("The event \"" + event.type() + "\" is already being dispatched",
                        "ERR_EVENT_RECURSION");
@@ -314,7 +320,7 @@ inline bool EventTarget::dispatchEvent(Event<>& event) {
   return !event.defaultPrevented();
 }
 
-inline void EventTarget::callEach(detail::TargetRoot& root, Event<>& event) {
+LEAT_INLINE void EventTarget::callEach(detail::TargetRoot& root, Event<>& event) {
   detail::Ref<detail::TargetListener> listener = root.first;
   while (listener && !event.stoppedNow_) {
     // Read before the call: what this one adds at the end is not called, if it is the last.
@@ -334,18 +340,19 @@ inline void EventTarget::callEach(detail::TargetRoot& root, Event<>& event) {
   }
 }
 
-inline void EventTarget::setMaxListeners(int count) {
+LEAT_INLINE void EventTarget::setMaxListeners(int count) {
   detail::checkMaxListeners(count);
   maxListeners_ = count;
   warned_ = false;
 }
 
-inline std::vector<Listener> EventTarget::listeners(std::string_view type) const {
+LEAT_INLINE std::vector<Listener> EventTarget::listeners(std::string_view type) const {
   std::vector<Listener> all;
   const auto root = find(type);
   for (auto* at = root ? root->first.get() : nullptr; at != nullptr; at = at->next.get())
     all.emplace_back(detail::Ref<detail::Registration>(at));
   return all;
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI

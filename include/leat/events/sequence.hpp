@@ -181,7 +181,10 @@ Promise<std::optional<Item>> SequenceState<Item>::next(std::source_location wher
   return made.promise;
 }
 
-inline void checkMarks(const OnOptions& options, bool canPause) {
+LEAT_INLINE void checkMarks(const OnOptions& options, bool canPause);
+
+#if LEAT_BODIES
+LEAT_INLINE void checkMarks(const OnOptions& options, bool canPause) {
   if (options.highWaterMark == 0 || options.lowWaterMark == 0)
     throw RangeError(
         "The value of \"options.highWaterMark\" and \"options.lowWaterMark\" must be 1 or more");
@@ -189,6 +192,7 @@ inline void checkMarks(const OnOptions& options, bool canPause) {
     throwTypeError("on() with a highWaterMark needs an emitter with pause() and resume()",
                    "ERR_INVALID_ARG_TYPE");
 }
+#endif
 
 template <class E>
 concept Pausable = requires(E& emitter) {

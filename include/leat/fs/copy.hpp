@@ -11,7 +11,18 @@ namespace leat::inline LEAT_ABI::detail {
 constexpr unsigned long ficlone = _IOW(0x94, 9, int);
 
 /// Copies what there is by way of a buffer. 0 or -errno.
-inline int pumpBytes(const FileRequest& request, int from, int to) {
+LEAT_INLINE int pumpBytes(const FileRequest& request, int from, int to);
+/// Copies the bytes from the current positions on. What the kernel cannot copy by itself (another kind
+/// of file system, /proc) goes through a buffer.
+LEAT_INLINE int copyBytes(const FileRequest& request, int from, int to);
+/// With both files open. 0 or -errno.
+LEAT_INLINE int fillCopy(const FileRequest& request, int from, int to, const struct ::statx& known,
+                         int mode);
+/// 0 or -errno. A copy that failed or was left half-way is removed; a destination that is the source itself stays.
+LEAT_INLINE int copyOne(const FileRequest& request, const char* src, const char* dest, int mode);
+
+#if LEAT_BODIES
+LEAT_INLINE int pumpBytes(const FileRequest& request, int from, int to) {
   const Buffer buffer = Buffer::allocUnsafe(std::size_t{256} << 10);
   while (!request.left()) {
     const ssize_t n = sys::read(from, buffer.data(), buffer.size());
@@ -26,9 +37,7 @@ inline int pumpBytes(const FileRequest& request, int from, int to) {
   return -ECANCELED;
 }
 
-/// Copies the bytes from the current positions on. What the kernel cannot copy by itself (another kind
-/// of file system, /proc) goes through a buffer.
-inline int copyBytes(const FileRequest& request, int from, int to) {
+LEAT_INLINE int copyBytes(const FileRequest& request, int from, int to) {
   bool copied = false;
   while (!request.left()) {
     const ssize_t n = sys::copy_file_range(from, to, std::size_t{64} << 20);
@@ -43,9 +52,8 @@ inline int copyBytes(const FileRequest& request, int from, int to) {
   return -ECANCELED;
 }
 
-/// With both files open. 0 or -errno.
-inline int fillCopy(const FileRequest& request, int from, int to, const struct ::statx& known,
-                    int mode) {
+LEAT_INLINE int fillCopy(const FileRequest& request, int from, int to, const struct ::statx& known,
+                         int mode) {
   if (const int error = sys::ftruncate(to, 0)) return error;
   if (const int error = sys::fchmod(to, known.stx_mode & 07777u)) return error;
   if ((mode & (fs::COPYFILE_FICLONE | fs::COPYFILE_FICLONE_FORCE)) != 0) {
@@ -56,8 +64,7 @@ inline int fillCopy(const FileRequest& request, int from, int to, const struct :
   return copyBytes(request, from, to);
 }
 
-/// 0 or -errno. A copy that failed or was left half-way is removed; a destination that is the source itself stays.
-inline int copyOne(const FileRequest& request, const char* src, const char* dest, int mode) {
+LEAT_INLINE int copyOne(const FileRequest& request, const char* src, const char* dest, int mode) {
   const int source = sys::open(src, O_RDONLY);
   if (source < 0) return source;
   const sys::UniqueFd from(source);
@@ -77,6 +84,7 @@ inline int copyOne(const FileRequest& request, const char* src, const char* dest
   if (error != 0) (void)sys::unlink(dest);
   return error;
 }
+#endif
 
 inline void checkCopyMode(int mode) {
   if (mode < 0 || mode > 7) throw RangeError("mode is out of range: >= 0 && <= 7");
@@ -90,8 +98,12 @@ namespace leat::inline LEAT_ABI::fs {
 /// (shares the blocks where the file system can) and COPYFILE_FICLONE_FORCE (or fails).
 /// Node: copying a folder empties `dest` before it fails; here it does not.
 /// Throws: SystemError; RangeError ERR_OUT_OF_RANGE.
-inline Operation<void> copyFile(std::string_view src, std::string_view dest, int mode = 0,
-                                FileOptions options = {}) {
+LEAT_INLINE Operation<void> copyFile(std::string_view src, std::string_view dest, int mode = 0,
+                                     FileOptions options = {});
+
+#if LEAT_BODIES
+LEAT_INLINE Operation<void> copyFile(std::string_view src, std::string_view dest, int mode,
+                                     FileOptions options) {
   using namespace leat::detail;
   checkCopyMode(mode);
   const auto body = [](FileRequest& r) {
@@ -101,5 +113,6 @@ inline Operation<void> copyFile(std::string_view src, std::string_view dest, int
   draft->flags = mode;
   return std::move(draft).with(options.signal);
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::fs

@@ -68,7 +68,15 @@ class TreeCopy {
   std::vector<CopyStep> todo_;
 };
 
-inline std::string TreeCopy::resolved(std::string_view path) {
+LEAT_INLINE void checkCpOptions(const fs::CpOptions& options);
+LEAT_INLINE void packCpOptions(FileRequest& request, const fs::CpOptions& options);
+LEAT_INLINE fs::CpOptions cpOptionsOf(const FileRequest& request);
+/// Does one step, and gives those that follow from it. `offset`: whether it is the first of all.
+LEAT_INLINE fs::Operation<std::vector<CopyStep>> copyStep(const CopyStep& step, bool first,
+                                                          const fs::CpOptions& options);
+
+#if LEAT_BODIES
+LEAT_INLINE std::string TreeCopy::resolved(std::string_view path) {
   if (path.starts_with('/')) return normalizedPath(path);
   char* here = nullptr;
   check(sys::realpath(".", here), "uv_cwd", {});
@@ -77,12 +85,12 @@ inline std::string TreeCopy::resolved(std::string_view path) {
   return joinedPath(whole, path);
 }
 
-inline std::string TreeCopy::readLink(const std::string& path) {
+LEAT_INLINE std::string TreeCopy::readLink(const std::string& path) {
   FileRequest request(FileCall::readlink, path);
   return linkTarget(request);
 }
 
-inline void TreeCopy::copy(const std::string& src, const std::string& dest) {
+LEAT_INLINE void TreeCopy::copy(const std::string& src, const std::string& dest) {
   begin(src, dest);
   while (!todo_.empty() && !request_.left()) {
     const CopyStep step = std::move(todo_.back());
@@ -91,7 +99,7 @@ inline void TreeCopy::copy(const std::string& src, const std::string& dest) {
   }
 }
 
-inline void TreeCopy::begin(const std::string& src, const std::string& dest) {
+LEAT_INLINE void TreeCopy::begin(const std::string& src, const std::string& dest) {
   Found from;
   Found to;
   const bool exists = examine(src, dest, from, to);
@@ -108,7 +116,7 @@ inline void TreeCopy::begin(const std::string& src, const std::string& dest) {
   copyAny(src, dest, from, exists);
 }
 
-inline void TreeCopy::perform(const CopyStep& step) {
+LEAT_INLINE void TreeCopy::perform(const CopyStep& step) {
   if (step.completed) return check(sys::fchmodat(step.dest.c_str(), step.mode), "chmod", step.dest);
   Found from;
   Found to;
@@ -116,8 +124,8 @@ inline void TreeCopy::perform(const CopyStep& step) {
   copyAny(step.src, step.dest, from, exists);
 }
 
-inline bool TreeCopy::examine(const std::string& src, const std::string& dest, Found& from,
-                              Found& to) const {
+LEAT_INLINE bool TreeCopy::examine(const std::string& src, const std::string& dest, Found& from,
+                                   Found& to) const {
   const bool follow = options_.dereference;
   const char* const syscall = follow ? "stat" : "lstat";
   check(statPath(src, follow, from), syscall, src);
@@ -143,8 +151,8 @@ inline bool TreeCopy::examine(const std::string& src, const std::string& dest, F
 }
 
 /// Looks at the folders around `dest`: by their identity, as links may lead into the source.
-inline void TreeCopy::refuseSelf(const std::string& src, const Found& from,
-                                 const std::string& dest) const {
+LEAT_INLINE void TreeCopy::refuseSelf(const std::string& src, const Found& from,
+                                      const std::string& dest) const {
   const std::string srcParent = resolved(folderOf(src));
   std::string outer = resolved(folderOf(dest));
   std::string inner = dest;
@@ -159,8 +167,8 @@ inline void TreeCopy::refuseSelf(const std::string& src, const Found& from,
   }
 }
 
-inline void TreeCopy::copyAny(const std::string& src, const std::string& dest, const Found& from,
-                              bool exists) {
+LEAT_INLINE void TreeCopy::copyAny(const std::string& src, const std::string& dest,
+                                   const Found& from, bool exists) {
   const unsigned mode = from.stx_mode;
   if (S_ISDIR(mode)) return copyFolder(src, dest, from, exists);
   if (S_ISREG(mode) || S_ISCHR(mode) || S_ISBLK(mode)) return copyFile(src, dest, from, exists);
@@ -173,8 +181,8 @@ inline void TreeCopy::copyAny(const std::string& src, const std::string& dest, c
          why.view());
 }
 
-inline void TreeCopy::copyFolder(const std::string& src, const std::string& dest, const Found& from,
-                                 bool exists) {
+LEAT_INLINE void TreeCopy::copyFolder(const std::string& src, const std::string& dest,
+                                      const Found& from, bool exists) {
   if (!options_.recursive) {
     const SharedText why{src, " is a directory (not copied)"};
     refuse(EISDIR, src, "ERR_FS_EISDIR", "Path is a directory", why.view());
@@ -190,8 +198,8 @@ inline void TreeCopy::copyFolder(const std::string& src, const std::string& dest
         CopyStep{joinedPath(src, entries[i].name), joinedPath(dest, entries[i].name), false, 0});
 }
 
-inline void TreeCopy::copyFile(const std::string& src, const std::string& dest, const Found& from,
-                               bool exists) {
+LEAT_INLINE void TreeCopy::copyFile(const std::string& src, const std::string& dest,
+                                    const Found& from, bool exists) {
   if (exists && !options_.force) {
     if (!options_.errorOnExist) return;
     const SharedText why{dest, " already exists"};
@@ -204,8 +212,8 @@ inline void TreeCopy::copyFile(const std::string& src, const std::string& dest, 
   check(sys::fchmodat(dest.c_str(), mode), "chmod", dest);
 }
 
-inline void TreeCopy::setTimes(const std::string& src, const std::string& dest,
-                               unsigned mode) const {
+LEAT_INLINE void TreeCopy::setTimes(const std::string& src, const std::string& dest,
+                                    unsigned mode) const {
   if ((mode & 0200u) == 0) check(sys::fchmodat(dest.c_str(), mode | 0200u), "chmod", dest);
   Found now;
   check(statPath(src, true, now), "stat", src);
@@ -215,7 +223,7 @@ inline void TreeCopy::setTimes(const std::string& src, const std::string& dest,
   check(sys::utimensat(dest.c_str(), times, 0), "utime", dest);
 }
 
-inline void TreeCopy::copyLink(const std::string& src, const std::string& dest, bool exists) {
+LEAT_INLINE void TreeCopy::copyLink(const std::string& src, const std::string& dest, bool exists) {
   std::string target = readLink(src);
   if (!options_.verbatimSymlinks && !target.starts_with('/'))
     target = resolved(joinedPath(folderOf(src), target));
@@ -236,9 +244,7 @@ inline void TreeCopy::copyLink(const std::string& src, const std::string& dest, 
   check(sys::symlink(target.c_str(), dest.c_str()), "symlink", target, dest);
 }
 
-// ---- on the loop's thread ----
-
-inline void checkCpOptions(const fs::CpOptions& options) {
+LEAT_INLINE void checkCpOptions(const fs::CpOptions& options) {
   checkCopyMode(options.mode);
   if (options.dereference && options.verbatimSymlinks)
     throwTypeError(
@@ -246,13 +252,14 @@ inline void checkCpOptions(const fs::CpOptions& options) {
         "ERR_INCOMPATIBLE_OPTION_PAIR");
 }
 
-inline void packCpOptions(FileRequest& request, const fs::CpOptions& options) {
+LEAT_INLINE void packCpOptions(FileRequest& request, const fs::CpOptions& options) {
   request.length = (options.recursive ? 1 : 0) | (options.force ? 2 : 0) |
                    (options.errorOnExist ? 4 : 0) | (options.dereference ? 8 : 0) |
                    (options.preserveTimestamps ? 16 : 0) | (options.verbatimSymlinks ? 32 : 0);
   request.flags = options.mode;
 }
-inline fs::CpOptions cpOptionsOf(const FileRequest& request) {
+
+LEAT_INLINE fs::CpOptions cpOptionsOf(const FileRequest& request) {
   const auto has = [&](int bit) { return (request.length & bit) != 0; };
   fs::CpOptions options;
   options.recursive = has(1);
@@ -265,9 +272,8 @@ inline fs::CpOptions cpOptionsOf(const FileRequest& request) {
   return options;
 }
 
-/// Does one step, and gives those that follow from it. `offset`: whether it is the first of all.
-inline fs::Operation<std::vector<CopyStep>> copyStep(const CopyStep& step, bool first,
-                                                     const fs::CpOptions& options) {
+LEAT_INLINE fs::Operation<std::vector<CopyStep>> copyStep(const CopyStep& step, bool first,
+                                                          const fs::CpOptions& options) {
   using Steps = std::vector<CopyStep>;
   const auto body = [](FileRequest& r) {
     const fs::CpOptions asked = cpOptionsOf(r);
@@ -286,6 +292,7 @@ inline fs::Operation<std::vector<CopyStep>> copyStep(const CopyStep& step, bool 
   draft->mode = step.mode;
   return std::move(draft).with(SignalRef());
 }
+#endif
 
 template <class F>
 concept CpFilter = std::is_invocable_v<F&, const std::string&, const std::string&>;
@@ -317,9 +324,14 @@ Task<void> filteredCopy(F filter, CopyStep whole, fs::CpOptions options) {
 }
 
 LEAT_ON_USE
+Task<void> underSignal(Task<void> work, AbortSignal signal);
+
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
 Task<void> underSignal(Task<void> work, AbortSignal signal) {
   co_await withSignal(signal, std::move(work));
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail
 
@@ -329,7 +341,10 @@ namespace leat::inline LEAT_ABI::fs {
 /// same place, unless `dereference`; with `verbatimSymlinks` they say the same.
 /// Cancel: what was copied by then stays.
 /// Throws: SystemError; TypeError ERR_INCOMPATIBLE_OPTION_PAIR; RangeError ERR_OUT_OF_RANGE.
-inline Operation<void> cp(std::string_view src, std::string_view dest, CpOptions options = {}) {
+LEAT_INLINE Operation<void> cp(std::string_view src, std::string_view dest, CpOptions options = {});
+
+#if LEAT_BODIES
+LEAT_INLINE Operation<void> cp(std::string_view src, std::string_view dest, CpOptions options) {
   using namespace leat::detail;
   checkCpOptions(options);
   const auto body = [](FileRequest& r) {
@@ -340,6 +355,7 @@ inline Operation<void> cp(std::string_view src, std::string_view dest, CpOptions
   packCpOptions(*draft.operator->(), options);
   return std::move(draft).with(options.signal);
 }
+#endif
 
 /// The same for what `filter(src, dest)` answers true to, at once or when awaited. A folder that it
 /// refuses is not looked into.

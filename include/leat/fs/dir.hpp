@@ -44,7 +44,8 @@ class DirState final : public ClosingJob {
   bool ended_ = false;
 };
 
-inline std::optional<fs::Dirent> DirState::pop(bool& ended) {
+#if LEAT_BODIES
+LEAT_INLINE std::optional<fs::Dirent> DirState::pop(bool& ended) {
   const sys::MutexLock lock(listMutex_);
   ended = ended_ && entries_.empty();
   if (entries_.empty()) return std::nullopt;
@@ -54,7 +55,7 @@ inline std::optional<fs::Dirent> DirState::pop(bool& ended) {
 }
 
 /// The next entry of this folder or of one below.
-inline int DirState::nextEntry(const dirent*& entry) {
+LEAT_INLINE int DirState::nextEntry(const dirent*& entry) {
   for (;;) {
     const int more = stream_.next(entry);
     if (more != 0 || folders_.empty()) return more;
@@ -65,7 +66,7 @@ inline int DirState::nextEntry(const dirent*& entry) {
   }
 }
 
-inline void DirState::fetch(const FileRequest& request) {
+LEAT_INLINE void DirState::fetch(const FileRequest& request) {
   const sys::MutexLock streamLock(streamMutex_);
   {
     const sys::MutexLock lock(listMutex_);
@@ -90,10 +91,11 @@ inline void DirState::fetch(const FileRequest& request) {
   }
 }
 
-inline int DirState::close() noexcept {
+LEAT_INLINE int DirState::close() noexcept {
   const sys::MutexLock lock(streamMutex_);
   return stream_.close();
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail
 
@@ -139,7 +141,11 @@ class Dir {
   std::string path_;
 };
 
-template <class>
+/// Opens a folder to read its entries one at a time.
+LEAT_INLINE Operation<Dir> opendir(std::string_view path, OpendirOptions options = {});
+
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
 Task<std::optional<Dirent>> Dir::nextOf(leat::detail::Ref<State> state) {
   bool ended = false;
   for (;;) {
@@ -150,7 +156,7 @@ Task<std::optional<Dirent>> Dir::nextOf(leat::detail::Ref<State> state) {
   }
 }
 
-inline Operation<void> Dir::close() const {
+LEAT_INLINE Operation<void> Dir::close() const {
   using namespace leat::detail;
   checkOpen(*state_);
   state_->closing = true;
@@ -160,8 +166,7 @@ inline Operation<void> Dir::close() const {
   return Operation<void>(std::move(job), SignalRef(), false);
 }
 
-/// Opens a folder to read its entries one at a time.
-inline Operation<Dir> opendir(std::string_view path, OpendirOptions options = {}) {
+LEAT_INLINE Operation<Dir> opendir(std::string_view path, OpendirOptions options) {
   using namespace leat::detail;
   const auto body = [](FileRequest& r) {
     auto state = makeRef<DirState>(r.path, r.flag, static_cast<unsigned>(r.length));
@@ -173,5 +178,6 @@ inline Operation<Dir> opendir(std::string_view path, OpendirOptions options = {}
   draft->length = options.bufferSize;
   return std::move(draft).with(options.signal);
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::fs

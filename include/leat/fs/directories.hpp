@@ -11,7 +11,10 @@ namespace leat::inline LEAT_ABI::detail {
 
 /// Makes what is missing, the innermost folder last, in Node's order of trying. Gives the first that
 /// was made, or "". Answers 0 or -errno; a refusal leaves in `path` the folder that could not be made.
-inline int makeFolders(std::string& path, unsigned mode, std::string& first) {
+LEAT_INLINE int makeFolders(std::string& path, unsigned mode, std::string& first);
+
+#if LEAT_BODIES
+LEAT_INLINE int makeFolders(std::string& path, unsigned mode, std::string& first) {
   std::vector<std::string> todo;
   todo.push_back(path);
   while (!todo.empty()) {
@@ -38,6 +41,7 @@ inline int makeFolders(std::string& path, unsigned mode, std::string& first) {
   }
   return 0;
 }
+#endif
 
 /// The entries of a folder and, when `r.flag`, of all below it, in Node's order. `take(path, prefix,
 /// entry)`: the folder, what it is called in the result, and the entry.
@@ -60,7 +64,12 @@ void walkFolders(FileRequest& r, Take take) {
   }
 }
 
-inline std::vector<std::string> namesIn(FileRequest& r) {
+LEAT_INLINE std::vector<std::string> namesIn(FileRequest& r);
+LEAT_INLINE std::vector<fs::Dirent> entriesIn(FileRequest& r);
+LEAT_INLINE std::string makeTemporary(FileRequest& r);
+
+#if LEAT_BODIES
+LEAT_INLINE std::vector<std::string> namesIn(FileRequest& r) {
   std::vector<std::string> names;
   walkFolders(r, [&](const FolderVisit& visit, FolderEntry& entry) {
     names.push_back(visit.prefix + entry.name);
@@ -68,7 +77,7 @@ inline std::vector<std::string> namesIn(FileRequest& r) {
   return names;
 }
 
-inline std::vector<fs::Dirent> entriesIn(FileRequest& r) {
+LEAT_INLINE std::vector<fs::Dirent> entriesIn(FileRequest& r) {
   std::vector<fs::Dirent> entries;
   walkFolders(r, [&](const FolderVisit& visit, FolderEntry& entry) {
     entries.emplace_back(std::move(entry.name), visit.path, entry.mode);
@@ -76,11 +85,12 @@ inline std::vector<fs::Dirent> entriesIn(FileRequest& r) {
   return entries;
 }
 
-inline std::string makeTemporary(FileRequest& r) {
+LEAT_INLINE std::string makeTemporary(FileRequest& r) {
   r.path += "XXXXXX";
   r.check(sys::mkdtemp(r.path.data()));
   return std::move(r.path);
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail
 
@@ -88,8 +98,24 @@ namespace leat::inline LEAT_ABI::fs {
 
 /// Makes a folder and, when recursive, those around it that are missing. Gives the outermost that it
 /// made: empty when there was nothing to make, and when not recursive.
-inline Operation<std::optional<std::string>> mkdir(std::string_view path,
-                                                   MkdirOptions options = {}) {
+LEAT_INLINE Operation<std::optional<std::string>> mkdir(std::string_view path,
+                                                        MkdirOptions options = {});
+/// Makes a new folder whose name is `prefix` and six more characters, for this user alone.
+/// Cancel: a folder that was made by then stays.
+LEAT_INLINE Operation<std::string> mkdtemp(std::string_view prefix, FileOptions options = {});
+/// Removes an empty folder.
+LEAT_INLINE Operation<void> rmdir(std::string_view path, FileOptions options = {});
+/// The names in a folder, sorted by their bytes; recursive, those below it too, as paths from it.
+/// Node: follows symbolic links to folders when recursive; here a link is a name only.
+LEAT_INLINE Operation<std::vector<std::string>> readdir(std::string_view path,
+                                                        ReaddirOptions options = {});
+/// The same with kinds: `readdir(path, withFileTypes)`.
+LEAT_INLINE Operation<std::vector<Dirent>> readdir(std::string_view path, WithFileTypes,
+                                                   ReaddirOptions options = {});
+
+#if LEAT_BODIES
+LEAT_INLINE Operation<std::optional<std::string>> mkdir(std::string_view path,
+                                                        MkdirOptions options) {
   using namespace leat::detail;
   using Result = std::optional<std::string>;
   const auto body = [](FileRequest& r) {
@@ -105,9 +131,7 @@ inline Operation<std::optional<std::string>> mkdir(std::string_view path,
   return std::move(draft).with(options.signal);
 }
 
-/// Makes a new folder whose name is `prefix` and six more characters, for this user alone.
-/// Cancel: a folder that was made by then stays.
-inline Operation<std::string> mkdtemp(std::string_view prefix, FileOptions options = {}) {
+LEAT_INLINE Operation<std::string> mkdtemp(std::string_view prefix, FileOptions options) {
   using namespace leat::detail;
   FileDraft<std::string> draft(makeTemporary, FileCall::mkdtemp);
   draft->path = ownPath(prefix, "prefix");
@@ -115,29 +139,27 @@ inline Operation<std::string> mkdtemp(std::string_view prefix, FileOptions optio
   return std::move(draft).with(options.signal);
 }
 
-/// Removes an empty folder.
-inline Operation<void> rmdir(std::string_view path, FileOptions options = {}) {
+LEAT_INLINE Operation<void> rmdir(std::string_view path, FileOptions options) {
   using namespace leat::detail;
   const auto body = [](FileRequest& r) { r.check(sys::rmdir(r.path.c_str())); };
   return FileDraft<void>(body, FileCall::rmdir, path).with(options.signal);
 }
 
-/// The names in a folder, sorted by their bytes; recursive, those below it too, as paths from it.
-/// Node: follows symbolic links to folders when recursive; here a link is a name only.
-inline Operation<std::vector<std::string>> readdir(std::string_view path,
-                                                   ReaddirOptions options = {}) {
+LEAT_INLINE Operation<std::vector<std::string>> readdir(std::string_view path,
+                                                        ReaddirOptions options) {
   using namespace leat::detail;
   FileDraft<std::vector<std::string>> draft(namesIn, FileCall::readdir, path);
   draft->flag = options.recursive;
   return std::move(draft).with(options.signal);
 }
-/// The same with kinds: `readdir(path, withFileTypes)`.
-inline Operation<std::vector<Dirent>> readdir(std::string_view path, WithFileTypes,
-                                              ReaddirOptions options = {}) {
+
+LEAT_INLINE Operation<std::vector<Dirent>> readdir(std::string_view path, WithFileTypes,
+                                                   ReaddirOptions options) {
   using namespace leat::detail;
   FileDraft<std::vector<Dirent>> draft(entriesIn, FileCall::readdir, path);
   draft->flag = options.recursive;
   return std::move(draft).with(options.signal);
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::fs

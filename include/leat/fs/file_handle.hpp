@@ -102,7 +102,14 @@ namespace leat::inline LEAT_ABI::detail {
 // ---- on a worker ----
 
 /// How FileHandle and the functions that open files get theirs. Throws: SystemError.
-inline fs::FileHandle openHandle(FileRequest& request) {
+LEAT_INLINE fs::FileHandle openHandle(FileRequest& request);
+/// The same without waiting, to read.
+LEAT_INLINE bool openHandleAtOnce(FileRequest& request, Slot<fs::FileHandle>& result);
+/// What is still to be read: some may have come already.
+LEAT_INLINE std::size_t readBytes(FileRequest& r);
+
+#if LEAT_BODIES
+LEAT_INLINE fs::FileHandle openHandle(FileRequest& request) {
   // Before the file, so that nothing is left open where there is no memory.
   Ref<FileState> state = makeRef<FileState>(-1);
   sys::UniqueFd file = openRequested(request);
@@ -115,8 +122,8 @@ inline fs::FileHandle openHandle(FileRequest& request) {
   state->adopt(file.release());
   return fs::FileHandle(std::move(state));
 }
-/// The same without waiting, to read.
-inline bool openHandleAtOnce(FileRequest& request, Slot<fs::FileHandle>& result) {
+
+LEAT_INLINE bool openHandleAtOnce(FileRequest& request, Slot<fs::FileHandle>& result) {
   struct ::stat known;
   if (!openPathCached(request, known)) return false;
   Ref<FileState> state = makeRef<FileState>(-1);
@@ -127,8 +134,7 @@ inline bool openHandleAtOnce(FileRequest& request, Slot<fs::FileHandle>& result)
   return true;
 }
 
-/// What is still to be read: some may have come already.
-inline std::size_t readBytes(FileRequest& r) {
+LEAT_INLINE std::size_t readBytes(FileRequest& r) {
   const std::size_t size = static_cast<std::size_t>(r.length) - r.begun;
   if (size == 0) return r.begun;
   std::byte* const to = r.buffers[0].data() + r.offset + r.begun;
@@ -138,6 +144,7 @@ inline std::size_t readBytes(FileRequest& r) {
   if (n < 0 && r.begun > 0) return r.begun;
   return r.begun + static_cast<std::size_t>(r.check(n));
 }
+#endif
 
 /// A read: at once where it is short and in memory, else by the kernel, else by a worker.
 class ReadJob final : public FileJob<fs::ReadResult>, private FileRead {
@@ -151,12 +158,17 @@ class ReadJob final : public FileJob<fs::ReadResult>, private FileRead {
  private:
   static bool readAtOnce(FileRequest& r, Slot<fs::ReadResult>& result);
   bool canTry() const noexcept override { return request.length > 0 && state().plain(); }
-  inline bool tryRing() noexcept override;
+  LEAT_INLINE bool tryRing() noexcept override;
   static void onArrived(FileRead& read, int n) noexcept;
   FileState& state() const noexcept { return request.file.state(); }
 };
 
-inline bool ReadJob::readAtOnce(FileRequest& r, Slot<fs::ReadResult>& result) {
+LEAT_INLINE std::size_t writeBytes(FileRequest& r);
+/// The system takes 1024 at a time, so a call of more ends early where the first did.
+LEAT_INLINE std::size_t transferVectors(FileRequest& r, bool in);
+
+#if LEAT_BODIES
+LEAT_INLINE bool ReadJob::readAtOnce(FileRequest& r, Slot<fs::ReadResult>& result) {
   FileState& file = r.file.state();
   if (!file.cached() || r.length > atOnceSize) return false;
   const int error = readCached(file.fd(), r.buffers[0].data() + r.offset,
@@ -171,7 +183,7 @@ inline bool ReadJob::readAtOnce(FileRequest& r, Slot<fs::ReadResult>& result) {
 }
 
 /// Where the file stands is for one at a time to move, so without a position it is not the kernel's.
-inline bool ReadJob::tryRing() noexcept {
+LEAT_INLINE bool ReadJob::tryRing() noexcept {
   if (!state().plain() || request.position < 0 || request.length > ringSize) return false;
   fd = request.file.fd();
   FileRead::data = request.buffers[0].data() + request.offset + request.begun;
@@ -182,7 +194,7 @@ inline bool ReadJob::tryRing() noexcept {
   return true;
 }
 
-inline void ReadJob::onArrived(FileRead& read, int n) noexcept {
+LEAT_INLINE void ReadJob::onArrived(FileRead& read, int n) noexcept {
   const Ref<ReadJob> self = Ref<ReadJob>::adopt(&static_cast<ReadJob&>(read));
   FileRequest& r = self->request;
   // It cannot be done this way, or has to be done again.
@@ -200,7 +212,8 @@ inline void ReadJob::onArrived(FileRead& read, int n) noexcept {
   }
   done(*self);
 }
-inline std::size_t writeBytes(FileRequest& r) {
+
+LEAT_INLINE std::size_t writeBytes(FileRequest& r) {
   const std::byte* const from = r.buffers[0].data() + r.offset;
   const auto size = static_cast<std::size_t>(r.length);
   return static_cast<std::size_t>(r.check(r.position < 0
@@ -208,8 +221,7 @@ inline std::size_t writeBytes(FileRequest& r) {
                                               : sys::pwrite(r.file.fd(), from, size, r.position)));
 }
 
-/// The system takes 1024 at a time, so a call of more ends early where the first did.
-inline std::size_t transferVectors(FileRequest& r, bool in) {
+LEAT_INLINE std::size_t transferVectors(FileRequest& r, bool in) {
   constexpr std::size_t most = 1024;
   std::size_t total = 0;
   std::vector<iovec> vectors;
@@ -233,6 +245,7 @@ inline std::size_t transferVectors(FileRequest& r, bool in) {
   }
   return total;
 }
+#endif
 
 // ---- on the loop's thread ----
 
@@ -246,7 +259,11 @@ inline std::size_t transferVectors(FileRequest& r, bool in) {
 
 /// Checks a part of a buffer as Node does, and fills in the length. A file that is closed is told of first,
 /// when the operation is awaited.
-inline void checkTransfer(const Buffer& buffer, fs::TransferOptions& options, bool writes) {
+LEAT_INLINE void checkTransfer(const Buffer& buffer, fs::TransferOptions& options, bool writes);
+LEAT_INLINE void checkEncoding(std::string_view encoding);
+
+#if LEAT_BODIES
+LEAT_INLINE void checkTransfer(const Buffer& buffer, fs::TransferOptions& options, bool writes) {
   const auto size = static_cast<std::int64_t>(buffer.size());
   if (options.offset < 0)
     throwTransferRange("offset", ">= 0 && <= ", 9007199254740991, options.offset);
@@ -260,7 +277,7 @@ inline void checkTransfer(const Buffer& buffer, fs::TransferOptions& options, bo
     throwTransferRange("length", "<= ", size - options.offset, options.length);
 }
 
-inline void checkEncoding(std::string_view encoding) {
+LEAT_INLINE void checkEncoding(std::string_view encoding) {
   std::string lower(encoding);
   for (char& c : lower)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
@@ -269,12 +286,14 @@ inline void checkEncoding(std::string_view encoding) {
       SharedText{"The argument 'encoding' is invalid encoding. Received ", Inspected(encoding)}
           .view());
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail
 
 namespace leat::inline LEAT_ABI::fs {
 
-inline Operation<ReadResult> FileHandle::read(Buffer buffer, TransferOptions options) const {
+#if LEAT_BODIES
+LEAT_INLINE Operation<ReadResult> FileHandle::read(Buffer buffer, TransferOptions options) const {
   using namespace leat::detail;
   if (!state_->closing()) checkTransfer(buffer, options, false);
   const auto body = [](FileRequest& r) {
@@ -289,14 +308,15 @@ inline Operation<ReadResult> FileHandle::read(Buffer buffer, TransferOptions opt
   return std::move(draft).with(options.signal);
 }
 
-inline Operation<ReadResult> FileHandle::read(TransferOptions options) const {
+LEAT_INLINE Operation<ReadResult> FileHandle::read(TransferOptions options) const {
   constexpr std::int64_t usual = 16384;
   const std::int64_t size = options.length < 0 ? usual : options.offset + options.length;
   return read(Buffer::alloc(static_cast<std::size_t>(size)), options);
 }
 
-inline Operation<ReadvResult> FileHandle::readv(std::span<const Buffer> buffers,
-                                                std::int64_t position, FileOptions options) const {
+LEAT_INLINE Operation<ReadvResult> FileHandle::readv(std::span<const Buffer> buffers,
+                                                     std::int64_t position,
+                                                     FileOptions options) const {
   using namespace leat::detail;
   const auto body = [](FileRequest& r) {
     const std::size_t n = transferVectors(r, true);
@@ -308,7 +328,7 @@ inline Operation<ReadvResult> FileHandle::readv(std::span<const Buffer> buffers,
   return std::move(draft).with(options.signal);
 }
 
-inline Operation<WriteResult> FileHandle::write(Buffer buffer, TransferOptions options) const {
+LEAT_INLINE Operation<WriteResult> FileHandle::write(Buffer buffer, TransferOptions options) const {
   using namespace leat::detail;
   if (!state_->closing()) checkTransfer(buffer, options, true);
   const auto body = [](FileRequest& r) {
@@ -323,17 +343,16 @@ inline Operation<WriteResult> FileHandle::write(Buffer buffer, TransferOptions o
   return std::move(draft).with(options.signal);
 }
 
-inline Operation<WriteResult> FileHandle::write(std::string_view text, std::int64_t position,
-                                                FileOptions options) const {
+LEAT_INLINE Operation<WriteResult> FileHandle::write(std::string_view text, std::int64_t position,
+                                                     FileOptions options) const {
   TransferOptions whole;
   whole.position = position;
   whole.signal = options.signal;
   return write(Buffer::from(text), whole);
 }
-
-inline Operation<WritevResult> FileHandle::writev(std::span<const Buffer> buffers,
-                                                  std::int64_t position,
-                                                  FileOptions options) const {
+LEAT_INLINE Operation<WritevResult> FileHandle::writev(std::span<const Buffer> buffers,
+                                                       std::int64_t position,
+                                                       FileOptions options) const {
   using namespace leat::detail;
   const auto body = [](FileRequest& r) {
     const std::size_t n = r.buffers.empty() ? 0 : transferVectors(r, false);
@@ -345,29 +364,26 @@ inline Operation<WritevResult> FileHandle::writev(std::span<const Buffer> buffer
   return std::move(draft).with(options.signal);
 }
 
-inline Operation<Buffer> FileHandle::readFile(FileOptions options) const {
+LEAT_INLINE Operation<Buffer> FileHandle::readFile(FileOptions options) const {
   using namespace leat::detail;
   const auto body = [](FileRequest& r) { return readWhole(r, r.file.fd()); };
   return FileDraft<Buffer>(body, FileCall::readFile, state_).with(options.signal);
 }
-
-inline Operation<std::string> FileHandle::readFile(std::string_view encoding,
-                                                   FileOptions options) const {
+LEAT_INLINE Operation<std::string> FileHandle::readFile(std::string_view encoding,
+                                                        FileOptions options) const {
   using namespace leat::detail;
   checkEncoding(encoding);
   const auto body = [](FileRequest& r) { return std::string(readWhole(r, r.file.fd()).view()); };
   return FileDraft<std::string>(body, FileCall::readFile, state_).with(options.signal);
 }
-
-inline Operation<void> FileHandle::writeFile(Buffer data, FileOptions options) const {
+LEAT_INLINE Operation<void> FileHandle::writeFile(Buffer data, FileOptions options) const {
   using namespace leat::detail;
   const auto body = [](FileRequest& r) { writeWhole(r, r.file.fd(), r.buffers[0].view()); };
   FileDraft<void> draft(body, FileCall::writeFile, state_);
   draft->buffers.push_back(std::move(data));
   return std::move(draft).with(options.signal);
 }
-
-inline Operation<Stats> FileHandle::stat(FileOptions options) const {
+LEAT_INLINE Operation<Stats> FileHandle::stat(FileOptions options) const {
   using namespace leat::detail;
   const auto body = [](FileRequest& r) {
     struct ::statx found;
@@ -384,35 +400,32 @@ inline Operation<Stats> FileHandle::stat(FileOptions options) const {
   return FileDraft<Stats>(body, FileCall::fstat, state_).quickly(quick).with(options.signal);
 }
 
-inline Operation<void> FileHandle::truncate(std::int64_t length, FileOptions options) const {
+LEAT_INLINE Operation<void> FileHandle::truncate(std::int64_t length, FileOptions options) const {
   using namespace leat::detail;
   const auto body = [](FileRequest& r) { r.check(sys::ftruncate(r.file.fd(), r.length)); };
   FileDraft<void> draft(body, FileCall::ftruncate, state_);
   draft->length = length < 0 ? 0 : length;
   return std::move(draft).with(options.signal);
 }
-
-inline Operation<void> FileHandle::sync(FileOptions options) const {
+LEAT_INLINE Operation<void> FileHandle::sync(FileOptions options) const {
   using namespace leat::detail;
   const auto body = [](FileRequest& r) { r.check(sys::fsync(r.file.fd())); };
   return FileDraft<void>(body, FileCall::fsync, state_).with(options.signal);
 }
-
-inline Operation<void> FileHandle::datasync(FileOptions options) const {
+LEAT_INLINE Operation<void> FileHandle::datasync(FileOptions options) const {
   using namespace leat::detail;
   const auto body = [](FileRequest& r) { r.check(sys::fdatasync(r.file.fd())); };
   return FileDraft<void>(body, FileCall::fdatasync, state_).with(options.signal);
 }
-
-inline Operation<void> FileHandle::chmod(FileMode mode, FileOptions options) const {
+LEAT_INLINE Operation<void> FileHandle::chmod(FileMode mode, FileOptions options) const {
   using namespace leat::detail;
   const auto body = [](FileRequest& r) { r.check(sys::fchmod(r.file.fd(), r.mode)); };
   FileDraft<void> draft(body, FileCall::fchmod, state_);
   draft->mode = mode.value();
   return std::move(draft).with(options.signal);
 }
-
-inline Operation<void> FileHandle::chown(unsigned uid, unsigned gid, FileOptions options) const {
+LEAT_INLINE Operation<void> FileHandle::chown(unsigned uid, unsigned gid,
+                                              FileOptions options) const {
   using namespace leat::detail;
   const auto body = [](FileRequest& r) { r.check(sys::fchown(r.file.fd(), r.uid, r.gid)); };
   FileDraft<void> draft(body, FileCall::fchown, state_);
@@ -421,8 +434,8 @@ inline Operation<void> FileHandle::chown(unsigned uid, unsigned gid, FileOptions
   return std::move(draft).with(options.signal);
 }
 
-inline Operation<void> FileHandle::utimes(FileTime atime, FileTime mtime,
-                                          FileOptions options) const {
+LEAT_INLINE Operation<void> FileHandle::utimes(FileTime atime, FileTime mtime,
+                                               FileOptions options) const {
   using namespace leat::detail;
   const auto body = [](FileRequest& r) { r.check(sys::futimens(r.file.fd(), r.times)); };
   FileDraft<void> draft(body, FileCall::futimes, state_);
@@ -430,5 +443,6 @@ inline Operation<void> FileHandle::utimes(FileTime atime, FileTime mtime,
   draft->times[1] = mtime.value();
   return std::move(draft).with(options.signal);
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::fs

@@ -6,21 +6,28 @@
 
 namespace leat::inline LEAT_ABI::detail {
 
-inline Buffer readPath(FileRequest& request) {
+LEAT_INLINE Buffer readPath(FileRequest& request);
+LEAT_INLINE bool readPathAtOnce(FileRequest& request, Slot<Buffer>& result);
+LEAT_INLINE void writePath(FileRequest& request);
+LEAT_INLINE void truncatePath(FileRequest& request);
+
+#if LEAT_BODIES
+LEAT_INLINE Buffer readPath(FileRequest& request) {
   const sys::UniqueFd file = openRequested(request);
   struct ::statx known;
   if (const int error = statFd(file.get(), known)) throwFile(error, "fstat");
   learnFolder(request.path, file.get(), known);
   return readRest(request, file.get(), known);
 }
-inline bool readPathAtOnce(FileRequest& request, Slot<Buffer>& result) {
+
+LEAT_INLINE bool readPathAtOnce(FileRequest& request, Slot<Buffer>& result) {
   Buffer whole;
   if (!readPathCached(request, whole)) return false;
   result.emplace(std::move(whole));
   return true;
 }
 
-inline void writePath(FileRequest& request) {
+LEAT_INLINE void writePath(FileRequest& request) {
   sys::UniqueFd file = openFile(request.path, request.flags, request.mode);
   writeWhole(request, file.get(), request.buffers[0].view());
   if (request.flag && !request.left())
@@ -28,19 +35,35 @@ inline void writePath(FileRequest& request) {
   closeFile(file);
 }
 
-inline void truncatePath(FileRequest& request) {
+LEAT_INLINE void truncatePath(FileRequest& request) {
   sys::UniqueFd file = openFile(request.path, O_RDWR);
   if (const int error = sys::ftruncate(file.get(), request.length)) throwFile(error, "ftruncate");
   closeFile(file);
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail
 
 namespace leat::inline LEAT_ABI::fs {
 
 /// Opens a file. Node: `fs.promises.open`. The descriptor is not inherited by child processes.
-inline Operation<FileHandle> open(std::string_view path, Flags flags = O_RDONLY,
-                                  FileMode mode = 0666, FileOptions options = {}) {
+LEAT_INLINE Operation<FileHandle> open(std::string_view path, Flags flags = O_RDONLY,
+                                       FileMode mode = 0666, FileOptions options = {});
+/// The bytes of a file. Of one without a size (in /proc, a pipe) up to its end.
+/// Throws: RangeError ERR_FS_FILE_TOO_LARGE over 2 GiB.
+LEAT_INLINE Operation<Buffer> readFile(std::string_view path, ReadFileOptions options = {});
+/// The same as text, whose encoding is "utf8" or "utf-8". Node replaces what is no UTF-8; here the bytes
+/// stay as they are.
+LEAT_INLINE Operation<std::string> readFile(std::string_view path, std::string_view encoding,
+                                            ReadFileOptions options = {});
+/// Writes a whole file, by default in the place of what was there.
+/// Cancel: what was written by then stays.
+LEAT_INLINE Operation<void> writeFile(std::string_view path, Buffer data,
+                                      WriteFileOptions options = {});
+
+#if LEAT_BODIES
+LEAT_INLINE Operation<FileHandle> open(std::string_view path, Flags flags, FileMode mode,
+                                       FileOptions options) {
   using namespace leat::detail;
   FileDraft<FileHandle> draft(openHandle, FileCall::open, path);
   draft->flags = flags.value();
@@ -48,9 +71,7 @@ inline Operation<FileHandle> open(std::string_view path, Flags flags = O_RDONLY,
   return std::move(draft).quickly(openHandleAtOnce).with(options.signal);
 }
 
-/// The bytes of a file. Of one without a size (in /proc, a pipe) up to its end.
-/// Throws: RangeError ERR_FS_FILE_TOO_LARGE over 2 GiB.
-inline Operation<Buffer> readFile(std::string_view path, ReadFileOptions options = {}) {
+LEAT_INLINE Operation<Buffer> readFile(std::string_view path, ReadFileOptions options) {
   using namespace leat::detail;
   FileDraft<Buffer> draft(readPath, FileCall::readFile, path);
   draft->flags = options.flag.value();
@@ -58,10 +79,8 @@ inline Operation<Buffer> readFile(std::string_view path, ReadFileOptions options
   return std::move(draft).quickly(readPathAtOnce).with(options.signal);
 }
 
-/// The same as text, whose encoding is "utf8" or "utf-8". Node replaces what is no UTF-8; here the bytes
-/// stay as they are.
-inline Operation<std::string> readFile(std::string_view path, std::string_view encoding,
-                                       ReadFileOptions options = {}) {
+LEAT_INLINE Operation<std::string> readFile(std::string_view path, std::string_view encoding,
+                                            ReadFileOptions options) {
   using namespace leat::detail;
   checkEncoding(encoding);
   const auto body = [](FileRequest& r) { return std::string(readPath(r).view()); };
@@ -77,10 +96,8 @@ inline Operation<std::string> readFile(std::string_view path, std::string_view e
   return std::move(draft).quickly(quick).with(options.signal);
 }
 
-/// Writes a whole file, by default in the place of what was there.
-/// Cancel: what was written by then stays.
-inline Operation<void> writeFile(std::string_view path, Buffer data,
-                                 WriteFileOptions options = {}) {
+LEAT_INLINE Operation<void> writeFile(std::string_view path, Buffer data,
+                                      WriteFileOptions options) {
   using namespace leat::detail;
   FileDraft<void> draft(writePath, FileCall::writeFile, path);
   draft->flags = options.flag.value();
@@ -89,19 +106,26 @@ inline Operation<void> writeFile(std::string_view path, Buffer data,
   draft->buffers.push_back(std::move(data));
   return std::move(draft).with(options.signal);
 }
+#endif
 inline Operation<void> writeFile(std::string_view path, std::string_view data,
                                  WriteFileOptions options = {}) {
   return writeFile(path, Buffer::from(data), options);
 }
-inline Operation<void> writeFile(std::string_view path, std::string_view data,
-                                 std::string_view encoding, WriteFileOptions options = {}) {
+LEAT_INLINE Operation<void> writeFile(std::string_view path, std::string_view data,
+                                      std::string_view encoding, WriteFileOptions options = {});
+/// Writes behind what is there, or makes the file.
+LEAT_INLINE Operation<void> appendFile(std::string_view path, Buffer data,
+                                       AppendFileOptions options = {});
+
+#if LEAT_BODIES
+LEAT_INLINE Operation<void> writeFile(std::string_view path, std::string_view data,
+                                      std::string_view encoding, WriteFileOptions options) {
   leat::detail::checkEncoding(encoding);
   return writeFile(path, data, options);
 }
 
-/// Writes behind what is there, or makes the file.
-inline Operation<void> appendFile(std::string_view path, Buffer data,
-                                  AppendFileOptions options = {}) {
+LEAT_INLINE Operation<void> appendFile(std::string_view path, Buffer data,
+                                       AppendFileOptions options) {
   WriteFileOptions all;
   all.flag = options.flag;
   all.mode = options.mode;
@@ -109,15 +133,21 @@ inline Operation<void> appendFile(std::string_view path, Buffer data,
   all.signal = options.signal;
   return writeFile(path, std::move(data), all);
 }
+#endif
 inline Operation<void> appendFile(std::string_view path, std::string_view data,
                                   AppendFileOptions options = {}) {
   return appendFile(path, Buffer::from(data), options);
 }
-inline Operation<void> appendFile(std::string_view path, std::string_view data,
-                                  std::string_view encoding, AppendFileOptions options = {}) {
+LEAT_INLINE Operation<void> appendFile(std::string_view path, std::string_view data,
+                                       std::string_view encoding, AppendFileOptions options = {});
+
+#if LEAT_BODIES
+LEAT_INLINE Operation<void> appendFile(std::string_view path, std::string_view data,
+                                       std::string_view encoding, AppendFileOptions options) {
   leat::detail::checkEncoding(encoding);
   return appendFile(path, data, options);
 }
+#endif
 
 /// With a handle in the place of a path: from its position on, and it stays open.
 inline Operation<Buffer> readFile(const FileHandle& file, FileOptions options = {}) {
@@ -143,12 +173,17 @@ inline Operation<void> appendFile(const FileHandle& file, std::string_view data,
 }
 
 /// Makes a file `length` bytes long: cuts it off, or fills it up with zeros.
-inline Operation<void> truncate(std::string_view path, std::int64_t length = 0,
-                                FileOptions options = {}) {
+LEAT_INLINE Operation<void> truncate(std::string_view path, std::int64_t length = 0,
+                                     FileOptions options = {});
+
+#if LEAT_BODIES
+LEAT_INLINE Operation<void> truncate(std::string_view path, std::int64_t length,
+                                     FileOptions options) {
   using namespace leat::detail;
   FileDraft<void> draft(truncatePath, FileCall::truncate, path);
   draft->length = length < 0 ? 0 : length;
   return std::move(draft).with(options.signal);
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::fs

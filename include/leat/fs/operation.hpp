@@ -30,7 +30,7 @@ class FileJobBase : public BlockingCallBase {
   template <class... Args>
   explicit FileJobBase(Args&&... args)
       : BlockingCallBase(Class::quick), request(std::forward<Args>(args)...) {}
-  inline int enqueue() noexcept override;
+  LEAT_INLINE int enqueue() noexcept override;
 
   // On the loop's thread.
   /// Does all of it without waiting and has a result, or does nothing.
@@ -54,7 +54,8 @@ class FileJobBase : public BlockingCallBase {
   }
 };
 
-inline int FileJobBase::enqueue() noexcept {
+#if LEAT_BODIES
+LEAT_INLINE int FileJobBase::enqueue() noexcept {
   if (wayOf(request.call) == FileWay::Pool || !canTry()) return BlockingCallBase::enqueue();
   AtOnce* const turn = AtOnce::of(EventLoop::current());
   if (turn == nullptr) return BlockingCallBase::enqueue();
@@ -64,7 +65,7 @@ inline int FileJobBase::enqueue() noexcept {
 
 /// The end comes through the loop's queue, as that of a worker does, so that nobody is resumed inside of
 /// the call.
-inline void FileJobBase::goOn() noexcept {
+LEAT_INLINE void FileJobBase::goOn() noexcept {
   Attempts& tries = attempts(*AtOnce::of(EventLoop::current()));
   if (tries.worthwhile()) {
     request.missed = false;
@@ -76,6 +77,7 @@ inline void FileJobBase::goOn() noexcept {
   }
   if (wayOf(request.call) != FileWay::Ring || !tryRing()) toPool();
 }
+#endif
 
 template <class T>
 class FileJob : public FileJobBase {

@@ -7,7 +7,20 @@
 
 namespace leat::inline LEAT_ABI::detail {
 
-inline fs::Stats statOf(FileRequest& request) {
+LEAT_INLINE fs::Stats statOf(FileRequest& request);
+LEAT_INLINE bool statAtOnce(FileRequest& request, Slot<fs::Stats>& result);
+LEAT_INLINE fs::StatFs statFsOf(FileRequest& request);
+/// What a link says. Throws: SystemError.
+LEAT_INLINE std::string linkTarget(const FileRequest& request);
+LEAT_INLINE std::string realPath(FileRequest& request);
+LEAT_INLINE fs::Operation<void> changeTimes(FileCall call, std::string_view path,
+                                            fs::FileTime atime, fs::FileTime mtime,
+                                            SignalRef signal);
+LEAT_INLINE fs::Operation<void> changeOwner(FileCall call, std::string_view path, unsigned uid,
+                                            unsigned gid, SignalRef signal);
+
+#if LEAT_BODIES
+LEAT_INLINE fs::Stats statOf(FileRequest& request) {
   struct ::statx found;
   request.check(statPath(request.path, request.call != FileCall::lstat, found));
   if (localDevices.recall(deviceKeyOf(found)) == KnownPlaces::Answer::unknown)
@@ -15,14 +28,14 @@ inline fs::Stats statOf(FileRequest& request) {
   return fs::Stats(found);
 }
 
-inline bool statAtOnce(FileRequest& request, Slot<fs::Stats>& result) {
+LEAT_INLINE bool statAtOnce(FileRequest& request, Slot<fs::Stats>& result) {
   struct ::statx found;
   if (!statCached(request, found)) return false;
   result.emplace(found);
   return true;
 }
 
-inline fs::StatFs statFsOf(FileRequest& request) {
+LEAT_INLINE fs::StatFs statFsOf(FileRequest& request) {
   struct ::statfs s;
   request.check(sys::statfs(request.path.c_str(), s));
   const auto number = [](auto value) { return static_cast<std::uint64_t>(value); };
@@ -30,8 +43,7 @@ inline fs::StatFs statFsOf(FileRequest& request) {
                     number(s.f_bavail), number(s.f_files), number(s.f_ffree)};
 }
 
-/// What a link says. Throws: SystemError.
-inline std::string linkTarget(const FileRequest& request) {
+LEAT_INLINE std::string linkTarget(const FileRequest& request) {
   std::string target(255, '\0');
   for (;;) {
     const auto n = static_cast<std::size_t>(
@@ -42,7 +54,7 @@ inline std::string linkTarget(const FileRequest& request) {
   }
 }
 
-inline std::string realPath(FileRequest& request) {
+LEAT_INLINE std::string realPath(FileRequest& request) {
   struct Freed {
     ~Freed() { ::free(text); }
     char* text = nullptr;
@@ -52,8 +64,9 @@ inline std::string realPath(FileRequest& request) {
   return found.text;
 }
 
-inline fs::Operation<void> changeTimes(FileCall call, std::string_view path, fs::FileTime atime,
-                                       fs::FileTime mtime, SignalRef signal) {
+LEAT_INLINE fs::Operation<void> changeTimes(FileCall call, std::string_view path,
+                                            fs::FileTime atime, fs::FileTime mtime,
+                                            SignalRef signal) {
   const auto body = [](FileRequest& r) {
     const int flags = r.call == FileCall::lutimes ? AT_SYMLINK_NOFOLLOW : 0;
     r.check(sys::utimensat(r.path.c_str(), r.times, flags));
@@ -64,8 +77,8 @@ inline fs::Operation<void> changeTimes(FileCall call, std::string_view path, fs:
   return std::move(draft).with(signal);
 }
 
-inline fs::Operation<void> changeOwner(FileCall call, std::string_view path, unsigned uid,
-                                       unsigned gid, SignalRef signal) {
+LEAT_INLINE fs::Operation<void> changeOwner(FileCall call, std::string_view path, unsigned uid,
+                                            unsigned gid, SignalRef signal) {
   const auto body = [](FileRequest& r) {
     const int flags = r.call == FileCall::lchown ? AT_SYMLINK_NOFOLLOW : 0;
     r.check(sys::fchownat(r.path.c_str(), r.uid, r.gid, flags));
@@ -75,6 +88,7 @@ inline fs::Operation<void> changeOwner(FileCall call, std::string_view path, uns
   draft->gid = gid;
   return std::move(draft).with(signal);
 }
+#endif
 
 [[noreturn]] LEAT_NOINLINE inline void throwModeRange() {
   throw RangeError("mode is out of range: >= 0 && <= 7");
@@ -102,7 +116,12 @@ inline Operation<StatFs> statfs(std::string_view path, FileOptions options = {})
 
 /// Fails unless the process may do what `mode` says: F_OK, or bits of R_OK, W_OK, X_OK.
 /// Throws: RangeError ERR_OUT_OF_RANGE.
-inline Operation<void> access(std::string_view path, int mode = F_OK, FileOptions options = {}) {
+LEAT_INLINE Operation<void> access(std::string_view path, int mode = F_OK,
+                                   FileOptions options = {});
+LEAT_INLINE Operation<void> chmod(std::string_view path, FileMode mode, FileOptions options = {});
+
+#if LEAT_BODIES
+LEAT_INLINE Operation<void> access(std::string_view path, int mode, FileOptions options) {
   using namespace leat::detail;
   if (mode < 0 || mode > (R_OK | W_OK | X_OK)) throwModeRange();
   const auto body = [](FileRequest& r) { r.check(sys::access(r.path.c_str(), r.flags)); };
@@ -111,13 +130,14 @@ inline Operation<void> access(std::string_view path, int mode = F_OK, FileOption
   return std::move(draft).with(options.signal);
 }
 
-inline Operation<void> chmod(std::string_view path, FileMode mode, FileOptions options = {}) {
+LEAT_INLINE Operation<void> chmod(std::string_view path, FileMode mode, FileOptions options) {
   using namespace leat::detail;
   const auto body = [](FileRequest& r) { r.check(sys::fchmodat(r.path.c_str(), r.mode)); };
   FileDraft<void> draft(body, FileCall::chmod, path);
   draft->mode = mode.value();
   return std::move(draft).with(options.signal);
 }
+#endif
 /// Changes the owner; an id of -1 leaves it as it is.
 inline Operation<void> chown(std::string_view path, unsigned uid, unsigned gid,
                              FileOptions options = {}) {
@@ -129,51 +149,71 @@ inline Operation<void> lchown(std::string_view path, unsigned uid, unsigned gid,
   return leat::detail::changeOwner(leat::detail::FileCall::lchown, path, uid, gid, options.signal);
 }
 /// Sets when the file was last read and written. Node keeps microseconds; here it is nanoseconds.
-inline Operation<void> utimes(std::string_view path, FileTime atime, FileTime mtime,
-                              FileOptions options = {}) {
+LEAT_INLINE Operation<void> utimes(std::string_view path, FileTime atime, FileTime mtime,
+                                   FileOptions options = {});
+/// The same, but of a symbolic link itself.
+LEAT_INLINE Operation<void> lutimes(std::string_view path, FileTime atime, FileTime mtime,
+                                    FileOptions options = {});
+LEAT_INLINE Operation<void> rename(std::string_view oldPath, std::string_view newPath,
+                                   FileOptions options = {});
+LEAT_INLINE Operation<void> unlink(std::string_view path, FileOptions options = {});
+LEAT_INLINE Operation<void> link(std::string_view existingPath, std::string_view newPath,
+                                 FileOptions options = {});
+/// Makes `path` a symbolic link that says `target`.
+LEAT_INLINE Operation<void> symlink(std::string_view target, std::string_view path,
+                                    FileOptions options = {});
+/// What a symbolic link says.
+LEAT_INLINE Operation<std::string> readlink(std::string_view path, FileOptions options = {});
+
+#if LEAT_BODIES
+LEAT_INLINE Operation<void> utimes(std::string_view path, FileTime atime, FileTime mtime,
+                                   FileOptions options) {
   return leat::detail::changeTimes(leat::detail::FileCall::utimes, path, atime, mtime,
                                    options.signal);
 }
-/// The same, but of a symbolic link itself.
-inline Operation<void> lutimes(std::string_view path, FileTime atime, FileTime mtime,
-                               FileOptions options = {}) {
+
+LEAT_INLINE Operation<void> lutimes(std::string_view path, FileTime atime, FileTime mtime,
+                                    FileOptions options) {
   return leat::detail::changeTimes(leat::detail::FileCall::lutimes, path, atime, mtime,
                                    options.signal);
 }
 
-inline Operation<void> rename(std::string_view oldPath, std::string_view newPath,
-                              FileOptions options = {}) {
+LEAT_INLINE Operation<void> rename(std::string_view oldPath, std::string_view newPath,
+                                   FileOptions options) {
   using namespace leat::detail;
   const auto body = [](FileRequest& r) { r.check(sys::rename(r.path.c_str(), r.dest.c_str())); };
   return FileDraft<void>(body, FileCall::rename, oldPath, "oldPath", newPath, "newPath")
       .with(options.signal);
 }
-inline Operation<void> unlink(std::string_view path, FileOptions options = {}) {
+
+LEAT_INLINE Operation<void> unlink(std::string_view path, FileOptions options) {
   using namespace leat::detail;
   const auto body = [](FileRequest& r) { r.check(sys::unlink(r.path.c_str())); };
   return FileDraft<void>(body, FileCall::unlink, path).with(options.signal);
 }
-inline Operation<void> link(std::string_view existingPath, std::string_view newPath,
-                            FileOptions options = {}) {
+
+LEAT_INLINE Operation<void> link(std::string_view existingPath, std::string_view newPath,
+                                 FileOptions options) {
   using namespace leat::detail;
   const auto body = [](FileRequest& r) { r.check(sys::link(r.path.c_str(), r.dest.c_str())); };
   return FileDraft<void>(body, FileCall::link, existingPath, "existingPath", newPath, "newPath")
       .with(options.signal);
 }
-/// Makes `path` a symbolic link that says `target`.
-inline Operation<void> symlink(std::string_view target, std::string_view path,
-                               FileOptions options = {}) {
+
+LEAT_INLINE Operation<void> symlink(std::string_view target, std::string_view path,
+                                    FileOptions options) {
   using namespace leat::detail;
   const auto body = [](FileRequest& r) { r.check(sys::symlink(r.path.c_str(), r.dest.c_str())); };
   return FileDraft<void>(body, FileCall::symlink, target, "target", path, "path")
       .with(options.signal);
 }
-/// What a symbolic link says.
-inline Operation<std::string> readlink(std::string_view path, FileOptions options = {}) {
+
+LEAT_INLINE Operation<std::string> readlink(std::string_view path, FileOptions options) {
   using namespace leat::detail;
   const auto body = [](FileRequest& r) { return linkTarget(r); };
   return FileDraft<std::string>(body, FileCall::readlink, path).with(options.signal);
 }
+#endif
 /// The absolute path without links, "." and "..".
 inline Operation<std::string> realpath(std::string_view path, FileOptions options = {}) {
   using namespace leat::detail;

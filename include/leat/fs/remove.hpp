@@ -42,7 +42,11 @@ int TreeRemoval::tried(Call call) const {
   }
 }
 
-inline void TreeRemoval::remove(const std::string& root) {
+/// `flag`: recursive, `flags`: force, `length`: retries, `offset`: their delay in milliseconds.
+LEAT_INLINE void removePath(FileRequest& r);
+
+#if LEAT_BODIES
+LEAT_INLINE void TreeRemoval::remove(const std::string& root) {
   todo_.push_back(Step{root, false});
   while (!todo_.empty() && !request_.left()) {
     Step step = std::move(todo_.back());
@@ -68,7 +72,7 @@ inline void TreeRemoval::remove(const std::string& root) {
   }
 }
 
-inline void TreeRemoval::removeFolder(Step&& step) {
+LEAT_INLINE void TreeRemoval::removeFolder(Step&& step) {
   const int empty = sys::rmdir(step.path.c_str());
   if (empty == 0 || empty == -ENOENT) return;
   if (empty != -ENOTEMPTY && empty != -EEXIST && empty != -EPERM)
@@ -85,8 +89,7 @@ inline void TreeRemoval::removeFolder(Step&& step) {
     todo_.push_back(Step{prefix + entries[i].name, false});
 }
 
-/// `flag`: recursive, `flags`: force, `length`: retries, `offset`: their delay in milliseconds.
-inline void removePath(FileRequest& r) {
+LEAT_INLINE void removePath(FileRequest& r) {
   struct ::statx found;
   const int error = statPath(r.path, false, found);
   if (error == -ENOENT && r.flags != 0) return;
@@ -96,6 +99,7 @@ inline void removePath(FileRequest& r) {
                               "is a directory");
   TreeRemoval(r).remove(r.path);
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail
 
@@ -103,7 +107,10 @@ namespace leat::inline LEAT_ABI::fs {
 
 /// Removes a file, or when recursive a folder with all in it. Links are removed, not followed.
 /// Cancel: what was removed by then is gone.
-inline Operation<void> rm(std::string_view path, RmOptions options = {}) {
+LEAT_INLINE Operation<void> rm(std::string_view path, RmOptions options = {});
+
+#if LEAT_BODIES
+LEAT_INLINE Operation<void> rm(std::string_view path, RmOptions options) {
   using namespace leat::detail;
   FileDraft<void> draft(removePath, FileCall::rm, path);
   draft->flag = options.recursive;
@@ -112,5 +119,6 @@ inline Operation<void> rm(std::string_view path, RmOptions options = {}) {
   draft->offset = options.retryDelay;
   return std::move(draft).with(options.signal);
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::fs

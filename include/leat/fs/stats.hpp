@@ -76,7 +76,8 @@ class Dirent : public FileKind {
 struct WithFileTypes {};
 inline constexpr WithFileTypes withFileTypes{};
 
-inline Stats::Stats(const struct ::statx& s) noexcept
+#if LEAT_BODIES
+LEAT_INLINE Stats::Stats(const struct ::statx& s) noexcept
     : FileKind(s.stx_mode),
       dev(static_cast<std::uint64_t>(makedev(s.stx_dev_major, s.stx_dev_minor))),
       ino(s.stx_ino),
@@ -101,5 +102,6 @@ inline Stats::Stats(const struct ::statx& s) noexcept
   ctimeMs = ms(s.stx_ctime);
   birthtimeMs = ms(s.stx_btime);
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::fs

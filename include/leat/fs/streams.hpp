@@ -84,12 +84,17 @@ class WriteStream : public leat::detail::StreamMethods<WriteStream>,
 namespace leat::inline LEAT_ABI::detail {
 
 LEAT_ON_USE
+void checkStreamPlace(const char* what, std::int64_t value);
+
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
 void checkStreamPlace(const char* what, std::int64_t value) {
   if (value >= -1) return;
   throw RangeError(SharedText({"The value of \"", what,
                                "\" is out of range. It must be >= 0. Received ", Decimal(value)})
                        .view());
 }
+#endif
 
 template <class = void>
 fs::ReadStream makeReadStream(std::string_view path, std::optional<fs::FileHandle> handle,
@@ -121,25 +126,39 @@ namespace leat::inline LEAT_ABI::fs {
 ///
 /// Node: `fs.createReadStream`. Throws: RangeError of `start` and `end`; all else is an "error".
 LEAT_ON_USE
-ReadStream createReadStream(std::string_view path, ReadStreamOptions options = {}) {
-  return leat::detail::makeReadStream(path, std::nullopt, options);
-}
+ReadStream createReadStream(std::string_view path, ReadStreamOptions options = {});
 /// Of an open file, which the stream closes (see `autoClose`).
 LEAT_ON_USE
-ReadStream createReadStream(FileHandle file, ReadStreamOptions options = {}) {
-  return leat::detail::makeReadStream({}, std::move(file), options);
-}
+ReadStream createReadStream(FileHandle file, ReadStreamOptions options = {});
 /// Writes a file: it is opened, and by default emptied, at once.
 ///
 /// Node: `fs.createWriteStream`. Throws: RangeError of `start`; all else is an "error".
 LEAT_ON_USE
-WriteStream createWriteStream(std::string_view path, WriteStreamOptions options = {}) {
-  return leat::detail::makeWriteStream(path, std::nullopt, options);
-}
+WriteStream createWriteStream(std::string_view path, WriteStreamOptions options = {});
 /// Of an open file, which the stream closes (see `autoClose`).
 LEAT_ON_USE
-WriteStream createWriteStream(FileHandle file, WriteStreamOptions options = {}) {
+WriteStream createWriteStream(FileHandle file, WriteStreamOptions options = {});
+
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
+ReadStream createReadStream(std::string_view path, ReadStreamOptions options) {
+  return leat::detail::makeReadStream(path, std::nullopt, options);
+}
+
+LEAT_ON_USE_BODY
+ReadStream createReadStream(FileHandle file, ReadStreamOptions options) {
+  return leat::detail::makeReadStream({}, std::move(file), options);
+}
+
+LEAT_ON_USE_BODY
+WriteStream createWriteStream(std::string_view path, WriteStreamOptions options) {
+  return leat::detail::makeWriteStream(path, std::nullopt, options);
+}
+
+LEAT_ON_USE_BODY
+WriteStream createWriteStream(FileHandle file, WriteStreamOptions options) {
   return leat::detail::makeWriteStream({}, std::move(file), options);
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::fs

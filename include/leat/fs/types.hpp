@@ -17,7 +17,10 @@ namespace leat::inline LEAT_ABI {
 namespace detail {
 
 /// An integer as Node shows one that is out of range: 5_000_000_000.
-inline std::string received(std::int64_t number) {
+LEAT_INLINE std::string received(std::int64_t number);
+
+#if LEAT_BODIES
+LEAT_INLINE std::string received(std::int64_t number) {
   std::string text(std::string_view(Decimal{number}));
   constexpr std::int64_t separatedFrom = std::int64_t{1} << 32;
   if (number >= -separatedFrom && number <= separatedFrom) return text;
@@ -25,6 +28,7 @@ inline std::string received(std::int64_t number) {
     text.insert(at, 1, '_');
   return text;
 }
+#endif
 
 [[noreturn]] LEAT_NOINLINE inline void throwModeOutOfRange(std::string_view value) {
   throw RangeError(SharedText{
@@ -195,7 +199,8 @@ struct CpOptions {
   SignalRef signal{};
 };
 
-inline int Flags::parse(std::string_view text) {
+#if LEAT_BODIES
+LEAT_INLINE int Flags::parse(std::string_view text) {
   struct Known {
     std::string_view name;
     int flags;
@@ -233,7 +238,7 @@ inline int Flags::parse(std::string_view text) {
   throw TypeError(SharedText{"The argument 'flags' is invalid. Received ", Inspected(text)}.view());
 }
 
-inline unsigned FileMode::parse(std::string_view text) {
+LEAT_INLINE unsigned FileMode::parse(std::string_view text) {
   using namespace leat::detail;
   std::uint64_t value = 0;
   bool octal = !text.empty();
@@ -253,6 +258,7 @@ inline unsigned FileMode::parse(std::string_view text) {
   if (value > 0xffffffff) throwModeOutOfRange(static_cast<std::int64_t>(value));
   return static_cast<unsigned>(value);
 }
+#endif
 
 }  // namespace fs
 }  // namespace leat::inline LEAT_ABI

@@ -140,7 +140,8 @@ class WatchState final : public ClosingJob {
   std::deque<fs::WatchEvent> events_;
 };
 
-inline std::optional<fs::WatchEvent> WatchState::pop() {
+#if LEAT_BODIES
+LEAT_INLINE std::optional<fs::WatchEvent> WatchState::pop() {
   const sys::MutexLock lock(listMutex_);
   if (events_.empty()) return std::nullopt;
   std::optional<fs::WatchEvent> first(std::move(events_.front()));
@@ -148,14 +149,14 @@ inline std::optional<fs::WatchEvent> WatchState::pop() {
   return first;
 }
 
-inline int WatchState::add(const std::string& prefix) {
+LEAT_INLINE int WatchState::add(const std::string& prefix) {
   const int watch = sys::inotify_add_watch(fd_, pathOf(prefix).c_str(), mask);
   if (watch < 0) return watch;
   folders_.set(watch, prefix);
   return 0;
 }
 
-inline void WatchState::start(const FileRequest& request) {
+LEAT_INLINE void WatchState::start(const FileRequest& request) {
   const sys::MutexLock lock(workMutex_);
   fd_ = static_cast<int>(request.check(sys::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)));
   request.check(add(""));
@@ -167,7 +168,7 @@ inline void WatchState::start(const FileRequest& request) {
 
 /// Watches the folders below one that is watched. `tell`: what is in them came before the watch did, and
 /// is told now; the watch may tell of some of it again.
-inline void WatchState::addTree(const FileRequest& request, std::string prefix, bool tell) {
+LEAT_INLINE void WatchState::addTree(const FileRequest& request, std::string prefix, bool tell) {
   std::vector<std::string> todo;
   todo.push_back(std::move(prefix));
   while (!todo.empty() && !request.left()) {
@@ -185,11 +186,11 @@ inline void WatchState::addTree(const FileRequest& request, std::string prefix, 
 }
 
 /// A folder was moved away: it and those below are not watched any more.
-inline void WatchState::forget(const std::string& prefix) {
+LEAT_INLINE void WatchState::forget(const std::string& prefix) {
   folders_.eraseBelow(prefix, [this](int watch) { (void)sys::inotify_rm_watch(fd_, watch); });
 }
 
-inline void WatchState::take(const FileRequest& request, const inotify_event& event) {
+LEAT_INLINE void WatchState::take(const FileRequest& request, const inotify_event& event) {
   if ((event.mask & IN_Q_OVERFLOW) != 0) return push("rename", std::string());
   WatchedFolders::Folder* const folder = folders_.find(event.wd);
   if (folder == nullptr) return;
@@ -209,7 +210,7 @@ inline void WatchState::take(const FileRequest& request, const inotify_event& ev
 }
 
 /// Takes what the kernel has. Two that wait for the same watch may both come here.
-inline void WatchState::collect(const FileRequest& request) {
+LEAT_INLINE void WatchState::collect(const FileRequest& request) {
   const sys::MutexLock lock(workMutex_);
   if (fd_ < 0) return;
   alignas(inotify_event) char bytes[8192];
@@ -222,6 +223,7 @@ inline void WatchState::collect(const FileRequest& request) {
     take(request, event);
   }
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail
 
@@ -261,7 +263,15 @@ class Watcher {
   leat::detail::Ref<State> state_;
 };
 
-template <class>
+/// Watches a file, or the names in a folder and their files. What happens after this has gone on is told.
+///
+/// Node: `fs.promises.watch`, which begins with its first `next()`; recursive it looks at each file by
+/// itself, here it is inotify as well.
+/// Throws: SystemError ("ENOENT: no such file or directory, watch 'x'").
+LEAT_INLINE Operation<Watcher> watch(std::string_view path, WatchOptions options = {});
+
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
 Task<std::optional<WatchEvent>> Watcher::nextOf(leat::detail::Ref<State> state) {
   for (;;) {
     if (state->signal && leat::detail::isAborted(*state->signal))
@@ -280,12 +290,7 @@ Task<std::optional<WatchEvent>> Watcher::nextOf(leat::detail::Ref<State> state) 
   }
 }
 
-/// Watches a file, or the names in a folder and their files. What happens after this has gone on is told.
-///
-/// Node: `fs.promises.watch`, which begins with its first `next()`; recursive it looks at each file by
-/// itself, here it is inotify as well.
-/// Throws: SystemError ("ENOENT: no such file or directory, watch 'x'").
-inline Operation<Watcher> watch(std::string_view path, WatchOptions options = {}) {
+LEAT_INLINE Operation<Watcher> watch(std::string_view path, WatchOptions options) {
   using namespace leat::detail;
   const auto body = [](FileRequest& r) {
     auto& state = static_cast<WatchState&>(*r.object);
@@ -303,5 +308,6 @@ inline Operation<Watcher> watch(std::string_view path, WatchOptions options = {}
   draft->object = std::move(state);
   return std::move(draft).with(options.signal);
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::fs

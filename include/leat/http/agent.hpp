@@ -36,14 +36,16 @@ class Agent {
   detail::Ref<detail::AgentCore> core_;
 };
 
-template <class>
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
 Agent::Agent(const AgentOptions& options)
     : core_(detail::Ref<detail::AgentCore>::adopt(
-          new detail::AgentCore(options, &detail::openConnection<>, &detail::drainConnection<>))) {
+          new detail::AgentCore(options, &detail::openConnection, &detail::drainConnection))) {
   if (options.proxy.empty()) return;
   const URL proxy(options.proxy);
   detail::checkProtocol(proxy);
 }
+#endif
 
 namespace detail {
 
@@ -57,10 +59,15 @@ class LEAT_API GlobalAgent : public leat::detail::LoopPart {
 
 /// The agent of requests that name none: one for each loop. Node: `http.globalAgent`.
 LEAT_ON_USE
+const Agent& globalAgent();
+
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
 const Agent& globalAgent() {
   auto& part = EventLoop::current().parts().get<detail::GlobalAgent>();
   if (!part.agent) part.agent.emplace();
   return *part.agent;
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::http

@@ -70,16 +70,22 @@ class ClientRequest : public EmitterHandle<ClientRequest>,
 
 namespace detail {
 
-inline void setHost(ClientPlace& place, const URL& url) {
+LEAT_INLINE void setHost(ClientPlace& place, const URL& url);
+/// The host, the user of the URL and that of the proxy, unless the fields have them. Node: `setHost`, `auth`.
+LEAT_INLINE void addOwnFields(OutgoingFields& fields, const URL& url, const AgentOptions& agent,
+                              bool direct);
+LEAT_INLINE ClientCallOptions callOptions(const Request& request, const Agent& agent);
+
+#if LEAT_BODIES
+LEAT_INLINE void setHost(ClientPlace& place, const URL& url) {
   place.host = url.hostname();
   if (place.host.starts_with('[')) place.host = place.host.substr(1, place.host.size() - 2);
   const std::string port(url.port());
   place.port = port.empty() ? 80 : std::stoi(port);
 }
 
-/// The host, the user of the URL and that of the proxy, unless the fields have them. Node: `setHost`, `auth`.
-inline void addOwnFields(OutgoingFields& fields, const URL& url, const AgentOptions& agent,
-                         bool direct) {
+LEAT_INLINE void addOwnFields(OutgoingFields& fields, const URL& url, const AgentOptions& agent,
+                              bool direct) {
   if (!fields.get("host")) fields.add("Host", url.host());
   const std::string user = basicAuthorization(url);
   if (!user.empty() && !fields.get("authorization")) fields.add("Authorization", user);
@@ -89,7 +95,7 @@ inline void addOwnFields(OutgoingFields& fields, const URL& url, const AgentOpti
     fields.add("Proxy-Authorization", proxys);
 }
 
-inline ClientCallOptions callOptions(const Request& request, const Agent& agent) {
+LEAT_INLINE ClientCallOptions callOptions(const Request& request, const Agent& agent) {
   const URL& url = request.url();
   ClientCallOptions options;
   options.method = request.method();
@@ -110,6 +116,7 @@ inline ClientCallOptions callOptions(const Request& request, const Agent& agent)
   setHost(options.place, proxy);
   return options;
 }
+#endif
 
 }  // namespace detail
 
@@ -118,6 +125,17 @@ inline ClientCallOptions callOptions(const Request& request, const Agent& agent)
 /// Node: `http.request`. Throws: Error ERR_NO_LOOP; what goes wrong later is the request's.
 /// Cancel: the ambient signal, and that of the request, stop it.
 LEAT_ON_USE
+ClientRequest request(const Request& what);
+LEAT_ON_USE
+ClientRequest request(std::string_view url);
+/// A request without a body, which has ended. Node: `http.get`.
+LEAT_ON_USE
+ClientRequest get(const Request& what);
+LEAT_ON_USE
+ClientRequest get(std::string_view url);
+
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
 ClientRequest request(const Request& what) {
   const Agent agent = what.agent() ? *what.agent() : globalAgent();
   const auto call =
@@ -131,16 +149,19 @@ ClientRequest request(const Request& what) {
   call->startSoon();
   return made;
 }
-LEAT_ON_USE
+
+LEAT_ON_USE_BODY
 ClientRequest request(std::string_view url) { return request(Request(url)); }
-/// A request without a body, which has ended. Node: `http.get`.
-LEAT_ON_USE
+
+LEAT_ON_USE_BODY
 ClientRequest get(const Request& what) {
   ClientRequest made = request(what);
   made.end();
   return made;
 }
-LEAT_ON_USE
+
+LEAT_ON_USE_BODY
 ClientRequest get(std::string_view url) { return get(Request(url)); }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::http

@@ -57,7 +57,10 @@ namespace detail {
 inline constexpr int mostRedirects = 20;
 
 /// Without what is secret, and without a fragment.
-inline std::string shownUrl(const URL& url) {
+LEAT_INLINE std::string shownUrl(const URL& url);
+
+#if LEAT_BODIES
+LEAT_INLINE std::string shownUrl(const URL& url) {
   if (url.username().empty() && url.password().empty() && !url.href().ends_with('#') &&
       url.hash().empty())
     return std::string(url.href());
@@ -65,13 +68,17 @@ inline std::string shownUrl(const URL& url) {
   shown.setUsername("").setPassword("").setHash("");
   return std::string(shown.href());
 }
+#endif
 
 inline bool isRedirect(int status) noexcept {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
 /// Where an answer sends the request (WHATWG fetch, HTTP-redirect fetch). Throws: TypeError.
-inline void redirect(Request& request, int status, std::string_view location) {
+LEAT_INLINE void redirect(Request& request, int status, std::string_view location);
+
+#if LEAT_BODIES
+LEAT_INLINE void redirect(Request& request, int status, std::string_view location) {
   const URL from = request.url();
   const URL to(location, from.href());
   const bool elsewhere = from.origin() != to.origin();
@@ -95,6 +102,7 @@ inline void redirect(Request& request, int status, std::string_view location) {
       request.removeHeader(name);
   request.setUrl(to.href()).setTarget({});
 }
+#endif
 
 /// Sends a body as fast as it is taken; what goes wrong the request knows. A template of its parameter, so that the
 /// pipeline is made when it is used.
@@ -108,6 +116,10 @@ Task<> sendBody(Sink request, Readable<Buffer> body) {
 }
 
 LEAT_ON_USE
+ClientRequest sent(const Request& what);
+
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
 ClientRequest sent(const Request& what) {
   const ClientRequest made = request(what);
   static_cast<ClientCall&>(made.exchange()->owner()).endsWithAnswer = true;
@@ -123,6 +135,7 @@ ClientRequest sent(const Request& what) {
   }
   return made;
 }
+#endif
 
 template <class What>
 Task<Response> fetchAll(What what) {
@@ -165,8 +178,16 @@ Task<Response> fetchUrl(Url url) {
 /// ERR_HTTP_REDIRECT. Cancel: the ambient signal, and that of the request, also stop a body that has not come
 /// whole.
 LEAT_ON_USE
-Task<Response> fetch(Request what) { return detail::fetchAll(std::move(what)); }
+Task<Response> fetch(Request what);
 LEAT_ON_USE
+Task<Response> fetch(std::string_view url);
+
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
+Task<Response> fetch(Request what) { return detail::fetchAll(std::move(what)); }
+
+LEAT_ON_USE_BODY
 Task<Response> fetch(std::string_view url) { return detail::fetchUrl(std::string(url)); }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::http

@@ -100,15 +100,17 @@ class Headers {
   std::vector<Field> fields_;
 };
 
-inline void Headers::checkName(std::string_view function, std::string_view name) {
+#if LEAT_BODIES
+LEAT_INLINE void Headers::checkName(std::string_view function, std::string_view name) {
   using leat::detail::Inspected, leat::detail::SharedText;
   if (detail::isToken(name)) [[likely]]
     return;
   const SharedText text{"Headers.", function, ": ", Inspected(name), " is an invalid header name"};
   throw TypeError(text.view(), "ERR_INVALID_HTTP_TOKEN");
 }
-inline std::string_view Headers::checked(std::string_view function, std::string_view name,
-                                         std::string_view value) {
+
+LEAT_INLINE std::string_view Headers::checked(std::string_view function, std::string_view name,
+                                              std::string_view value) {
   using leat::detail::Inspected, leat::detail::SharedText;
   checkName(function, name);
   constexpr std::string_view around = " \t\r\n";
@@ -123,7 +125,7 @@ inline std::string_view Headers::checked(std::string_view function, std::string_
 }
 
 /// Those that have the name; where they would be when there is none.
-inline Headers::Found Headers::find(std::string_view name) const noexcept {
+LEAT_INLINE Headers::Found Headers::find(std::string_view name) const noexcept {
   const auto comesBefore = [](std::string_view a, std::string_view b) {
     const std::size_t shorter = a.size() < b.size() ? a.size() : b.size();
     for (std::size_t i = 0; i < shorter; ++i)
@@ -141,13 +143,13 @@ inline Headers::Found Headers::find(std::string_view name) const noexcept {
   return found;
 }
 
-inline void Headers::insert(std::size_t at, std::string_view name, std::string_view value) {
+LEAT_INLINE void Headers::insert(std::size_t at, std::string_view name, std::string_view value) {
   Field field{std::string(name), std::string(value)};
   for (char& c : field.name) c = detail::lowered(c);
   fields_.insert(fields_.begin() + static_cast<std::ptrdiff_t>(at), std::move(field));
 }
 
-inline void Headers::append(std::string_view name, std::string_view value) {
+LEAT_INLINE void Headers::append(std::string_view name, std::string_view value) {
   value = checked("append", name, value);
   const Found found = find(name);
   if (found.first == found.end || detail::equalsLower(name, "set-cookie"))
@@ -158,7 +160,7 @@ inline void Headers::append(std::string_view name, std::string_view value) {
   joined.append(detail::equalsLower(name, "cookie") ? "; " : ", ").append(added);
 }
 
-inline void Headers::set(std::string_view name, std::string_view value) {
+LEAT_INLINE void Headers::set(std::string_view name, std::string_view value) {
   const std::string own(checked("set", name, value));
   const Found found = find(name);
   if (found.first == found.end) return insert(found.first, name, own);
@@ -167,7 +169,7 @@ inline void Headers::set(std::string_view name, std::string_view value) {
   fields_.erase(first + 1, first + static_cast<std::ptrdiff_t>(found.end - found.first));
 }
 
-inline std::optional<std::string> Headers::get(std::string_view name) const {
+LEAT_INLINE std::optional<std::string> Headers::get(std::string_view name) const {
   checkName("get", name);
   const Found found = find(name);
   if (found.first == found.end) return std::nullopt;
@@ -176,23 +178,27 @@ inline std::optional<std::string> Headers::get(std::string_view name) const {
     all.append(", ").append(fields_[at].value);
   return all;
 }
-inline std::vector<std::string> Headers::getSetCookie() const {
+
+LEAT_INLINE std::vector<std::string> Headers::getSetCookie() const {
   const Found found = find("set-cookie");
   std::vector<std::string> all;
   for (std::size_t at = found.first; at < found.end; ++at) all.push_back(fields_[at].value);
   return all;
 }
-inline bool Headers::has(std::string_view name) const {
+
+LEAT_INLINE bool Headers::has(std::string_view name) const {
   checkName("has", name);
   const Found found = find(name);
   return found.first != found.end;
 }
-inline void Headers::delete_(std::string_view name) {
+
+LEAT_INLINE void Headers::delete_(std::string_view name) {
   checkName("delete", name);
   const Found found = find(name);
   const auto begin = fields_.begin();
   fields_.erase(begin + static_cast<std::ptrdiff_t>(found.first),
                 begin + static_cast<std::ptrdiff_t>(found.end));
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::http

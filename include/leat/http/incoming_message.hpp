@@ -160,6 +160,14 @@ class IncomingMessage {
 namespace detail {
 
 LEAT_ON_USE
+Task<std::optional<Buffer>> nextOfBody(ExchangeHandle exchange);
+LEAT_ON_USE
+Task<std::string> textOfBody(ExchangeHandle exchange, std::size_t limit);
+LEAT_ON_USE
+Task<Buffer> bytesOfBody(ExchangeHandle exchange, std::size_t limit);
+
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
 Task<std::optional<Buffer>> nextOfBody(ExchangeHandle exchange) {
   exchange->body.claim();
   while (!exchange->body.ready()) co_await exchange->body.wait();
@@ -169,7 +177,7 @@ Task<std::optional<Buffer>> nextOfBody(ExchangeHandle exchange) {
   co_return chunk;
 }
 
-LEAT_ON_USE
+LEAT_ON_USE_BODY
 Task<std::string> textOfBody(ExchangeHandle exchange, std::size_t limit) {
   std::string text;
   for (std::optional<Buffer> chunk;;) {
@@ -189,11 +197,12 @@ Task<std::string> textOfBody(ExchangeHandle exchange, std::size_t limit) {
   co_return text;
 }
 
-LEAT_ON_USE
+LEAT_ON_USE_BODY
 Task<Buffer> bytesOfBody(ExchangeHandle exchange, std::size_t limit) {
   std::string text = co_await textOfBody(std::move(exchange), limit);
   co_return Buffer::adopt(std::move(text));
 }
+#endif
 
 }  // namespace detail
 
@@ -220,7 +229,8 @@ struct BodySource {
 
 }  // namespace detail
 
-template <class>
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
 Readable<Buffer> IncomingMessage::stream() const {
   const auto made = exchange_->reader;
   if (made.core != nullptr)
@@ -231,17 +241,18 @@ Readable<Buffer> IncomingMessage::stream() const {
   return stream;
 }
 
-template <class>
-Task<std::optional<Buffer>> IncomingMessage::next() const {
-  return detail::nextOfBody(exchange_);
-}
-template <class>
+LEAT_ON_USE_BODY
+Task<std::optional<Buffer>> IncomingMessage::next() const { return detail::nextOfBody(exchange_); }
+
+LEAT_ON_USE_BODY
 Task<std::string> IncomingMessage::text(std::size_t limit) const {
   return detail::textOfBody(exchange_, limit);
 }
-template <class>
+
+LEAT_ON_USE_BODY
 Task<Buffer> IncomingMessage::bytes(std::size_t limit) const {
   return detail::bytesOfBody(exchange_, limit);
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::http

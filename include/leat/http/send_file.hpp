@@ -24,7 +24,19 @@ struct SendFileOptions {
 namespace detail {
 
 /// What HttpError a file that cannot be opened makes.
-inline HttpError fileError(const SystemError& error) {
+LEAT_INLINE HttpError fileError(const SystemError& error);
+/// Weak, for a file may change twice within what its clock can tell.
+LEAT_INLINE std::string fileTag(const fs::Stats& file);
+/// Opens what is a file. Nothing else is opened: a pipe would keep a thread waiting.
+LEAT_ON_USE
+Task<fs::FileHandle> openToSend(std::string path);
+/// Says what the answer is going to be, but for its body; which bytes that has, and that it has none where
+/// the range is `Nowhere`.
+LEAT_INLINE ByteRange writeFileHead(const IncomingMessage& request, const ServerResponse& response,
+                                    const fs::Stats& file, std::string_view type, bool ranges);
+
+#if LEAT_BODIES
+LEAT_INLINE HttpError fileError(const SystemError& error) {
   switch (error.number()) {
     case ENOENT:
     case ENOTDIR:
@@ -39,8 +51,7 @@ inline HttpError fileError(const SystemError& error) {
   }
 }
 
-/// Weak, for a file may change twice within what its clock can tell.
-inline std::string fileTag(const fs::Stats& file) {
+LEAT_INLINE std::string fileTag(const fs::Stats& file) {
   std::string tag = "W/\"";
   appendNumber(tag, static_cast<std::uint64_t>(file.size), 16);
   tag += '-';
@@ -48,8 +59,7 @@ inline std::string fileTag(const fs::Stats& file) {
   return tag += '"';
 }
 
-/// Opens what is a file. Nothing else is opened: a pipe would keep a thread waiting.
-LEAT_ON_USE
+LEAT_ON_USE_BODY
 Task<fs::FileHandle> openToSend(std::string path) {
   try {
     const fs::Stats found = co_await fs::stat(path);
@@ -63,10 +73,8 @@ Task<fs::FileHandle> openToSend(std::string path) {
   throw HttpError(404, leat::detail::SharedText({"no file: '", path, "'"}).view(), "ENOENT");
 }
 
-/// Says what the answer is going to be, but for its body; which bytes that has, and that it has none where
-/// the range is `Nowhere`.
-inline ByteRange writeFileHead(const IncomingMessage& request, const ServerResponse& response,
-                               const fs::Stats& file, std::string_view type, bool ranges) {
+LEAT_INLINE ByteRange writeFileHead(const IncomingMessage& request, const ServerResponse& response,
+                                    const fs::Stats& file, std::string_view type, bool ranges) {
   constexpr ByteRange none{ByteRange::Kind::Nowhere, 0, 0};
   const auto offer = [&response](std::string_view name, std::string_view value) {
     if (!value.empty() && !response.hasHeader(name)) response.setHeader(name, value);
@@ -106,6 +114,7 @@ inline ByteRange writeFileHead(const IncomingMessage& request, const ServerRespo
   response.setHeader("Content-Length", number(range.last + 1 - range.first));
   return range;
 }
+#endif
 
 /// A template of its parameter, so that the pipeline is made when it is used.
 template <class Response>
@@ -146,10 +155,16 @@ Task<> sendFile(IncomingMessage request, Response response, std::string path, st
 /// answer; as `pipeline`. Cancel: AbortError; the connection is closed.
 LEAT_ON_USE
 Task<> sendFile(const IncomingMessage& request, const ServerResponse& response,
-                std::string_view path, SendFileOptions options = {}) {
+                std::string_view path, SendFileOptions options = {});
+
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
+Task<> sendFile(const IncomingMessage& request, const ServerResponse& response,
+                std::string_view path, SendFileOptions options) {
   return detail::sendFile(request, response, std::string(path), std::string(options.contentType),
                           options.acceptRanges,
                           detail::Ref<leat::detail::AbortState>(options.signal.state()));
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::http

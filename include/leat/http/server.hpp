@@ -63,7 +63,8 @@ class Server : public EmitterHandle<Server> {
   detail::ServerHandle core_;
 };
 
-template <class>
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
 Server::Server(ServerOptions options) : core_(leat::detail::makeRef<detail::ServerCore>(options)) {
   net::ServerOptions sockets;
   sockets.allowHalfOpen = true;
@@ -74,16 +75,22 @@ Server::Server(ServerOptions options) : core_(leat::detail::makeRef<detail::Serv
   const auto accept = [core = &*core_](const net::Socket& socket) {
     const detail::Ref<detail::ServerCore> server(core);
     const auto connection = leat::detail::makeRef<detail::ServerConnection>(
-        server, socket, detail::ServerConnection::onCame<>);
+        server, socket,
+        static_cast<detail::ServerConnection::Came>(detail::ServerConnection::onCame));
     server->events.emit<"connection">(socket);
-    connection->template start<>();
+    connection->start();
   };
   core_->listener.emplace(net::createServer(accept, sockets));
 }
+#endif
 
 namespace detail {
 
 LEAT_ON_USE
+Task<> startServer(Ref<ServerCore> core, Task<> listening, SignalRef signal);
+
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
 Task<> startServer(Ref<ServerCore> core, Task<> listening, SignalRef signal) {
   const leat::detail::Ref<leat::detail::AbortState> state(signal.state());
   try {
@@ -112,17 +119,24 @@ Task<> startServer(Ref<ServerCore> core, Task<> listening, SignalRef signal) {
   };
   if (core->events.listenerCount<"listening">() > 0) nextTick(tell);
 }
+#endif
 
 }  // namespace detail
 
-template <class>
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
 Task<> Server::listen(net::ListenOptions options) const {
   return detail::startServer(core_.ref(), core_->listener->listen(options), options.signal);
 }
+#endif
 
 namespace detail {
 
 LEAT_ON_USE
+Task<> endServer(Ref<ServerCore> core, net::Server::Closing closing);
+
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
 Task<> endServer(Ref<ServerCore> core, net::Server::Closing closing) {
   const unsigned closes = core->closes;
   co_await closing;
@@ -131,7 +145,7 @@ Task<> endServer(Ref<ServerCore> core, net::Server::Closing closing) {
   core->events.emit<"close">();
 }
 
-template <class>
+LEAT_ON_USE_BODY
 net::Server::Closing ServerCore::stop() {
   const Ref<ServerCore> alive(this);
   // Its signal may have closed the listener already.
@@ -152,13 +166,14 @@ net::Server::Closing ServerCore::stop() {
   letGo();
   return closed;
 }
+#endif
 
 }  // namespace detail
 
-template <class>
-net::Server::Closing Server::close() const {
-  return core_->stop();
-}
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
+net::Server::Closing Server::close() const { return core_->stop(); }
+#endif
 
 /// A server that gives its requests to `handler(IncomingMessage, ServerResponse)`, plain or a coroutine.
 /// Node: `http.createServer`.
@@ -170,6 +185,11 @@ Server createServer(F&& handler, ServerOptions options = {}) {
   return server;
 }
 LEAT_ON_USE
-Server createServer(ServerOptions options = {}) { return Server(options); }
+Server createServer(ServerOptions options = {});
+
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
+Server createServer(ServerOptions options) { return Server(options); }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::http

@@ -11,7 +11,15 @@
 
 namespace leat::inline LEAT_ABI::detail {
 
-inline Reactor* makeEpoll() {
+LEAT_INLINE Reactor* makeEpoll();
+/// Null, and why, when the ring cannot be made.
+LEAT_INLINE UringReactor* tryUring(std::string_view& reason, int& error);
+/// Throws: RangeError ERR_UNKNOWN_BACKEND for a name that this version does not have, SystemError when
+/// the back end cannot start.
+LEAT_INLINE Reactor* makeReactor(std::string_view wanted, std::string_view& reason);
+
+#if LEAT_BODIES
+LEAT_INLINE Reactor* makeEpoll() {
   auto* reactor = new EpollReactor;
   const int error = reactor->open();
   if (error == 0) return reactor;
@@ -19,8 +27,7 @@ inline Reactor* makeEpoll() {
   throw SystemError(-error, "epoll_create1");
 }
 
-/// Null, and why, when the ring cannot be made.
-inline UringReactor* tryUring(std::string_view& reason, int& error) {
+LEAT_INLINE UringReactor* tryUring(std::string_view& reason, int& error) {
   auto* reactor = new UringReactor;
   error = reactor->open();
   reason = reactor->mode();
@@ -29,9 +36,7 @@ inline UringReactor* tryUring(std::string_view& reason, int& error) {
   return nullptr;
 }
 
-/// Throws: RangeError ERR_UNKNOWN_BACKEND for a name that this version does not have, SystemError when
-/// the back end cannot start.
-inline Reactor* makeReactor(std::string_view wanted, std::string_view& reason) {
+LEAT_INLINE Reactor* makeReactor(std::string_view wanted, std::string_view& reason) {
   std::string_view who = "asked for by the program";
   if (wanted.empty()) {
     const char* variable = std::getenv("LEAT_BACKEND");
@@ -55,5 +60,6 @@ inline Reactor* makeReactor(std::string_view wanted, std::string_view& reason) {
   }
   return makeEpoll();
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

@@ -9,11 +9,15 @@
 
 namespace leat::inline LEAT_ABI::detail {
 
-inline std::int64_t monotonicNs() noexcept {
+LEAT_INLINE std::int64_t monotonicNs() noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE std::int64_t monotonicNs() noexcept {
   timespec time{};
   ::clock_gettime(CLOCK_MONOTONIC, &time);
   return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
 }
+#endif
 
 /// Reading the kernel's clock costs more than arming a timer, so within some ten microseconds, as the
 /// processor's counter tells them, the last reading serves, taken as `slackNs` later than it was. The

@@ -115,9 +115,10 @@ class EventLoop final : private detail::QueueHooks {
   void dropQueues() noexcept;
   void dropAll() noexcept;
 
-  inline void uncaughtException(std::exception_ptr error, ExceptionOrigin origin) noexcept override;
-  inline void unhandledRejection(detail::PromiseStateBase& promise) noexcept override;
-  inline void rejectionHandled(detail::PromiseStateBase& promise) noexcept override;
+  LEAT_INLINE void uncaughtException(std::exception_ptr error,
+                                     ExceptionOrigin origin) noexcept override;
+  LEAT_INLINE void unhandledRejection(detail::PromiseStateBase& promise) noexcept override;
+  LEAT_INLINE void rejectionHandled(detail::PromiseStateBase& promise) noexcept override;
   static void dispatch(void* self, detail::Op& op, int result, unsigned flags) noexcept;
   static void wake(void* self) noexcept { static_cast<EventLoop*>(self)->reactor_->wake(); }
 
@@ -144,7 +145,8 @@ class EventLoop final : private detail::QueueHooks {
   bool running_ = false;
 };
 
-inline EventLoop::EventLoop(LoopOptions options)
+#if LEAT_BODIES
+LEAT_INLINE EventLoop::EventLoop(LoopOptions options)
     : queue_(static_cast<detail::QueueHooks&>(*this)),
       shared_(detail::makeRef<detail::LoopShared>(this, wake)) {
   if (detail::threadState.loop != nullptr)
@@ -157,7 +159,7 @@ inline EventLoop::EventLoop(LoopOptions options)
   detail::enterHome(queue_);
 }
 
-inline EventLoop::~EventLoop() {
+LEAT_INLINE EventLoop::~EventLoop() {
   if (detail::threadState.loop != this)
     detail::abortWith("ERR_WRONG_THREAD",
                       "an event loop was destroyed on another thread than the one that made it");
@@ -173,18 +175,16 @@ inline EventLoop::~EventLoop() {
   detail::dropOwned(farewells_);
 }
 
-inline std::span<std::byte> EventLoop::scratch() {
+LEAT_INLINE std::span<std::byte> EventLoop::scratch() {
   constexpr std::size_t size = 65536;
   if (scratch_ == nullptr) scratch_ = new std::byte[size];
   return {scratch_, size};
 }
-
-inline EventLoop& EventLoop::current() {
+LEAT_INLINE EventLoop& EventLoop::current() {
   (void)detail::currentQueue();
   return *detail::threadState.loop;
 }
-
-inline void EventLoop::run() {
+LEAT_INLINE void EventLoop::run() {
   if (running_) detail::throwError("the event loop is running already", "ERR_LOOP_RUNNING");
   if (detail::threadState.loop != this)
     detail::throwError("an event loop runs only on the thread that made it", "ERR_WRONG_THREAD");
@@ -199,7 +199,7 @@ inline void EventLoop::run() {
   running_ = false;
 }
 
-inline bool EventLoop::runOnce(long timeoutMs) {
+LEAT_INLINE bool EventLoop::runOnce(long timeoutMs) {
   if (detail::threadState.loop != this)
     detail::throwError("an event loop runs only on the thread that made it", "ERR_WRONG_THREAD");
   detail::ContextKeeper context;
@@ -210,7 +210,7 @@ inline bool EventLoop::runOnce(long timeoutMs) {
   return alive();
 }
 
-inline void EventLoop::turn(std::int64_t maxWaitNs) noexcept {
+LEAT_INLINE void EventLoop::turn(std::int64_t maxWaitNs) noexcept {
   runPending();
   pollIo(waitNs(maxWaitNs));
   runPosted();
@@ -219,13 +219,12 @@ inline void EventLoop::turn(std::int64_t maxWaitNs) noexcept {
   runTimers();
 }
 
-inline bool EventLoop::alive() const noexcept {
+LEAT_INLINE bool EventLoop::alive() const noexcept {
   if (dead()) return false;
   return references_ > 0 || referencedImmediates_ > 0 || !pending_.empty() || !closing_.empty() ||
          !queue_.idle() || !shared_->queue.empty();
 }
-
-inline std::int64_t EventLoop::waitNs(std::int64_t maxWaitNs) noexcept {
+LEAT_INLINE std::int64_t EventLoop::waitNs(std::int64_t maxWaitNs) noexcept {
   if (stopping_ || dead() || !immediates_.empty() || !pending_.empty() || !closing_.empty() ||
       !shared_->queue.empty() || !(maxWaitNs >= 0 || alive()))
     return 0;
@@ -236,13 +235,12 @@ inline std::int64_t EventLoop::waitNs(std::int64_t maxWaitNs) noexcept {
   return maxWaitNs >= 0 && maxWaitNs < wait ? maxWaitNs : wait;
 }
 
-inline void EventLoop::pollIo(std::int64_t maxWaitNs) noexcept {
+LEAT_INLINE void EventLoop::pollIo(std::int64_t maxWaitNs) noexcept {
   const int result = reactor_->turn(maxWaitNs);
   if (result < 0)
     queue_.report(std::make_exception_ptr(SystemError(-result, reactor_->turnCall())));
 }
-
-inline void EventLoop::runTimers() noexcept {
+LEAT_INLINE void EventLoop::runTimers() noexcept {
   if (timers_.nextExpiry() == detail::TimerLists::never || dead()) return;
   const auto fire = [this](detail::TimerNode& node) {
     if (dead()) return true;
@@ -257,7 +255,7 @@ inline void EventLoop::runTimers() noexcept {
   afterCallback();
 }
 
-inline void EventLoop::runJobs(detail::List<detail::Job>& jobs) noexcept {
+LEAT_INLINE void EventLoop::runJobs(detail::List<detail::Job>& jobs) noexcept {
   detail::List<detail::Job> batch;
   batch.append(jobs);
   while (!batch.empty() && !dead()) {
@@ -269,7 +267,7 @@ inline void EventLoop::runJobs(detail::List<detail::Job>& jobs) noexcept {
 
 /// After an exception the next immediate comes before the drain; behind the last of the batch those
 /// made meanwhile follow at once, as in Node.
-inline void EventLoop::runImmediates() noexcept {
+LEAT_INLINE void EventLoop::runImmediates() noexcept {
   if (!immediates_.empty()) afterCallback();
   for (bool threw = true; threw && !dead();) {
     threw = false;
@@ -284,7 +282,7 @@ inline void EventLoop::runImmediates() noexcept {
   }
 }
 
-inline void EventLoop::runPosted() noexcept {
+LEAT_INLINE void EventLoop::runPosted() noexcept {
   detail::MpscNode* node = shared_->queue.takeAll();
   while (node != nullptr) {
     auto& job = static_cast<detail::PostedJob&>(*node);
@@ -294,11 +292,12 @@ inline void EventLoop::runPosted() noexcept {
   }
 }
 
-inline void EventLoop::afterCallback() noexcept {
+LEAT_INLINE void EventLoop::afterCallback() noexcept {
   if (queue_.takeInterrupted()) return;
   queue_.drain();
   (void)queue_.takeInterrupted();
 }
+#endif
 
 template <class F>
 void EventLoop::callback(F&& f) noexcept {
@@ -309,8 +308,9 @@ void EventLoop::callback(F&& f) noexcept {
   }
 }
 
-inline void EventLoop::dispatch(void* context, detail::Op& op, int result,
-                                unsigned flags) noexcept {
+#if LEAT_BODIES
+LEAT_INLINE void EventLoop::dispatch(void* context, detail::Op& op, int result,
+                                     unsigned flags) noexcept {
   auto& self = *static_cast<EventLoop*>(context);
   if (self.dead()) {
     // Nobody takes it any more.
@@ -321,35 +321,34 @@ inline void EventLoop::dispatch(void* context, detail::Op& op, int result,
   self.afterCallback();
 }
 
-inline void EventLoop::arm(detail::LoopTimer& timer, std::int32_t milliseconds) {
+LEAT_INLINE void EventLoop::arm(detail::LoopTimer& timer, std::int32_t milliseconds) {
   armAt(timer, milliseconds, clock_.startMs());
 }
-inline void EventLoop::armAt(detail::LoopTimer& timer, std::int32_t milliseconds,
-                             std::int64_t startMs) {
+LEAT_INLINE void EventLoop::armAt(detail::LoopTimer& timer, std::int32_t milliseconds,
+                                  std::int64_t startMs) {
   const bool waited = timer.linked();
   timers_.insert(timer, milliseconds, startMs);
   timersArmed_ += waited ? 0 : 1;
 }
-inline void EventLoop::disarm(detail::LoopTimer& timer, bool referenced) noexcept {
+
+LEAT_INLINE void EventLoop::disarm(detail::LoopTimer& timer, bool referenced) noexcept {
   if (!timer.linked()) return timers_.removeFiring(timer, referenced);
   --timersArmed_;
   timers_.remove(timer, referenced);
 }
-
-inline long EventLoop::backendTimeout() noexcept {
+LEAT_INLINE long EventLoop::backendTimeout() noexcept {
   const std::int64_t wait = waitNs(-1);
   if (wait < 0) return -1;
   return static_cast<long>((wait + 999'999) / 1'000'000);
 }
-
-inline LoopMetrics EventLoop::metrics() noexcept {
+LEAT_INLINE LoopMetrics EventLoop::metrics() noexcept {
   const detail::ReactorStats& stats = reactor_->stats();
   return {stats.turns,  stats.events,       stats.completions, timersFired_, stats.blockedNs,
           timersArmed_, immediates_.size(), queue_.queued(),   references_,  stats.startedNs};
 }
 
 /// What there is now; that may queue more.
-LEAT_NOINLINE inline void EventLoop::dropQueues() noexcept {
+LEAT_NOINLINE LEAT_INLINE void EventLoop::dropQueues() noexcept {
   queue_.clear();
   detail::List<detail::Job> jobs;
   for (detail::List<detail::Job>* phase : {&pending_, &immediates_, &closing_}) jobs.append(*phase);
@@ -365,7 +364,7 @@ LEAT_NOINLINE inline void EventLoop::dropQueues() noexcept {
 
 /// Destructors may queue more, which is destroyed in its turn; the parts go when nobody uses them any
 /// more. One that queues itself anew for ever would never let the loop end.
-LEAT_NOINLINE inline void EventLoop::dropAll() noexcept {
+LEAT_NOINLINE LEAT_INLINE void EventLoop::dropAll() noexcept {
   constexpr int manyRounds = 100'000;
   for (int round = 0; round < manyRounds; ++round) {
     dropQueues();
@@ -382,8 +381,8 @@ LEAT_NOINLINE inline void EventLoop::dropAll() noexcept {
       "last of it is leaked");
 }
 
-inline void EventLoop::fatal(const std::exception_ptr& error, ExceptionOrigin origin,
-                             const char* place, int code) noexcept {
+LEAT_INLINE void EventLoop::fatal(const std::exception_ptr& error, ExceptionOrigin origin,
+                                  const char* place, int code) noexcept {
   if (detail::LoopHost* host = detail::hostOf(parts_)) {
     if (host->failed(error)) return;
   } else {
@@ -394,8 +393,8 @@ inline void EventLoop::fatal(const std::exception_ptr& error, ExceptionOrigin or
   stopping_ = true;
 }
 
-inline void EventLoop::uncaughtException(std::exception_ptr error,
-                                         ExceptionOrigin origin) noexcept {
+LEAT_INLINE void EventLoop::uncaughtException(std::exception_ptr error,
+                                              ExceptionOrigin origin) noexcept {
   if (dead() && detail::hostOf(parts_) != nullptr) return;  // what unwound to here
   detail::HookAnswer answer = detail::HookAnswer::Unhandled;
   if (hooks_ != nullptr) answer = hooks_->uncaughtException(error, origin);
@@ -403,7 +402,7 @@ inline void EventLoop::uncaughtException(std::exception_ptr error,
   if (!dead()) pushNoOp();
 }
 
-inline void EventLoop::unhandledRejection(detail::PromiseStateBase& promise) noexcept {
+LEAT_INLINE void EventLoop::unhandledRejection(detail::PromiseStateBase& promise) noexcept {
   detail::HookAnswer answer = detail::HookAnswer::Unhandled;
   constexpr auto origin = ExceptionOrigin::UnhandledRejection;
   if (hooks_ != nullptr) answer = hooks_->unhandledRejection(promise);
@@ -418,12 +417,13 @@ inline void EventLoop::unhandledRejection(detail::PromiseStateBase& promise) noe
   fatal(promise.error, origin, known ? place.c_str() : nullptr, 1);
 }
 
-inline void EventLoop::rejectionHandled(detail::PromiseStateBase& promise) noexcept {
+LEAT_INLINE void EventLoop::rejectionHandled(detail::PromiseStateBase& promise) noexcept {
   const bool told = hooks_ != nullptr && hooks_->rejectionHandled(promise);
   if (!told)
     detail::printWarning("PromiseRejectionHandledWarning",
                          "Promise rejection was handled asynchronously");
 }
+#endif
 
 template <class F>
 bool LoopRef::post(F&& f) const {

@@ -9,7 +9,10 @@ namespace leat::inline LEAT_ABI::detail {
 
 /// Where SIGPIPE has its default action it is ignored from now on; a program that chose otherwise is
 /// left alone. Throws: SystemError.
-inline void ignoreSigpipe() {
+LEAT_INLINE void ignoreSigpipe();
+
+#if LEAT_BODIES
+LEAT_INLINE void ignoreSigpipe() {
   struct ::sigaction action{};
   int error = sys::sigaction(SIGPIPE, nullptr, &action);
   if (error == 0 && (action.sa_flags & SA_SIGINFO) == 0 && action.sa_handler == SIG_DFL) {
@@ -18,5 +21,6 @@ inline void ignoreSigpipe() {
   }
   if (error < 0) throw SystemError(-error, "sigaction", "SIGPIPE");
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

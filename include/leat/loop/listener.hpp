@@ -48,7 +48,7 @@ struct ListenerBase : ListNode, Registration {
 
   explicit ListenerBase(bool once) : home(EventLoop::current().ref()), onlyOnce(once) {}
   /// Throws: Error ERR_WRONG_THREAD.
-  inline void off() override;
+  LEAT_INLINE void off() override;
   bool active() const noexcept override { return linked(); }
   /// Leaves its list, and tells the list's owner.
   void remove() noexcept {
@@ -152,7 +152,8 @@ class ListenerList {
   List<Node> listeners_;
 };
 
-inline void ListenerBase::off() {
+#if LEAT_BODIES
+LEAT_INLINE void ListenerBase::off() {
   if (!home.alive()) return;
   if (!home.isCurrent())
     throwError(
@@ -161,6 +162,7 @@ inline void ListenerBase::off() {
         "ERR_WRONG_THREAD");
   remove();
 }
+#endif
 
 }  // namespace detail
 

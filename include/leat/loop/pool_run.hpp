@@ -277,9 +277,11 @@ class ScheduleAwaiter : private OutsideJob, private PostedJob {
 
 }  // namespace detail
 
-inline detail::ScheduleAwaiter PoolSchedule::operator co_await() && noexcept {
+#if LEAT_BODIES
+LEAT_INLINE detail::ScheduleAwaiter PoolSchedule::operator co_await() && noexcept {
   return {pool_, priority_};
 }
+#endif
 
 template <class F, class... Args>
 auto WorkStealingPool::run(Priority priority, F&& f, Args&&... args) {

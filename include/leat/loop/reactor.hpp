@@ -241,8 +241,10 @@ class Reactor {
   void* dispatchContext_ = nullptr;
 };
 
-inline IoHandle::~IoHandle() {
+#if LEAT_BODIES
+LEAT_INLINE IoHandle::~IoHandle() {
   if (reactor != nullptr) reactor->detach(*this);
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

@@ -11,7 +11,10 @@
 
 namespace leat::inline LEAT_ABI::detail {
 
-inline void printToStderr(const std::string& text) noexcept {
+LEAT_INLINE void printToStderr(const std::string& text) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE void printToStderr(const std::string& text) noexcept {
   std::size_t done = 0;
   while (done < text.size()) {
     const ssize_t n = sys::write(2, text.data() + done, text.size() - done);
@@ -19,14 +22,19 @@ inline void printToStderr(const std::string& text) noexcept {
     done += static_cast<std::size_t>(n);
   }
 }
+#endif
 
 inline std::string describePlace(const std::source_location& where) {
   return std::string(where.file_name()) + ":" + std::to_string(where.line()) + " (" +
          where.function_name() + ")";
 }
 
-inline void printUncaught(const std::exception_ptr& error, ExceptionOrigin origin,
-                          const char* place) noexcept {
+LEAT_INLINE void printUncaught(const std::exception_ptr& error, ExceptionOrigin origin,
+                               const char* place) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE void printUncaught(const std::exception_ptr& error, ExceptionOrigin origin,
+                               const char* place) noexcept {
   std::string text = origin == ExceptionOrigin::UnhandledRejection ? "Unhandled rejection: "
                                                                    : "Uncaught exception: ";
   text += describe(error);
@@ -34,6 +42,7 @@ inline void printUncaught(const std::exception_ptr& error, ExceptionOrigin origi
   text += "\n";
   printToStderr(text);
 }
+#endif
 
 /// For misuse that shows where nothing may be thrown and nothing can go on.
 [[noreturn]] inline void abortWith(std::string_view code, std::string_view text) noexcept {
@@ -42,10 +51,14 @@ inline void printUncaught(const std::exception_ptr& error, ExceptionOrigin origi
 }
 
 /// Node: "(node:PID) NAME: TEXT".
-inline void printWarning(std::string_view name, std::string_view text) noexcept {
+LEAT_INLINE void printWarning(std::string_view name, std::string_view text) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE void printWarning(std::string_view name, std::string_view text) noexcept {
   std::string line = "(leat:" + std::to_string(::getpid()) + ") ";
   line.append(name).append(": ").append(text).append("\n");
   printToStderr(line);
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

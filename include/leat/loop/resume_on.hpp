@@ -121,7 +121,8 @@ class Hop : private PostedJob {
   bool failed_ = false;
 };
 
-inline void Hop::prepare() {
+#if LEAT_BODIES
+LEAT_INLINE void Hop::prepare() {
   from_ = Ref<AwayNote>(AwayNote::current());
   AwayNote* home = from_.get();
   while (home != nullptr && !(home->home == target_)) home = home->outer.get();
@@ -141,7 +142,7 @@ inline void Hop::prepare() {
 }
 
 /// On the target's thread.
-inline void Hop::arrive() noexcept {
+LEAT_INLINE void Hop::arrive() noexcept {
   if (!leaving_) {
     // Home again: this loop, and those in between, need not wait any more.
     for (AwayNote* note = from_.get(); note != top_.get(); note = note->outer.get())
@@ -150,7 +151,7 @@ inline void Hop::arrive() noexcept {
   if (top_) Visit::begin(*top_);
 }
 
-inline void Hop::act(PostedJob& job, bool run) noexcept {
+LEAT_INLINE void Hop::act(PostedJob& job, bool run) noexcept {
   auto& self = static_cast<Hop&>(job);
   if (!run && !self.failed_) {
     // The target has ended: back to where it came from, or, without a loop there, on right here.
@@ -168,6 +169,7 @@ inline void Hop::act(PostedJob& job, bool run) noexcept {
   ContextScope scope(self.failed_ ? std::move(self.before_) : std::move(self.after_));
   detail::run(self.handle_);
 }
+#endif
 
 class ResumeOnAwaiter {
  public:

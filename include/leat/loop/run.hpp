@@ -55,7 +55,10 @@ class MainCall {
 };
 
 /// Runs until nothing is left, asks `beforeExit`, which may arrange for more.
-inline void runUntilDry(EventLoop& loop) {
+LEAT_INLINE void runUntilDry(EventLoop& loop);
+
+#if LEAT_BODIES
+LEAT_INLINE void runUntilDry(EventLoop& loop) {
   for (;;) {
     loop.run();
     ProcessHooks* hooks = loop.hooks();
@@ -65,6 +68,7 @@ inline void runUntilDry(EventLoop& loop) {
     if (!loop.alive()) return;
   }
 }
+#endif
 
 template <class F>
 inline constexpr bool isMain = false;

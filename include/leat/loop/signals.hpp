@@ -51,7 +51,7 @@ struct SignalWaiter : Waiter {
 class LEAT_API SignalHub : public LoopPart {
  public:
   SignalHub(const void* k, EventLoop& loop);
-  inline ~SignalHub() override;
+  LEAT_INLINE ~SignalHub() override;
   static SignalHub& current() {
     EventLoop& loop = EventLoop::current();
     return loop.parts().get<SignalHub>(loop);
@@ -163,33 +163,36 @@ NextSignal nextSignal(const First& first, const Signals&... signals) {
   return nextSignal(SignalWaitOptions(), first, signals...);
 }
 
-inline SignalId::SignalId(int number) : number_(number) {
+#if LEAT_BODIES
+LEAT_INLINE SignalId::SignalId(int number) : number_(number) {
   if (number < 1 || number >= detail::signalCount)
     throw RangeError(detail::SharedText(
                          {"a signal's number must be from 1 to 64, not ", detail::Decimal(number)})
                          .view());
 }
 
-inline SignalId::SignalId(std::string_view name) : number_(sys::signalNumber(name)) {
+LEAT_INLINE SignalId::SignalId(std::string_view name) : number_(sys::signalNumber(name)) {
   if (number_ == 0)
     throw TypeError(detail::SharedText({"Unknown signal: ", name}).view(), "ERR_UNKNOWN_SIGNAL");
 }
 
-inline std::string SignalId::name() const {
+LEAT_INLINE std::string SignalId::name() const {
   const std::string_view known = sys::signalName(number_);
   return known.empty() ? "SIG" + std::to_string(number_) : std::string(known);
 }
+#endif
 
 namespace detail {
 
-inline SignalHub::SignalHub(const void* k, EventLoop& loop)
+#if LEAT_BODIES
+LEAT_INLINE SignalHub::SignalHub(const void* k, EventLoop& loop)
     : LoopPart(k), loop_(loop), home_(loop.ref()), port_(SignalTable::get().openPort(act)) {
   for (Atomic<unsigned>& caught : port_.caught) caught.store(0);
   port_.owner = this;
   port_.target.store(&home_.shared());
 }
 
-inline SignalHub::~SignalHub() {
+LEAT_INLINE SignalHub::~SignalHub() {
   if (!inChild()) {
     port_.close();
     for (int number = 1; number < signalCount; ++number)
@@ -201,7 +204,7 @@ inline SignalHub::~SignalHub() {
   for (Listeners* listeners : listeners_) delete listeners;
 }
 
-inline void SignalHub::acquire(int number) {
+LEAT_INLINE void SignalHub::acquire(int number) {
   if (counts_[number]++ > 0) return;
   port_.wanted.fetchOr(std::uint64_t{1} << (number - 1));
   const int error = inChild() ? -ECHILD : SignalTable::get().add(number);
@@ -211,7 +214,7 @@ inline void SignalHub::acquire(int number) {
   throw SystemError(-error, "sigaction", SignalId(number).name());
 }
 
-inline void SignalHub::acquireAll(std::uint64_t mask) {
+LEAT_INLINE void SignalHub::acquireAll(std::uint64_t mask) {
   for (int number = 1; number < signalCount; ++number) {
     if (((mask >> (number - 1)) & 1) == 0) continue;
     try {
@@ -223,23 +226,24 @@ inline void SignalHub::acquireAll(std::uint64_t mask) {
   }
 }
 
-inline void SignalHub::release(int number) noexcept {
+LEAT_INLINE void SignalHub::release(int number) noexcept {
   if (--counts_[number] > 0) return;
   port_.wanted.fetchAnd(~(std::uint64_t{1} << (number - 1)));
   if (!inChild()) SignalTable::get().remove(number);
   port_.caught[number].store(0);
 }
 
-inline void SignalHub::releaseAll(std::uint64_t mask) noexcept {
+LEAT_INLINE void SignalHub::releaseAll(std::uint64_t mask) noexcept {
   for (int number = 1; number < signalCount; ++number)
     if ((mask >> (number - 1)) & 1) release(number);
 }
 
-inline SignalHub::Listeners& SignalHub::listeners(int number) {
+LEAT_INLINE SignalHub::Listeners& SignalHub::listeners(int number) {
   Listeners*& list = listeners_[number];
   if (list == nullptr) list = new Listeners;
   return *list;
 }
+#endif
 
 template <class F>
 Listener SignalHub::add(SignalId id, F&& f, bool once) {
@@ -253,18 +257,19 @@ Listener SignalHub::add(SignalId id, F&& f, bool once) {
   return Listener(std::move(node));
 }
 
-inline void SignalHub::wait(SignalWaiter& waiter, std::coroutine_handle<> handle) {
+#if LEAT_BODIES
+LEAT_INLINE void SignalHub::wait(SignalWaiter& waiter, std::coroutine_handle<> handle) {
   acquireAll(waiter.mask);
   waiter.wait(handle, waiters_);
 }
 
-inline void SignalHub::act(PostedJob& job, bool run) noexcept {
+LEAT_INLINE void SignalHub::act(PostedJob& job, bool run) noexcept {
   auto& port = static_cast<SignalPort&>(job);
   port.queued.store(0);
   if (run && port.owner != nullptr) static_cast<SignalHub*>(port.owner)->dispatch();
 }
 
-inline void SignalHub::dispatch() noexcept {
+LEAT_INLINE void SignalHub::dispatch() noexcept {
   for (int number = 1; number < signalCount; ++number) {
     unsigned left = counts_[number] == 0 ? 0 : port_.caught[number].exchange(0);
     for (; left > 0 && counts_[number] > 0; --left) {
@@ -275,7 +280,7 @@ inline void SignalHub::dispatch() noexcept {
   }
 }
 
-inline void SignalHub::emit(int number) noexcept {
+LEAT_INLINE void SignalHub::emit(int number) noexcept {
   for (Waiter* waiter = waiters_.first(); waiter != nullptr;) {
     auto& entry = static_cast<SignalWaiter&>(*waiter);
     waiter = waiters_.after(*waiter);
@@ -287,6 +292,7 @@ inline void SignalHub::emit(int number) noexcept {
   if (list == nullptr || list->empty()) return;
   loop_.callback([&] { list->emit(SignalId(number).name(), number); });
 }
+#endif
 
 }  // namespace detail
 }  // namespace leat::inline LEAT_ABI

@@ -259,6 +259,8 @@ Interval::Interval(const D& period, TimerOptions options) : signal_(options.sign
   if (!options.ref) timer_.unref();
 }
 
-inline Interval::Next Interval::next() noexcept { return Next(*this); }
+#if LEAT_BODIES
+LEAT_INLINE Interval::Next Interval::next() noexcept { return Next(*this); }
+#endif
 
 }  // namespace leat::inline LEAT_ABI

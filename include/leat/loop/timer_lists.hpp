@@ -135,7 +135,8 @@ class TimerLists {
   std::int64_t passMs_ = 0;  // the `nowMs` of the pass
 };
 
-inline TimerLists::~TimerLists() {
+#if LEAT_BODIES
+LEAT_INLINE TimerLists::~TimerLists() {
   settle();
   for (std::size_t i = 0; i < heap_.size(); ++i) heap_[i].list->timers.release(chunks_);
   while (blocks_ != nullptr) {
@@ -145,9 +146,8 @@ inline TimerLists::~TimerLists() {
   }
 }
 
-// ---- starting and clearing ----
-
-inline void TimerLists::insert(TimerNode& timer, std::int32_t durationMs, std::int64_t startMs) {
+LEAT_INLINE void TimerLists::insert(TimerNode& timer, std::int32_t durationMs,
+                                    std::int64_t startMs) {
   if (credit_ == 0) reserve();
   --credit_;
   if (timer.linked()) return startAgain(timer, durationMs, startMs);
@@ -163,7 +163,7 @@ inline void TimerLists::insert(TimerNode& timer, std::int32_t durationMs, std::i
 }
 
 /// The stages on the way into a list, each of which touches what the one before has had fetched.
-LEAT_NOINLINE inline void TimerLists::lookAhead(std::uint32_t waiting) noexcept {
+LEAT_NOINLINE LEAT_INLINE void TimerLists::lookAhead(std::uint32_t waiting) noexcept {
   Started& entry = ring_[(started_ - 1 - lookupDistance) % ringSize];
   if (entry.timer != nullptr) {
     if (entry.hint == nullptr || entry.hint->durationMs != entry.timer->durationMs)
@@ -176,12 +176,12 @@ LEAT_NOINLINE inline void TimerLists::lookAhead(std::uint32_t waiting) noexcept 
   if (waiting > placeDistance) placeOldest();
 }
 
-inline void TimerLists::placeOldest() noexcept {
+LEAT_INLINE void TimerLists::placeOldest() noexcept {
   const Started entry = ring_[placed_++ % ringSize];
   if (entry.timer != nullptr) place(*entry.timer, entry.hint);
 }
 
-inline void TimerLists::place(TimerNode& timer, TimerList* list) noexcept {
+LEAT_INLINE void TimerLists::place(TimerNode& timer, TimerList* list) noexcept {
   const std::int32_t durationMs = timer.durationMs;
   if (list == nullptr || list->durationMs != durationMs) list = table_.find(durationMs);
   if (list == nullptr) {
@@ -193,8 +193,8 @@ inline void TimerLists::place(TimerNode& timer, TimerList* list) noexcept {
   list->timers.pushBack(timer, chunks_);
 }
 
-LEAT_NOINLINE inline void TimerLists::startAgain(TimerNode& timer, std::int32_t durationMs,
-                                                 std::int64_t startMs) noexcept {
+LEAT_NOINLINE LEAT_INLINE void TimerLists::startAgain(TimerNode& timer, std::int32_t durationMs,
+                                                      std::int64_t startMs) noexcept {
   settle();
   // One that fires now anyway is not started again, as in Node. What has come in its place is not due.
   if (&timer == next_ && timer.durationMs == durationMs && passMs_ - timer.startMs >= durationMs)
@@ -208,12 +208,12 @@ LEAT_NOINLINE inline void TimerLists::startAgain(TimerNode& timer, std::int32_t 
 }
 
 /// Brings the lists up to date.
-LEAT_NOINLINE inline void TimerLists::settle() noexcept {
+LEAT_NOINLINE LEAT_INLINE void TimerLists::settle() noexcept {
   while (cleared_ != settled_) clearOldest();
   while (started_ != placed_) placeOldest();
 }
 
-inline void TimerLists::remove(TimerNode& timer, bool refed) noexcept {
+LEAT_INLINE void TimerLists::remove(TimerNode& timer, bool refed) noexcept {
   if (!timer.linked()) return;
   if (started_ != placed_) {
     if (refed && takeBack(timer)) return;
@@ -227,7 +227,7 @@ inline void TimerLists::remove(TimerNode& timer, bool refed) noexcept {
 
 /// Undoes the last start, if the lists would then be as if it had not been: they are, but for a list that
 /// its coming would have filled and its going given up.
-inline bool TimerLists::takeBack(TimerNode& timer) noexcept {
+LEAT_INLINE bool TimerLists::takeBack(TimerNode& timer) noexcept {
   if (timer.slot != &ring_[(started_ - 1) % ringSize].timer || processing_ || emptyLive_)
     return false;
   timer.slot = nullptr;
@@ -236,7 +236,7 @@ inline bool TimerLists::takeBack(TimerNode& timer) noexcept {
   return true;
 }
 
-LEAT_NOINLINE inline void TimerLists::clearOldest() noexcept {
+LEAT_NOINLINE LEAT_INLINE void TimerLists::clearOldest() noexcept {
   const Cleared entry = clearedRing_[settled_++ % clearedSize];
   *entry.slot = nullptr;
   entry.queue->left(chunks_);
@@ -248,19 +248,19 @@ LEAT_NOINLINE inline void TimerLists::clearOldest() noexcept {
   }
 }
 
-inline void TimerLists::removeFiring(const TimerNode& timer, bool refed) noexcept {
+LEAT_INLINE void TimerLists::removeFiring(const TimerNode& timer, bool refed) noexcept {
   settle();
   TimerList* list = refed && !timer.linked() ? table_.find(timer.durationMs) : nullptr;
   if (list != nullptr && list->live && list->timers.empty()) drop(*list);
 }
 
-inline void TimerLists::drop(TimerList& list) noexcept {
+LEAT_INLINE void TimerLists::drop(TimerList& list) noexcept {
   list.live = false;
   ++dead_;
   if (dead_ > 64 && dead_ * 2 > heap_.size()) sweep();
 }
 
-inline void TimerLists::sweep() noexcept {
+LEAT_INLINE void TimerLists::sweep() noexcept {
   heap_.removeIf([this](const Entry& entry) {
     if (entry.list->live) return false;
     forget(*entry.list);
@@ -269,7 +269,7 @@ inline void TimerLists::sweep() noexcept {
   dead_ = 0;
 }
 
-inline void TimerLists::revive(TimerList& list, std::int64_t expiry) noexcept {
+LEAT_INLINE void TimerLists::revive(TimerList& list, std::int64_t expiry) noexcept {
   list.live = true;
   list.expiry = expiry;
   list.id = nextId_++;
@@ -279,10 +279,8 @@ inline void TimerLists::revive(TimerList& list, std::int64_t expiry) noexcept {
     heap_.update(list.position, Entry{expiry, list.id, &list});
 }
 
-// ---- firing ----
-
 /// Whether there is a first entry; if so it is live and holds the key of its list.
-inline bool TimerLists::settleTop() noexcept {
+LEAT_INLINE bool TimerLists::settleTop() noexcept {
   while (!heap_.empty()) {
     const Entry top = heap_[0];
     TimerList& list = *top.list;
@@ -299,14 +297,14 @@ inline bool TimerLists::settleTop() noexcept {
   return false;
 }
 
-inline std::int64_t TimerLists::nextExpiry() noexcept {
+LEAT_INLINE std::int64_t TimerLists::nextExpiry() noexcept {
   settle();
   if (settleTop()) return heap_[0].expiry;
   emptyLive_ = false;
   return never;
 }
 
-LEAT_NOINLINE inline TimerNode* TimerLists::takeAny() noexcept {
+LEAT_NOINLINE LEAT_INLINE TimerNode* TimerLists::takeAny() noexcept {
   while (nextExpiry() != never) {
     TimerList& list = *heap_[0].list;
     if (TimerNode* timer = list.timers.first(chunks_)) {
@@ -318,17 +316,18 @@ LEAT_NOINLINE inline TimerNode* TimerLists::takeAny() noexcept {
   return nullptr;
 }
 
-inline TimerList* TimerLists::due(std::int64_t nowMs) noexcept {
+LEAT_INLINE TimerList* TimerLists::due(std::int64_t nowMs) noexcept {
   settle();
   if (heap_.empty() || heap_[0].expiry > nowMs) return nullptr;
   return settleTop() && heap_[0].expiry <= nowMs ? heap_[0].list : nullptr;
 }
 
-inline void TimerLists::rearm(TimerList& list, std::int64_t expiry) noexcept {
+LEAT_INLINE void TimerLists::rearm(TimerList& list, std::int64_t expiry) noexcept {
   list.expiry = expiry;
   list.id = nextId_++;
   heap_.update(list.position, Entry{expiry, list.id, &list});
 }
+#endif
 
 template <class Fire, class Between>
 void TimerLists::process(std::int64_t nowMs, Fire&& fire, Between&& between) {
@@ -384,8 +383,9 @@ bool TimerLists::processList(TimerList& list, std::int64_t nowMs, Fire& fire, Be
 
 // ---- the lists ----
 
+#if LEAT_BODIES
 /// Memory for so many starts that one in a ring has it, too.
-LEAT_NOINLINE inline void TimerLists::reserve() {
+LEAT_NOINLINE LEAT_INLINE void TimerLists::reserve() {
   constexpr std::size_t wanted = std::size_t{2} * ringSize;
   chunks_.reserve(wanted);
   while (freeCount_ < wanted) addBlock();
@@ -395,7 +395,7 @@ LEAT_NOINLINE inline void TimerLists::reserve() {
 }
 
 /// A live list for a duration that has none. `reserve` has seen to the memory.
-inline TimerList& TimerLists::obtain(std::int32_t durationMs, std::int64_t expiry) noexcept {
+LEAT_INLINE TimerList& TimerLists::obtain(std::int32_t durationMs, std::int64_t expiry) noexcept {
   TimerList& list = *free_;
   heap_.push(Entry{expiry, nextId_, &list});
   free_ = list.nextFree;
@@ -408,7 +408,7 @@ inline TimerList& TimerLists::obtain(std::int32_t durationMs, std::int64_t expir
   return list;
 }
 
-inline void TimerLists::addBlock() {
+LEAT_INLINE void TimerLists::addBlock() {
   auto* block = new Block;
   block->next = blocks_;
   blocks_ = block;
@@ -420,7 +420,7 @@ inline void TimerLists::addBlock() {
 }
 
 /// Keeps a list that has left the heap for another duration.
-inline void TimerLists::forget(TimerList& list) noexcept {
+LEAT_INLINE void TimerLists::forget(TimerList& list) noexcept {
   if (last_ == &list) last_ = nullptr;
   table_.remove(list);
   list.timers.release(chunks_);
@@ -428,5 +428,6 @@ inline void TimerLists::forget(TimerList& list) noexcept {
   free_ = &list;
   ++freeCount_;
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

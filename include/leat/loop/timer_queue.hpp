@@ -157,13 +157,14 @@ class TimerQueue {
   std::uint32_t holesAllowed_ = fewHoles;
 };
 
-inline TimerNode::~TimerNode() {
+#if LEAT_BODIES
+LEAT_INLINE TimerNode::~TimerNode() {
   if (!linked()) return;
   *slot = nullptr;
   if (queue != nullptr) queue->leftInTurn();
 }
 
-LEAT_NOINLINE inline void TimerQueue::addChunk(TimerChunks& chunks) noexcept {
+LEAT_NOINLINE LEAT_INLINE void TimerQueue::addChunk(TimerChunks& chunks) noexcept {
   if (end_ != nullptr && count_ == 0) return rewind(chunks);
   TimerChunk& chunk = chunks.take();
   if (end_ == nullptr) {
@@ -174,7 +175,7 @@ LEAT_NOINLINE inline void TimerQueue::addChunk(TimerChunks& chunks) noexcept {
   end_ = chunk.slots;
 }
 
-inline void TimerQueue::advance(TimerChunks& chunks) noexcept {
+LEAT_INLINE void TimerQueue::advance(TimerChunks& chunks) noexcept {
   if (!TimerChunk::outside(++begin_)) return;
   TimerChunk& passed = TimerChunk::of(begin_ - 1);
   begin_ = passed.next->slots;
@@ -182,7 +183,7 @@ inline void TimerQueue::advance(TimerChunks& chunks) noexcept {
 }
 
 /// Without timers: starts anew in the last chunk.
-inline void TimerQueue::rewind(TimerChunks& chunks) noexcept {
+LEAT_INLINE void TimerQueue::rewind(TimerChunks& chunks) noexcept {
   TimerChunk* chunk = &TimerChunk::of(begin_);
   while (TimerChunk* next = chunk->next) {
     chunks.giveBack(*chunk);
@@ -195,7 +196,7 @@ inline void TimerQueue::rewind(TimerChunks& chunks) noexcept {
 
 /// Gives back what is empty: at the front, where most holes are, else all. The holes pay for the time that
 /// takes, and what it leaves over is in proportion to what it keeps.
-LEAT_NOINLINE inline void TimerQueue::dropChunks(TimerChunks& chunks) noexcept {
+LEAT_NOINLINE LEAT_INLINE void TimerQueue::dropChunks(TimerChunks& chunks) noexcept {
   std::uint32_t passed = 0;
   for (; *begin_ == nullptr; ++passed) advance(chunks);
   if (passed >= holesAllowed_ / 2) {
@@ -219,7 +220,7 @@ LEAT_NOINLINE inline void TimerQueue::dropChunks(TimerChunks& chunks) noexcept {
   holesAllowed_ = half < fewHoles ? fewHoles : half;
 }
 
-inline void TimerQueue::release(TimerChunks& chunks) noexcept {
+LEAT_INLINE void TimerQueue::release(TimerChunks& chunks) noexcept {
   if (end_ == nullptr) return;
   for (TimerChunk* chunk = &TimerChunk::of(begin_); chunk != nullptr;) {
     for (TimerNode* timer : chunk->slots)
@@ -232,5 +233,6 @@ inline void TimerQueue::release(TimerChunks& chunks) noexcept {
   count_ = holes_ = 0;
   holesAllowed_ = fewHoles;
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

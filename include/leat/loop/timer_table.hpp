@@ -67,7 +67,8 @@ class TimerTable {
   int shift_ = 32;
 };
 
-inline void TimerTable::grow() {
+#if LEAT_BODIES
+LEAT_INLINE void TimerTable::grow() {
   const std::size_t before = table_ == nullptr ? 0 : mask_ + 1;
   const std::size_t size = before == 0 ? 64 : before * 2;
   Slot* old = table_;
@@ -80,7 +81,7 @@ inline void TimerTable::grow() {
 }
 
 /// The entries behind it move up, as linear probing needs.
-inline void TimerTable::remove(TimerList& list) noexcept {
+LEAT_INLINE void TimerTable::remove(TimerList& list) noexcept {
   std::size_t hole = slotOf(list.durationMs);
   while (table_[hole].list != &list) hole = (hole + 1) & mask_;
   table_[hole] = {};
@@ -94,5 +95,6 @@ inline void TimerTable::remove(TimerList& list) noexcept {
   }
   list.durationMs = 0;
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

@@ -299,18 +299,20 @@ inline void clearTimeout(const Timeout& timeout) noexcept { timeout.close(); }
 inline void clearInterval(const Timeout& timeout) noexcept { timeout.close(); }
 inline void clearImmediate(const Immediate& immediate) noexcept { immediate.close(); }
 
-inline const Timeout& Timeout::refresh() const {
+#if LEAT_BODIES
+LEAT_INLINE const Timeout& Timeout::refresh() const {
   if (usable() && !timer_->has(detail::TimerBlock::cleared))
     timer_->start(timer_->loop().startTime());
   return *this;
 }
 
-inline void Timeout::close() const noexcept {
+LEAT_INLINE void Timeout::close() const noexcept {
   if (!usable()) return;
   // The closure may own this handle.
   detail::TimerBlock& timer = *timer_;
   timer.disarm();
   timer.fire(timer, detail::JobAction::Drop);
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI

@@ -83,7 +83,8 @@ class LEAT_API FdTable : public LoopPart {
   std::vector<Ref<WatchedFd>> byNumber_;
 };
 
-inline Ref<WatchedFd> FdTable::join(int fd) {
+#if LEAT_BODIES
+LEAT_INLINE Ref<WatchedFd> FdTable::join(int fd) {
   Ref<WatchedFd> watched;
   // What is no descriptor gets its error from the kernel, and no place in the table.
   const auto index = static_cast<std::size_t>(fd < 0 ? 0 : fd);
@@ -99,9 +100,10 @@ inline Ref<WatchedFd> FdTable::join(int fd) {
   return watched;
 }
 
-inline void FdTable::leave(WatchedFd& watched) noexcept {
+LEAT_INLINE void FdTable::leave(WatchedFd& watched) noexcept {
   if (--watched.waiting == 0) loop_.reactor().detach(watched.handle);
 }
+#endif
 
 /// Waits for a descriptor. Nothing is allocated but the shared registration.
 class FdAwaiter : private Op, private Job {

@@ -11,7 +11,10 @@ namespace leat::inline LEAT_ABI {
 namespace detail {
 
 /// Whether `error` is `reason`, or was caused by it.
-inline bool causedBy(std::exception_ptr error, const std::exception_ptr& reason) noexcept {
+LEAT_INLINE bool causedBy(std::exception_ptr error, const std::exception_ptr& reason) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE bool causedBy(std::exception_ptr error, const std::exception_ptr& reason) noexcept {
   for (int depth = 0; error && depth < 16; ++depth) {
     if (error == reason) return true;
     try {
@@ -24,6 +27,7 @@ inline bool causedBy(std::exception_ptr error, const std::exception_ptr& reason)
   }
   return false;
 }
+#endif
 
 inline SharedText timeoutText(std::int32_t ms) {
   return SharedText{"The operation was aborted due to timeout after ", Decimal(ms), " ms"};

@@ -87,7 +87,10 @@ class SocketAddress {
   socklen_t size_ = 0;
 };
 
-inline void SocketAddress::checkPort(long port, std::string_view name) {
+LEAT_INLINE bool operator==(const SocketAddress& a, const SocketAddress& b) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE void SocketAddress::checkPort(long port, std::string_view name) {
   if (port >= 0 && port <= 65535) return;
   const leat::detail::Decimal digits(port);
   const leat::detail::SharedText text{name, " should be >= 0 and < 65536. Received type number (",
@@ -95,17 +98,17 @@ inline void SocketAddress::checkPort(long port, std::string_view name) {
   throw RangeError(text.view(), "ERR_SOCKET_BAD_PORT");
 }
 
-inline void SocketAddress::set(const sockaddr_in& address) noexcept {
+LEAT_INLINE void SocketAddress::set(const sockaddr_in& address) noexcept {
   std::memcpy(storage_.bytes, &address, sizeof address);
   size_ = sizeof address;
 }
 
-inline void SocketAddress::set(const sockaddr_in6& address) noexcept {
+LEAT_INLINE void SocketAddress::set(const sockaddr_in6& address) noexcept {
   std::memcpy(storage_.bytes, &address, sizeof address);
   size_ = sizeof address;
 }
 
-inline SocketAddress::SocketAddress(std::string_view address, long port) : storage_{} {
+LEAT_INLINE SocketAddress::SocketAddress(std::string_view address, long port) : storage_{} {
   checkPort(port);
   if (setIP(address, static_cast<int>(port))) return;
   throw TypeError(
@@ -114,7 +117,7 @@ inline SocketAddress::SocketAddress(std::string_view address, long port) : stora
 }
 
 /// False when the text is none.
-inline bool SocketAddress::setIP(std::string_view text, int port) {
+LEAT_INLINE bool SocketAddress::setIP(std::string_view text, int port) {
   const int version = net::isIP(text);
   if (version == 0) return false;
   const std::size_t percent = text.find('%');
@@ -139,7 +142,7 @@ inline bool SocketAddress::setIP(std::string_view text, int port) {
 }
 
 /// A number is taken as it is; a name is asked of the system, which knows them for addresses of a link.
-inline bool SocketAddress::setScope(std::string_view text, std::string_view zone) {
+LEAT_INLINE bool SocketAddress::setScope(std::string_view text, std::string_view zone) {
   std::uint64_t number = 0;
   bool isNumber = zone.size() <= 10;
   for (const char c : zone) {
@@ -163,7 +166,7 @@ inline bool SocketAddress::setScope(std::string_view text, std::string_view zone
   return true;
 }
 
-inline SocketAddress SocketAddress::ofPath(std::string_view path) {
+LEAT_INLINE SocketAddress SocketAddress::ofPath(std::string_view path) {
   const bool abstractName = !path.empty() && path.front() == '\0';
   const char* wrong = nullptr;
   if (path.empty()) {
@@ -185,11 +188,11 @@ inline SocketAddress SocketAddress::ofPath(std::string_view path) {
   return address;
 }
 
-inline SocketAddress SocketAddress::any(Family family, long port) {
+LEAT_INLINE SocketAddress SocketAddress::any(Family family, long port) {
   return SocketAddress(family == Family::IPv6 ? "::" : "0.0.0.0", port);
 }
 
-inline SocketAddress SocketAddress::from(const sockaddr* address, socklen_t size) noexcept {
+LEAT_INLINE SocketAddress SocketAddress::from(const sockaddr* address, socklen_t size) noexcept {
   SocketAddress result;
   if (address == nullptr || size < offsetof(sockaddr, sa_data)) return result;
   const sa_family_t family = address->sa_family;
@@ -206,7 +209,7 @@ inline SocketAddress SocketAddress::from(const sockaddr* address, socklen_t size
   return result;
 }
 
-inline std::optional<SocketAddress> SocketAddress::parse(std::string_view text) {
+LEAT_INLINE std::optional<SocketAddress> SocketAddress::parse(std::string_view text) {
   SocketAddress address;
   if (net::isIP(text) != 0) {
     if (!address.setIP(text, 0)) return std::nullopt;
@@ -238,7 +241,7 @@ inline std::optional<SocketAddress> SocketAddress::parse(std::string_view text) 
   return address;
 }
 
-inline Family SocketAddress::family() const noexcept {
+LEAT_INLINE Family SocketAddress::family() const noexcept {
   if (size_ == 0) return Family::Unspecified;
   switch (storage_.any.sa_family) {
     case AF_INET:
@@ -252,7 +255,7 @@ inline Family SocketAddress::family() const noexcept {
   }
 }
 
-inline std::string_view SocketAddress::familyName() const noexcept {
+LEAT_INLINE std::string_view SocketAddress::familyName() const noexcept {
   switch (family()) {
     case Family::IPv4:
       return "IPv4";
@@ -266,7 +269,7 @@ inline std::string_view SocketAddress::familyName() const noexcept {
   return {};
 }
 
-inline std::string SocketAddress::address() const {
+LEAT_INLINE std::string SocketAddress::address() const {
   char text[NI_MAXHOST];
   switch (family()) {
     case Family::IPv4:
@@ -285,7 +288,7 @@ inline std::string SocketAddress::address() const {
   return {};
 }
 
-inline int SocketAddress::port() const noexcept {
+LEAT_INLINE int SocketAddress::port() const noexcept {
   switch (family()) {
     case Family::IPv4:
       return ntohs(storage_.ip4.sin_port);
@@ -296,7 +299,7 @@ inline int SocketAddress::port() const noexcept {
   }
 }
 
-inline std::string_view SocketAddress::path() const noexcept {
+LEAT_INLINE std::string_view SocketAddress::path() const noexcept {
   if (family() != Family::Unix || size_ <= pathOffset) return {};
   const auto* text = reinterpret_cast<const char*>(storage_.bytes) + pathOffset;
   const std::string_view path(text, size_ - pathOffset);
@@ -304,7 +307,7 @@ inline std::string_view SocketAddress::path() const noexcept {
   return path.front() == '\0' ? path : path.substr(0, path.find('\0'));
 }
 
-inline SocketAddress SocketAddress::withPort(long port) const {
+LEAT_INLINE SocketAddress SocketAddress::withPort(long port) const {
   checkPort(port);
   SocketAddress result = *this;
   const auto wire = htons(static_cast<std::uint16_t>(port));
@@ -313,7 +316,7 @@ inline SocketAddress SocketAddress::withPort(long port) const {
   return result;
 }
 
-inline std::string SocketAddress::toString() const {
+LEAT_INLINE std::string SocketAddress::toString() const {
   switch (family()) {
     case Family::IPv4:
       return address() + ':' + std::to_string(port());
@@ -330,7 +333,7 @@ inline std::string SocketAddress::toString() const {
   return {};
 }
 
-inline bool operator==(const SocketAddress& a, const SocketAddress& b) noexcept {
+LEAT_INLINE bool operator==(const SocketAddress& a, const SocketAddress& b) noexcept {
   if (a.family() != b.family()) return false;
   if (a.family() == Family::Unix) return a.path() == b.path();
   if (a.port() != b.port()) return false;
@@ -341,5 +344,6 @@ inline bool operator==(const SocketAddress& a, const SocketAddress& b) noexcept 
   return !a.isIP() || (x.sin6_scope_id == y.sin6_scope_id &&
                        std::memcmp(&x.sin6_addr, &y.sin6_addr, sizeof x.sin6_addr) == 0);
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::net

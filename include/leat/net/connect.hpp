@@ -74,7 +74,13 @@ class ConnectTarget {
   throw SystemError::ofAddress(error, "connect", to.address(), to.port());
 }
 
-inline sys::UniqueFd makeSocket(const SocketAddress& to, const ConnectTarget& target) {
+LEAT_INLINE sys::UniqueFd makeSocket(const SocketAddress& to, const ConnectTarget& target);
+/// One attempt. The connection is the socket's from the start; given up, it is closed.
+LEAT_ON_USE
+Task<Socket> connectTo(SocketAddress to, const ConnectTarget& target);
+
+#if LEAT_BODIES
+LEAT_INLINE sys::UniqueFd makeSocket(const SocketAddress& to, const ConnectTarget& target) {
   const int made = sys::socket(to.data()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (made < 0) throwConnect(-made, to);
   sys::UniqueFd fd(made);
@@ -88,8 +94,7 @@ inline sys::UniqueFd makeSocket(const SocketAddress& to, const ConnectTarget& ta
   return fd;
 }
 
-/// One attempt. The connection is the socket's from the start; given up, it is closed.
-LEAT_ON_USE
+LEAT_ON_USE_BODY
 Task<Socket> connectTo(SocketAddress to, const ConnectTarget& target) {
   EventLoop& loop = EventLoop::current();
   auto connection = leat::detail::makeRef<Connection>(loop);
@@ -104,6 +109,7 @@ Task<Socket> connectTo(SocketAddress to, const ConnectTarget& target) {
   if (to.isIP() && target.keepAlive) connection->setOption(SOL_SOCKET, SO_KEEPALIVE, 1);
   co_return Socket(connection);
 }
+#endif
 
 /// Refers to the target in the frame of who races the attempts.
 class ConnectAttempt {
@@ -144,16 +150,23 @@ Task<Socket> connectInTime(Target target) {
 /// Throws: SystemError ("connect ECONNREFUSED 127.0.0.1:80", ENOTFOUND of the look-up), AggregateError
 /// when all of several addresses failed, TimeoutError, RangeError ERR_SOCKET_BAD_PORT.
 LEAT_ON_USE
+Task<Socket> connect(ConnectOptions options);
+/// Node: `net.connect(port, host)`.
+LEAT_ON_USE
+Task<Socket> connect(int port, std::string_view host = {});
+
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
 Task<Socket> connect(ConnectOptions options) {
   if (options.path.empty()) SocketAddress::checkPort(options.port);
   if (options.timeout.count() > 0) return detail::connectInTime(detail::ConnectTarget(options));
   return detail::connectNow(detail::ConnectTarget(options));
 }
 
-/// Node: `net.connect(port, host)`.
-LEAT_ON_USE
-Task<Socket> connect(int port, std::string_view host = {}) {
+LEAT_ON_USE_BODY
+Task<Socket> connect(int port, std::string_view host) {
   return connect(ConnectOptions{.port = port, .host = host});
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::net

@@ -22,7 +22,12 @@ struct HappyEyeballsOptions {
 
 /// The addresses with their families taking turns, beginning with the family of the first; each
 /// address once, and in the order of its family.
-inline std::vector<SocketAddress> interleaveFamilies(const std::vector<SocketAddress>& addresses) {
+LEAT_INLINE std::vector<SocketAddress> interleaveFamilies(
+    const std::vector<SocketAddress>& addresses);
+
+#if LEAT_BODIES
+LEAT_INLINE std::vector<SocketAddress> interleaveFamilies(
+    const std::vector<SocketAddress>& addresses) {
   std::vector<SocketAddress> groups[2];
   for (const SocketAddress& address : addresses) {
     auto& group = groups[address.family() == addresses.front().family() ? 0 : 1];
@@ -36,6 +41,7 @@ inline std::vector<SocketAddress> interleaveFamilies(const std::vector<SocketAdd
       if (i < group.size()) result.push_back(group[i]);
   return result;
 }
+#endif
 
 }  // namespace net
 

@@ -195,7 +195,10 @@ Task<Server> listen(F&& handler, ListenOptions options, ServerOptions serverOpti
 
 namespace detail {
 
-inline Ref<Listener> makeListener(const ServerOptions& options) {
+LEAT_INLINE Ref<Listener> makeListener(const ServerOptions& options);
+
+#if LEAT_BODIES
+LEAT_INLINE Ref<Listener> makeListener(const ServerOptions& options) {
   auto listener = leat::detail::makeRef<Listener>(EventLoop::current());
   listener->allowHalfOpen = options.allowHalfOpen;
   listener->noDelay = options.noDelay;
@@ -204,6 +207,7 @@ inline Ref<Listener> makeListener(const ServerOptions& options) {
   listener->highWaterMark = options.highWaterMark;
   return listener;
 }
+#endif
 
 /// Marks the listener as one that is about to listen.
 class Starting {
@@ -224,6 +228,12 @@ inline void throwIfAborted(AbortState* signal) {
 }
 
 LEAT_ON_USE
+Task<> startListening(Ref<Listener> listener, BindTarget target);
+LEAT_ON_USE
+Task<Server> listenTask(Ref<Listener> listener, BindTarget target);
+
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
 Task<> startListening(Ref<Listener> listener, BindTarget target) {
   listener->checkStart();
   const Ref<AbortState> signal = target.signal;
@@ -236,11 +246,12 @@ Task<> startListening(Ref<Listener> listener, BindTarget target) {
   listener->start(std::move(bound), signal.get());
 }
 
-LEAT_ON_USE
+LEAT_ON_USE_BODY
 Task<Server> listenTask(Ref<Listener> listener, BindTarget target) {
   co_await startListening(listener, std::move(target));
   co_return Server(listener);
 }
+#endif
 
 inline BindTarget bindTarget(const ListenOptions& options) {
   return BindTarget(options.host, options.path, options.port, options.backlog, options.reusePort,
@@ -249,20 +260,24 @@ inline BindTarget bindTarget(const ListenOptions& options) {
 
 }  // namespace detail
 
-inline Server::Accept Server::accept(SignalRef signal) const noexcept {
+#if LEAT_BODIES
+LEAT_INLINE Server::Accept Server::accept(SignalRef signal) const noexcept {
   return Accept(listener_, signal);
 }
-inline Server::Closing Server::close() const {
+
+LEAT_INLINE Server::Closing Server::close() const {
   checkThreadIfOpen();
   listener_->close();
   return Closing(listener_, false);
 }
-inline Server::Closing Server::closed() const noexcept { return Closing(listener_, true); }
 
-template <class>
+LEAT_INLINE Server::Closing Server::closed() const noexcept { return Closing(listener_, true); }
+
+LEAT_ON_USE_BODY
 Task<> Server::listen(ListenOptions options) const {
   return detail::startListening(listener_, detail::bindTarget(options));
 }
+#endif
 
 template <class F>
   requires std::is_invocable_v<std::decay_t<F>&, Socket>
@@ -278,10 +293,12 @@ Server createServer(F&& handler, ServerOptions options) {
 }
 inline Server createServer(ServerOptions options) { return Server(detail::makeListener(options)); }
 
-template <class>
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
 Task<Server> listen(ListenOptions options, ServerOptions serverOptions) {
   return detail::listenTask(detail::makeListener(serverOptions), detail::bindTarget(options));
 }
+#endif
 template <class F>
   requires std::is_invocable_v<std::decay_t<F>&, Socket>
 Task<Server> listen(F&& handler, ListenOptions options, ServerOptions serverOptions) {

@@ -146,20 +146,24 @@ class Socket {
 
 // ---- reading ----
 
-inline ReadOperation Socket::read(std::span<std::byte> buffer, SignalRef signal) const {
+#if LEAT_BODIES
+LEAT_INLINE ReadOperation Socket::read(std::span<std::byte> buffer, SignalRef signal) const {
   return ReadOperation(connection_, buffer.data(), buffer.size(), signal);
 }
-inline ReadOperation Socket::read(std::span<char> buffer, SignalRef signal) const {
+
+LEAT_INLINE ReadOperation Socket::read(std::span<char> buffer, SignalRef signal) const {
   return ReadOperation(connection_, buffer.data(), buffer.size(), signal);
 }
-inline ReadBufferOperation Socket::read(std::size_t size, SignalRef signal) const {
+
+LEAT_INLINE ReadBufferOperation Socket::read(std::size_t size, SignalRef signal) const {
   return ReadBufferOperation(connection_, size, signal);
 }
 
-inline void Socket::unshift(Buffer bytes) const {
+LEAT_INLINE void Socket::unshift(Buffer bytes) const {
   connection_->checkThread();
   connection_->putBack(std::move(bytes));
 }
+#endif
 
 namespace detail {
 
@@ -199,6 +203,11 @@ class Filled {
 
 LEAT_ON_USE
 Task<> readExactly(Socket socket, ConnectionRef connection, std::byte* data, std::size_t size,
+                   SignalHold signal);
+
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
+Task<> readExactly(Socket socket, ConnectionRef connection, std::byte* data, std::size_t size,
                    SignalHold signal) {
   Filled filled(std::move(connection), data);
   while (filled.count < size) {
@@ -209,6 +218,7 @@ Task<> readExactly(Socket socket, ConnectionRef connection, std::byte* data, std
   }
   filled.count = 0;
 }
+#endif
 
 /// Where `delimiter` ends in `text`, searched for from `from`; npos when it is not there.
 inline std::size_t endOf(std::string_view text, std::string_view delimiter, std::size_t from) {
@@ -217,15 +227,24 @@ inline std::size_t endOf(std::string_view text, std::string_view delimiter, std:
 }
 
 /// Whether `size` bytes, with a delimiter that ends at `end` or none, are within the limit.
-inline void checkLimit(const char* call, std::size_t size, std::size_t end, std::size_t limit) {
+LEAT_INLINE void checkLimit(const char* call, std::size_t size, std::size_t end, std::size_t limit);
+/// From what is there already, without a copy of what lies behind; empty when that has no delimiter.
+LEAT_INLINE std::string takeUntil(Connection& connection, std::string_view delimiter,
+                                  std::size_t limit);
+LEAT_ON_USE
+Task<std::string> readUntil(Socket socket, ConnectionRef connection, std::string delimiter,
+                            std::size_t limit, SignalHold signal);
+
+#if LEAT_BODIES
+LEAT_INLINE void checkLimit(const char* call, std::size_t size, std::size_t end,
+                            std::size_t limit) {
   if (end == std::string_view::npos ? size < limit : end <= limit) return;
   throw RangeError(std::string(call) + ": no delimiter within the limit of " +
                    std::to_string(limit) + " bytes");
 }
 
-/// From what is there already, without a copy of what lies behind; empty when that has no delimiter.
-inline std::string takeUntil(Connection& connection, std::string_view delimiter,
-                             std::size_t limit) {
+LEAT_INLINE std::string takeUntil(Connection& connection, std::string_view delimiter,
+                                  std::size_t limit) {
   Buffer& unread = connection.unread;
   const std::size_t end = endOf(unread.view(), delimiter, 0);
   checkLimit("readUntil", unread.size(), end, limit);
@@ -235,7 +254,7 @@ inline std::string takeUntil(Connection& connection, std::string_view delimiter,
   return line;
 }
 
-LEAT_ON_USE
+LEAT_ON_USE_BODY
 Task<std::string> readUntil(Socket socket, ConnectionRef connection, std::string delimiter,
                             std::size_t limit, SignalHold signal) {
   std::string line;
@@ -260,16 +279,18 @@ Task<std::string> readUntil(Socket socket, ConnectionRef connection, std::string
     co_return line;
   }
 }
+#endif
 
 }  // namespace detail
 
-template <class>
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
 Task<> Socket::readExactly(std::span<std::byte> buffer, SignalRef signal) const {
   return detail::readExactly(*this, connection_, buffer.data(), buffer.size(),
                              detail::SignalHold(signal.state()));
 }
 
-template <class>
+LEAT_ON_USE_BODY
 Task<std::string> Socket::readUntil(std::string_view delimiter, std::size_t limit,
                                     SignalRef signal) const {
   if (delimiter.empty()) throw TypeError("readUntil: the delimiter is empty");
@@ -277,54 +298,57 @@ Task<std::string> Socket::readUntil(std::string_view delimiter, std::size_t limi
                            detail::SignalHold(signal.state()));
 }
 
-// ---- writing ----
-
-inline WriteResult Socket::write(std::span<const std::byte> bytes) const {
+LEAT_INLINE WriteResult Socket::write(std::span<const std::byte> bytes) const {
   connection_->checkThread();
   return WriteResult(connection_, connection_->send(bytes));
 }
-inline WriteResult Socket::write(std::string_view bytes) const {
+
+LEAT_INLINE WriteResult Socket::write(std::string_view bytes) const {
   return write(std::as_bytes(std::span(bytes)));
 }
-inline WriteResult Socket::write(const Buffer& bytes) const {
+
+LEAT_INLINE WriteResult Socket::write(const Buffer& bytes) const {
   connection_->checkThread();
   return WriteResult(connection_, connection_->send(bytes.bytes(), &bytes));
 }
-inline WriteResult Socket::writev(std::span<const Buffer> pieces) const {
+
+LEAT_INLINE WriteResult Socket::writev(std::span<const Buffer> pieces) const {
   connection_->checkThread();
   return WriteResult(connection_, connection_->sendAll(pieces));
 }
 
-inline SocketEnd Socket::end() const {
+LEAT_INLINE SocketEnd Socket::end() const {
   checkThreadIfOpen();
   connection_->end();
   return SocketEnd(connection_, detail::SocketEvent::Finish);
 }
-inline SocketEnd Socket::end(std::string_view bytes) const {
+
+LEAT_INLINE SocketEnd Socket::end(std::string_view bytes) const {
   (void)write(bytes);
   return end();
 }
-inline SocketEnd Socket::closed() const {
+
+LEAT_INLINE SocketEnd Socket::closed() const {
   return SocketEnd(connection_, detail::SocketEvent::Close);
 }
 
-inline void Socket::destroy(std::exception_ptr error) const {
+LEAT_INLINE void Socket::destroy(std::exception_ptr error) const {
   if (!connection_) return;
   checkThreadIfOpen();
   connection_->destroyAll(error);
 }
-inline void Socket::resetAndDestroy() const {
+
+LEAT_INLINE void Socket::resetAndDestroy() const {
   if (!connection_) return;
   checkThreadIfOpen();
   connection_->reset();
 }
 
-// ---- options ----
-
-inline const Socket& Socket::setNoDelay(bool enable) const {
+LEAT_INLINE const Socket& Socket::setNoDelay(bool enable) const {
   connection_->setOption(IPPROTO_TCP, TCP_NODELAY, enable ? 1 : 0);
   return *this;
 }
+#endif
 
 template <Duration D>
 const Socket& Socket::setKeepAlive(bool enable, D initialDelay) const {
@@ -353,24 +377,30 @@ const Socket& Socket::setTimeout(D timeout) const {
   setIdle(detail::idleMs(timeout), {});
   return *this;
 }
-inline void Socket::setIdle(std::int32_t ms, detail::KeptCallback<> onTimeout) const {
+#if LEAT_BODIES
+LEAT_INLINE void Socket::setIdle(std::int32_t ms, detail::KeptCallback<> onTimeout) const {
   checkThreadIfOpen();
   if (!connection_->closed()) connection_->idle().set(ms, std::move(onTimeout));
 }
-inline const Socket& Socket::setReferenced(bool to) const {
+
+LEAT_INLINE const Socket& Socket::setReferenced(bool to) const {
   checkThreadIfOpen();
   connection_->setReferenced(to);
   return *this;
 }
 
-inline const Socket& Socket::setHighWaterMark(std::size_t bytes) const {
+LEAT_INLINE const Socket& Socket::setHighWaterMark(std::size_t bytes) const {
   connection_->highWaterMark = bytes;
   return *this;
 }
 
-inline SocketAddress Socket::localAddress() const noexcept { return detail::localAddressOf(fd()); }
-inline SocketAddress Socket::remoteAddress() const noexcept {
+LEAT_INLINE SocketAddress Socket::localAddress() const noexcept {
+  return detail::localAddressOf(fd());
+}
+
+LEAT_INLINE SocketAddress Socket::remoteAddress() const noexcept {
   return detail::remoteAddressOf(fd());
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::net

@@ -39,7 +39,8 @@ class SocketReader {
   std::size_t searched_ = 0;  // of `unread()`: how much holds no LF
 };
 
-inline std::optional<std::string_view> SocketReader::line(std::size_t limit) {
+#if LEAT_BODIES
+LEAT_INLINE std::optional<std::string_view> SocketReader::line(std::size_t limit) {
   const std::string_view rest = unread();
   const std::size_t end = detail::endOf(rest, "\n", searched_);
   if (end == rest.npos) searched_ = rest.size();
@@ -51,7 +52,7 @@ inline std::optional<std::string_view> SocketReader::line(std::size_t limit) {
   return rest.substr(0, end - (carriageReturn ? 2 : 1));
 }
 
-inline std::optional<std::string_view> SocketReader::bytes(std::size_t count) {
+LEAT_INLINE std::optional<std::string_view> SocketReader::bytes(std::size_t count) {
   const std::string_view rest = unread();
   if (rest.size() < count) return std::nullopt;
   position_ += count;
@@ -59,7 +60,7 @@ inline std::optional<std::string_view> SocketReader::bytes(std::size_t count) {
   return rest.substr(0, count);
 }
 
-template <class>
+LEAT_ON_USE_BODY
 Task<bool> SocketReader::more() {
   bytes_.erase(0, std::exchange(position_, 0));
   // The memory of one large message is not kept for the connection's life.
@@ -68,5 +69,6 @@ Task<bool> SocketReader::more() {
   bytes_ += chunk.view();
   co_return !chunk.empty();
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::net

@@ -163,11 +163,15 @@ inline constexpr net::detail::KeptStream socketsStream{
     }};
 
 /// Node's sockets are not half-open unless they are told to be.
-inline DuplexOptions socketOptions() noexcept {
+LEAT_INLINE DuplexOptions socketOptions() noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE DuplexOptions socketOptions() noexcept {
   DuplexOptions options;
   options.allowHalfOpen = false;
   return options;
 }
+#endif
 
 }  // namespace detail
 
@@ -197,10 +201,10 @@ Duplex<Buffer> duplexFrom(S socket, DuplexOptions options = detail::socketOption
 
 namespace net {
 
-template <class>
-Duplex<Buffer, Buffer> Socket::stream() const {
-  return duplexFrom(*this);
-}
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
+Duplex<Buffer, Buffer> Socket::stream() const { return duplexFrom(*this); }
+#endif
 
 }  // namespace net
 

@@ -27,7 +27,15 @@ class SocketTaker final : public DirectTaker {
 };
 
 /// Whether a socket is broken that answers so. The kernel tells it once: the next receive gives the end.
-inline bool breaksSocket(ssize_t answer) noexcept {
+LEAT_INLINE bool breaksSocket(ssize_t answer) noexcept;
+/// Null when bytes that were written before are still to go, or there is no descriptor left. Nothing is
+/// written to the socket before `noteTaken`.
+LEAT_INLINE std::unique_ptr<DirectTaker> takerOf(const net::Socket& socket);
+/// So many bytes were taken, and this was the last answer.
+LEAT_INLINE void noteTaken(net::detail::Connection& connection, std::size_t count, ssize_t answer);
+
+#if LEAT_BODIES
+LEAT_INLINE bool breaksSocket(ssize_t answer) noexcept {
   switch (-answer) {
     case ECONNRESET:
     case ECONNABORTED:
@@ -44,19 +52,18 @@ inline bool breaksSocket(ssize_t answer) noexcept {
   }
 }
 
-/// Null when bytes that were written before are still to go, or there is no descriptor left. Nothing is
-/// written to the socket before `noteTaken`.
-inline std::unique_ptr<DirectTaker> takerOf(const net::Socket& socket) {
+LEAT_INLINE std::unique_ptr<DirectTaker> takerOf(const net::Socket& socket) {
   if (socket.destroyed() || !socket.connection().sentAll()) return nullptr;
   const int fd = sys::fcntl(socket.fd(), F_DUPFD_CLOEXEC);
   if (fd < 0) return nullptr;
   return std::make_unique<SocketTaker>(sys::UniqueFd(fd));
 }
-/// So many bytes were taken, and this was the last answer.
-inline void noteTaken(net::detail::Connection& connection, std::size_t count, ssize_t answer) {
+
+LEAT_INLINE void noteTaken(net::detail::Connection& connection, std::size_t count, ssize_t answer) {
   connection.noteSent(count);
   if (breaksSocket(answer))
     connection.destroy(net::detail::socketError(static_cast<int>(-answer), "write"));
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

@@ -67,11 +67,15 @@ class EventLoopDelay : public Histogram {
 /// A monitor that is yet to be enabled. Node: `perf_hooks.monitorEventLoopDelay`.
 ///
 /// Throws: RangeError ERR_OUT_OF_RANGE unless 1 <= `resolution` <= 2^31-1 (in Node 2^53-1).
-inline EventLoopDelay monitorEventLoopDelay(EventLoopDelayOptions options = {}) {
+LEAT_INLINE EventLoopDelay monitorEventLoopDelay(EventLoopDelayOptions options = {});
+
+#if LEAT_BODIES
+LEAT_INLINE EventLoopDelay monitorEventLoopDelay(EventLoopDelayOptions options) {
   constexpr std::int64_t most = 2'147'483'647;
   if (options.resolution < 1 || options.resolution > most)
     leat::detail::throwHistogramRange("options.resolution", 1, most, options.resolution);
   return EventLoopDelay(options);
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::perf_hooks

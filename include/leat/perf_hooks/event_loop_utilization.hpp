@@ -17,21 +17,28 @@ struct EventLoopUtilization {
 /// counts what it asked in vain, too.
 ///
 /// Node: `performance.eventLoopUtilization()`. Throws: Error ERR_NO_LOOP.
-inline EventLoopUtilization eventLoopUtilization() {
+LEAT_INLINE EventLoopUtilization eventLoopUtilization();
+/// What came between two results, the earlier one second. Of two equal ones the utilization is NaN.
+/// Node: `eventLoopUtilization(utilization1, utilization2)`.
+LEAT_INLINE EventLoopUtilization eventLoopUtilization(const EventLoopUtilization& later,
+                                                      const EventLoopUtilization& earlier) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE EventLoopUtilization eventLoopUtilization() {
   constexpr double nsOfMs = 1e6;
   const LoopMetrics metrics = EventLoop::current().metrics();
   const auto all = static_cast<double>(sys::monotonicNs() - metrics.startedNs);
   const auto idle = static_cast<double>(metrics.blockedNs);
   return {idle / nsOfMs, (all - idle) / nsOfMs, (all - idle) / all};
 }
-/// What came between two results, the earlier one second. Of two equal ones the utilization is NaN.
-/// Node: `eventLoopUtilization(utilization1, utilization2)`.
-inline EventLoopUtilization eventLoopUtilization(const EventLoopUtilization& later,
-                                                 const EventLoopUtilization& earlier) noexcept {
+
+LEAT_INLINE EventLoopUtilization eventLoopUtilization(
+    const EventLoopUtilization& later, const EventLoopUtilization& earlier) noexcept {
   const double idle = later.idle - earlier.idle;
   const double active = later.active - earlier.active;
   return {idle, active, active / (idle + active)};
 }
+#endif
 /// What came since an earlier result. Throws: Error ERR_NO_LOOP.
 inline EventLoopUtilization eventLoopUtilization(const EventLoopUtilization& earlier) {
   return eventLoopUtilization(eventLoopUtilization(), earlier);

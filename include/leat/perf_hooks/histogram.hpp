@@ -131,7 +131,8 @@ class HistogramCounts {
   std::vector<std::int64_t> counts_;
 };
 
-inline HistogramCounts::HistogramCounts(const perf_hooks::HistogramOptions& options)
+#if LEAT_BODIES
+LEAT_INLINE HistogramCounts::HistogramCounts(const perf_hooks::HistogramOptions& options)
     : highest_(options.highest) {
   const auto [lowest, highest, figures] = options;
   if (lowest < 1 || lowest > largest) throwHistogramRange("options.lowest", 1, largest, lowest);
@@ -155,7 +156,7 @@ inline HistogramCounts::HistogramCounts(const perf_hooks::HistogramOptions& opti
   counts_.resize(static_cast<std::size_t>((buckets + 1) * half()));
 }
 
-inline double HistogramCounts::mean() const noexcept {
+LEAT_INLINE double HistogramCounts::mean() const noexcept {
   // Exact as 64 bits are, and no overflow where those have one.
   long double sum = 0;
   forEach([&](std::int64_t value, std::int64_t times) {
@@ -164,7 +165,7 @@ inline double HistogramCounts::mean() const noexcept {
   return static_cast<double>(sum) / static_cast<double>(total_);
 }
 
-inline double HistogramCounts::deviation() const noexcept {
+LEAT_INLINE double HistogramCounts::deviation() const noexcept {
   const double middle = mean();
   double sum = 0;
   forEach([&](std::int64_t value, std::int64_t times) {
@@ -174,7 +175,7 @@ inline double HistogramCounts::deviation() const noexcept {
   return std::sqrt(sum / static_cast<double>(total_));
 }
 
-inline std::int64_t HistogramCounts::percentile(double p) const noexcept {
+LEAT_INLINE std::int64_t HistogramCounts::percentile(double p) const noexcept {
   auto wanted = static_cast<std::int64_t>(p / 100 * static_cast<double>(total_) + 0.5);
   if (wanted < 1) wanted = 1;
   std::int64_t seen = 0;
@@ -185,7 +186,7 @@ inline std::int64_t HistogramCounts::percentile(double p) const noexcept {
   return highestLike(0);
 }
 
-inline std::vector<std::pair<double, std::int64_t>> HistogramCounts::percentiles() const {
+LEAT_INLINE std::vector<std::pair<double, std::int64_t>> HistogramCounts::percentiles() const {
   std::vector<std::pair<double, std::int64_t>> all;
   double next = 0;
   std::int64_t seen = 0;
@@ -204,6 +205,7 @@ inline std::vector<std::pair<double, std::int64_t>> HistogramCounts::percentiles
   all.emplace_back(100, last);
   return all;
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail
 

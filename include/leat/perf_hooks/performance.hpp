@@ -106,8 +106,9 @@ inline double checkTimestamp(double time) {
   return time;
 }
 
+#if LEAT_BODIES
 /// Node warns at the same number.
-inline perf_hooks::PerformanceEntry PerformanceTimeline::add(Entries& to, Entry entry) {
+LEAT_INLINE perf_hooks::PerformanceEntry PerformanceTimeline::add(Entries& to, Entry entry) {
   constexpr std::size_t many = 1'000'000;
   to.push_back(entry);
   if (to.size() > many && !std::exchange(warned_, true)) {
@@ -121,7 +122,7 @@ inline perf_hooks::PerformanceEntry PerformanceTimeline::add(Entries& to, Entry 
   return entry;
 }
 
-inline double PerformanceTimeline::timeOf(const perf_hooks::PerformanceTime& time) const {
+LEAT_INLINE double PerformanceTimeline::timeOf(const perf_hooks::PerformanceTime& time) const {
   if (time.time()) return checkTimestamp(*time.time());
   for (std::size_t i = marks.size(); i > 0; --i)
     if (marks[i - 1].name == time.mark()) return marks[i - 1].startTime;
@@ -129,7 +130,7 @@ inline double PerformanceTimeline::timeOf(const perf_hooks::PerformanceTime& tim
               "ERR_PERFORMANCE_NO_MARK");
 }
 
-inline PerformanceTimeline::Entries PerformanceTimeline::all() const {
+LEAT_INLINE PerformanceTimeline::Entries PerformanceTimeline::all() const {
   // std::stable_sort asks libstdc++ 12 for what C++20 deprecates.
   std::vector<std::pair<double, const Entry*>> order;
   for (const Entries* list : {&marks, &measures})
@@ -145,6 +146,7 @@ inline PerformanceTimeline::Entries PerformanceTimeline::all() const {
   for (const auto& [time, entry] : order) both.push_back(*entry);
   return both;
 }
+#endif
 
 inline void clearEntries(std::vector<perf_hooks::PerformanceEntry>& entries,
                          std::optional<std::string_view> name) {
@@ -170,19 +172,23 @@ inline double timeOrigin() noexcept {
 }
 
 /// Notes a time. Throws: TypeError ERR_PERFORMANCE_INVALID_TIMESTAMP when it is negative.
-inline PerformanceEntry mark(std::string_view name, MarkOptions options = {}) {
+LEAT_INLINE PerformanceEntry mark(std::string_view name, MarkOptions options = {});
+/// Notes the time from `start` to `end`, of which two of `start`, `end` and `duration` are enough. Without a
+/// start it is from `timeOrigin`, without an end until now.
+///
+/// Throws: Error ERR_PERFORMANCE_NO_MARK for a name without a mark (in Node a DOMException SyntaxError);
+/// TypeError ERR_PERFORMANCE_MEASURE_INVALID_OPTIONS for all three, ERR_PERFORMANCE_INVALID_TIMESTAMP.
+LEAT_INLINE PerformanceEntry measure(std::string_view name, MeasureOptions options);
+
+#if LEAT_BODIES
+LEAT_INLINE PerformanceEntry mark(std::string_view name, MarkOptions options) {
   auto& timeline = leat::detail::PerformanceTimeline::current();
   const double start = options.startTime ? leat::detail::checkTimestamp(*options.startTime) : now();
   return timeline.add(timeline.marks,
                       {std::string(name), "mark", start, 0, std::string(options.detail)});
 }
 
-/// Notes the time from `start` to `end`, of which two of `start`, `end` and `duration` are enough. Without a
-/// start it is from `timeOrigin`, without an end until now.
-///
-/// Throws: Error ERR_PERFORMANCE_NO_MARK for a name without a mark (in Node a DOMException SyntaxError);
-/// TypeError ERR_PERFORMANCE_MEASURE_INVALID_OPTIONS for all three, ERR_PERFORMANCE_INVALID_TIMESTAMP.
-inline PerformanceEntry measure(std::string_view name, MeasureOptions options) {
+LEAT_INLINE PerformanceEntry measure(std::string_view name, MeasureOptions options) {
   if (options.start.given() && options.end.given() && options.duration)
     leat::detail::throwTypeError(
         "Must not have options.start, options.end, and options.duration specified",
@@ -205,6 +211,7 @@ inline PerformanceEntry measure(std::string_view name, MeasureOptions options) {
   return timeline.add(timeline.measures, {std::string(name), "measure", start, end - start,
                                           std::string(options.detail)});
 }
+#endif
 /// From one mark, or `timeOrigin`, until another, or now.
 inline PerformanceEntry measure(std::string_view name, PerformanceTime start = {},
                                 PerformanceTime end = {}) {
@@ -216,20 +223,27 @@ inline std::vector<PerformanceEntry> getEntries() {
   return leat::detail::PerformanceTimeline::current().all();
 }
 /// Those of a name and, where that is given, of a type.
-inline std::vector<PerformanceEntry> getEntriesByName(std::string_view name,
-                                                      std::string_view type = {}) {
+LEAT_INLINE std::vector<PerformanceEntry> getEntriesByName(std::string_view name,
+                                                           std::string_view type = {});
+/// "mark" or "measure"; of others there is none.
+LEAT_INLINE std::vector<PerformanceEntry> getEntriesByType(std::string_view type);
+
+#if LEAT_BODIES
+LEAT_INLINE std::vector<PerformanceEntry> getEntriesByName(std::string_view name,
+                                                           std::string_view type) {
   std::vector<PerformanceEntry> entries = getEntries();
   std::erase_if(entries, [&](const PerformanceEntry& entry) {
     return entry.name != name || (!type.empty() && entry.entryType != type);
   });
   return entries;
 }
-/// "mark" or "measure"; of others there is none.
-inline std::vector<PerformanceEntry> getEntriesByType(std::string_view type) {
+
+LEAT_INLINE std::vector<PerformanceEntry> getEntriesByType(std::string_view type) {
   std::vector<PerformanceEntry> entries = getEntries();
   std::erase_if(entries, [&](const PerformanceEntry& entry) { return entry.entryType != type; });
   return entries;
 }
+#endif
 /// All of them, or those of a name.
 inline void clearMarks(std::optional<std::string_view> name = {}) {
   leat::detail::clearEntries(leat::detail::PerformanceTimeline::current().marks, name);

@@ -42,7 +42,12 @@ struct BlockedLoop {
 namespace leat::inline LEAT_ABI::detail {
 
 /// What a function belongs to: "leat::run" of "int leat::run<int>(int)".
-inline std::string_view qualifiedName(std::string_view function) noexcept {
+LEAT_INLINE std::string_view qualifiedName(std::string_view function) noexcept;
+/// Whether a frame is the program's own, and no library's below it.
+LEAT_INLINE bool isOfProgram(const perf_hooks::StackFrame& frame);
+
+#if LEAT_BODIES
+LEAT_INLINE std::string_view qualifiedName(std::string_view function) noexcept {
   std::size_t start = 0;
   int depth = 0;
   for (std::size_t i = 0; i < function.size(); ++i) {
@@ -56,8 +61,7 @@ inline std::string_view qualifiedName(std::string_view function) noexcept {
   return function.substr(start);
 }
 
-/// Whether a frame is the program's own, and no library's below it.
-inline bool isOfProgram(const perf_hooks::StackFrame& frame) {
+LEAT_INLINE bool isOfProgram(const perf_hooks::StackFrame& frame) {
   const std::size_t slash = frame.module.rfind('/');
   const std::string_view module =
       std::string_view(frame.module).substr(slash == frame.module.npos ? 0 : slash + 1);
@@ -69,6 +73,7 @@ inline bool isOfProgram(const perf_hooks::StackFrame& frame) {
     if (name.starts_with(other)) return false;
   return !name.empty();
 }
+#endif
 
 class WatchdogCore : public SharedCounted<WatchdogCore> {
  public:
@@ -147,8 +152,9 @@ class WatchdogCore : public SharedCounted<WatchdogCore> {
   bool ending_ = false;
 };
 
+#if LEAT_BODIES
 /// Asks the loop, and asks again when it has answered.
-inline void WatchdogCore::watch() {
+LEAT_INLINE void WatchdogCore::watch() {
   constexpr std::int64_t forEver = std::int64_t{1} << 62;
   for (std::uint64_t number = 1;; ++number) {
     const std::int64_t asked = sys::monotonicNs();
@@ -164,7 +170,7 @@ inline void WatchdogCore::watch() {
   }
 }
 
-inline void WatchdogCore::tell(std::int64_t sinceNs, bool over) {
+LEAT_INLINE void WatchdogCore::tell(std::int64_t sinceNs, bool over) {
   constexpr double nsOfMs = 1e6;
   perf_hooks::BlockedLoop blocked;
   blocked.over = over;
@@ -181,12 +187,14 @@ inline void WatchdogCore::tell(std::int64_t sinceNs, bool over) {
     }
   report_(blocked);
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail
 
 namespace leat::inline LEAT_ABI::perf_hooks {
 
-inline std::string BlockedLoop::text() const {
+#if LEAT_BODIES
+LEAT_INLINE std::string BlockedLoop::text() const {
   std::string out = "the event loop of thread " + std::to_string(thread) +
                     (over ? " goes on, blocked for " : " is blocked for ") +
                     std::to_string(static_cast<long long>(milliseconds)) + " ms";
@@ -202,6 +210,7 @@ inline std::string BlockedLoop::text() const {
   }
   return out;
 }
+#endif
 
 /// Watches the loop of the thread that makes it: what keeps it from turning for longer than `limit` is
 /// reported while it lasts, and once more when the loop goes on. It finds what blocks for 1.25 times

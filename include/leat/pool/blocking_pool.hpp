@@ -141,14 +141,15 @@ class BlockingPool {
   Worker* lastEnded_ = nullptr;  // joined by the next to end, or by `stop`
 };
 
-inline BlockingPool::BlockingPool(Limits limits) noexcept
+#if LEAT_BODIES
+LEAT_INLINE BlockingPool::BlockingPool(Limits limits) noexcept
     : maxThreads_(limits.threads != 0 ? limits.threads : limitFromEnvironment()),
       idleNs_(limits.idleNs),
       generation_(sys::watchForks()) {}
 
-inline BlockingPool::~BlockingPool() { stop(-1); }
+LEAT_INLINE BlockingPool::~BlockingPool() { stop(-1); }
 
-inline unsigned BlockingPool::limitFromEnvironment() noexcept {
+LEAT_INLINE unsigned BlockingPool::limitFromEnvironment() noexcept {
   constexpr unsigned least = 8;
   constexpr unsigned most = 128;
   if (const char* text = ::getenv("LEAT_BLOCKING_MAX")) {
@@ -162,9 +163,7 @@ inline unsigned BlockingPool::limitFromEnvironment() noexcept {
   return wanted < least ? least : wanted > most ? most : wanted;
 }
 
-// ---- the pool of the process ----
-
-inline BlockingPool& BlockingPool::shared() {
+LEAT_INLINE BlockingPool& BlockingPool::shared() {
   struct AtExit {
     ~AtExit() {
       BlockingPool* pool = shared_.load(acquire);
@@ -183,9 +182,7 @@ inline BlockingPool& BlockingPool::shared() {
   return *pool;
 }
 
-// ---- jobs come and go ----
-
-inline int BlockingPool::submit(BlockingJob& job) noexcept {
+LEAT_INLINE int BlockingPool::submit(BlockingJob& job) noexcept {
   {
     const sys::MutexLock lock(mutex_);
     if (stopped_) return -ECANCELED;
@@ -210,7 +207,7 @@ inline int BlockingPool::submit(BlockingJob& job) noexcept {
   return 0;
 }
 
-inline bool BlockingPool::cancel(BlockingJob& job) noexcept {
+LEAT_INLINE bool BlockingPool::cancel(BlockingJob& job) noexcept {
   {
     const sys::MutexLock lock(mutex_);
     if (!job.linked()) return false;
@@ -220,7 +217,7 @@ inline bool BlockingPool::cancel(BlockingJob& job) noexcept {
   return true;
 }
 
-inline bool BlockingPool::stop(std::int64_t timeoutNs) noexcept {
+LEAT_INLINE bool BlockingPool::stop(std::int64_t timeoutNs) noexcept {
   if (generation_ != sys::forkGeneration()) return false;  // the threads are the parent's
   dropQueued();
   const std::int64_t deadline = timeoutNs < 0 ? 0 : sys::monotonicNs() + timeoutNs;
@@ -243,7 +240,7 @@ inline bool BlockingPool::stop(std::int64_t timeoutNs) noexcept {
 }
 
 /// Outside the lock: releasing a job runs its owner's code.
-inline void BlockingPool::dropQueued() noexcept {
+LEAT_INLINE void BlockingPool::dropQueued() noexcept {
   List<BlockingJob> dropped;
   {
     const sys::MutexLock lock(mutex_);
@@ -253,21 +250,19 @@ inline void BlockingPool::dropQueued() noexcept {
   while (!dropped.empty()) dropped.popFront().release();
 }
 
-inline unsigned BlockingPool::threads() noexcept {
+LEAT_INLINE unsigned BlockingPool::threads() noexcept {
   const sys::MutexLock lock(mutex_);
   return threads_;
 }
 
-inline unsigned long BlockingPool::queued() noexcept {
+LEAT_INLINE unsigned long BlockingPool::queued() noexcept {
   const sys::MutexLock lock(mutex_);
   unsigned long count = 0;
   for (const List<BlockingJob>& queue : queues_) count += queue.size();
   return count;
 }
 
-// ---- workers (the mutex is held unless said otherwise) ----
-
-inline int BlockingPool::addThread() noexcept {
+LEAT_INLINE int BlockingPool::addThread() noexcept {
   auto* worker = new (std::nothrow) Worker(*this);
   if (worker == nullptr) return -ENOMEM;
   ++threads_;
@@ -284,7 +279,7 @@ inline int BlockingPool::addThread() noexcept {
   return error;
 }
 
-inline void* BlockingPool::workerMain(void* argument) noexcept {
+LEAT_INLINE void* BlockingPool::workerMain(void* argument) noexcept {
   auto* worker = static_cast<Worker*>(argument);
   sys::setThreadName("leat-blocking");
   BlockingPool& pool = worker->pool;
@@ -294,7 +289,7 @@ inline void* BlockingPool::workerMain(void* argument) noexcept {
   return nullptr;
 }
 
-inline void BlockingPool::work() noexcept {
+LEAT_INLINE void BlockingPool::work() noexcept {
   for (;;) {
     while (BlockingJob* job = take()) {
       mutex_.unlock();
@@ -311,7 +306,7 @@ inline void BlockingPool::work() noexcept {
 }
 
 /// False when the thread has been idle for long enough.
-inline bool BlockingPool::waitForJob(std::int64_t deadlineNs) noexcept {
+LEAT_INLINE bool BlockingPool::waitForJob(std::int64_t deadlineNs) noexcept {
   ++idle_;
   while (calls_ == 0 && !stopped_) {
     if (called_.waitUntil(mutex_, deadlineNs) || calls_ > 0 || stopped_) continue;
@@ -327,7 +322,7 @@ inline bool BlockingPool::waitForJob(std::int64_t deadlineNs) noexcept {
 }
 
 /// The oldest job that may run.
-inline BlockingJob* BlockingPool::take() noexcept {
+LEAT_INLINE BlockingJob* BlockingPool::take() noexcept {
   BlockingJob* job = nullptr;
   for (List<BlockingJob>& queue : queues_) {
     BlockingJob* const first = queue.first();
@@ -343,7 +338,7 @@ inline BlockingJob* BlockingPool::take() noexcept {
 
 /// Lets go of the lock. Each thread joins the one that ended before it, so that none is detached and
 /// `stop` has but one to wait for.
-inline void BlockingPool::endThread(Worker& worker) noexcept {
+LEAT_INLINE void BlockingPool::endThread(Worker& worker) noexcept {
   Worker* previous = lastEnded_;
   worker.unlink();
   lastEnded_ = &worker;
@@ -356,10 +351,11 @@ inline void BlockingPool::endThread(Worker& worker) noexcept {
   mutex_.unlock();
 }
 
-inline void BlockingPool::joinAndFree(Worker* worker) noexcept {
+LEAT_INLINE void BlockingPool::joinAndFree(Worker* worker) noexcept {
   if (worker == nullptr) return;
   worker->thread.join();
   delete worker;
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

@@ -86,7 +86,8 @@ class ForkJoin {
   ContextRef context_;
 };
 
-inline std::coroutine_handle<> ForkJoin::afterChain(unsigned done) noexcept {
+#if LEAT_BODIES
+LEAT_INLINE std::coroutine_handle<> ForkJoin::afterChain(unsigned done) noexcept {
   for (; done < count_; ++done) {
     PoolWorker* const worker = PoolWorker::current();
     if (worker == nullptr || !worker->popIf(children_[done])) {
@@ -103,13 +104,13 @@ inline std::coroutine_handle<> ForkJoin::afterChain(unsigned done) noexcept {
   return joined();
 }
 
-inline void ForkJoin::onChainDone(CallbackFrame* frame) {
+LEAT_INLINE void ForkJoin::onChainDone(CallbackFrame* frame) {
   auto& child = static_cast<Child&>(*frame);
   ForkJoin& self = *child.join;
   LEAT_GO_ON(self.afterChain(static_cast<unsigned>(&child - self.children_) + 1));
 }
 
-inline void ForkJoin::onTaken(PoolJob& job, bool) noexcept {
+LEAT_INLINE void ForkJoin::onTaken(PoolJob& job, bool) noexcept {
   auto& child = static_cast<Child&>(job);
   ForkJoin& self = *child.join;
   ContextScope scope(self.context_);
@@ -117,11 +118,12 @@ inline void ForkJoin::onTaken(PoolJob& job, bool) noexcept {
   detail::run(self.aborted() ? child.handle() : child.task->frame);
 }
 
-inline void ForkJoin::onTakenDone(CallbackFrame* frame) {
+LEAT_INLINE void ForkJoin::onTakenDone(CallbackFrame* frame) {
   ForkJoin& self = *static_cast<Child&>(*frame).join;
   leaveContext();
   LEAT_GO_ON(self.open_.fetchSub(1, acqRel) == 1 ? self.joined() : std::noop_coroutine());
 }
+#endif
 
 [[noreturn]] LEAT_NOINLINE inline void throwNoPool() {
   throwError(

@@ -58,7 +58,10 @@ class StackJob : public PoolJob {
   Atomic<bool> done_{false};
 };
 
-inline PoolWorker& workerHere() {
+LEAT_INLINE PoolWorker& workerHere();
+
+#if LEAT_BODIES
+LEAT_INLINE PoolWorker& workerHere() {
   PoolWorker* const worker = PoolWorker::current();
   if (worker == nullptr) [[unlikely]]
     throwError(
@@ -67,6 +70,7 @@ inline PoolWorker& workerHere() {
         "ERR_NO_POOL");
   return *worker;
 }
+#endif
 
 template <class F, class G>
 LEAT_ALWAYS_INLINE inline void invokeBoth(PoolWorker& worker, F& f, G& g) {

@@ -148,26 +148,27 @@ class PoolCore {
 
 // ---- a worker ----
 
-inline void PoolWorker::push(PoolJob& job) noexcept {
+#if LEAT_BODIES
+LEAT_INLINE void PoolWorker::push(PoolJob& job) noexcept {
   pushQuietly(job);
   tellOthers();
 }
 
-inline void PoolWorker::tellOthers() noexcept { pool_->idle_.notifyFromInside(); }
+LEAT_INLINE void PoolWorker::tellOthers() noexcept { pool_->idle_.notifyFromInside(); }
 
-inline void PoolWorker::pushQuietly(PoolJob& job) noexcept {
+LEAT_INLINE void PoolWorker::pushQuietly(PoolJob& job) noexcept {
   if (deque_.push(&job)) [[likely]]
     return;
   // No memory for the deque; the inlet needs none, and is open to what the pool itself has begun.
   pool_->inlet_.pushOwn(job);
 }
 
-inline void PoolWorker::run(PoolJob& job) noexcept {
+LEAT_INLINE void PoolWorker::run(PoolJob& job) noexcept {
   count(executed_);
   job.act(job, true);
 }
 
-inline bool PoolWorker::help() noexcept {
+LEAT_INLINE bool PoolWorker::help() noexcept {
   PoolJob* job = deque_.pop();
   if (job == nullptr) job = stealOnce();
   // What has found no memory in a deque is there.
@@ -178,7 +179,7 @@ inline bool PoolWorker::help() noexcept {
 }
 
 /// What this worker does before it looks at others.
-inline PoolJob* PoolWorker::next() noexcept {
+LEAT_INLINE PoolJob* PoolWorker::next() noexcept {
   PoolInlet& inlet = pool_->inlet_;
   PoolJob* job = ++turns_ % inletInterval == 0 ? inlet.take() : inlet.takeHigh();
   if (job == nullptr) job = deque_.pop();
@@ -186,7 +187,7 @@ inline PoolJob* PoolWorker::next() noexcept {
   return job;
 }
 
-inline PoolJob* PoolWorker::stealOnce() noexcept {
+LEAT_INLINE PoolJob* PoolWorker::stealOnce() noexcept {
   const unsigned threads = pool_->threads_;
   if (threads < 2) return nullptr;
   // Where there was something there is more; else somewhere, and on from there.
@@ -205,7 +206,7 @@ inline PoolJob* PoolWorker::stealOnce() noexcept {
   return job;
 }
 
-inline PoolJob* PoolWorker::search() noexcept {
+LEAT_INLINE PoolJob* PoolWorker::search() noexcept {
   for (unsigned round = 0; round < searchRounds; ++round) {
     PoolJob* job = stealOnce();
     if (job == nullptr) job = pool_->inlet_.take();
@@ -216,7 +217,7 @@ inline PoolJob* PoolWorker::search() noexcept {
 }
 
 /// Null when the pool ends.
-inline PoolJob* PoolWorker::waitForWork() noexcept {
+LEAT_INLINE PoolJob* PoolWorker::waitForWork() noexcept {
   IdleWorkers<>& idle = pool_->idle_;
   bool searches = idle.beginSearch(pool_->mostSearching_);
   for (;;) {
@@ -238,7 +239,7 @@ inline PoolJob* PoolWorker::waitForWork() noexcept {
   }
 }
 
-inline void PoolWorker::work() noexcept {
+LEAT_INLINE void PoolWorker::work() noexcept {
   for (;;) {
     PoolJob* job = next();
     if (job == nullptr) job = waitForWork();
@@ -247,9 +248,7 @@ inline void PoolWorker::work() noexcept {
   }
 }
 
-// ---- the pool ----
-
-inline PoolCore::PoolCore(const PoolOptions& options) noexcept
+LEAT_INLINE PoolCore::PoolCore(const PoolOptions& options) noexcept
     : generation_(sys::watchForks()),
       pinned_(options.pinned),
       whenFull_(options.whenFull),
@@ -262,7 +261,7 @@ inline PoolCore::PoolCore(const PoolOptions& options) noexcept
     name_[i] = options.name[i];
 }
 
-inline unsigned PoolCore::defaultThreads() noexcept {
+LEAT_INLINE unsigned PoolCore::defaultThreads() noexcept {
   if (const char* text = ::getenv("LEAT_POOL_SIZE")) {
     char* end = nullptr;
     const long asked = ::strtol(text, &end, 10);
@@ -272,7 +271,7 @@ inline unsigned PoolCore::defaultThreads() noexcept {
   return sys::usableProcessors();
 }
 
-inline int PoolCore::start() noexcept {
+LEAT_INLINE int PoolCore::start() noexcept {
   sys::prepareFences();
   workers_ = new (std::nothrow) PoolWorker[threads_];
   if (workers_ == nullptr) return -ENOMEM;
@@ -289,7 +288,7 @@ inline int PoolCore::start() noexcept {
   return 0;
 }
 
-inline void PoolCore::setUp(unsigned index) const noexcept {
+LEAT_INLINE void PoolCore::setUp(unsigned index) const noexcept {
   char name[nameSize + 12];
   // The number is what matters when there is no room for both.
   char digits[12];
@@ -300,7 +299,7 @@ inline void PoolCore::setUp(unsigned index) const noexcept {
   if (pinned_) sys::pinThread(index);
 }
 
-inline void* PoolCore::workerMain(void* argument) noexcept {
+LEAT_INLINE void* PoolCore::workerMain(void* argument) noexcept {
   auto& worker = *static_cast<PoolWorker*>(argument);
   threadState.worker = &worker;
   worker.pool_->setUp(worker.index_);
@@ -310,14 +309,14 @@ inline void* PoolCore::workerMain(void* argument) noexcept {
   return nullptr;
 }
 
-inline void PoolCore::end() noexcept {
+LEAT_INLINE void PoolCore::end() noexcept {
   const sys::MutexLock lock(endMutex_);
   --alive_;
   ended_.notifyAll();
 }
 
-inline PoolEntry PoolCore::enter(OutsideJob& job, PoolFull whenFull,
-                                 PoolSleeper* sleeper) noexcept {
+LEAT_INLINE PoolEntry PoolCore::enter(OutsideJob& job, PoolFull whenFull,
+                                      PoolSleeper* sleeper) noexcept {
   PoolWorker* const worker = PoolWorker::current();
   const bool inside = worker != nullptr && worker->pool_ == this;
   if (inside && job.urgency == Priority::Normal) {
@@ -333,7 +332,7 @@ inline PoolEntry PoolCore::enter(OutsideJob& job, PoolFull whenFull,
   return entry;
 }
 
-inline PoolEntry PoolCore::postOrSleep(OutsideJob& job) noexcept {
+LEAT_INLINE PoolEntry PoolCore::postOrSleep(OutsideJob& job) noexcept {
   // A loop has others to serve, and a worker of another pool might be waited for by this one.
   const bool maySleep = threadState.queue == nullptr && threadState.worker == nullptr;
   PoolSleeper sleeper;
@@ -342,7 +341,7 @@ inline PoolEntry PoolCore::postOrSleep(OutsideJob& job) noexcept {
   return entry == PoolEntry::Waits ? sleeper.sleep() : entry;
 }
 
-inline bool PoolCore::withdraw(OutsideJob& job) noexcept {
+LEAT_INLINE bool PoolCore::withdraw(OutsideJob& job) noexcept {
   if (!isHere()) return false;
   posting_.fetchAdd(1);
   const bool withdrawn = inlet_.withdraw(job);
@@ -350,14 +349,14 @@ inline bool PoolCore::withdraw(OutsideJob& job) noexcept {
   return withdrawn;
 }
 
-inline bool PoolCore::anyWork() const noexcept {
+LEAT_INLINE bool PoolCore::anyWork() const noexcept {
   if (inlet_.size() > 0) return true;
   for (unsigned i = 0; i < threads_; ++i)
     if (!workers_[i].deque_.empty()) return true;
   return false;
 }
 
-inline bool PoolCore::stop(std::int64_t timeoutNs) noexcept {
+LEAT_INLINE bool PoolCore::stop(std::int64_t timeoutNs) noexcept {
   inlet_.close();
   while (PoolJob* job = inlet_.takeRefused()) job->act(*job, false);
   stopping_.store(true);
@@ -378,7 +377,7 @@ inline bool PoolCore::stop(std::int64_t timeoutNs) noexcept {
   return true;
 }
 
-inline PoolCore::Counts PoolCore::counts() const noexcept {
+LEAT_INLINE PoolCore::Counts PoolCore::counts() const noexcept {
   Counts sum;
   for (unsigned i = 0; i < threads_; ++i) {
     sum.executed += workers_[i].executed_.load(relaxed);
@@ -387,5 +386,6 @@ inline PoolCore::Counts PoolCore::counts() const noexcept {
   }
   return sum;
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

@@ -125,8 +125,9 @@ class PoolInlet {
   Atomic<std::size_t> waiting_{0};
 };
 
-inline PoolEntry PoolInlet::push(OutsideJob& job, PoolFull whenFull,
-                                 PoolSleeper* sleeper) noexcept {
+#if LEAT_BODIES
+LEAT_INLINE PoolEntry PoolInlet::push(OutsideJob& job, PoolFull whenFull,
+                                      PoolSleeper* sleeper) noexcept {
   const sys::MutexLock lock(mutex_);
   if (closed_) return PoolEntry::Closed;
   if (size() < most_) {
@@ -143,7 +144,7 @@ inline PoolEntry PoolInlet::push(OutsideJob& job, PoolFull whenFull,
   return PoolEntry::Waits;
 }
 
-inline PoolEntry PoolInlet::pushFromInside(OutsideJob& job) noexcept {
+LEAT_INLINE PoolEntry PoolInlet::pushFromInside(OutsideJob& job) noexcept {
   const sys::MutexLock lock(mutex_);
   if (closed_) return PoolEntry::Closed;
   append(job);
@@ -151,7 +152,7 @@ inline PoolEntry PoolInlet::pushFromInside(OutsideJob& job) noexcept {
   return PoolEntry::Queued;
 }
 
-inline void PoolInlet::pushOwn(PoolJob& job) noexcept {
+LEAT_INLINE void PoolInlet::pushOwn(PoolJob& job) noexcept {
   const sys::MutexLock lock(mutex_);
   job.next = nullptr;
   (lastOwn_ != nullptr ? lastOwn_->next : firstOwn_) = &job;
@@ -160,12 +161,12 @@ inline void PoolInlet::pushOwn(PoolJob& job) noexcept {
   add(high_, 1);
 }
 
-inline void PoolInlet::append(OutsideJob& job) noexcept {
+LEAT_INLINE void PoolInlet::append(OutsideJob& job) noexcept {
   queues_[levelOf(job)].pushBack(job);
   countHigh(job, 1);
 }
 
-inline PoolJob* PoolInlet::takeUpTo(unsigned last) noexcept {
+LEAT_INLINE PoolJob* PoolInlet::takeUpTo(unsigned last) noexcept {
   const sys::MutexLock lock(mutex_);
   if (PoolJob* const job = firstOwn_) {
     firstOwn_ = job->next;
@@ -187,13 +188,13 @@ inline PoolJob* PoolInlet::takeUpTo(unsigned last) noexcept {
   return nullptr;
 }
 
-inline void PoolInlet::leaveQueue(OutsideJob& job) noexcept {
+LEAT_INLINE void PoolInlet::leaveQueue(OutsideJob& job) noexcept {
   job.unlink();
   countHigh(job, minusOne);
   admit(size() - 1);
 }
 
-inline void PoolInlet::leaveLine(OutsideJob& job, PoolEntry how) noexcept {
+LEAT_INLINE void PoolInlet::leaveLine(OutsideJob& job, PoolEntry how) noexcept {
   job.unlink();
   job.waits = false;
   add(waiting_, minusOne);
@@ -203,7 +204,7 @@ inline void PoolInlet::leaveLine(OutsideJob& job, PoolEntry how) noexcept {
 
 /// `left` are queued; those first in line follow while there is room. The size changes once: a worker on its
 /// way to sleep may not see an empty inlet in between, for nobody is told of those that come in from the line.
-inline void PoolInlet::admit(std::size_t left) noexcept {
+LEAT_INLINE void PoolInlet::admit(std::size_t left) noexcept {
   for (unsigned level = highest; level <= lowest && waiting() > 0 && !closed_; ++level) {
     for (; left < most_ && !line_[level].empty(); ++left) {
       OutsideJob& job = line_[level].front();
@@ -214,7 +215,7 @@ inline void PoolInlet::admit(std::size_t left) noexcept {
   size_.store(left, relaxed);
 }
 
-inline PoolJob* PoolInlet::takeRefused() noexcept {
+LEAT_INLINE PoolJob* PoolInlet::takeRefused() noexcept {
   const sys::MutexLock lock(mutex_);
   for (unsigned level = highest; level <= lowest; ++level) {
     if (OutsideJob* const job = queues_[level].first()) {
@@ -234,7 +235,7 @@ inline PoolJob* PoolInlet::takeRefused() noexcept {
   return nullptr;
 }
 
-inline bool PoolInlet::withdraw(OutsideJob& job) noexcept {
+LEAT_INLINE bool PoolInlet::withdraw(OutsideJob& job) noexcept {
   const sys::MutexLock lock(mutex_);
   if (!job.linked()) return false;
   if (job.waits) {
@@ -244,6 +245,7 @@ inline bool PoolInlet::withdraw(OutsideJob& job) noexcept {
   }
   return true;
 }
+#endif
 
 }  // namespace detail
 

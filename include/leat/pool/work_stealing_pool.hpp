@@ -144,11 +144,12 @@ class WorkStealingPool {
       nullptr;  // before the fork: out of use, but no leak to leak checkers
 };
 
-inline WorkStealingPool::WorkStealingPool(const PoolOptions& options) : core_(options) {
+#if LEAT_BODIES
+LEAT_INLINE WorkStealingPool::WorkStealingPool(const PoolOptions& options) : core_(options) {
   if (const int error = core_.start()) throw SystemError(-error, "pthread_create");
 }
 
-inline WorkStealingPool::~WorkStealingPool() {
+LEAT_INLINE WorkStealingPool::~WorkStealingPool() {
   // Of the parent, whose threads are not here.
   if (!core_.isHere()) return;
   if (isCurrent()) {
@@ -158,7 +159,7 @@ inline WorkStealingPool::~WorkStealingPool() {
   core_.stop(-1);
 }
 
-inline WorkStealingPool& WorkStealingPool::shared() {
+LEAT_INLINE WorkStealingPool& WorkStealingPool::shared() {
   struct AtExit {
     ~AtExit() {
       WorkStealingPool* pool = shared_.load(detail::acquire);
@@ -178,6 +179,7 @@ inline WorkStealingPool& WorkStealingPool::shared() {
   }
   return *pool;
 }
+#endif
 
 template <class F>
 void WorkStealingPool::submit(F&& f, Priority priority) {
@@ -192,10 +194,12 @@ void WorkStealingPool::submit(F&& f, Priority priority) {
   (void)job.release();
 }
 
-inline PoolStatistics WorkStealingPool::statistics() const noexcept {
+#if LEAT_BODIES
+LEAT_INLINE PoolStatistics WorkStealingPool::statistics() const noexcept {
   const detail::PoolCore::Counts counts = core_.counts();
   return {core_.queued(), counts.executed,  counts.steals,
           counts.parks,   core_.sleeping(), core_.waiting()};
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI

@@ -87,7 +87,10 @@ inline void setExitCode(int code) { EventLoop::current().setExitCode(code); }
 ///
 /// Node: `process.exit(code)`. Thread: any, under the conditions of std::exit; of several loops only
 /// the listeners of this thread's are told.
-[[noreturn]] inline void exit(int code) {
+[[noreturn]] LEAT_INLINE void exit(int code);
+
+#if LEAT_BODIES
+[[noreturn]] LEAT_INLINE void exit(int code) {
   if (EventLoop* loop = EventLoop::currentOrNull()) {
     loop->setExitCode(code);
     if (leat::detail::ProcessHooks* hooks = loop->hooks()) hooks->exit(code);
@@ -96,6 +99,7 @@ inline void setExitCode(int code) { EventLoop::current().setExitCode(code); }
   }
   std::exit(code);
 }
+#endif
 /// Node: `process.exit()`: with the exit code set so far, else 0.
 [[noreturn]] inline void exit() {
   const EventLoop* loop = EventLoop::currentOrNull();

@@ -20,13 +20,13 @@ class ProcessEvents final : public ProcessHooks {
     return static_cast<ProcessEvents&>(*loop.hooks());
   }
 
-  inline HookAnswer uncaughtException(const std::exception_ptr& error,
-                                      ExceptionOrigin origin) noexcept override;
-  inline HookAnswer unhandledRejection(PromiseStateBase& promise) noexcept override;
-  inline bool rejectionHandled(PromiseStateBase& promise) noexcept override;
+  LEAT_INLINE HookAnswer uncaughtException(const std::exception_ptr& error,
+                                           ExceptionOrigin origin) noexcept override;
+  LEAT_INLINE HookAnswer unhandledRejection(PromiseStateBase& promise) noexcept override;
+  LEAT_INLINE bool rejectionHandled(PromiseStateBase& promise) noexcept override;
   void beforeExit(int code) override { beforeExitListeners.emit(code); }
   /// Once: an exit inside of a listener calls no more of them.
-  inline void exit(int code) noexcept override;
+  LEAT_INLINE void exit(int code) noexcept override;
   void warning(std::string_view name, std::string_view text) override {
     tell(process::Warning(text, name));
   }
@@ -65,8 +65,11 @@ LEAT_PROCESS_EVENT("exit", exitListeners);
 LEAT_PROCESS_EVENT("warning", warningListeners);
 #undef LEAT_PROCESS_EVENT
 
-inline HookAnswer ProcessEvents::uncaughtException(const std::exception_ptr& error,
-                                                   ExceptionOrigin origin) noexcept {
+LEAT_INLINE void printWarning(const process::Warning& warning) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE HookAnswer ProcessEvents::uncaughtException(const std::exception_ptr& error,
+                                                        ExceptionOrigin origin) noexcept {
   try {
     monitors.emit(error, origin);
     return uncaughtListeners.emit(error, origin) ? HookAnswer::Handled : HookAnswer::Unhandled;
@@ -80,13 +83,13 @@ inline HookAnswer ProcessEvents::uncaughtException(const std::exception_ptr& err
 }
 
 /// A listener of another event than uncaughtException threw: an uncaught exception like any other.
-inline void ProcessEvents::thrownByListener(const std::exception_ptr& error) noexcept {
+LEAT_INLINE void ProcessEvents::thrownByListener(const std::exception_ptr& error) noexcept {
   constexpr auto origin = ExceptionOrigin::UncaughtException;
   const bool handled = !loop_.dead() && uncaughtException(error, origin) != HookAnswer::Unhandled;
   if (!handled) loop_.fatal(error, origin, nullptr, 1);
 }
 
-inline HookAnswer ProcessEvents::unhandledRejection(PromiseStateBase& promise) noexcept {
+LEAT_INLINE HookAnswer ProcessEvents::unhandledRejection(PromiseStateBase& promise) noexcept {
   try {
     const process::RejectedPromise id(promise);
     return unhandledListeners.emit(promise.error, id) ? HookAnswer::Handled : HookAnswer::Unhandled;
@@ -96,7 +99,7 @@ inline HookAnswer ProcessEvents::unhandledRejection(PromiseStateBase& promise) n
   }
 }
 
-inline bool ProcessEvents::rejectionHandled(PromiseStateBase& promise) noexcept {
+LEAT_INLINE bool ProcessEvents::rejectionHandled(PromiseStateBase& promise) noexcept {
   try {
     if (!handledListeners.emit(process::RejectedPromise(promise)))
       warn(process::Warning("Promise rejection was handled asynchronously",
@@ -107,7 +110,7 @@ inline bool ProcessEvents::rejectionHandled(PromiseStateBase& promise) noexcept 
   return true;
 }
 
-inline void ProcessEvents::exit(int code) noexcept {
+LEAT_INLINE void ProcessEvents::exit(int code) noexcept {
   if (std::exchange(exiting_, true)) return;
   try {
     exitListeners.emit(code);
@@ -116,7 +119,7 @@ inline void ProcessEvents::exit(int code) noexcept {
   }
 }
 
-inline void printWarning(const process::Warning& warning) noexcept {
+LEAT_INLINE void printWarning(const process::Warning& warning) noexcept {
   std::string name;
   if (!warning.code().empty()) name.append("[").append(warning.code()).append("] ");
   name += warning.name();
@@ -125,14 +128,15 @@ inline void printWarning(const process::Warning& warning) noexcept {
   printWarning(name, text);
 }
 
-inline void ProcessEvents::tell(const process::Warning& warning) {
+LEAT_INLINE void ProcessEvents::tell(const process::Warning& warning) {
   printWarning(warning);
   warningListeners.emit(warning);
 }
 
 /// Prints and tells it in the next tick.
-inline void ProcessEvents::warn(const process::Warning& warning) noexcept {
+LEAT_INLINE void ProcessEvents::warn(const process::Warning& warning) noexcept {
   nextTick([this, warning] { tell(warning); });
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

@@ -68,7 +68,10 @@ inline std::string_view shutdownReason() { return leat::detail::ShutdownCore::cu
 namespace leat::inline LEAT_ABI::detail {
 
 /// Throws: RangeError ERR_OUT_OF_RANGE.
-inline std::int32_t shutdownMs(std::string_view name, const Milliseconds& time) {
+LEAT_INLINE std::int32_t shutdownMs(std::string_view name, const Milliseconds& time);
+
+#if LEAT_BODIES
+LEAT_INLINE std::int32_t shutdownMs(std::string_view name, const Milliseconds& time) {
   constexpr double most = 2147483647;
   const double ms = time.count();
   if (ms >= 0 && ms <= most) return waitMs(ms);
@@ -77,6 +80,7 @@ inline std::int32_t shutdownMs(std::string_view name, const Milliseconds& time) 
                                std::to_string(ms)})
                        .view());
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail
 

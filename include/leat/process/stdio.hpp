@@ -16,11 +16,15 @@ namespace leat::inline LEAT_ABI {
 
 namespace detail {
 
-inline bool isTerminal(int fd) noexcept {
+LEAT_INLINE bool isTerminal(int fd) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE bool isTerminal(int fd) noexcept {
   // More than the kernel's termios has: <termios.h> would bring its many macros.
   alignas(8) char settings[256];
   return sys::ioctl(fd, TCGETS, settings) == 0;
 }
+#endif
 
 // ---- reading ----
 
@@ -48,6 +52,13 @@ struct InputState : Counted<InputState> {
 /// Bytes of what was ready just now, without waiting where the kernel can promise that: others may read
 /// from it too. -EAGAIN: they did.
 LEAT_ON_USE
+std::ptrdiff_t readReady(int fd, Buffer& bytes);
+/// The next bytes, nothing at the end. False: it is a file.
+LEAT_ON_USE
+Task<bool> readWhenReady(Ref<InputState> state, AbortController stop, Buffer& bytes);
+
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
 std::ptrdiff_t readReady(int fd, Buffer& bytes) {
   std::ptrdiff_t count = sys::readCached(fd, bytes.data(), bytes.size(), -1);
   if (count == -EOPNOTSUPP || count == -ENOSYS || count == -EINVAL || count == -ESPIPE)
@@ -55,8 +66,7 @@ std::ptrdiff_t readReady(int fd, Buffer& bytes) {
   return count;
 }
 
-/// The next bytes, nothing at the end. False: it is a file.
-LEAT_ON_USE
+LEAT_ON_USE_BODY
 Task<bool> readWhenReady(Ref<InputState> state, AbortController stop, Buffer& bytes) {
   for (;;) {
     const WaitFdOptions options{stop, true};
@@ -75,6 +85,7 @@ Task<bool> readWhenReady(Ref<InputState> state, AbortController stop, Buffer& by
     co_return true;
   }
 }
+#endif
 
 /// On a thread of the pool: bytes where the descriptor stands.
 struct FileInput {
@@ -90,6 +101,12 @@ struct FileInput {
 };
 
 LEAT_ON_USE
+Task<Buffer> readInput(Ref<InputState> state, AbortController stop, std::size_t size);
+LEAT_ON_USE
+Promise<> pumpInput(Readable<Buffer> self, Ref<InputState> state, std::size_t size);
+
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
 Task<Buffer> readInput(Ref<InputState> state, AbortController stop, std::size_t size) {
   if (!state->isFile) {
     Buffer bytes = Buffer::allocUnsafe(size);
@@ -104,7 +121,7 @@ Task<Buffer> readInput(Ref<InputState> state, AbortController stop, std::size_t 
   co_return Buffer::adopt(std::move(bytes));
 }
 
-LEAT_ON_USE
+LEAT_ON_USE_BODY
 Promise<> pumpInput(Readable<Buffer> self, Ref<InputState> state, std::size_t size) {
   const AbortController stop;
   std::exception_ptr error;
@@ -127,6 +144,7 @@ Promise<> pumpInput(Readable<Buffer> self, Ref<InputState> state, std::size_t si
     self.push(std::move(bytes));
   }
 }
+#endif
 
 template <class = void>
 struct InputBytes {
@@ -148,7 +166,10 @@ struct InputBytes {
 
 /// Writes all of it, as Node does: a program that ends has written what it wrote. Also to what another
 /// program has made non-blocking.
-inline void writeWhole(int fd, const Buffer& bytes) {
+LEAT_INLINE void writeWhole(int fd, const Buffer& bytes);
+
+#if LEAT_BODIES
+LEAT_INLINE void writeWhole(int fd, const Buffer& bytes) {
   for (std::size_t at = 0; at < bytes.size();) {
     const std::ptrdiff_t count = sys::write(fd, bytes.data() + at, bytes.size() - at);
     if (count >= 0) {
@@ -160,6 +181,7 @@ inline void writeWhole(int fd, const Buffer& bytes) {
     if (error < 0) throw SystemError(-error, "write");
   }
 }
+#endif
 
 struct OutputBytes {
   void write(const Buffer& bytes) const { writeWhole(fd, bytes); }
@@ -181,6 +203,12 @@ class LEAT_API StandardStreams : public LoopPart {
 };
 
 LEAT_ON_USE
+Readable<Buffer> makeInput(const Ref<InputState>& state);
+LEAT_ON_USE
+Writable<Buffer> makeOutput(int fd);
+
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
 Readable<Buffer> makeInput(const Ref<InputState>& state) {
   StreamOptions options;
   options.highWaterMark = 64 * 1024;
@@ -189,8 +217,9 @@ Readable<Buffer> makeInput(const Ref<InputState>& state) {
   return stream;
 }
 
-LEAT_ON_USE
+LEAT_ON_USE_BODY
 Writable<Buffer> makeOutput(int fd) { return Writable<Buffer>(OutputBytes{fd}); }
+#endif
 
 }  // namespace detail
 
@@ -241,6 +270,10 @@ class OutputStream : public Writable<Buffer> {
 /// Node: `process.stdin`. The descriptor is never closed. Of several loops each has a stream of its own
 /// that takes what it can get. Throws: Error ERR_NO_LOOP.
 LEAT_ON_USE
+InputStream stdin_();
+
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
 InputStream stdin_() {
   constexpr int fd = 0;
   auto& all = leat::detail::StandardStreams::current();
@@ -250,17 +283,23 @@ InputStream stdin_() {
   }
   return InputStream(*all.in, all.input);
 }
+#endif
 
 }  // namespace process
 
 namespace detail {
 
 LEAT_ON_USE
+process::OutputStream standardOutput(int fd);
+
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
 process::OutputStream standardOutput(int fd) {
   auto& out = StandardStreams::current().out[fd - 1];
   if (!out || out->destroyed() || out->writableEnded()) out = makeOutput(fd);
   return process::OutputStream(*out, fd);
 }
+#endif
 
 }  // namespace detail
 
@@ -273,10 +312,18 @@ namespace process {
 /// A reader that is gone is an "error" EPIPE: loops ignore SIGPIPE, unless the program has chosen otherwise.
 /// Node: `process.stdout`. The descriptor is never closed. Throws: Error ERR_NO_LOOP.
 LEAT_ON_USE
-OutputStream stdout_() { return leat::detail::standardOutput(1); }
+OutputStream stdout_();
 /// Standard error, in the same way. Node: `process.stderr`.
 LEAT_ON_USE
+OutputStream stderr_();
+
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
+OutputStream stdout_() { return leat::detail::standardOutput(1); }
+
+LEAT_ON_USE_BODY
 OutputStream stderr_() { return leat::detail::standardOutput(2); }
+#endif
 
 }  // namespace process
 }  // namespace leat::inline LEAT_ABI

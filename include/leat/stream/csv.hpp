@@ -65,8 +65,9 @@ class CsvParser {
   std::size_t mark_ = 0;  // bytes of a byte order mark seen so far
 };
 
+#if LEAT_BODIES
 /// Gives the scanner more to look at; false when there is nothing.
-inline bool CsvParser::more() {
+LEAT_INLINE bool CsvParser::more() {
   if (!carrying_) {
     const std::size_t begin = scanner_.rowBegin();
     carry_ = chunk_.view().substr(begin);
@@ -96,13 +97,14 @@ inline bool CsvParser::more() {
 }
 
 /// The next row begins in the chunk.
-inline void CsvParser::leaveCarry() {
+LEAT_INLINE void CsvParser::leaveCarry() {
   const std::size_t left = carry_.size() - scanner_.rowBegin();
   scanner_.start(chunk_.view(), used_ - left);
   used_ = chunk_.size();
   carrying_ = false;
   carry_.clear();
 }
+#endif
 
 }  // namespace detail
 

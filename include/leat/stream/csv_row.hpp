@@ -195,7 +195,8 @@ class CsvColumns : public SharedCounted<CsvColumns> {
   std::size_t repeated_ = none;
 };
 
-inline CsvColumns::CsvColumns(CsvRow names) : names_(std::move(names)) {
+#if LEAT_BODIES
+LEAT_INLINE CsvColumns::CsvColumns(CsvRow names) : names_(std::move(names)) {
   while (mask_ < 2 * names_.size()) mask_ = 2 * mask_ + 1;
   table_.resize(mask_ + 1);
   for (std::size_t i = 0; i < names_.size(); ++i) {
@@ -209,6 +210,7 @@ inline CsvColumns::CsvColumns(CsvRow names) : names_(std::move(names)) {
     table_[at] = static_cast<std::uint32_t>(i + 1);
   }
 }
+#endif
 
 }  // namespace detail
 
@@ -233,7 +235,8 @@ void CsvRow::assign(const Range& fields) {
   }
 }
 
-inline CsvRow::CsvRow(const CsvRow& other) {
+#if LEAT_BODIES
+LEAT_INLINE CsvRow::CsvRow(const CsvRow& other) {
   if (other.block_ == nullptr) return;
   block_ = detail::CsvBlock::make(other.block_->count, other.block_->room);
   block_->columns = other.block_->columns;
@@ -241,18 +244,20 @@ inline CsvRow::CsvRow(const CsvRow& other) {
               block_->count * sizeof(detail::CsvField) + block_->room);
 }
 
-inline std::optional<std::string_view> CsvRow::get(std::string_view name) const noexcept {
+LEAT_INLINE std::optional<std::string_view> CsvRow::get(std::string_view name) const noexcept {
   if (block_ == nullptr || !block_->columns) return std::nullopt;
   const std::size_t column = block_->columns->find(name);
   if (column >= block_->count) return std::nullopt;
   return field(column);
 }
 
-inline const CsvRow* CsvRow::columns() const noexcept {
+LEAT_INLINE const CsvRow* CsvRow::columns() const noexcept {
   return block_ == nullptr || !block_->columns ? nullptr : &block_->columns->names();
 }
 
-inline CsvRow::Iterator CsvRow::begin() const noexcept { return Iterator(*this, 0); }
-inline CsvRow::Iterator CsvRow::end() const noexcept { return Iterator(*this, size()); }
+LEAT_INLINE CsvRow::Iterator CsvRow::begin() const noexcept { return Iterator(*this, 0); }
+
+LEAT_INLINE CsvRow::Iterator CsvRow::end() const noexcept { return Iterator(*this, size()); }
+#endif
 
 }  // namespace leat::inline LEAT_ABI

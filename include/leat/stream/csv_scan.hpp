@@ -152,7 +152,8 @@ class CsvScanner {
   Ref<CsvColumns> columns_;
 };
 
-inline CsvScanner::CsvScanner(CsvOptions&& options) : options_(std::move(options)) {
+#if LEAT_BODIES
+LEAT_INLINE CsvScanner::CsvScanner(CsvOptions&& options) : options_(std::move(options)) {
   const char s = options_.separator, q = options_.quote;
   if (s == q || s == '\n' || s == '\r' || q == '\n' || q == '\r')
     throw TypeError("the separator and the quote of CSV are two characters, and no line ends");
@@ -162,7 +163,7 @@ inline CsvScanner::CsvScanner(CsvOptions&& options) : options_(std::move(options
 }
 
 /// Looks at the next bytes.
-inline bool CsvScanner::load() noexcept {
+LEAT_INLINE bool CsvScanner::load() noexcept {
   block_ = scanned_;
   const std::size_t left = text_.size() - scanned_;
   if (left >= 64) [[likely]] {
@@ -181,7 +182,7 @@ inline bool CsvScanner::load() noexcept {
   return true;
 }
 
-inline bool CsvScanner::next() {
+LEAT_INLINE bool CsvScanner::next() {
   if (field_ < row_) beginRow(row_);  // a row has been found before
   for (;;) {
     const std::uint64_t marks = kind_ == Kind::Open ? marks_.quotes : marks_.all;
@@ -211,7 +212,7 @@ inline bool CsvScanner::next() {
   }
 }
 
-inline void CsvScanner::visitQuote(std::size_t at) {
+LEAT_INLINE void CsvScanner::visitQuote(std::size_t at) {
   if (kind_ == Kind::Open) {
     kind_ = Kind::Closed;
     closed_ = at;
@@ -227,7 +228,7 @@ inline void CsvScanner::visitQuote(std::size_t at) {
 }
 
 /// The field ends before `at`; `row`: there is a line end.
-inline void CsvScanner::endField(std::size_t at, bool row) {
+LEAT_INLINE void CsvScanner::endField(std::size_t at, bool row) {
   std::size_t begin = field_, end = at;
   if (row && end > begin && text_[end - 1] == '\r' && kind_ != Kind::Open) --end;
   if (kind_ == Kind::Closed && end == closed_ + 1 && escapes_ == 0) {
@@ -243,7 +244,7 @@ inline void CsvScanner::endField(std::size_t at, bool row) {
 }
 
 /// False when it is none that is to be given.
-inline bool CsvScanner::endRow(std::size_t at) {
+LEAT_INLINE bool CsvScanner::endRow(std::size_t at) {
   if (options_.skipEmptyLines && fields_.empty() &&
       (at == row_ || (at == row_ + 1 && text_[row_] == '\r'))) {
     beginRow(at + 1);
@@ -269,7 +270,7 @@ inline bool CsvScanner::endRow(std::size_t at) {
   return true;
 }
 
-inline bool CsvScanner::last() {
+LEAT_INLINE bool CsvScanner::last() {
   const std::size_t end = text_.size();
   if (row_ == end) return false;
   if (kind_ == Kind::Open && options_.strict)
@@ -278,7 +279,7 @@ inline bool CsvScanner::last() {
 }
 
 /// Of the part before `at`, without quotes.
-inline std::size_t CsvScanner::fieldSize(std::size_t at) const noexcept {
+LEAT_INLINE std::size_t CsvScanner::fieldSize(std::size_t at) const noexcept {
   if (kind_ == Kind::Open) return at - field_ - 1 - escapes_;
   // The last "\r" may belong to the line end.
   const bool atEnd = at == text_.size() || text_[at] == '\n';
@@ -287,7 +288,7 @@ inline std::size_t CsvScanner::fieldSize(std::size_t at) const noexcept {
   return (closed_ - field_ - 1 - escapes_) + (end - closed_ - 1);
 }
 
-inline void CsvScanner::checkExactly(std::size_t at) const {
+LEAT_INLINE void CsvScanner::checkExactly(std::size_t at) const {
   const std::size_t field = fieldSize(at), row = at - row_;
   const bool rowTooLarge = row > options_.maxRowSize;
   const auto number = [](std::size_t n) { return Decimal(static_cast<long long>(n)); };
@@ -304,21 +305,21 @@ inline void CsvScanner::checkExactly(std::size_t at) const {
                          .view());
 }
 
-inline void CsvScanner::fail(std::string_view what, std::string_view code) const {
+LEAT_INLINE void CsvScanner::fail(std::string_view what, std::string_view code) const {
   throw Error(SharedText({"row ", Decimal(static_cast<long long>(rows_ + 1)), ", column ",
                           Decimal(static_cast<long long>(fields_.size() + 1)), ": ", what})
                   .view(),
               code);
 }
 
-inline void CsvScanner::failColumns() const {
+LEAT_INLINE void CsvScanner::failColumns() const {
   throw RangeError(
       SharedText({"row ", Decimal(static_cast<long long>(rows_ + 1)), " has more than ",
                   Decimal(static_cast<long long>(options_.maxFields)), " fields (maxFields)"})
           .view());
 }
 
-inline void CsvScanner::useColumns(CsvRow names, std::string_view where) {
+LEAT_INLINE void CsvScanner::useColumns(CsvRow names, std::string_view where) {
   expected_ = names.size();
   columns_ = makeRef<CsvColumns>(std::move(names));
   const std::size_t again = columns_->repeated();
@@ -329,7 +330,7 @@ inline void CsvScanner::useColumns(CsvRow names, std::string_view where) {
               "CSV_DUPLICATE_COLUMN");
 }
 
-inline CsvRow CsvScanner::row() const {
+LEAT_INLINE CsvRow CsvScanner::row() const {
   const std::size_t size = fields_.back().end;
   CsvBlock* const block = CsvBlock::make(fields_.size(), size);
   block->columns = columns_;
@@ -345,7 +346,7 @@ inline CsvRow CsvScanner::row() const {
 }
 
 /// Of a field that begins with a quote, in place; its size then.
-inline std::size_t CsvScanner::unescape(char* text, std::size_t size) const noexcept {
+LEAT_INLINE std::size_t CsvScanner::unescape(char* text, std::size_t size) const noexcept {
   std::size_t in = 1, out = 0;
   bool open = true;
   while (in < size) {
@@ -364,6 +365,7 @@ inline std::size_t CsvScanner::unescape(char* text, std::size_t size) const noex
   }
   return out;
 }
+#endif
 
 }  // namespace detail
 }  // namespace leat::inline LEAT_ABI

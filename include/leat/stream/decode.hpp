@@ -52,6 +52,10 @@ struct TextSource {
 };
 
 LEAT_ON_USE
+Readable<std::string> decodedText(Readable<Buffer> bytes, EncodingName encoding);
+
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
 Readable<std::string> decodedText(Readable<Buffer> bytes, EncodingName encoding) {
   const auto state = makeRef<TextState>(bytes, encoding);
   StreamOptions options;
@@ -73,6 +77,7 @@ Readable<std::string> decodedText(Readable<Buffer> bytes, EncodingName encoding)
   });
   return text;
 }
+#endif
 
 struct DecodeText {
   explicit DecodeText(EncodingName encoding) : decoder(encoding) {}

@@ -49,7 +49,10 @@ enum class DirectWay {
 };
 
 /// What a source that is asked for more may do instead.
-inline DirectWay directWayOf(ReadableState<Buffer>& source) {
+LEAT_INLINE DirectWay directWayOf(ReadableState<Buffer>& source);
+
+#if LEAT_BODIES
+LEAT_INLINE DirectWay directWayOf(ReadableState<Buffer>& source) {
   Pipe<Buffer>* const pipe = source.direct;
   const AbortState* const signal = ambientSignal();
   if (signal != nullptr && isAborted(*signal)) return DirectWay::None;
@@ -66,6 +69,7 @@ inline DirectWay directWayOf(ReadableState<Buffer>& source) {
   pipe->hold();
   return DirectWay::Later;
 }
+#endif
 
 /// One move of bytes, from the question to the answer: both streams are kept, and the sink takes nothing
 /// else meanwhile.

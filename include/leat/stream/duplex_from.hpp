@@ -226,13 +226,17 @@ Promise<> readFrom(Ref<CallbackBlock<F>> block, ChunkIterator<T> chunks) {
   (void)co_await std::move(made);
 }
 
-inline DuplexOptions oneSided(bool readable) noexcept {
+LEAT_INLINE DuplexOptions oneSided(bool readable) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE DuplexOptions oneSided(bool readable) noexcept {
   DuplexOptions options;
   options.readable = readable;
   options.writable = !readable;
   options.readableHighWaterMark = 1;
   return options;
 }
+#endif
 
 template <class T, class F, class Item>
 auto generatorDuplex(F&& f, AsyncGenerator<Item> (*)()) {

@@ -94,7 +94,12 @@ inline bool hasWritableSide(const StreamCore& stream) noexcept {
   return side != nullptr && !(stream.readable() != nullptr && side->flags.any(WriteFlag::Disabled));
 }
 
-inline EndWatch::EndWatch(StreamCore& stream, const FinishedOptions& options, Callback callback)
+LEAT_INLINE Ref<EndWatch> watchEnd(StreamCore& stream, const FinishedOptions& options,
+                                   EndWatch::Callback callback);
+
+#if LEAT_BODIES
+LEAT_INLINE EndWatch::EndWatch(StreamCore& stream, const FinishedOptions& options,
+                               Callback callback)
     : stream_(stream),
       callback_(std::move(callback)),
       hasReadable_(hasReadableSide(stream)),
@@ -106,20 +111,20 @@ inline EndWatch::EndWatch(StreamCore& stream, const FinishedOptions& options, Ca
       willEmitClose_(stream.willEmitClose() && hasReadable_ == readable_ &&
                      hasWritable_ == writable_) {}
 
-inline bool EndWatch::readableOver() const noexcept {
+LEAT_INLINE bool EndWatch::readableOver() const noexcept {
   if (!hasReadable_ || stream_.errored) return false;
   const ReadableCore& side = *stream_.readable();
   return side.endEmitted() || (side.ended() && side.length == 0);
 }
 
-inline bool EndWatch::writableOver() const noexcept {
+LEAT_INLINE bool EndWatch::writableOver() const noexcept {
   if (!hasWritable_) return false;
   const WritableCore& side = *stream_.writable();
   if (side.finished()) return true;
   return !stream_.errored && side.flags.any(WriteFlag::Ended) && side.length == 0;
 }
 
-inline void EndWatch::onFinish() {
+LEAT_INLINE void EndWatch::onFinish() {
   writableFinished_ = true;
   if (stream_.destroyed()) willEmitClose_ = false;
   const bool stillReadable = hasReadable_ && stream_.readable()->isReadable();
@@ -127,7 +132,7 @@ inline void EndWatch::onFinish() {
   if (!readable_ || readableFinished_) call(nullptr);
 }
 
-inline void EndWatch::onEnd() {
+LEAT_INLINE void EndWatch::onEnd() {
   readableFinished_ = true;
   if (stream_.destroyed()) willEmitClose_ = false;
   const bool stillWritable = hasWritable_ && stream_.writable()->isWritable();
@@ -135,7 +140,7 @@ inline void EndWatch::onEnd() {
   if (!writable_ || writableFinished_) call(nullptr);
 }
 
-inline void EndWatch::onClose() {
+LEAT_INLINE void EndWatch::onClose() {
   if (stream_.errored) return call(stream_.errored);
   if ((readable_ && !readableFinished_ && !readableOver()) ||
       (writable_ && !writableFinished_ && !writableOver()))
@@ -144,7 +149,7 @@ inline void EndWatch::onClose() {
 }
 
 /// What is over already tells nothing any more.
-inline void EndWatch::startLate() {
+LEAT_INLINE void EndWatch::startLate() {
   const StreamCore& stream = stream_;
   const bool stillReadable = hasReadable_ && !stream.destroyed() && stream.readable()->isReadable();
   const bool stillWritable = hasWritable_ && !stream.destroyed() && stream.writable()->isWritable();
@@ -162,7 +167,7 @@ inline void EndWatch::startLate() {
   }
 }
 
-inline void EndWatch::start(const FinishedOptions& options) {
+LEAT_INLINE void EndWatch::start(const FinishedOptions& options) {
   const Ref<EndWatch> self(this);
   startListening(self, options.error);
   startLate();
@@ -170,7 +175,7 @@ inline void EndWatch::start(const FinishedOptions& options) {
   if (signal != nullptr && !stream_.flags.any(StreamFlag::Closed)) abortBy(*signal);
 }
 
-inline void EndWatch::startListening(const Ref<EndWatch>& self, bool error) {
+LEAT_INLINE void EndWatch::startListening(const Ref<EndWatch>& self, bool error) {
   // After "close" nothing comes, and nobody would clear the listeners any more.
   if (stream_.closeEmitted()) return;
   if (ReadableCore* side = stream_.readable())
@@ -183,7 +188,7 @@ inline void EndWatch::startListening(const Ref<EndWatch>& self, bool error) {
   close_ = listen(stream_.closeSlot, [self] { self->onClose(); });
 }
 
-inline void EndWatch::abortBy(AbortState& signal) {
+LEAT_INLINE void EndWatch::abortBy(AbortState& signal) {
   // The registration is this watch's, and ends with it.
   const auto abort = [this, state = Ref<AbortState>(&signal)] {
     const Ref<EndWatch> alive(this);
@@ -195,12 +200,13 @@ inline void EndWatch::abortBy(AbortState& signal) {
   abort_ = AbortSignal(Ref<AbortState>(&signal)).onAbort(abort);
 }
 
-inline Ref<EndWatch> watchEnd(StreamCore& stream, const FinishedOptions& options,
-                              EndWatch::Callback callback) {
+LEAT_INLINE Ref<EndWatch> watchEnd(StreamCore& stream, const FinishedOptions& options,
+                                   EndWatch::Callback callback) {
   auto watch = makeRef<EndWatch>(stream, options, std::move(callback));
   watch->start(options);
   return watch;
 }
+#endif
 
 }  // namespace detail
 

@@ -143,12 +143,20 @@ auto readableFrom(AsyncGenerator<Item> generator, StreamOptions options = {}) {
 }
 /// One chunk. Node: `Readable.from(text)`.
 LEAT_ON_USE
-Readable<Buffer> readableFrom(std::string_view text, StreamOptions options = {}) {
+Readable<Buffer> readableFrom(std::string_view text, StreamOptions options = {});
+LEAT_ON_USE
+Readable<Buffer> readableFrom(Buffer bytes, StreamOptions options = {});
+
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
+Readable<Buffer> readableFrom(std::string_view text, StreamOptions options) {
   return Readable<Buffer>(detail::OneSource<Buffer>{Buffer::from(text)}, options);
 }
-LEAT_ON_USE
-Readable<Buffer> readableFrom(Buffer bytes, StreamOptions options = {}) {
+
+LEAT_ON_USE_BODY
+Readable<Buffer> readableFrom(Buffer bytes, StreamOptions options) {
   return Readable<Buffer>(detail::OneSource<Buffer>{std::move(bytes)}, options);
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI

@@ -63,8 +63,9 @@ class LineParser {
   std::string pending_;
 };
 
+#if LEAT_BODIES
 /// Where the line ends that begins at `at_`, or the end of the text.
-inline std::size_t LineParser::findEnd(std::string_view text) {
+LEAT_INLINE std::size_t LineParser::findEnd(std::string_view text) {
   // Where "\r" counts too, the "\n" found once serves until it is passed: else a text without any would
   // be searched to its end for each line.
   if (!newlineKnown_ || newline_ < at_) {
@@ -77,7 +78,7 @@ inline std::size_t LineParser::findEnd(std::string_view text) {
   return found == text.npos ? newline_ : found;
 }
 
-inline bool LineParser::cut(std::string& line) {
+LEAT_INLINE bool LineParser::cut(std::string& line) {
   const std::string_view text = chunk_.view();
   if (skipNewline_ && at_ < text.size()) {
     skipNewline_ = false;
@@ -102,7 +103,7 @@ inline bool LineParser::cut(std::string& line) {
 }
 
 /// The line that no "\n" ends; a byte order mark alone is none.
-inline bool LineParser::cutLast(std::string& line) {
+LEAT_INLINE bool LineParser::cutLast(std::string& line) {
   if (pending_.empty()) return false;
   line = std::move(pending_);
   pending_.clear();
@@ -111,7 +112,7 @@ inline bool LineParser::cutLast(std::string& line) {
   return !mark;
 }
 
-inline void LineParser::finish(std::string& line, bool newline) {
+LEAT_INLINE void LineParser::finish(std::string& line, bool newline) {
   if (newline && !line.empty() && line.back() == '\r') line.pop_back();
   if (lines_ == 0 && options_.stripBom && line.starts_with(byteOrderMark))
     line.erase(0, byteOrderMark.size());
@@ -122,7 +123,7 @@ inline void LineParser::finish(std::string& line, bool newline) {
 }
 
 /// Keeps the beginning of a line, as long as it may become one.
-inline void LineParser::keep(std::string_view rest) {
+LEAT_INLINE void LineParser::keep(std::string_view rest) {
   pending_.append(rest);
   chunk_ = Buffer();
   at_ = newline_ = 0;
@@ -136,12 +137,13 @@ inline void LineParser::keep(std::string_view rest) {
   if (size > options_.maxLength) throwTooLong();
 }
 
-inline void LineParser::throwTooLong() const {
+LEAT_INLINE void LineParser::throwTooLong() const {
   throw RangeError(
       SharedText({"line ", Decimal(static_cast<long long>(lines_ + 1)), " is longer than ",
                   Decimal(static_cast<long long>(options_.maxLength)), " bytes (maxLength)"})
           .view());
 }
+#endif
 
 }  // namespace detail
 

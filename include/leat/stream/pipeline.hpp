@@ -76,13 +76,14 @@ class PipelineState : public Counted<PipelineState>, public FrameAllocated {
   bool functions_ = false;
 };
 
-inline void PipelineState::Destroyer::destroy(const std::exception_ptr& error) {
+#if LEAT_BODIES
+LEAT_INLINE void PipelineState::Destroyer::destroy(const std::exception_ptr& error) {
   const Ref<StreamCore> kept = std::move(stream);
   if (std::exchange(finished, true) || kept->destroyed()) return;
   kept->destroy(error ? error : streamDestroyed("pipe"));
 }
 
-inline void PipelineState::add(StreamCore& stream, bool reading, bool writing, bool end) {
+LEAT_INLINE void PipelineState::add(StreamCore& stream, bool reading, bool writing, bool end) {
   const Ref<PipelineState> self(this);
   const bool last = !reading && stream.readable() != nullptr && stream.readable()->isReadable();
   if (end) {
@@ -101,6 +102,7 @@ inline void PipelineState::add(StreamCore& stream, bool reading, bool writing, b
   });
   if (last) lastListeners_.push_back(std::move(late));
 }
+#endif
 
 template <class T>
 void PipelineState::connect(ReadableState<T>& from, WritableState<T>& to, bool end, bool last) {
@@ -137,8 +139,9 @@ void PipelineState::connect(ReadableState<T>& from, WritableState<T>& to, bool e
     watch->appendTo(lastListeners_);
 }
 
+#if LEAT_BODIES
 /// A source may close when its end is known and has not been told yet.
-inline void PipelineState::sourceOver(StreamCore& source, const std::exception_ptr& error) {
+LEAT_INLINE void PipelineState::sourceOver(StreamCore& source, const std::exception_ptr& error) {
   ReadableCore& side = *source.readable();
   if (!hasCode(error, "ERR_STREAM_PREMATURE_CLOSE") || !side.ended() || source.errored ||
       source.flags.any(StreamFlag::ErrorEmitted))
@@ -150,7 +153,7 @@ inline void PipelineState::sourceOver(StreamCore& source, const std::exception_p
       true);
 }
 
-inline void PipelineState::wait(const Promise<>& reading) {
+LEAT_INLINE void PipelineState::wait(const Promise<>& reading) {
   ++pending_;
   const auto later = [self = Ref<PipelineState>(this)](std::exception_ptr error) {
     nextTick([self, error] { self->finish(error); });
@@ -159,12 +162,12 @@ inline void PipelineState::wait(const Promise<>& reading) {
   (void)reading.then(done, later);
 }
 
-inline void PipelineState::abort(AbortState& signal) {
+LEAT_INLINE void PipelineState::abort(AbortState& signal) {
   aborted_ = true;
   finish(std::make_exception_ptr(AbortError(signal.reason)), false);
 }
 
-inline void PipelineState::abortBy(AbortState& signal) {
+LEAT_INLINE void PipelineState::abortBy(AbortState& signal) {
   // The registration is this state's, and ends with it.
   const auto abort = [this, state = Ref<AbortState>(&signal)] { this->abort(*state); };
   if (isAborted(signal))
@@ -173,13 +176,13 @@ inline void PipelineState::abortBy(AbortState& signal) {
 }
 
 /// The row stands. The signal may be aborted since before; then a tick or a microtask comes first.
-inline void PipelineState::started(AbortState& signal) {
+LEAT_INLINE void PipelineState::started(AbortState& signal) {
   if (!isAborted(signal)) return;
   nextTick(
       [self = Ref<PipelineState>(this), state = Ref<AbortState>(&signal)] { self->abort(*state); });
 }
 
-inline std::exception_ptr PipelineState::causeOf(const std::exception_ptr& error) const {
+LEAT_INLINE std::exception_ptr PipelineState::causeOf(const std::exception_ptr& error) const {
   if (!follows(error)) return error;
   for (const Ref<Destroyer>& each : destroyers_) {
     const std::exception_ptr& other = each->stream->errored;
@@ -188,7 +191,7 @@ inline std::exception_ptr PipelineState::causeOf(const std::exception_ptr& error
   return error;
 }
 
-inline void PipelineState::finish(const std::exception_ptr& error, bool last) {
+LEAT_INLINE void PipelineState::finish(const std::exception_ptr& error, bool last) {
   if (error && (!error_ || hasCode(error_, "ERR_STREAM_PREMATURE_CLOSE") ||
                 (follows(error_) && !follows(error))))
     error_ = causeOf(error);
@@ -206,6 +209,7 @@ inline void PipelineState::finish(const std::exception_ptr& error, bool last) {
   nextTick([done = std::move(done_), told = error_]() mutable { done(told); });
   done_.reset();
 }
+#endif
 
 // ---- stages ----
 

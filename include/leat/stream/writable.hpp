@@ -50,9 +50,11 @@ class WriteResult::Awaiter : private detail::Waiter {
   std::exception_ptr error_;
 };
 
-inline WriteResult::Awaiter WriteResult::operator co_await() const noexcept {
+#if LEAT_BODIES
+LEAT_INLINE WriteResult::Awaiter WriteResult::operator co_await() const noexcept {
   return Awaiter(stream_, error_);
 }
+#endif
 
 namespace detail {
 

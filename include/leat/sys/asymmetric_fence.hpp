@@ -11,12 +11,16 @@ namespace leat::inline LEAT_ABI::sys {
 LEAT_API inline constinit detail::Atomic<bool> asymmetricFences{false};
 
 /// Before the first fence, and again in a child of fork().
-inline void prepareFences() noexcept {
+LEAT_INLINE void prepareFences() noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE void prepareFences() noexcept {
 #if !LEAT_TSAN
   constexpr int registerPrivateExpedited = 1 << 4;
   asymmetricFences.store(membarrier(registerPrivateExpedited) == 0);
 #endif
 }
+#endif
 
 LEAT_ALWAYS_INLINE inline void lightFence() noexcept {
   if (asymmetricFences.load(detail::relaxed)) [[likely]] {
@@ -26,12 +30,16 @@ LEAT_ALWAYS_INLINE inline void lightFence() noexcept {
   }
 }
 
-inline void heavyFence() noexcept {
+LEAT_INLINE void heavyFence() noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE void heavyFence() noexcept {
   constexpr int privateExpedited = 1 << 3;
   detail::fullFence();
   if (!asymmetricFences.load(detail::relaxed)) return;
   // A filter of system calls that came later: from now on both are full.
   if (membarrier(privateExpedited) < 0) asymmetricFences.store(false);
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::sys

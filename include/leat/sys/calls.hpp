@@ -66,7 +66,10 @@ using FaultHook = int (*)(Call) noexcept;
 LEAT_API inline constinit detail::Atomic<FaultHook> fault{nullptr};
 
 /// Whether the hook fails this call; errno says with what.
-inline bool fails(Call call) noexcept {
+LEAT_INLINE bool fails(Call call) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE bool fails(Call call) noexcept {
   const FaultHook hook = fault.load(detail::acquire);
   if (hook == nullptr) [[likely]]
     return false;
@@ -75,101 +78,122 @@ inline bool fails(Call call) noexcept {
   errno = error;
   return true;
 }
+#endif
 inline int outcome(int value) noexcept { return value < 0 ? -errno : value; }
 inline ssize_t outcome(ssize_t value) noexcept { return value < 0 ? -errno : value; }
 /// A call that was interrupted before it did anything is made again.
 inline bool interrupted(ssize_t value) noexcept { return value < 0 && errno == EINTR; }
 
 /// For a call that the kernel has made already, through a ring: 0, or -errno when the hook fails it.
-inline int passes(Call call) noexcept {
+LEAT_INLINE int passes(Call call) noexcept;
+LEAT_INLINE ssize_t read(int fd, void* data, size_t size) noexcept;
+LEAT_INLINE ssize_t write(int fd, const void* data, size_t size) noexcept;
+LEAT_INLINE ssize_t readv(int fd, const iovec* vectors, int count) noexcept;
+LEAT_INLINE ssize_t writev(int fd, const iovec* vectors, int count) noexcept;
+LEAT_INLINE ssize_t recv(int fd, void* data, size_t size, int flags) noexcept;
+LEAT_INLINE ssize_t send(int fd, const void* data, size_t size, int flags) noexcept;
+LEAT_INLINE ssize_t recvmsg(int fd, msghdr* message, int flags) noexcept;
+LEAT_INLINE ssize_t sendmsg(int fd, const msghdr* message, int flags) noexcept;
+/// From a file to a socket, from a place, which moves; a null one is the current position.
+LEAT_INLINE ssize_t sendfile(int to, int from, off_t* at, size_t size) noexcept;
+/// Between a pipe and another descriptor. Of a file `toAt` is the place, which moves; a null one is the
+/// current position. Never waits for a pipe or a socket.
+LEAT_INLINE ssize_t splice(int from, int to, off_t* toAt, size_t size) noexcept;
+LEAT_INLINE int accept4(int fd, sockaddr* address, socklen_t* length, int flags) noexcept;
+/// Never made twice: interrupted, the connection goes on being made, which is -EINPROGRESS.
+LEAT_INLINE int connect(int fd, const sockaddr* address, socklen_t length) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE int passes(Call call) noexcept {
   int error;
   do error = fails(call) ? errno : 0;
   while (error == EINTR);
   return -error;
 }
 
-// ---- bytes ----
-
-inline ssize_t read(int fd, void* data, size_t size) noexcept {
+LEAT_INLINE ssize_t read(int fd, void* data, size_t size) noexcept {
   ssize_t n;
   do n = fails(Call::read) ? -1 : ::read(fd, data, size);
   while (interrupted(n));
   return outcome(n);
 }
-inline ssize_t write(int fd, const void* data, size_t size) noexcept {
+
+LEAT_INLINE ssize_t write(int fd, const void* data, size_t size) noexcept {
   ssize_t n;
   do n = fails(Call::write) ? -1 : ::write(fd, data, size);
   while (interrupted(n));
   return outcome(n);
 }
-inline ssize_t readv(int fd, const iovec* vectors, int count) noexcept {
+
+LEAT_INLINE ssize_t readv(int fd, const iovec* vectors, int count) noexcept {
   ssize_t n;
   do n = fails(Call::readv) ? -1 : ::readv(fd, vectors, count);
   while (interrupted(n));
   return outcome(n);
 }
-inline ssize_t writev(int fd, const iovec* vectors, int count) noexcept {
+
+LEAT_INLINE ssize_t writev(int fd, const iovec* vectors, int count) noexcept {
   ssize_t n;
   do n = fails(Call::writev) ? -1 : ::writev(fd, vectors, count);
   while (interrupted(n));
   return outcome(n);
 }
-inline ssize_t recv(int fd, void* data, size_t size, int flags) noexcept {
+
+LEAT_INLINE ssize_t recv(int fd, void* data, size_t size, int flags) noexcept {
   ssize_t n;
   do n = fails(Call::recv) ? -1 : ::recv(fd, data, size, flags);
   while (interrupted(n));
   return outcome(n);
 }
-inline ssize_t send(int fd, const void* data, size_t size, int flags) noexcept {
+
+LEAT_INLINE ssize_t send(int fd, const void* data, size_t size, int flags) noexcept {
   ssize_t n;
   do n = fails(Call::send) ? -1 : ::send(fd, data, size, flags);
   while (interrupted(n));
   return outcome(n);
 }
-inline ssize_t recvmsg(int fd, msghdr* message, int flags) noexcept {
+
+LEAT_INLINE ssize_t recvmsg(int fd, msghdr* message, int flags) noexcept {
   ssize_t n;
   do n = fails(Call::recvmsg) ? -1 : ::recvmsg(fd, message, flags);
   while (interrupted(n));
   return outcome(n);
 }
-inline ssize_t sendmsg(int fd, const msghdr* message, int flags) noexcept {
+
+LEAT_INLINE ssize_t sendmsg(int fd, const msghdr* message, int flags) noexcept {
   ssize_t n;
   do n = fails(Call::sendmsg) ? -1 : ::sendmsg(fd, message, flags);
   while (interrupted(n));
   return outcome(n);
 }
 
-/// From a file to a socket, from a place, which moves; a null one is the current position.
-inline ssize_t sendfile(int to, int from, off_t* at, size_t size) noexcept {
+LEAT_INLINE ssize_t sendfile(int to, int from, off_t* at, size_t size) noexcept {
   ssize_t n;
   do n = fails(Call::sendfile) ? -1 : ::sendfile(to, from, at, size);
   while (interrupted(n));
   return outcome(n);
 }
 
-/// Between a pipe and another descriptor. Of a file `toAt` is the place, which moves; a null one is the
-/// current position. Never waits for a pipe or a socket.
-inline ssize_t splice(int from, int to, off_t* toAt, size_t size) noexcept {
+LEAT_INLINE ssize_t splice(int from, int to, off_t* toAt, size_t size) noexcept {
   ssize_t n;
   do n = fails(Call::splice) ? -1 : ::splice(from, nullptr, to, toAt, size, SPLICE_F_NONBLOCK);
   while (interrupted(n));
   return outcome(n);
 }
 
-// ---- sockets ----
-
-inline int accept4(int fd, sockaddr* address, socklen_t* length, int flags) noexcept {
+LEAT_INLINE int accept4(int fd, sockaddr* address, socklen_t* length, int flags) noexcept {
   int r;
   do r = fails(Call::accept4) ? -1 : ::accept4(fd, address, length, flags);
   while (interrupted(r));
   return outcome(r);
 }
-/// Never made twice: interrupted, the connection goes on being made, which is -EINPROGRESS.
-inline int connect(int fd, const sockaddr* address, socklen_t length) noexcept {
+
+LEAT_INLINE int connect(int fd, const sockaddr* address, socklen_t length) noexcept {
   const int r = fails(Call::connect) ? -1 : ::connect(fd, address, length);
   if (interrupted(r)) return -EINPROGRESS;
   return outcome(r);
 }
+#endif
 inline int socket(int domain, int type, int protocol) noexcept {
   return outcome(fails(Call::socket) ? -1 : ::socket(domain, type, protocol));
 }
@@ -211,34 +235,47 @@ inline int pipe2(int (&fds)[2], int flags) noexcept {
 inline int eventfd(unsigned value, int flags) noexcept {
   return outcome(fails(Call::eventfd) ? -1 : ::eventfd(value, flags));
 }
-inline int fcntl(int fd, int command, int argument = 0) noexcept {
+LEAT_INLINE int fcntl(int fd, int command, int argument = 0) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE int fcntl(int fd, int command, int argument) noexcept {
   int r;
   do r = fails(Call::fcntl) ? -1 : ::fcntl(fd, command, argument);
   while (interrupted(r));
   return outcome(r);
 }
+#endif
 inline int ioctl(int fd, unsigned long request, void* argument) noexcept {
   return outcome(fails(Call::ioctl) ? -1 : ::ioctl(fd, request, argument));
 }
-inline int open(const char* path, int flags, unsigned mode = 0) noexcept {
+LEAT_INLINE int open(const char* path, int flags, unsigned mode = 0) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE int open(const char* path, int flags, unsigned mode) noexcept {
   int r;
   do r = fails(Call::open) ? -1 : ::open(path, flags | O_CLOEXEC, mode);
   while (interrupted(r));
   return outcome(r);
 }
+#endif
 inline int unlink(const char* path) noexcept {
   return outcome(fails(Call::unlink) ? -1 : ::unlink(path));
 }
 /// Whether one of `events` (POLLIN, POLLOUT, ...) holds, now or within so long; the events that do, or 0.
-inline int poll(int fd, short events, int milliseconds = 0) noexcept {
+LEAT_INLINE int poll(int fd, short events, int milliseconds = 0) noexcept;
+/// Waits as long as it takes for one of `events`: 0 or -errno.
+LEAT_INLINE int waitFor(int fd, short events) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE int poll(int fd, short events, int milliseconds) noexcept {
   pollfd entry{fd, events, 0};
   int r;
   do r = fails(Call::poll) ? -1 : ::poll(&entry, 1, milliseconds);
   while (interrupted(r));
   return r < 0 ? -errno : r == 0 ? 0 : entry.revents;
 }
-/// Waits as long as it takes for one of `events`: 0 or -errno.
-inline int waitFor(int fd, short events) noexcept {
+
+LEAT_INLINE int waitFor(int fd, short events) noexcept {
   constexpr int forever = -1;
   pollfd entry{fd, events, 0};
   int r;
@@ -246,6 +283,7 @@ inline int waitFor(int fd, short events) noexcept {
   while (interrupted(r));
   return r < 0 ? -errno : 0;
 }
+#endif
 
 // ---- epoll ----
 
@@ -261,8 +299,16 @@ LEAT_API inline constinit detail::Atomic<bool> coarseEpoll{false};
 
 /// Waits at most `timeoutNs`, for ever when it is negative. Not repeated when interrupted: a signal
 /// is a reason for the loop to turn. Where the kernel counts milliseconds, rounds up.
-inline int epoll_wait(int epoll, epoll_event* events, int capacity,
-                      std::int64_t timeoutNs) noexcept {
+LEAT_INLINE int epoll_wait(int epoll, epoll_event* events, int capacity,
+                           std::int64_t timeoutNs) noexcept;
+/// Nanoseconds of the steady clock. Cannot fail, so the hook is not asked.
+LEAT_INLINE std::int64_t monotonicNs() noexcept;
+/// Nanoseconds since 1970. Cannot fail either.
+LEAT_INLINE std::int64_t realtimeNs() noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE int epoll_wait(int epoll, epoll_event* events, int capacity,
+                           std::int64_t timeoutNs) noexcept {
   if (fails(Call::epoll_wait)) return -errno;
   if (timeoutNs <= 0) return outcome(::epoll_wait(epoll, events, capacity, timeoutNs < 0 ? -1 : 0));
 #ifdef SYS_epoll_pwait2
@@ -278,20 +324,18 @@ inline int epoll_wait(int epoll, epoll_event* events, int capacity,
   return outcome(::epoll_wait(epoll, events, capacity, ms > limit ? limit : static_cast<int>(ms)));
 }
 
-// ---- time, signals, threads, names ----
-
-/// Nanoseconds of the steady clock. Cannot fail, so the hook is not asked.
-inline std::int64_t monotonicNs() noexcept {
+LEAT_INLINE std::int64_t monotonicNs() noexcept {
   timespec time;
   ::clock_gettime(CLOCK_MONOTONIC, &time);
   return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
 }
-/// Nanoseconds since 1970. Cannot fail either.
-inline std::int64_t realtimeNs() noexcept {
+
+LEAT_INLINE std::int64_t realtimeNs() noexcept {
   timespec time;
   ::clock_gettime(CLOCK_REALTIME, &time);
   return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
 }
+#endif
 inline int sigaction(int number, const struct ::sigaction* now, struct ::sigaction* was) noexcept {
   return outcome(fails(Call::sigaction) ? -1 : ::sigaction(number, now, was));
 }
@@ -303,28 +347,47 @@ inline int tgkill(int thread, int signal) noexcept {
 inline int pthread_sigmask(int how, const sigset_t* now, sigset_t* was) noexcept {
   return fails(Call::pthread_sigmask) ? -errno : -::pthread_sigmask(how, now, was);
 }
-inline int pthread_create(pthread_t* thread, const pthread_attr_t* attributes,
-                          void* (*entry)(void*), void* argument) noexcept {
+LEAT_INLINE int pthread_create(pthread_t* thread, const pthread_attr_t* attributes,
+                               void* (*entry)(void*), void* argument) noexcept;
+/// Answers 0 or an EAI_ code, as the call does; EAI_SYSTEM leaves the reason in errno.
+LEAT_INLINE int getaddrinfo(const char* host, const char* service, const addrinfo* hints,
+                            addrinfo** found) noexcept;
+/// Answers 0 or an EAI_ code, as the call does; EAI_SYSTEM leaves the reason in errno.
+LEAT_INLINE int getnameinfo(const sockaddr* address, socklen_t length, char* host,
+                            socklen_t hostSize, char* service, socklen_t serviceSize,
+                            int flags) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE int pthread_create(pthread_t* thread, const pthread_attr_t* attributes,
+                               void* (*entry)(void*), void* argument) noexcept {
   if (fails(Call::pthread_create)) return -errno;
   return -::pthread_create(thread, attributes, entry, argument);
 }
-/// Answers 0 or an EAI_ code, as the call does; EAI_SYSTEM leaves the reason in errno.
-inline int getaddrinfo(const char* host, const char* service, const addrinfo* hints,
-                       addrinfo** found) noexcept {
+
+LEAT_INLINE int getaddrinfo(const char* host, const char* service, const addrinfo* hints,
+                            addrinfo** found) noexcept {
   if (fails(Call::getaddrinfo)) return EAI_SYSTEM;
   return ::getaddrinfo(host, service, hints, found);
 }
-/// Answers 0 or an EAI_ code, as the call does; EAI_SYSTEM leaves the reason in errno.
-inline int getnameinfo(const sockaddr* address, socklen_t length, char* host, socklen_t hostSize,
-                       char* service, socklen_t serviceSize, int flags) noexcept {
+
+LEAT_INLINE int getnameinfo(const sockaddr* address, socklen_t length, char* host,
+                            socklen_t hostSize, char* service, socklen_t serviceSize,
+                            int flags) noexcept {
   if (fails(Call::getnameinfo)) return EAI_SYSTEM;
   return ::getnameinfo(address, length, host, hostSize, service, serviceSize, flags);
 }
+#endif
 
 #ifdef SYS_futex
 /// Sleeps while `word` holds `expected`, at most `timeoutNs`, for ever when it is negative.
 /// 0 when woken, else -EAGAIN (another value), -ETIMEDOUT or -EINTR.
-inline int futexWait(const unsigned* word, unsigned expected, std::int64_t timeoutNs) noexcept {
+LEAT_INLINE int futexWait(const unsigned* word, unsigned expected, std::int64_t timeoutNs) noexcept;
+/// Wakes at most `count` sleepers of `word`; how many it woke. The hook is not asked: it cannot fail.
+LEAT_INLINE int futexWake(const unsigned* word, int count) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE int futexWait(const unsigned* word, unsigned expected,
+                          std::int64_t timeoutNs) noexcept {
   constexpr int waitPrivate = 0 | 128;
   if (fails(Call::futex)) return -errno;
   timespec time{};
@@ -336,15 +399,19 @@ inline int futexWait(const unsigned* word, unsigned expected, std::int64_t timeo
   return outcome(
       static_cast<int>(::syscall(SYS_futex, word, waitPrivate, expected, limit, nullptr, 0)));
 }
-/// Wakes at most `count` sleepers of `word`; how many it woke. The hook is not asked: it cannot fail.
-inline int futexWake(const unsigned* word, int count) noexcept {
+
+LEAT_INLINE int futexWake(const unsigned* word, int count) noexcept {
   constexpr int wakePrivate = 1 | 128;
   return outcome(
       static_cast<int>(::syscall(SYS_futex, word, wakePrivate, count, nullptr, nullptr, 0)));
 }
 #endif
+#endif
 
-inline int membarrier(int command) noexcept {
+LEAT_INLINE int membarrier(int command) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE int membarrier(int command) noexcept {
   if (fails(Call::membarrier)) return -errno;
 #ifdef SYS_membarrier
   return outcome(static_cast<int>(::syscall(SYS_membarrier, command, 0, 0)));
@@ -352,5 +419,6 @@ inline int membarrier(int command) noexcept {
   return static_cast<void>(command), -ENOSYS;
 #endif
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::sys

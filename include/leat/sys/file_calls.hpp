@@ -19,68 +19,99 @@ static_assert(sizeof(off_t) == 8, "leat needs file offsets of 64 bits: -D_FILE_O
 
 // ---- bytes at a place ----
 
-inline ssize_t pread(int fd, void* data, size_t size, off_t offset) noexcept {
+LEAT_INLINE ssize_t pread(int fd, void* data, size_t size, off_t offset) noexcept;
+LEAT_INLINE ssize_t pwrite(int fd, const void* data, size_t size, off_t offset) noexcept;
+LEAT_INLINE ssize_t preadv(int fd, const iovec* vectors, int count, off_t offset) noexcept;
+LEAT_INLINE ssize_t pwritev(int fd, const iovec* vectors, int count, off_t offset) noexcept;
+/// Between the current positions of both.
+LEAT_INLINE ssize_t copy_file_range(int from, int to, size_t size) noexcept;
+/// Between places, which move; a null one is the current position.
+LEAT_INLINE ssize_t copy_file_range(int from, off_t* fromAt, int to, off_t* toAt,
+                                    size_t size) noexcept;
+LEAT_INLINE int ftruncate(int fd, off_t size) noexcept;
+LEAT_INLINE int fsync(int fd) noexcept;
+LEAT_INLINE int fdatasync(int fd) noexcept;
+/// Opens for `preadv2` and `statx` what the kernel can find without asking a disk; else -EAGAIN. With
+/// `plainly` no link is followed. Before Linux 5.6 -ENOSYS, before 5.12 -EINVAL.
+LEAT_INLINE int openCached(const char* path, int flags, bool plainly) noexcept;
+/// Bytes that are in memory, perhaps fewer than asked for; -EAGAIN when there are none. -1 is the current
+/// position. File systems that cannot promise not to wait answer -EOPNOTSUPP.
+LEAT_INLINE ssize_t readCached(int fd, void* data, size_t size, std::int64_t offset) noexcept;
+/// Whether a pipe has, or since it was opened had, a writer; looks for a moment. `spare` is the end to write
+/// to of another, empty one. Takes nothing out of it. Not asked of the hook.
+LEAT_INLINE bool hadWriter(int fd, int spare) noexcept;
+/// Fewer, larger pages for much memory that is about to be filled. It is only advice, and the hook is not
+/// asked.
+LEAT_INLINE void adviseHugePages(void* data, size_t size) noexcept;
+/// Seconds of the steady clock, quickly. Cannot fail, so the hook is not asked.
+LEAT_INLINE std::uint64_t coarseSeconds() noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE ssize_t pread(int fd, void* data, size_t size, off_t offset) noexcept {
   ssize_t n;
   do n = fails(Call::pread) ? -1 : ::pread(fd, data, size, offset);
   while (interrupted(n));
   return outcome(n);
 }
-inline ssize_t pwrite(int fd, const void* data, size_t size, off_t offset) noexcept {
+
+LEAT_INLINE ssize_t pwrite(int fd, const void* data, size_t size, off_t offset) noexcept {
   ssize_t n;
   do n = fails(Call::pwrite) ? -1 : ::pwrite(fd, data, size, offset);
   while (interrupted(n));
   return outcome(n);
 }
-inline ssize_t preadv(int fd, const iovec* vectors, int count, off_t offset) noexcept {
+
+LEAT_INLINE ssize_t preadv(int fd, const iovec* vectors, int count, off_t offset) noexcept {
   ssize_t n;
   do n = fails(Call::preadv) ? -1 : ::preadv(fd, vectors, count, offset);
   while (interrupted(n));
   return outcome(n);
 }
-inline ssize_t pwritev(int fd, const iovec* vectors, int count, off_t offset) noexcept {
+
+LEAT_INLINE ssize_t pwritev(int fd, const iovec* vectors, int count, off_t offset) noexcept {
   ssize_t n;
   do n = fails(Call::pwritev) ? -1 : ::pwritev(fd, vectors, count, offset);
   while (interrupted(n));
   return outcome(n);
 }
-/// Between the current positions of both.
-inline ssize_t copy_file_range(int from, int to, size_t size) noexcept {
+
+LEAT_INLINE ssize_t copy_file_range(int from, int to, size_t size) noexcept {
   ssize_t n;
   do n = fails(Call::copy_file_range) ? -1 : ::copy_file_range(from, nullptr, to, nullptr, size, 0);
   while (interrupted(n));
   return outcome(n);
 }
-/// Between places, which move; a null one is the current position.
-inline ssize_t copy_file_range(int from, off_t* fromAt, int to, off_t* toAt, size_t size) noexcept {
+
+LEAT_INLINE ssize_t copy_file_range(int from, off_t* fromAt, int to, off_t* toAt,
+                                    size_t size) noexcept {
   ssize_t n;
   do n = fails(Call::copy_file_range) ? -1 : ::copy_file_range(from, fromAt, to, toAt, size, 0);
   while (interrupted(n));
   return outcome(n);
 }
-inline int ftruncate(int fd, off_t size) noexcept {
+
+LEAT_INLINE int ftruncate(int fd, off_t size) noexcept {
   int r;
   do r = fails(Call::ftruncate) ? -1 : ::ftruncate(fd, size);
   while (interrupted(r));
   return outcome(r);
 }
-inline int fsync(int fd) noexcept {
+
+LEAT_INLINE int fsync(int fd) noexcept {
   int r;
   do r = fails(Call::fsync) ? -1 : ::fsync(fd);
   while (interrupted(r));
   return outcome(r);
 }
-inline int fdatasync(int fd) noexcept {
+
+LEAT_INLINE int fdatasync(int fd) noexcept {
   int r;
   do r = fails(Call::fdatasync) ? -1 : ::fdatasync(fd);
   while (interrupted(r));
   return outcome(r);
 }
 
-// ---- only what is in memory ----
-
-/// Opens for `preadv2` and `statx` what the kernel can find without asking a disk; else -EAGAIN. With
-/// `plainly` no link is followed. Before Linux 5.6 -ENOSYS, before 5.12 -EINVAL.
-inline int openCached(const char* path, int flags, bool plainly) noexcept {
+LEAT_INLINE int openCached(const char* path, int flags, bool plainly) noexcept {
   constexpr long number = 437;  // the same on every architecture but alpha
   constexpr std::uint64_t noSymlinks = 0x04, cached = 0x20;
   struct {
@@ -89,9 +120,8 @@ inline int openCached(const char* path, int flags, bool plainly) noexcept {
   if (fails(Call::openat2)) return -errno;
   return outcome(static_cast<int>(::syscall(number, AT_FDCWD, path, &how, sizeof how)));
 }
-/// Bytes that are in memory, perhaps fewer than asked for; -EAGAIN when there are none. -1 is the current
-/// position. File systems that cannot promise not to wait answer -EOPNOTSUPP.
-inline ssize_t readCached(int fd, void* data, size_t size, std::int64_t offset) noexcept {
+
+LEAT_INLINE ssize_t readCached(int fd, void* data, size_t size, std::int64_t offset) noexcept {
   constexpr int noWait = 8;
   const iovec vector{data, size};
   if (fails(Call::preadv2)) return -errno;
@@ -99,9 +129,8 @@ inline ssize_t readCached(int fd, void* data, size_t size, std::int64_t offset) 
                            static_cast<long>(offset >> 32), noWait);
   return outcome(static_cast<ssize_t>(n));
 }
-/// Whether a pipe has, or since it was opened had, a writer; looks for a moment. `spare` is the end to write
-/// to of another, empty one. Takes nothing out of it. Not asked of the hook.
-inline bool hadWriter(int fd, int spare) noexcept {
+
+LEAT_INLINE bool hadWriter(int fd, int spare) noexcept {
   constexpr int momentMs = 5;
   pollfd entry{fd, POLLIN, 0};
   if (::poll(&entry, 1, momentMs) > 0) return true;
@@ -109,20 +138,20 @@ inline bool hadWriter(int fd, int spare) noexcept {
   const ssize_t n = ::tee(fd, spare, 1, SPLICE_F_NONBLOCK);
   return n > 0 || (n < 0 && errno == EAGAIN);
 }
-/// Fewer, larger pages for much memory that is about to be filled. It is only advice, and the hook is not
-/// asked.
-inline void adviseHugePages(void* data, size_t size) noexcept {
+
+LEAT_INLINE void adviseHugePages(void* data, size_t size) noexcept {
   constexpr std::uintptr_t huge = 2U << 20;
   const std::uintptr_t from = (reinterpret_cast<std::uintptr_t>(data) + huge - 1) & ~(huge - 1);
   const std::uintptr_t to = (reinterpret_cast<std::uintptr_t>(data) + size) & ~(huge - 1);
   if (size >= 4 * huge) (void)::madvise(reinterpret_cast<void*>(from), to - from, MADV_HUGEPAGE);
 }
-/// Seconds of the steady clock, quickly. Cannot fail, so the hook is not asked.
-inline std::uint64_t coarseSeconds() noexcept {
+
+LEAT_INLINE std::uint64_t coarseSeconds() noexcept {
   timespec time;
   ::clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
   return static_cast<std::uint64_t>(time.tv_sec);
 }
+#endif
 
 // ---- what is known of a file ----
 
@@ -131,18 +160,24 @@ inline int statx(int folder, const char* path, int flags, struct ::statx& found)
   constexpr unsigned wanted = STATX_BASIC_STATS | STATX_BTIME;
   return outcome(fails(Call::statx) ? -1 : ::statx(folder, path, flags, wanted, &found));
 }
-inline int statfs(const char* path, struct ::statfs& found) noexcept {
+LEAT_INLINE int statfs(const char* path, struct ::statfs& found) noexcept;
+LEAT_INLINE int fstatfs(int fd, struct ::statfs& found) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE int statfs(const char* path, struct ::statfs& found) noexcept {
   int r;
   do r = fails(Call::statfs) ? -1 : ::statfs(path, &found);
   while (interrupted(r));
   return outcome(r);
 }
-inline int fstatfs(int fd, struct ::statfs& found) noexcept {
+
+LEAT_INLINE int fstatfs(int fd, struct ::statfs& found) noexcept {
   int r;
   do r = fails(Call::fstatfs) ? -1 : ::fstatfs(fd, &found);
   while (interrupted(r));
   return outcome(r);
 }
+#endif
 inline int access(const char* path, int mode) noexcept {
   return outcome(fails(Call::access) ? -1 : ::access(path, mode));
 }
@@ -202,13 +237,17 @@ inline int opendir(const char* path, DIR*& stream) noexcept {
   return stream == nullptr ? -errno : 0;
 }
 /// 1 and an entry, which is good until the next call; 0 at the end.
-inline int readdir(DIR* stream, const dirent*& entry) noexcept {
+LEAT_INLINE int readdir(DIR* stream, const dirent*& entry) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE int readdir(DIR* stream, const dirent*& entry) noexcept {
   entry = nullptr;
   if (fails(Call::readdir)) return -errno;
   errno = 0;
   entry = ::readdir(stream);
   return entry != nullptr ? 1 : -errno;
 }
+#endif
 /// Never made twice, as `close`.
 inline int closedir(DIR* stream) noexcept {
   const int r = ::closedir(stream);
@@ -218,11 +257,15 @@ inline int closedir(DIR* stream) noexcept {
 // ---- changes, and waiting for them ----
 
 /// Not asked of the hook: it cannot fail.
-inline void sleepNs(std::int64_t ns) noexcept {
+LEAT_INLINE void sleepNs(std::int64_t ns) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE void sleepNs(std::int64_t ns) noexcept {
   timespec rest{static_cast<time_t>(ns / 1'000'000'000), static_cast<long>(ns % 1'000'000'000)};
   while (::nanosleep(&rest, &rest) != 0 && errno == EINTR) {
   }
 }
+#endif
 
 inline int inotify_init1(int flags) noexcept {
   return outcome(fails(Call::inotify_init1) ? -1 : ::inotify_init1(flags));

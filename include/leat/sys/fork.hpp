@@ -15,11 +15,15 @@ LEAT_API inline constinit detail::Atomic<unsigned> forkCount{0};
 inline unsigned forkGeneration() noexcept { return forkCount.load(detail::relaxed); }
 
 /// Sees to it that forks are counted, and tells the count now. Children of raw clone() are not seen.
-inline unsigned watchForks() noexcept {
+LEAT_INLINE unsigned watchForks() noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE unsigned watchForks() noexcept {
   static const int registered =
       ::pthread_atfork(nullptr, nullptr, [] { forkCount.fetchAdd(1, detail::relaxed); });
   static_cast<void>(registered);
   return forkGeneration();
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::sys

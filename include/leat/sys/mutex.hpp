@@ -63,11 +63,15 @@ class Condition {
 };
 
 /// Names the calling thread in debuggers and /proc; the kernel keeps 15 characters.
-inline void setThreadName(const char* name) noexcept {
+LEAT_INLINE void setThreadName(const char* name) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE void setThreadName(const char* name) noexcept {
   char kept[16] = {};
   for (int i = 0; i < 15 && name[i] != '\0'; ++i) kept[i] = name[i];
   ::pthread_setname_np(::pthread_self(), kept);
 }
+#endif
 
 /// A thread of the library: signals blocked (they belong to the program's threads) and a stack that
 /// name service modules and sanitizers fit in. Must be joined before it is destroyed or started again.
@@ -89,7 +93,8 @@ class Thread {
   bool started_ = false;
 };
 
-inline int Thread::start(Entry entry, void* argument, size_t stack) noexcept {
+#if LEAT_BODIES
+LEAT_INLINE int Thread::start(Entry entry, void* argument, size_t stack) noexcept {
   sigset_t blocked;
   sigset_t before;
   ::sigfillset(&blocked);
@@ -106,5 +111,6 @@ inline int Thread::start(Entry entry, void* argument, size_t stack) noexcept {
   started_ = error == 0;
   return error;
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::sys

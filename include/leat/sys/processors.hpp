@@ -13,7 +13,20 @@
 namespace leat::inline LEAT_ABI::sys {
 
 /// The first `size - 1` bytes of a small file, with a zero behind them. False when it cannot be read.
-inline bool readSmallFile(const char* path, char* text, size_t size) noexcept {
+LEAT_INLINE bool readSmallFile(const char* path, char* text, size_t size) noexcept;
+/// Processors that a control group and those above it allow, rounded up; 0 when they set no limit.
+/// `root` is where they are mounted. `v2`: `cpu.max`; else `cpu.cfs_quota_us` and `cpu.cfs_period_us`.
+LEAT_INLINE unsigned groupQuota(const char* root, const char* group, bool v2) noexcept;
+/// That of this process. `groups` is as /proc/self/cgroup: lines "0::/path" for version 2, else
+/// "4:cpu,cpuacct:/path".
+LEAT_INLINE unsigned processQuota(char* groups, const char* root) noexcept;
+/// At least 1.
+LEAT_INLINE unsigned usableProcessors() noexcept;
+/// The calling thread stays on one of the processors that it may use, counted round.
+LEAT_INLINE void pinThread(unsigned index) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE bool readSmallFile(const char* path, char* text, size_t size) noexcept {
   const int fd = sys::open(path, O_RDONLY);
   if (fd < 0) return false;
   size_t filled = 0;
@@ -27,9 +40,7 @@ inline bool readSmallFile(const char* path, char* text, size_t size) noexcept {
   return filled > 0;
 }
 
-/// Processors that a control group and those above it allow, rounded up; 0 when they set no limit.
-/// `root` is where they are mounted. `v2`: `cpu.max`; else `cpu.cfs_quota_us` and `cpu.cfs_period_us`.
-inline unsigned groupQuota(const char* root, const char* group, bool v2) noexcept {
+LEAT_INLINE unsigned groupQuota(const char* root, const char* group, bool v2) noexcept {
   char path[512];
   char text[64];
   unsigned least = 0;
@@ -58,9 +69,7 @@ inline unsigned groupQuota(const char* root, const char* group, bool v2) noexcep
   }
 }
 
-/// That of this process. `groups` is as /proc/self/cgroup: lines "0::/path" for version 2, else
-/// "4:cpu,cpuacct:/path".
-inline unsigned processQuota(char* groups, const char* root) noexcept {
+LEAT_INLINE unsigned processQuota(char* groups, const char* root) noexcept {
   unsigned least = 0;
   char* rest = nullptr;
   for (char* line = ::strtok_r(groups, "\n", &rest); line != nullptr;
@@ -90,8 +99,7 @@ inline unsigned processQuota(char* groups, const char* root) noexcept {
   return least;
 }
 
-/// At least 1.
-inline unsigned usableProcessors() noexcept {
+LEAT_INLINE unsigned usableProcessors() noexcept {
   cpu_set_t set;
   unsigned count = 0;
   if (::sched_getaffinity(0, sizeof set, &set) == 0) count = static_cast<unsigned>(CPU_COUNT(&set));
@@ -107,8 +115,7 @@ inline unsigned usableProcessors() noexcept {
   return quota > 0 && quota < count ? quota : count;
 }
 
-/// The calling thread stays on one of the processors that it may use, counted round.
-inline void pinThread(unsigned index) noexcept {
+LEAT_INLINE void pinThread(unsigned index) noexcept {
   cpu_set_t allowed;
   if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
   const int count = CPU_COUNT(&allowed);
@@ -123,5 +130,6 @@ inline void pinThread(unsigned index) noexcept {
     return;
   }
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::sys

@@ -128,19 +128,27 @@ inline int io_uring_setup(unsigned entries, uring::Params& params) noexcept {
   return outcome(static_cast<int>(::syscall(uring::setupNumber, entries, &params)));
 }
 /// Not repeated when interrupted: a signal is a reason for the loop to turn.
-inline int io_uring_enter(int fd, unsigned submit, unsigned wanted, unsigned flags, const void* arg,
-                          size_t size) noexcept {
+LEAT_INLINE int io_uring_enter(int fd, unsigned submit, unsigned wanted, unsigned flags,
+                               const void* arg, size_t size) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE int io_uring_enter(int fd, unsigned submit, unsigned wanted, unsigned flags,
+                               const void* arg, size_t size) noexcept {
   if (fails(Call::io_uring_enter)) return -errno;
   return outcome(
       static_cast<int>(::syscall(uring::enterNumber, fd, submit, wanted, flags, arg, size)));
 }
+#endif
 inline int io_uring_register(int fd, unsigned code, void* arg, unsigned count) noexcept {
   if (fails(Call::io_uring_register)) return -errno;
   return outcome(static_cast<int>(::syscall(uring::registerNumber, fd, code, arg, count)));
 }
 
 /// 0 or -errno. A child of fork() does not get the memory: the kernel goes on writing to the parent's.
-inline int mapUnshared(size_t size, int fd, std::int64_t offset, void*& at) noexcept {
+LEAT_INLINE int mapUnshared(size_t size, int fd, std::int64_t offset, void*& at) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE int mapUnshared(size_t size, int fd, std::int64_t offset, void*& at) noexcept {
   const int flags =
       fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE : MAP_SHARED | MAP_POPULATE;
   void* const got = fails(Call::mmap) ? MAP_FAILED
@@ -155,6 +163,7 @@ inline int mapUnshared(size_t size, int fd, std::int64_t offset, void*& at) noex
   at = got;
   return 0;
 }
+#endif
 /// Whatever the hook says, the memory is gone, as with close.
 inline int munmap(void* at, size_t size) noexcept {
   const int r = ::munmap(at, size);

@@ -137,13 +137,14 @@ FuseReport fuse(Body&& body, int error = EIO, CallSet which = CallSet::all(), lo
   return report;
 }
 
-inline FaultInjector::FaultInjector() noexcept {
+#if LEAT_BODIES
+LEAT_INLINE FaultInjector::FaultInjector() noexcept {
   state.which = CallSet();
   resetCounts();
   before_ = sys::fault.exchange(&hook, detail::acqRel);
 }
 
-inline void FaultInjector::fail(CallSet which, int error, long nth, long times) noexcept {
+LEAT_INLINE void FaultInjector::fail(CallSet which, int error, long nth, long times) noexcept {
   state.which = CallSet();
   state.error.store(error, detail::relaxed);
   state.from.store(nth, detail::relaxed);
@@ -153,7 +154,7 @@ inline void FaultInjector::fail(CallSet which, int error, long nth, long times) 
   state.which = which;
 }
 
-inline int FaultInjector::hook(sys::Call call) noexcept {
+LEAT_INLINE int FaultInjector::hook(sys::Call call) noexcept {
   state.counts[static_cast<int>(call)].fetchAdd(1, detail::relaxed);
   if (!state.which.has(call)) return 0;
   const long nth = state.seen.fetchAdd(1, detail::relaxed) + 1;
@@ -163,14 +164,15 @@ inline int FaultInjector::hook(sys::Call call) noexcept {
   return state.error.load(detail::relaxed);
 }
 
-inline long FaultInjector::total() const noexcept {
+LEAT_INLINE long FaultInjector::total() const noexcept {
   long sum = 0;
   for (const detail::Atomic<long>& count : state.counts) sum += count.load(detail::relaxed);
   return sum;
 }
 
-inline void FaultInjector::resetCounts() noexcept {
+LEAT_INLINE void FaultInjector::resetCounts() noexcept {
   for (detail::Atomic<long>& count : state.counts) count.store(0, detail::relaxed);
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::testing

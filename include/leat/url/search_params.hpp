@@ -110,20 +110,24 @@ class URLSearchParams {
   Changed changed_ = nullptr;
 };
 
-inline URLSearchParams::URLSearchParams(std::string_view query) {
+#if LEAT_BODIES
+LEAT_INLINE URLSearchParams::URLSearchParams(std::string_view query) {
   if (query.starts_with('?')) query.remove_prefix(1);
   entries_ = parsed(query);
 }
-inline URLSearchParams::URLSearchParams(URLSearchParams&& other)
+
+LEAT_INLINE URLSearchParams::URLSearchParams(URLSearchParams&& other)
     : entries_(std::exchange(other.entries_, {})) {
   other.changed();
 }
-inline URLSearchParams& URLSearchParams::operator=(const URLSearchParams& other) {
+
+LEAT_INLINE URLSearchParams& URLSearchParams::operator=(const URLSearchParams& other) {
   entries_ = other.entries_;
   changed();
   return *this;
 }
-inline URLSearchParams& URLSearchParams::operator=(URLSearchParams&& other) {
+
+LEAT_INLINE URLSearchParams& URLSearchParams::operator=(URLSearchParams&& other) {
   if (this == &other) return *this;
   entries_ = std::exchange(other.entries_, {});
   other.changed();
@@ -131,7 +135,7 @@ inline URLSearchParams& URLSearchParams::operator=(URLSearchParams&& other) {
   return *this;
 }
 
-inline std::vector<URLSearchParams::Entry> URLSearchParams::parsed(std::string_view query) {
+LEAT_INLINE std::vector<URLSearchParams::Entry> URLSearchParams::parsed(std::string_view query) {
   const auto textOf = [](std::string part) {
     for (char& c : part)
       if (c == '+') c = ' ';
@@ -150,33 +154,36 @@ inline std::vector<URLSearchParams::Entry> URLSearchParams::parsed(std::string_v
   return entries;
 }
 
-inline void URLSearchParams::append(std::string_view name, std::string_view value) {
+LEAT_INLINE void URLSearchParams::append(std::string_view name, std::string_view value) {
   entries_.emplace_back(detail::wellFormed(name), detail::wellFormed(value));
   changed();
 }
 
-inline std::optional<std::string> URLSearchParams::get(std::string_view name) const {
+LEAT_INLINE std::optional<std::string> URLSearchParams::get(std::string_view name) const {
   const std::string wanted = detail::wellFormed(name);
   for (const Entry& entry : entries_)
     if (entry.first == wanted) return entry.second;
   return std::nullopt;
 }
-inline std::vector<std::string> URLSearchParams::getAll(std::string_view name) const {
+
+LEAT_INLINE std::vector<std::string> URLSearchParams::getAll(std::string_view name) const {
   const std::string wanted = detail::wellFormed(name);
   std::vector<std::string> all;
   for (const Entry& entry : entries_)
     if (entry.first == wanted) all.push_back(entry.second);
   return all;
 }
-inline bool URLSearchParams::has(std::string_view name) const { return get(name).has_value(); }
-inline bool URLSearchParams::has(std::string_view name, std::string_view value) const {
+
+LEAT_INLINE bool URLSearchParams::has(std::string_view name) const { return get(name).has_value(); }
+
+LEAT_INLINE bool URLSearchParams::has(std::string_view name, std::string_view value) const {
   const Entry wanted(detail::wellFormed(name), detail::wellFormed(value));
   for (const Entry& entry : entries_)
     if (entry == wanted) return true;
   return false;
 }
 
-inline void URLSearchParams::set(std::string_view name, std::string_view value) {
+LEAT_INLINE void URLSearchParams::set(std::string_view name, std::string_view value) {
   const std::string wanted = detail::wellFormed(name);
   std::string text = detail::wellFormed(value);
   bool found = false;
@@ -191,22 +198,29 @@ inline void URLSearchParams::set(std::string_view name, std::string_view value) 
   changed();
 }
 
-inline void URLSearchParams::deleteWhere(std::string_view name, const std::string_view* value) {
+LEAT_INLINE void URLSearchParams::deleteWhere(std::string_view name,
+                                              const std::string_view* value) {
   const Entry wanted(detail::wellFormed(name), value == nullptr ? "" : detail::wellFormed(*value));
   std::erase_if(entries_, [&](const Entry& entry) {
     return entry.first == wanted.first && (value == nullptr || entry.second == wanted.second);
   });
   changed();
 }
-inline void URLSearchParams::delete_(std::string_view name) { deleteWhere(name, nullptr); }
-inline void URLSearchParams::delete_(std::string_view name, std::string_view value) {
+
+LEAT_INLINE void URLSearchParams::delete_(std::string_view name) { deleteWhere(name, nullptr); }
+
+LEAT_INLINE void URLSearchParams::delete_(std::string_view name, std::string_view value) {
   deleteWhere(name, &value);
 }
+#endif
 
 namespace detail::url {
 
 /// In the order of their 16-bit units, which is that of the bytes but for characters beyond U+FFFF.
-inline bool comesBefore(std::string_view a, std::string_view b) noexcept {
+LEAT_INLINE bool comesBefore(std::string_view a, std::string_view b) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE bool comesBefore(std::string_view a, std::string_view b) noexcept {
   Utf16Reader left(a), right(b);
   for (std::uint16_t one, other;;) {
     if (!right.next(other)) return false;
@@ -214,10 +228,12 @@ inline bool comesBefore(std::string_view a, std::string_view b) noexcept {
     if (one > other) return false;
   }
 }
+#endif
 
 }  // namespace detail::url
 
-inline void URLSearchParams::sort() {
+#if LEAT_BODIES
+LEAT_INLINE void URLSearchParams::sort() {
   // Merges from below, since <algorithm> would be most of what this header costs.
   std::vector<Entry> merged;
   for (std::size_t run = 1; run < entries_.size(); run *= 2) {
@@ -238,7 +254,7 @@ inline void URLSearchParams::sort() {
   changed();
 }
 
-inline std::string URLSearchParams::toString() const {
+LEAT_INLINE std::string URLSearchParams::toString() const {
   std::string out;
   const auto add = [&out](std::string_view text) {
     for (;;) {
@@ -258,15 +274,17 @@ inline std::string URLSearchParams::toString() const {
   return out;
 }
 
-inline std::vector<std::string_view> URLSearchParams::keys() const {
+LEAT_INLINE std::vector<std::string_view> URLSearchParams::keys() const {
   std::vector<std::string_view> all;
   for (const Entry& entry : entries_) all.emplace_back(entry.first);
   return all;
 }
-inline std::vector<std::string_view> URLSearchParams::values() const {
+
+LEAT_INLINE std::vector<std::string_view> URLSearchParams::values() const {
   std::vector<std::string_view> all;
   for (const Entry& entry : entries_) all.emplace_back(entry.second);
   return all;
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI

@@ -126,19 +126,22 @@ class URL {
   std::unique_ptr<URLSearchParams> params_;
 };
 
-inline URL::URL(URL&& other) noexcept
+#if LEAT_BODIES
+LEAT_INLINE URL::URL(URL&& other) noexcept
     : href_(std::exchange(other.href_, {})),
       places_(std::exchange(other.places_, {})),
       params_(std::move(other.params_)) {
   if (params_ != nullptr) params_->url_ = this;
 }
-inline URL& URL::operator=(const URL& other) {
+
+LEAT_INLINE URL& URL::operator=(const URL& other) {
   href_ = other.href_;
   places_ = other.places_;
   readParams();
   return *this;
 }
-inline URL& URL::operator=(URL&& other) {
+
+LEAT_INLINE URL& URL::operator=(URL&& other) {
   if (this == &other) return *this;
   href_ = std::exchange(other.href_, {});
   places_ = std::exchange(other.places_, {});
@@ -147,59 +150,68 @@ inline URL& URL::operator=(URL&& other) {
   return *this;
 }
 
-inline detail::url::Refusal URL::read(std::string_view input, const Record* base) {
+LEAT_INLINE detail::url::Refusal URL::read(std::string_view input, const Record* base) {
   Record found;
   const Fault fault = detail::url::parseReference(found, input, base);
   if (fault == Fault::None) put(found);
   return {fault};
 }
-inline detail::url::Refusal URL::read(std::string_view input, std::string_view base) {
+
+LEAT_INLINE detail::url::Refusal URL::read(std::string_view input, std::string_view base) {
   Record found;
   const Fault fault = detail::url::parseReference(found, base, nullptr);
   if (fault != Fault::None) return {fault, true};
   return read(input, &found);
 }
-inline detail::url::Refusal URL::read(std::string_view input, const URL& base) {
+
+LEAT_INLINE detail::url::Refusal URL::read(std::string_view input, const URL& base) {
   const Record found = base.record();
   return read(input, &found);
 }
 
-inline std::optional<URL> URL::parse(std::string_view input) {
+LEAT_INLINE std::optional<URL> URL::parse(std::string_view input) {
   URL url;
   if (url.read(input).fault != Fault::None) return std::nullopt;
   return url;
 }
-inline std::optional<URL> URL::parse(std::string_view input, std::string_view base) {
-  URL url;
-  if (url.read(input, base).fault != Fault::None) return std::nullopt;
-  return url;
-}
-inline std::optional<URL> URL::parse(std::string_view input, const URL& base) {
+
+LEAT_INLINE std::optional<URL> URL::parse(std::string_view input, std::string_view base) {
   URL url;
   if (url.read(input, base).fault != Fault::None) return std::nullopt;
   return url;
 }
 
-inline std::string_view URL::username() const noexcept {
+LEAT_INLINE std::optional<URL> URL::parse(std::string_view input, const URL& base) {
+  URL url;
+  if (url.read(input, base).fault != Fault::None) return std::nullopt;
+  return url;
+}
+
+LEAT_INLINE std::string_view URL::username() const noexcept {
   return hasHost() ? view(places_.protocolEnd + 2, places_.usernameEnd) : std::string_view();
 }
-inline std::string_view URL::password() const noexcept {
+
+LEAT_INLINE std::string_view URL::password() const noexcept {
   const bool any = places_.passwordEnd > places_.usernameEnd;
   return any ? view(places_.usernameEnd + 1, places_.passwordEnd) : std::string_view();
 }
-inline std::string_view URL::port() const noexcept {
+
+LEAT_INLINE std::string_view URL::port() const noexcept {
   const bool any = places_.portEnd > places_.hostEnd;
   return any ? view(places_.hostEnd + 1, places_.portEnd) : std::string_view();
 }
-inline std::string_view URL::search() const noexcept {
+
+LEAT_INLINE std::string_view URL::search() const noexcept {
   const bool any = places_.queryEnd > places_.pathEnd + 1;
   return any ? view(places_.pathEnd, places_.queryEnd) : std::string_view();
 }
-inline std::string_view URL::hash() const noexcept {
+
+LEAT_INLINE std::string_view URL::hash() const noexcept {
   const bool any = href_.size() > places_.queryEnd + 1;
   return any ? view(places_.queryEnd, href_.size()) : std::string_view();
 }
-inline std::string URL::origin() const {
+
+LEAT_INLINE std::string URL::origin() const {
   if (protocol() == "blob:") {
     const std::optional<URL> inner = parse(pathname());
     const bool http = inner && (inner->protocol() == "http:" || inner->protocol() == "https:");
@@ -209,7 +221,7 @@ inline std::string URL::origin() const {
   return std::string(protocol()).append("//").append(host());
 }
 
-inline detail::url::Record URL::record() const {
+LEAT_INLINE detail::url::Record URL::record() const {
   Record record;
   record.scheme = scheme();
   record.username = username();
@@ -226,11 +238,12 @@ inline detail::url::Record URL::record() const {
   return record;
 }
 
-inline URL& URL::setHref(std::string_view href) {
+LEAT_INLINE URL& URL::setHref(std::string_view href) {
   check(read(href), href, std::nullopt);
   readParams();
   return *this;
 }
+#endif
 
 template <class... Value>
 URL& URL::change(void (*how)(Record&, Value...), std::type_identity_t<Value>... value) {
@@ -239,38 +252,50 @@ URL& URL::change(void (*how)(Record&, Value...), std::type_identity_t<Value>... 
   put(changed);
   return *this;
 }
-inline URL& URL::setProtocol(std::string_view protocol) {
+#if LEAT_BODIES
+LEAT_INLINE URL& URL::setProtocol(std::string_view protocol) {
   return change(detail::url::changeProtocol, protocol);
 }
-inline URL& URL::setUsername(std::string_view username) {
+
+LEAT_INLINE URL& URL::setUsername(std::string_view username) {
   return change(detail::url::changeCredentials, &Record::username, username);
 }
-inline URL& URL::setPassword(std::string_view password) {
+
+LEAT_INLINE URL& URL::setPassword(std::string_view password) {
   return change(detail::url::changeCredentials, &Record::password, password);
 }
-inline URL& URL::changeHost(std::string_view value, bool nameOnly) {
+
+LEAT_INLINE URL& URL::changeHost(std::string_view value, bool nameOnly) {
   Record changed = record();
   const Fault fault = detail::url::changeHost(changed, value, nameOnly);
   if (fault == Fault::International) throw InvalidURLError(value, std::nullopt, {fault});
   if (fault == Fault::None) put(changed);
   return *this;
 }
-inline URL& URL::setHost(std::string_view host) { return changeHost(host, false); }
-inline URL& URL::setHostname(std::string_view hostname) { return changeHost(hostname, true); }
-inline URL& URL::setPort(std::string_view port) { return change(detail::url::changePort, port); }
-inline URL& URL::setPathname(std::string_view pathname) {
+
+LEAT_INLINE URL& URL::setHost(std::string_view host) { return changeHost(host, false); }
+
+LEAT_INLINE URL& URL::setHostname(std::string_view hostname) { return changeHost(hostname, true); }
+
+LEAT_INLINE URL& URL::setPort(std::string_view port) {
+  return change(detail::url::changePort, port);
+}
+
+LEAT_INLINE URL& URL::setPathname(std::string_view pathname) {
   return change(detail::url::changePath, pathname);
 }
-inline URL& URL::setSearch(std::string_view search) {
+
+LEAT_INLINE URL& URL::setSearch(std::string_view search) {
   change(detail::url::changeQuery, search);
   readParams();
   return *this;
 }
-inline URL& URL::setHash(std::string_view hash) {
+
+LEAT_INLINE URL& URL::setHash(std::string_view hash) {
   return change(detail::url::changeFragment, hash);
 }
 
-inline URLSearchParams& URL::searchParams() & {
+LEAT_INLINE URLSearchParams& URL::searchParams() & {
   if (params_ == nullptr) {
     params_ = std::make_unique<URLSearchParams>(search());
     params_->url_ = this;
@@ -278,12 +303,14 @@ inline URLSearchParams& URL::searchParams() & {
   }
   return *params_;
 }
-inline void URL::changeToParams(URL& url, const URLSearchParams& params) {
+
+LEAT_INLINE void URL::changeToParams(URL& url, const URLSearchParams& params) {
   Record changed = url.record();
   changed.query = params.toString();
   changed.hasQuery = !changed.query.empty();
   stripOpaquePath(changed);
   url.put(changed);
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI

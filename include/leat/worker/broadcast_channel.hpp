@@ -80,7 +80,7 @@ class BroadcastCore : public PortCore {
       : PortCore(member->pair, 0), member_(std::move(member)) {
     BroadcastRegistry::all().join(member_);
   }
-  inline ~BroadcastCore() override { BroadcastRegistry::all().leave(*member_); }
+  LEAT_INLINE ~BroadcastCore() override { BroadcastRegistry::all().leave(*member_); }
   const BroadcastMember& member() const noexcept { return *member_; }
 
  protected:

@@ -52,11 +52,15 @@ class PortState final : public PortListeners<PortCore, In, Event<"close">> {
   void tellClosed() override { this->template emit<"close">(); }
 };
 
-[[noreturn]] inline void throwPortClosed(const char* what) {
+[[noreturn]] LEAT_INLINE void throwPortClosed(const char* what);
+
+#if LEAT_BODIES
+[[noreturn]] LEAT_INLINE void throwPortClosed(const char* what) {
   throwError(
       SharedText({what, ": the message port is closed, or was given to another thread"}).view(),
       "ERR_CLOSED_MESSAGE_PORT");
 }
+#endif
 
 /// Waits for the next message of a port.
 template <class In>

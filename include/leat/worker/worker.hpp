@@ -29,12 +29,17 @@ class WorkerState final
 [[noreturn]] inline void throwNoWorker(std::string_view what) {
   throwError(SharedText({what, ": this is no worker"}).view(), "ERR_WORKER_NOT_RUNNING");
 }
-[[noreturn]] inline void throwWorkerType(std::string_view what, const std::type_info& is,
-                                         const std::type_info& asked) {
+[[noreturn]] LEAT_INLINE void throwWorkerType(std::string_view what, const std::type_info& is,
+                                              const std::type_info& asked);
+
+#if LEAT_BODIES
+[[noreturn]] LEAT_INLINE void throwWorkerType(std::string_view what, const std::type_info& is,
+                                              const std::type_info& asked) {
   throwTypeError(
       SharedText({what, ": the type is ", typeName(is), ", not ", typeName(asked)}).view(),
       "ERR_INVALID_ARG_TYPE");
 }
+#endif
 
 /// The parent port of this thread's worker, made when first asked for.
 template <class In, class Out>
@@ -201,9 +206,14 @@ class WorkerBody final : public WorkerThread {
   std::optional<Kept> data_;
 };
 
-inline WorkerSetup workerSetup(const worker_threads::WorkerOptions& options,
-                               const std::type_info& toParent, const std::type_info& toWorker,
-                               std::source_location where) {
+LEAT_INLINE WorkerSetup workerSetup(const worker_threads::WorkerOptions& options,
+                                    const std::type_info& toParent, const std::type_info& toWorker,
+                                    std::source_location where);
+
+#if LEAT_BODIES
+LEAT_INLINE WorkerSetup workerSetup(const worker_threads::WorkerOptions& options,
+                                    const std::type_info& toParent, const std::type_info& toWorker,
+                                    std::source_location where) {
   if (!(options.stackSizeMb > 0 && options.stackSizeMb < 1 << 20))
     throw RangeError("Worker: stackSizeMb must be a number of megabytes above 0");
   WorkerSetup setup;
@@ -217,6 +227,7 @@ inline WorkerSetup workerSetup(const worker_threads::WorkerOptions& options,
   setup.where = where;
   return setup;
 }
+#endif
 
 }  // namespace detail
 

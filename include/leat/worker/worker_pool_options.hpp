@@ -58,8 +58,14 @@ struct WorkerPoolStatistics {
 namespace detail {
 
 /// With what was left open decided, and views of texts that last.
-inline worker_threads::WorkerPoolOptions decide(worker_threads::WorkerPoolOptions given,
-                                                std::string_view name, std::string_view backend) {
+LEAT_INLINE worker_threads::WorkerPoolOptions decide(worker_threads::WorkerPoolOptions given,
+                                                     std::string_view name,
+                                                     std::string_view backend);
+
+#if LEAT_BODIES
+LEAT_INLINE worker_threads::WorkerPoolOptions decide(worker_threads::WorkerPoolOptions given,
+                                                     std::string_view name,
+                                                     std::string_view backend) {
   given.name = name;
   given.loop.backend = backend;
   const auto check = [](const char* what, long value, long least, long most) {
@@ -80,6 +86,7 @@ inline worker_threads::WorkerPoolOptions decide(worker_threads::WorkerPoolOption
   check("minThreads", given.minThreads, 0, given.maxThreads);
   return given;
 }
+#endif
 
 }  // namespace detail
 }  // namespace leat::inline LEAT_ABI

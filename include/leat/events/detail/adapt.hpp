@@ -89,13 +89,18 @@ struct PlainListener {
 };
 
 /// Has the rejection of what a coroutine listener does told to the emitter.
-inline void captureRejection(const Promise<>& running, const Ref<EmitterAnchor>& anchor,
-                             const std::string& event) {
+LEAT_INLINE void captureRejection(const Promise<>& running, const Ref<EmitterAnchor>& anchor,
+                                  const std::string& event);
+
+#if LEAT_BODIES
+LEAT_INLINE void captureRejection(const Promise<>& running, const Ref<EmitterAnchor>& anchor,
+                                  const std::string& event) {
   const auto later = [anchor, event](const std::exception_ptr& error) {
     nextTick([anchor, event, error] { EmitterBase::rejected(*anchor, error, event); });
   };
   (void)running.catch_(later);
 }
+#endif
 
 /// A listener that gives something to await. Its closure and arguments are kept until that has ended.
 template <class F, int count, class... Passed>

@@ -116,7 +116,10 @@ inline void emitLeakWarning(std::string text) {
   warnLater("MaxListenersExceededWarning", std::move(text));
 }
 
-inline void checkMaxListeners(int count) {
+LEAT_INLINE void checkMaxListeners(int count);
+
+#if LEAT_BODIES
+LEAT_INLINE void checkMaxListeners(int count) {
   if (count >= 0) return;
   throw RangeError(SharedText({"The value of \"n\" is out of range. It must be a non-negative "
                                "number. Received ",
@@ -124,13 +127,13 @@ inline void checkMaxListeners(int count) {
                        .view());
 }
 
-inline void EmitterBase::setMaxListeners(int count) {
+LEAT_INLINE void EmitterBase::setMaxListeners(int count) {
   checkMaxListeners(count);
   maxListeners_ = count;
 }
 
-inline void EmitterBase::add(SlotBase& slot, ListenerRecord& record, ListenerRecord::Call call,
-                             bool front, std::string_view name) {
+LEAT_INLINE void EmitterBase::add(SlotBase& slot, ListenerRecord& record, ListenerRecord::Call call,
+                                  bool front, std::string_view name) {
   const bool first = slot.empty();
   slot.add(*this, record, call, front);
   ListenerBlock& block = *slot.block();
@@ -144,7 +147,7 @@ inline void EmitterBase::add(SlotBase& slot, ListenerRecord& record, ListenerRec
   noteChange(Ref<EmitterAnchor>(anchor_));
 }
 
-inline void EmitterBase::removeAll(SlotBase& slot, bool told) {
+LEAT_INLINE void EmitterBase::removeAll(SlotBase& slot, bool told) {
   if (slot.empty()) return;
   if (!told) {
     const Ref<EmitterAnchor> anchor = anchor_;
@@ -157,7 +160,7 @@ inline void EmitterBase::removeAll(SlotBase& slot, bool told) {
   for (unsigned i = block.size; i > 0; --i) block.entries()[i - 1].record->off();
 }
 
-inline void EmitterBase::warnOfLeak(ListenerBlock& block) {
+LEAT_INLINE void EmitterBase::warnOfLeak(ListenerBlock& block) {
   block.warned = true;
   std::string text = "Possible EventEmitter memory leak detected. ";
   text.append(std::to_string(block.size)).append(" ").append(block.name);
@@ -166,7 +169,7 @@ inline void EmitterBase::warnOfLeak(ListenerBlock& block) {
   emitLeakWarning(text.append(". Use emitter.setMaxListeners() to increase limit"));
 }
 
-inline void EmitterBase::remove(ListenerRecord& record) {
+LEAT_INLINE void EmitterBase::remove(ListenerRecord& record) {
   SlotBase& slot = *record.slot;
   const std::string_view name = slot.block()->name;
   const Listener handle{Ref<Registration>(&record)};
@@ -182,12 +185,12 @@ inline void EmitterBase::remove(ListenerRecord& record) {
   noteChange(anchor);
 }
 
-inline void ListenerRecord::off() {
+LEAT_INLINE void ListenerRecord::off() {
   if (slot != nullptr) emitter->remove(*this);
 }
 
-inline void EmitterBase::rejected(EmitterAnchor& anchor, const std::exception_ptr& error,
-                                  std::string_view event) {
+LEAT_INLINE void EmitterBase::rejected(EmitterAnchor& anchor, const std::exception_ptr& error,
+                                       std::string_view event) {
   if (anchor.emitter == nullptr) std::rethrow_exception(error);
   if (anchor.onRejection) return anchor.onRejection(error, event);
   EmitterBase& self = *anchor.emitter;
@@ -203,6 +206,7 @@ inline void EmitterBase::rejected(EmitterAnchor& anchor, const std::exception_pt
   } const off(anchor);
   self.ops_->emitError(self, error);
 }
+#endif
 
 }  // namespace detail
 }  // namespace leat::inline LEAT_ABI

@@ -22,7 +22,7 @@ struct ListenerRecord : Registration {
   /// The callable in the form that its slot calls; the slot knows the type.
   using Call = void (*)();
 
-  inline void off() final;
+  LEAT_INLINE void off() final;
   bool active() const noexcept final { return slot != nullptr; }
   void addUse() noexcept {
     if (uses++ == 0) retain();
@@ -165,7 +165,8 @@ class ListenerSlot : public SlotBase {
   }
 };
 
-inline ListenerRecord* SlotBase::find(const void* kind, const void* callable) const noexcept {
+#if LEAT_BODIES
+LEAT_INLINE ListenerRecord* SlotBase::find(const void* kind, const void* callable) const noexcept {
   for (unsigned i = size(); i > 0; --i) {
     ListenerRecord* record = block_->entries()[i - 1].record;
     if (record->same(kind, callable)) return record;
@@ -173,15 +174,15 @@ inline ListenerRecord* SlotBase::find(const void* kind, const void* callable) co
   return nullptr;
 }
 
-inline unsigned SlotBase::count(const void* kind, const void* callable) const noexcept {
+LEAT_INLINE unsigned SlotBase::count(const void* kind, const void* callable) const noexcept {
   unsigned found = 0;
   for (unsigned i = 0; i < size(); ++i)
     if (block_->entries()[i].record->same(kind, callable)) ++found;
   return found;
 }
 
-inline void SlotBase::add(EmitterBase& emitter, ListenerRecord& record, ListenerRecord::Call call,
-                          bool front) {
+LEAT_INLINE void SlotBase::add(EmitterBase& emitter, ListenerRecord& record,
+                               ListenerRecord::Call call, bool front) {
   const unsigned count = size();
   if (block_ == nullptr) {
     block_ = ListenerBlock::make(1);
@@ -194,7 +195,7 @@ inline void SlotBase::add(EmitterBase& emitter, ListenerRecord& record, Listener
   record.slot = this;
 }
 
-inline void SlotBase::take(ListenerRecord& record) {
+LEAT_INLINE void SlotBase::take(ListenerRecord& record) {
   unsigned at = 0;
   while (block_->entries()[at].record != &record) ++at;
   record.slot = nullptr;
@@ -209,7 +210,7 @@ inline void SlotBase::take(ListenerRecord& record) {
   before->release();
 }
 
-inline void SlotBase::clear() noexcept {
+LEAT_INLINE void SlotBase::clear() noexcept {
   ListenerBlock* all = std::exchange(block_, nullptr);
   if (all == nullptr) return;
   for (unsigned i = 0; i < all->size; ++i) {
@@ -219,5 +220,6 @@ inline void SlotBase::clear() noexcept {
   }
   all->release();
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

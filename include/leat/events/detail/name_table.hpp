@@ -106,12 +106,13 @@ class NameTable {
   List<NamedSlot> order_;
 };
 
-inline NameTable::~NameTable() {
+#if LEAT_BODIES
+LEAT_INLINE NameTable::~NameTable() {
   while (!order_.empty()) take(order_.front());
   if (places_ != own_) delete[] places_;
 }
 
-inline NamedSlot& NameTable::get(std::string_view name) {
+LEAT_INLINE NamedSlot& NameTable::get(std::string_view name) {
   if (NamedSlot* slot = find(name)) return *slot;
   if (size_ > mask_) grow();
   auto* slot = new NamedSlot(name, hashName(name));
@@ -121,7 +122,7 @@ inline NamedSlot& NameTable::get(std::string_view name) {
   return *slot;
 }
 
-inline NameTable::Taken NameTable::take(NamedSlot& slot) noexcept {
+LEAT_INLINE NameTable::Taken NameTable::take(NamedSlot& slot) noexcept {
   NamedSlot** at = &places_[slot.hash & mask_];
   while (*at != &slot) at = &(*at)->chain;
   *at = slot.chain;
@@ -130,7 +131,7 @@ inline NameTable::Taken NameTable::take(NamedSlot& slot) noexcept {
   return Taken(slot);
 }
 
-inline void NameTable::grow() {
+LEAT_INLINE void NameTable::grow() {
   const std::uint32_t count = (mask_ + 1) * 2;
   auto** places = new NamedSlot*[count]();
   NamedSlot** before = std::exchange(places_, places);
@@ -138,5 +139,6 @@ inline void NameTable::grow() {
   each([this](NamedSlot& slot) { insert(slot); });
   if (before != own_) delete[] before;
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

@@ -47,7 +47,8 @@ class LEAT_API AtOnce final : public LoopPart, private Job {
   bool queued_ = false;
 };
 
-inline AtOnce* AtOnce::of(EventLoop& loop) noexcept {
+#if LEAT_BODIES
+LEAT_INLINE AtOnce* AtOnce::of(EventLoop& loop) noexcept {
   try {
     return &loop.parts().get<AtOnce>(loop);
   } catch (...) {
@@ -55,7 +56,7 @@ inline AtOnce* AtOnce::of(EventLoop& loop) noexcept {
   }
 }
 
-inline bool AtOnce::budget() noexcept {
+LEAT_INLINE bool AtOnce::budget() noexcept {
   const std::uint64_t now = loop_.reactor().stats().turns;
   if (now != turn_) {
     turn_ = now;
@@ -64,7 +65,7 @@ inline bool AtOnce::budget() noexcept {
   return ++done_ <= perTurn;
 }
 
-inline void AtOnce::perform(BlockingJob& job, Act act) noexcept {
+LEAT_INLINE void AtOnce::perform(BlockingJob& job, Act act) noexcept {
   if (waiting_.empty() && budget()) return act(job);
   job.retain();
   act_ = act;
@@ -73,7 +74,7 @@ inline void AtOnce::perform(BlockingJob& job, Act act) noexcept {
   loop_.pushPending(*this);
 }
 
-inline void AtOnce::onTurn(Job& job, JobAction action) noexcept {
+LEAT_INLINE void AtOnce::onTurn(Job& job, JobAction action) noexcept {
   auto& self = static_cast<AtOnce&>(job);
   self.queued_ = false;
   if (action != JobAction::Run) return;
@@ -88,6 +89,7 @@ inline void AtOnce::onTurn(Job& job, JobAction action) noexcept {
   self.queued_ = true;
   self.loop_.pushPending(self);
 }
+#endif
 
 [[gnu::cold]] inline void noteRefusal(FileRequest& request, int error) noexcept {
   if (error == -ENOSYS || error == -EPERM || error == -EINVAL) noCachedOpens.store(true, relaxed);
@@ -97,7 +99,19 @@ inline void AtOnce::onTurn(Job& job, JobAction action) noexcept {
 // ---- stat ----
 
 /// Asks the kernel for what it has of a file. A descriptor of this kind opens nothing.
-inline bool statCached(FileRequest& request, struct ::statx& found) noexcept {
+LEAT_INLINE bool statCached(FileRequest& request, struct ::statx& found) noexcept;
+/// Reads on until `want` bytes or the end: 0. Else the error, -EAGAIN where some are not in memory. `done`
+/// counts those that came.
+LEAT_INLINE int readCached(int fd, std::byte* data, std::size_t want, std::int64_t position,
+                           std::size_t& done) noexcept;
+/// Opens a plain file to read. What turns out to be something else is left to the worker, open: to open a
+/// pipe twice would end its writer.
+LEAT_INLINE bool openPathCached(FileRequest& request, struct ::stat& known) noexcept;
+/// A whole small file.
+LEAT_INLINE bool readPathCached(FileRequest& request, Buffer& whole);
+
+#if LEAT_BODIES
+LEAT_INLINE bool statCached(FileRequest& request, struct ::statx& found) noexcept {
   if (noCachedOpens.load(relaxed)) return false;
   constexpr int namesOnly = O_PATH;
   const int fd =
@@ -114,12 +128,8 @@ inline bool statCached(FileRequest& request, struct ::statx& found) noexcept {
   return local;
 }
 
-// ---- reads ----
-
-/// Reads on until `want` bytes or the end: 0. Else the error, -EAGAIN where some are not in memory. `done`
-/// counts those that came.
-inline int readCached(int fd, std::byte* data, std::size_t want, std::int64_t position,
-                      std::size_t& done) noexcept {
+LEAT_INLINE int readCached(int fd, std::byte* data, std::size_t want, std::int64_t position,
+                           std::size_t& done) noexcept {
   while (done < want) {
     const std::int64_t at = position < 0 ? -1 : position + static_cast<std::int64_t>(done);
     const ssize_t n = sys::readCached(fd, data + done, want - done, at);
@@ -130,9 +140,7 @@ inline int readCached(int fd, std::byte* data, std::size_t want, std::int64_t po
   return 0;
 }
 
-/// Opens a plain file to read. What turns out to be something else is left to the worker, open: to open a
-/// pipe twice would end its writer.
-inline bool openPathCached(FileRequest& request, struct ::stat& known) noexcept {
+LEAT_INLINE bool openPathCached(FileRequest& request, struct ::stat& known) noexcept {
   if (request.flags != O_RDONLY || noCachedOpens.load(relaxed)) return false;
   if (plainFolders.ask(folderKey(request.path)) != KnownPlaces::Answer::yes) return false;
   const int fd = sys::openCached(request.path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY, true);
@@ -145,8 +153,7 @@ inline bool openPathCached(FileRequest& request, struct ::stat& known) noexcept 
          localDevices.ask(deviceKey(known.st_dev)) == KnownPlaces::Answer::yes;
 }
 
-/// A whole small file.
-inline bool readPathCached(FileRequest& request, Buffer& whole) {
+LEAT_INLINE bool readPathCached(FileRequest& request, Buffer& whole) {
   struct ::stat known;
   if (!openPathCached(request, known)) return false;
   const std::int64_t size = known.st_size;
@@ -164,5 +171,6 @@ inline bool readPathCached(FileRequest& request, Buffer& whole) {
   request.opened.reset();
   return true;
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

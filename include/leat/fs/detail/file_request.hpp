@@ -70,7 +70,10 @@ constexpr FileWay wayOf(FileCall call) noexcept {
 }
 
 /// A copy of a path that the system can take. Throws: TypeError ERR_INVALID_ARG_VALUE.
-inline std::string ownPath(std::string_view path, std::string_view name) {
+LEAT_INLINE std::string ownPath(std::string_view path, std::string_view name);
+
+#if LEAT_BODIES
+LEAT_INLINE std::string ownPath(std::string_view path, std::string_view name) {
   if (path.find('\0') != std::string_view::npos)
     throw TypeError(SharedText{
         "The argument '", name,
@@ -78,6 +81,7 @@ inline std::string ownPath(std::string_view path, std::string_view name) {
                         .view());
   return std::string(path);
 }
+#endif
 
 /// What an operation needs, all of it its own: it may outlive who asked for it. Which members mean
 /// something depends on the call.

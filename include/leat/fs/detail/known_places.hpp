@@ -39,7 +39,8 @@ class KnownPlaces {
   Atomic<std::uint64_t> words_[64]{};
 };
 
-inline KnownPlaces::Answer KnownPlaces::ask(std::uint64_t key) noexcept {
+#if LEAT_BODIES
+LEAT_INLINE KnownPlaces::Answer KnownPlaces::ask(std::uint64_t key) noexcept {
   Atomic<std::uint64_t>& at = place(key);
   std::uint64_t word = at.load(relaxed);
   const std::uint64_t left = secondsLeft(word, key);
@@ -49,16 +50,17 @@ inline KnownPlaces::Answer KnownPlaces::ask(std::uint64_t key) noexcept {
   return (word & yesBit) != 0 ? Answer::yes : Answer::no;
 }
 
-inline KnownPlaces::Answer KnownPlaces::recall(std::uint64_t key) noexcept {
+LEAT_INLINE KnownPlaces::Answer KnownPlaces::recall(std::uint64_t key) noexcept {
   const std::uint64_t word = place(key).load(relaxed);
   if (secondsLeft(word, key) < young) return Answer::unknown;
   return (word & yesBit) != 0 ? Answer::yes : Answer::no;
 }
 
-inline void KnownPlaces::tell(std::uint64_t key, bool yes) noexcept {
+LEAT_INLINE void KnownPlaces::tell(std::uint64_t key, bool yes) noexcept {
   const std::uint64_t until = (sys::coarseSeconds() + holds) & timeMask;
   place(key).store((key & keyMask) << keyShift | until << 2 | (yes ? yesBit : 0), relaxed);
 }
+#endif
 
 // By device: whether it is a file system of this machine, and whether its reads can promise not to wait.
 // By folder, as paths spell it: whether plain files of such a one were read in it. A path that leads
@@ -75,13 +77,17 @@ constexpr std::uint64_t deviceKey(std::uint64_t device) noexcept {
 inline std::uint64_t deviceKeyOf(const struct ::statx& found) noexcept {
   return deviceKey(makedev(found.stx_dev_major, found.stx_dev_minor));
 }
-inline std::uint64_t folderKey(std::string_view path) noexcept {
+LEAT_INLINE std::uint64_t folderKey(std::string_view path) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE std::uint64_t folderKey(std::string_view path) noexcept {
   const std::size_t slash = path.rfind('/');
   std::uint64_t hash = 0xcbf29ce484222325ULL;
   for (const char c : path.substr(0, slash == std::string_view::npos ? 0 : slash + 1))
     hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
   return deviceKey(hash);
 }
+#endif
 
 /// File systems whose data is here, by the numbers of <linux/magic.h>. Not among them: those that ask
 /// another machine or another process, which may be this one, and those that compute what is read.
@@ -108,7 +114,10 @@ constexpr bool isLocal(std::uint64_t type) noexcept {
 }
 
 /// On a worker: whether the open file is on such a device, which is found out where it is not known.
-inline bool learnDevice(int fd, std::uint64_t key) noexcept {
+LEAT_INLINE bool learnDevice(int fd, std::uint64_t key) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE bool learnDevice(int fd, std::uint64_t key) noexcept {
   const KnownPlaces::Answer known = localDevices.recall(key);
   if (known != KnownPlaces::Answer::unknown) return known == KnownPlaces::Answer::yes;
   struct ::statfs found;
@@ -117,5 +126,6 @@ inline bool learnDevice(int fd, std::uint64_t key) noexcept {
   localDevices.tell(key, local);
   return local;
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

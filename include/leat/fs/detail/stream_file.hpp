@@ -62,6 +62,18 @@ struct StreamFile {
 };
 
 LEAT_ON_USE
+Promise<> openStreamFile(Ref<StreamCore> stream, StreamFile& file);
+LEAT_ON_USE
+Promise<> closeStreamFile(Ref<StreamCore> stream, StreamFile& file, std::exception_ptr error);
+/// The descriptor is not to be closed, and then perhaps another file's, while something is in flight.
+LEAT_ON_USE
+void destroyStreamFile(StreamCore& stream, StreamFile& file, std::exception_ptr error);
+/// What was in flight is done. True: the stream was destroyed meanwhile.
+LEAT_ON_USE
+bool streamFileIdle(StreamCore& stream, StreamFile& file, const std::exception_ptr& error);
+
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
 Promise<> openStreamFile(Ref<StreamCore> stream, StreamFile& file) {
   std::exception_ptr error;
   try {
@@ -76,7 +88,7 @@ Promise<> openStreamFile(Ref<StreamCore> stream, StreamFile& file) {
   file.readySlot.emit();
 }
 
-LEAT_ON_USE
+LEAT_ON_USE_BODY
 Promise<> closeStreamFile(Ref<StreamCore> stream, StreamFile& file, std::exception_ptr error) {
   fs::FileHandle handle = *std::exchange(file.handle, std::nullopt);
   if (file.flush) {
@@ -94,8 +106,7 @@ Promise<> closeStreamFile(Ref<StreamCore> stream, StreamFile& file, std::excepti
   stream->onDestroyed(error);
 }
 
-/// The descriptor is not to be closed, and then perhaps another file's, while something is in flight.
-LEAT_ON_USE
+LEAT_ON_USE_BODY
 void destroyStreamFile(StreamCore& stream, StreamFile& file, std::exception_ptr error) {
   if (file.busy) {
     file.closeWhenIdle = true;
@@ -107,8 +118,7 @@ void destroyStreamFile(StreamCore& stream, StreamFile& file, std::exception_ptr 
   }
 }
 
-/// What was in flight is done. True: the stream was destroyed meanwhile.
-LEAT_ON_USE
+LEAT_ON_USE_BODY
 bool streamFileIdle(StreamCore& stream, StreamFile& file, const std::exception_ptr& error) {
   file.busy = false;
   if (!file.closeWhenIdle) return stream.destroyed();
@@ -116,6 +126,7 @@ bool streamFileIdle(StreamCore& stream, StreamFile& file, const std::exception_p
   destroyStreamFile(stream, file, file.closeError ? std::move(file.closeError) : error);
   return true;
 }
+#endif
 
 inline constexpr EmitterOps readStreamOps{"ReadStream", &StreamOps::emitError, &StreamOps::removed};
 inline constexpr EmitterOps writeStreamOps{"WriteStream", &StreamOps::emitError,
@@ -146,6 +157,14 @@ struct FileReadState : StreamCore, ReadableState<Buffer> {
 };
 
 LEAT_ON_USE
+Promise<> readStreamFile(Ref<StreamCore> stream, FileReadState& state, std::size_t size);
+/// Has the kernel move some to the sink of the only pipe. Where it cannot, and at the end, a read goes on
+/// in the same place: its errors are those that there are.
+LEAT_ON_USE
+Promise<> moveStreamFile(Ref<StreamCore> stream, FileReadState& state, std::size_t size);
+
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
 Promise<> readStreamFile(Ref<StreamCore> stream, FileReadState& state, std::size_t size) {
   StreamFile& file = state.file;
   std::exception_ptr error;
@@ -180,9 +199,7 @@ Promise<> readStreamFile(Ref<StreamCore> stream, FileReadState& state, std::size
   state.push(std::move(chunk));
 }
 
-/// Has the kernel move some to the sink of the only pipe. Where it cannot, and at the end, a read goes on
-/// in the same place: its errors are those that there are.
-LEAT_ON_USE
+LEAT_ON_USE_BODY
 Promise<> moveStreamFile(Ref<StreamCore> stream, FileReadState& state, std::size_t size) {
   StreamFile& file = state.file;
   DirectMove move(state);
@@ -217,6 +234,7 @@ Promise<> moveStreamFile(Ref<StreamCore> stream, FileReadState& state, std::size
   file.busy = true;
   (void)readStreamFile(stream, state, size);
 }
+#endif
 
 template <class = void>
 class FileReadStream final : public FileReadState {
@@ -286,15 +304,20 @@ struct FileWriteState : StreamCore, WritableState<Buffer> {
 };
 
 /// Takes what was written from the front of the chunks.
-inline void dropWritten(std::vector<Buffer>& chunks, std::size_t count) {
+LEAT_INLINE void dropWritten(std::vector<Buffer>& chunks, std::size_t count);
+/// Writes what is next until there is nothing more.
+LEAT_ON_USE
+Promise<> writeStreamFile(Ref<StreamCore> stream, FileWriteState& state);
+
+#if LEAT_BODIES
+LEAT_INLINE void dropWritten(std::vector<Buffer>& chunks, std::size_t count) {
   std::size_t whole = 0;
   while (whole < chunks.size() && count >= chunks[whole].size()) count -= chunks[whole++].size();
   chunks.erase(chunks.begin(), chunks.begin() + static_cast<std::ptrdiff_t>(whole));
   if (count > 0) chunks.front() = chunks.front().subarray(static_cast<std::ptrdiff_t>(count));
 }
 
-/// Writes what is next until there is nothing more.
-LEAT_ON_USE
+LEAT_ON_USE_BODY
 Promise<> writeStreamFile(Ref<StreamCore> stream, FileWriteState& state) {
   StreamFile& file = state.file;
   std::exception_ptr error;
@@ -341,6 +364,7 @@ Promise<> writeStreamFile(Ref<StreamCore> stream, FileWriteState& state) {
   if (waited) state.onWrite(error);
   if (gone) (void)streamFileIdle(*stream, file, nullptr);
 }
+#endif
 
 template <class = void>
 class FileWriteStream final : public FileWriteState, private DirectSink {

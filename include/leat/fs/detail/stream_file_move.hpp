@@ -58,7 +58,8 @@ class MoveFileJob final : public FileJob<MoveResult> {
   std::unique_ptr<DirectTaker> taker_;
 };
 
-inline MoveResult MoveFileJob::move() noexcept {
+#if LEAT_BODIES
+LEAT_INLINE MoveResult MoveFileJob::move() noexcept {
   constexpr std::int64_t turnNs = 50'000'000;
   constexpr std::size_t largest = std::size_t{1} << 30;
   // Larger where calls are short, as with file systems that only note who has the same bytes.
@@ -82,5 +83,6 @@ inline MoveResult MoveFileJob::move() noexcept {
   }
   return moved;
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

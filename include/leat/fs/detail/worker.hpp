@@ -12,7 +12,13 @@ namespace leat::inline LEAT_ABI::detail {
 // ---- texts of paths ----
 
 /// Without "." and ".." and doubled slashes, as Node's path.normalize does; a slash at the end goes too.
-inline std::string normalizedPath(std::string_view path) {
+LEAT_INLINE std::string normalizedPath(std::string_view path);
+LEAT_INLINE std::string joinedPath(std::string_view folder, std::string_view name);
+/// The folder that holds it, as Node's path.dirname.
+LEAT_INLINE std::string_view folderOf(std::string_view path);
+
+#if LEAT_BODIES
+LEAT_INLINE std::string normalizedPath(std::string_view path) {
   const bool absolute = path.starts_with('/');
   std::string result;
   std::size_t fixed = 0;  // what ".." cannot take away
@@ -33,14 +39,15 @@ inline std::string normalizedPath(std::string_view path) {
   if (absolute) return "/" + result;
   return result.empty() ? std::string(".") : result;
 }
-inline std::string joinedPath(std::string_view folder, std::string_view name) {
+
+LEAT_INLINE std::string joinedPath(std::string_view folder, std::string_view name) {
   std::string whole(folder);
   if (!whole.empty() && !name.empty()) whole += '/';
   whole += name;
   return normalizedPath(whole);
 }
-/// The folder that holds it, as Node's path.dirname.
-inline std::string_view folderOf(std::string_view path) {
+
+LEAT_INLINE std::string_view folderOf(std::string_view path) {
   while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
   const std::size_t slash = path.rfind('/');
   if (slash == std::string_view::npos) return ".";
@@ -48,6 +55,7 @@ inline std::string_view folderOf(std::string_view path) {
   while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
   return path;
 }
+#endif
 inline std::string_view nameOf(std::string_view path) {
   while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
   return path.substr(path.rfind('/') + 1);
@@ -68,20 +76,27 @@ inline bool sameFile(const struct ::statx& a, const struct ::statx& b) noexcept 
 }
 
 /// So that the loop's thread may do the same at once the next time.
-[[gnu::cold]] inline void learnDeviceOf(const std::string& path, bool follow) noexcept {
+[[gnu::cold]] LEAT_INLINE void learnDeviceOf(const std::string& path, bool follow) noexcept;
+LEAT_INLINE void learnFolder(const std::string& path, int fd, const struct ::statx& found) noexcept;
+
+#if LEAT_BODIES
+[[gnu::cold]] LEAT_INLINE void learnDeviceOf(const std::string& path, bool follow) noexcept {
   if (noCachedOpens.load(relaxed)) return;
   const sys::UniqueFd file(
       sys::openCached(path.c_str(), follow ? O_PATH : O_PATH | O_NOFOLLOW, false));
   struct ::statx found;
   if (file && statFd(file.get(), found) == 0) (void)learnDevice(file.get(), deviceKeyOf(found));
 }
-inline void learnFolder(const std::string& path, int fd, const struct ::statx& found) noexcept {
+
+LEAT_INLINE void learnFolder(const std::string& path, int fd,
+                             const struct ::statx& found) noexcept {
   const std::uint64_t key = folderKey(path);
   if (!S_ISREG(found.stx_mode) || plainFolders.recall(key) != KnownPlaces::Answer::unknown) return;
   const std::uint64_t device = deviceKeyOf(found);
   if (learnDevice(fd, device) && waitingDevices.recall(device) != KnownPlaces::Answer::yes)
     plainFolders.tell(key, true);
 }
+#endif
 
 /// S_IFMT bits for a DT_ number.
 inline unsigned modeOfEntry(unsigned type) noexcept { return type << 12; }
@@ -121,7 +136,10 @@ struct FolderEntry {
 
 /// All entries, by the bytes of their names, as Node has them. What the file system tells no kind of is
 /// asked for. 0 or -errno.
-inline int listFolder(const std::string& path, std::vector<FolderEntry>& sorted) {
+LEAT_INLINE int listFolder(const std::string& path, std::vector<FolderEntry>& sorted);
+
+#if LEAT_BODIES
+LEAT_INLINE int listFolder(const std::string& path, std::vector<FolderEntry>& sorted) {
   std::vector<FolderEntry> found;
   FolderStream stream;
   if (const int error = stream.open(path.c_str())) return error;
@@ -146,6 +164,7 @@ inline int listFolder(const std::string& path, std::vector<FolderEntry>& sorted)
   for (FolderEntry* one : order) sorted.push_back(std::move(*one));
   return 0;
 }
+#endif
 
 /// A folder that a walk has still to read, and what its entries are called in the result.
 struct FolderVisit {
@@ -164,7 +183,27 @@ constexpr std::int64_t fileLimit = 0x7fffffff;
 }
 
 /// Reads from the current position until `size` bytes, or the end. Throws: SystemError.
-inline std::size_t readUpTo(const FileRequest& request, int fd, std::byte* data, std::size_t size) {
+LEAT_INLINE std::size_t readUpTo(const FileRequest& request, int fd, std::byte* data,
+                                 std::size_t size);
+/// The rest of a file whose size says nothing: of /proc, of a pipe, of a device.
+LEAT_INLINE Buffer readUnsized(const FileRequest& request, int fd);
+/// The rest of a file of which `known` is known.
+LEAT_INLINE Buffer readRest(const FileRequest& request, int fd, const struct ::statx& known);
+LEAT_INLINE Buffer readWhole(const FileRequest& request, int fd);
+LEAT_INLINE void writeWhole(const FileRequest& request, int fd, std::string_view bytes);
+/// Opens, or throws the SystemError of `open`.
+LEAT_INLINE sys::UniqueFd openFile(const std::string& path, int flags, unsigned mode = 0666);
+/// Waits for a writer, as `open` would have: one that writes nothing yet is enough.
+[[gnu::cold]] LEAT_INLINE void awaitWriter(const FileRequest& request, int fd);
+/// What `openPathCached` opened and left may be a pipe without a writer. What else is no plain file is
+/// opened anew.
+[[gnu::cold]] LEAT_INLINE void settleOpened(FileRequest& request);
+/// The file of the request, open.
+LEAT_INLINE sys::UniqueFd openRequested(FileRequest& request);
+
+#if LEAT_BODIES
+LEAT_INLINE std::size_t readUpTo(const FileRequest& request, int fd, std::byte* data,
+                                 std::size_t size) {
   std::size_t done = 0;
   while (done < size && !request.left()) {
     const std::size_t want = size - done < fileChunk ? size - done : fileChunk;
@@ -176,8 +215,7 @@ inline std::size_t readUpTo(const FileRequest& request, int fd, std::byte* data,
   return done;
 }
 
-/// The rest of a file whose size says nothing: of /proc, of a pipe, of a device.
-inline Buffer readUnsized(const FileRequest& request, int fd) {
+LEAT_INLINE Buffer readUnsized(const FileRequest& request, int fd) {
   Buffer whole = Buffer::allocUnsafe(65536);
   std::size_t size = 0;
   while (!request.left()) {
@@ -191,8 +229,7 @@ inline Buffer readUnsized(const FileRequest& request, int fd) {
   return std::move(whole).subarray(0, static_cast<std::ptrdiff_t>(size));
 }
 
-/// The rest of a file of which `known` is known.
-inline Buffer readRest(const FileRequest& request, int fd, const struct ::statx& known) {
+LEAT_INLINE Buffer readRest(const FileRequest& request, int fd, const struct ::statx& known) {
   const auto size = S_ISREG(known.stx_mode) ? static_cast<std::int64_t>(known.stx_size) : 0;
   if (size > fileLimit) throwTooLarge(size);
   if (size == 0) return readUnsized(request, fd);
@@ -201,13 +238,14 @@ inline Buffer readRest(const FileRequest& request, int fd, const struct ::statx&
   const std::size_t got = readUpTo(request, fd, whole.data(), whole.size());
   return std::move(whole).subarray(0, static_cast<std::ptrdiff_t>(got));
 }
-inline Buffer readWhole(const FileRequest& request, int fd) {
+
+LEAT_INLINE Buffer readWhole(const FileRequest& request, int fd) {
   struct ::statx known;
   if (const int error = statFd(fd, known)) throwFile(error, "fstat");
   return readRest(request, fd, known);
 }
 
-inline void writeWhole(const FileRequest& request, int fd, std::string_view bytes) {
+LEAT_INLINE void writeWhole(const FileRequest& request, int fd, std::string_view bytes) {
   while (!bytes.empty() && !request.left()) {
     const ssize_t n =
         sys::write(fd, bytes.data(), bytes.size() < fileChunk ? bytes.size() : fileChunk);
@@ -216,14 +254,13 @@ inline void writeWhole(const FileRequest& request, int fd, std::string_view byte
   }
 }
 
-/// Opens, or throws the SystemError of `open`.
-inline sys::UniqueFd openFile(const std::string& path, int flags, unsigned mode = 0666) {
+LEAT_INLINE sys::UniqueFd openFile(const std::string& path, int flags, unsigned mode) {
   const int fd = sys::open(path.c_str(), flags, mode);
   if (fd < 0) throwFile(fd, "open", path);
   return sys::UniqueFd(fd);
 }
-/// Waits for a writer, as `open` would have: one that writes nothing yet is enough.
-[[gnu::cold]] inline void awaitWriter(const FileRequest& request, int fd) {
+
+[[gnu::cold]] LEAT_INLINE void awaitWriter(const FileRequest& request, int fd) {
   int ends[2];
   if (const int error = sys::pipe2(ends, O_CLOEXEC)) throwFile(error, "open", request.path);
   const sys::UniqueFd out(ends[0]);
@@ -231,9 +268,8 @@ inline sys::UniqueFd openFile(const std::string& path, int flags, unsigned mode 
   while (!request.left() && !sys::hadWriter(fd, in.get())) {
   }
 }
-/// What `openPathCached` opened and left may be a pipe without a writer. What else is no plain file is
-/// opened anew.
-[[gnu::cold]] inline void settleOpened(FileRequest& request) {
+
+[[gnu::cold]] LEAT_INLINE void settleOpened(FileRequest& request) {
   struct ::statx known;
   sys::UniqueFd& file = request.opened;
   if (statFd(file.get(), known) != 0 || !(S_ISREG(known.stx_mode) || S_ISFIFO(known.stx_mode)))
@@ -241,12 +277,13 @@ inline sys::UniqueFd openFile(const std::string& path, int flags, unsigned mode 
   if (S_ISFIFO(known.stx_mode)) awaitWriter(request, file.get());
   (void)sys::fcntl(file.get(), F_SETFL, O_RDONLY);
 }
-/// The file of the request, open.
-inline sys::UniqueFd openRequested(FileRequest& request) {
+
+LEAT_INLINE sys::UniqueFd openRequested(FileRequest& request) {
   if (request.opened) settleOpened(request);
   if (request.opened) return std::move(request.opened);
   return openFile(request.path, request.flags, request.mode);
 }
+#endif
 inline void closeFile(sys::UniqueFd& file) {
   if (const int error = sys::close(file.release())) throwFile(error, "close");
 }

@@ -8,6 +8,12 @@
 namespace leat::inline LEAT_ABI::http::detail {
 
 LEAT_ON_USE
+Task<> roomOf(Ref<Exchange> exchange);
+LEAT_ON_USE
+Task<> endOf(Ref<Exchange> exchange);
+
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
 Task<> roomOf(Ref<Exchange> exchange) {
   if (!exchange->owner().isFirst(*exchange) && !exchange->gone()) co_await exchange->turn();
   if (exchange->gone() && !exchange->sent()) exchange->throwGone();
@@ -21,12 +27,14 @@ Task<> roomOf(Ref<Exchange> exchange) {
     throw;
   }
 }
-LEAT_ON_USE
+
+LEAT_ON_USE_BODY
 Task<> endOf(Ref<Exchange> exchange) {
   co_await exchange->finish();
   // What happened behind the answer is none of its.
   if (exchange->gone() && !exchange->sent()) exchange->throwGone();
 }
+#endif
 
 /// Sends no more of a body than its head has promised: what is too much comes by chunks, and is refused.
 class BodyTaker final : public leat::detail::DirectTaker {

@@ -130,20 +130,26 @@ LEAT_ALWAYS_INLINE inline const char* endOfTarget(const char* at, const char* en
 #endif
   return endOf(charTarget, at, end);
 }
-inline bool isText(std::string_view text) noexcept {
+LEAT_INLINE bool isText(std::string_view text) noexcept;
+LEAT_INLINE bool isToken(std::string_view text) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE bool isText(std::string_view text) noexcept {
   const char* const end = text.data() + text.size();
 #if defined(__SSE2__)
   if (text.size() >= 8) return allFit(text.data(), text.size(), FitsText());
 #endif
   return endOfText(text.data(), end) == end;
 }
-inline bool isToken(std::string_view text) noexcept {
+
+LEAT_INLINE bool isToken(std::string_view text) noexcept {
   const char* const end = text.data() + text.size();
 #if defined(__SSE2__)
   if (text.size() >= 8 && allFit(text.data(), text.size(), FitsUsualName())) return true;
 #endif
   return !text.empty() && endOf(charToken, text.data(), end) == end;
 }
+#endif
 constexpr std::string_view trimBlanks(std::string_view text) noexcept {
   while (!text.empty() && isBlank(text.front())) text.remove_prefix(1);
   while (!text.empty() && isBlank(text.back())) text.remove_suffix(1);

@@ -7,7 +7,8 @@
 
 namespace leat::inline LEAT_ABI::http::detail {
 
-inline ClientCall::ClientCall(Ref<AgentCore> agentOf, ClientCallOptions o)
+#if LEAT_BODIES
+LEAT_INLINE ClientCall::ClientCall(Ref<AgentCore> agentOf, ClientCallOptions o)
     : ExchangeOwner(net::Socket()),
       options(std::move(o)),
       agent(std::move(agentOf)),
@@ -18,6 +19,7 @@ inline ClientCall::ClientCall(Ref<AgentCore> agentOf, ClientCallOptions o)
   if (leat::detail::AbortState* const around = leat::detail::ambientSignal())
     follow(AbortSignal(Ref<leat::detail::AbortState>(around)));
 }
+#endif
 
 template <class F>
 void ClientCall::tell(F&& f) noexcept {
@@ -29,11 +31,12 @@ void ClientCall::tell(F&& f) noexcept {
   }
 }
 
-inline void ClientCall::follow(const AbortSignal& signal) {
+#if LEAT_BODIES
+LEAT_INLINE void ClientCall::follow(const AbortSignal& signal) {
   signals_.push_back(signal.onAbort([this, signal] { fail(signal.reason()); }));
 }
 
-inline Promise<IncomingMessage> ClientCall::response(const ExchangeHandle& handle) {
+LEAT_INLINE Promise<IncomingMessage> ClientCall::response(const ExchangeHandle& handle) {
   if (responded_) return Promise<IncomingMessage>::resolve(IncomingMessage(handle));
   if (handle->gone()) {
     handle->untold = false;
@@ -43,20 +46,20 @@ inline Promise<IncomingMessage> ClientCall::response(const ExchangeHandle& handl
   return pending_->promise;
 }
 
-inline void ClientCall::setTimeout(std::int32_t ms) {
+LEAT_INLINE void ClientCall::setTimeout(std::int32_t ms) {
   timeoutMs_ = ms;
   if (connection_ == nullptr) return;
   (void)socket.setTimeout(ms, [this] { tell([this] { events_.emit<"timeout">(); }); });
 }
 
-// ---- sending ----
-
-inline void ClientCall::later() noexcept {
+LEAT_INLINE void ClientCall::later() noexcept {
   if (quiet() || std::exchange(soonQueued_, true)) return;
   retain();
   leat::detail::threadState.queue->pushTick(soon_);
 }
-inline void ClientCall::onSoon(leat::detail::Job& job, leat::detail::JobAction action) noexcept {
+
+LEAT_INLINE void ClientCall::onSoon(leat::detail::Job& job,
+                                    leat::detail::JobAction action) noexcept {
   ClientCall& self = static_cast<SoonJob&>(job).call;
   const auto held = Ref<ClientCall>::adopt(&self);
   self.soonQueued_ = false;
@@ -68,8 +71,9 @@ inline void ClientCall::onSoon(leat::detail::Job& job, leat::detail::JobAction a
   self.sendOut();
   self.tellAll();
 }
+
 /// Who calls `end` or `destroy` hears of it afterwards, as in Node.
-inline void ClientCall::tellAll() noexcept {
+LEAT_INLINE void ClientCall::tellAll() noexcept {
   if (std::exchange(tellsFinish_, false)) tell([this] { events_.emit<"finish">(); });
   if (const auto error = std::exchange(tellsError_, nullptr)) {
     const bool heard = events_.listenerCount<"error">() > 0;
@@ -85,8 +89,10 @@ inline void ClientCall::tellAll() noexcept {
   events_.removeAllListeners();
   ended_ = nullptr;
 }
-inline void ClientCall::startSoon() { later(); }
-inline void ClientCall::start() noexcept {
+
+LEAT_INLINE void ClientCall::startSoon() { later(); }
+
+LEAT_INLINE void ClientCall::start() noexcept {
   if (over()) return;
   try {
     // The server is waited for before there is a body.
@@ -98,7 +104,8 @@ inline void ClientCall::start() noexcept {
   }
 }
 
-inline void ClientCall::connected(ClientConnection& connection, const net::Socket& s, bool reused) {
+LEAT_INLINE void ClientCall::connected(ClientConnection& connection, const net::Socket& s,
+                                       bool reused) {
   const Ref<ClientCall> alive(this);
   connection_ = &connection;
   socket = s;
@@ -112,7 +119,7 @@ inline void ClientCall::connected(ClientConnection& connection, const net::Socke
   sendOut();
 }
 
-inline void ClientCall::sendOut() {
+LEAT_INLINE void ClientCall::sendOut() {
   if (connection_ == nullptr || out_.empty()) return;
   if (reusedSocket && !retried_ && isIdempotent(options.method) && exchange_->out.bodySent() == 0)
     sent_.append(out_);
@@ -120,7 +127,7 @@ inline void ClientCall::sendOut() {
   out_.clear();
 }
 
-inline void ClientCall::requestEnded() {
+LEAT_INLINE void ClientCall::requestEnded() {
   if (connection_ == nullptr) return;
   const Ref<ClientCall> alive(this);
   sendOut();
@@ -132,7 +139,7 @@ inline void ClientCall::requestEnded() {
   if (connection_ != nullptr) connection_->requestEnded();
 }
 
-inline bool ClientCall::takeRetry() noexcept {
+LEAT_INLINE bool ClientCall::takeRetry() noexcept {
   if (over() || retried_ || !reusedSocket || sent_.empty() || !requestDone() ||
       exchange_->out.bodySent() > 0 || !agent->options.retry || quiet())
     return false;
@@ -149,15 +156,13 @@ inline bool ClientCall::takeRetry() noexcept {
   }
 }
 
-// ---- the answer ----
-
-inline void ClientCall::inform(Head&& head) {
+LEAT_INLINE void ClientCall::inform(Head&& head) {
   const Information information(std::make_shared<const Head>(std::move(head)));
   if (information.statusCode() == 100) tell([this] { events_.emit<"continue">(); });
   tell([&] { events_.emit<"information">(information); });
 }
 
-inline void ClientCall::respond() {
+LEAT_INLINE void ClientCall::respond() {
   const Ref<ClientCall> alive(this);
   sent_.clear();
   responded_ = true;
@@ -168,7 +173,7 @@ inline void ClientCall::respond() {
   tell([&] { events_.emit<"response">(message); });
 }
 
-inline bool ClientCall::handOver(std::string_view rest) {
+LEAT_INLINE bool ClientCall::handOver(std::string_view rest) {
   const Ref<ClientCall> alive(this);
   connection_ = nullptr;
   responded_ = true;
@@ -192,9 +197,7 @@ inline bool ClientCall::handOver(std::string_view rest) {
   return known;
 }
 
-// ---- the end ----
-
-inline void ClientCall::complete() {
+LEAT_INLINE void ClientCall::complete() {
   if (over()) return;
   connection_ = nullptr;
   if (!requestDone()) {
@@ -207,7 +210,7 @@ inline void ClientCall::complete() {
 
 /// Whoever waits for the answer is told, or listens for errors; else whoever asks next, and if nobody does, it is
 /// uncaught.
-inline void ClientCall::fail(const std::exception_ptr& why) noexcept {
+LEAT_INLINE void ClientCall::fail(const std::exception_ptr& why) noexcept {
   if (over()) return;
   const Ref<ClientCall> alive(this);
   const std::exception_ptr error =
@@ -228,7 +231,7 @@ inline void ClientCall::fail(const std::exception_ptr& why) noexcept {
 }
 
 /// Whoever holds it can still ask for what there is.
-inline void ClientCall::end() noexcept {
+LEAT_INLINE void ClientCall::end() noexcept {
   const Ref<ClientCall> alive(this);
   const Ref<Exchange> exchange = std::exchange(exchange_, nullptr);
   if (!exchange) return;
@@ -245,11 +248,11 @@ inline void ClientCall::end() noexcept {
   later();
 }
 
-inline void ClientCall::wakeConnection() noexcept {
+LEAT_INLINE void ClientCall::wakeConnection() noexcept {
   if (connection_ != nullptr) connection_->wake();
 }
 
-inline void ClientCall::leftAlone(Exchange& exchange) noexcept {
+LEAT_INLINE void ClientCall::leftAlone(Exchange& exchange) noexcept {
   const Ref<ClientCall> alive(this);
   if (std::exchange(exchange.untold, false) && !quiet())
     leat::detail::LateReport::start(exchange.whyGone());
@@ -264,5 +267,6 @@ inline void ClientCall::leftAlone(Exchange& exchange) noexcept {
     exchange.dumpBody();
   }
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::http::detail

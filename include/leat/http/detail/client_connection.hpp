@@ -86,7 +86,12 @@ class ClientConnection : public Counted<ClientConnection>, public leat::detail::
   std::size_t thrownAway_ = 0;  // of a body that nobody wants
 };
 
-inline bool isSystemError(const std::exception_ptr& error) noexcept {
+LEAT_INLINE bool isSystemError(const std::exception_ptr& error) noexcept;
+/// The `timeout` of a Keep-Alive field, in ms; -1 for none.
+LEAT_INLINE int keepAliveMs(const Head& head) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE bool isSystemError(const std::exception_ptr& error) noexcept {
   if (!error) return false;
   try {
     std::rethrow_exception(error);
@@ -97,8 +102,7 @@ inline bool isSystemError(const std::exception_ptr& error) noexcept {
   }
 }
 
-/// The `timeout` of a Keep-Alive field, in ms; -1 for none.
-inline int keepAliveMs(const Head& head) noexcept {
+LEAT_INLINE int keepAliveMs(const Head& head) noexcept {
   std::string_view list = MessageHeaders(head).get("keep-alive").value_or(std::string_view());
   constexpr std::string_view name = "timeout=";
   while (!list.empty()) {
@@ -113,7 +117,7 @@ inline int keepAliveMs(const Head& head) noexcept {
   return -1;
 }
 
-inline void ClientConnection::assign(const Ref<ClientCall>& call) {
+LEAT_INLINE void ClientConnection::assign(const Ref<ClientCall>& call) {
   call_ = call;
   anyByte_ = answered_ = stays_ = interim_ = false;
   thrownAway_ = 0;
@@ -127,9 +131,7 @@ inline void ClientConnection::assign(const Ref<ClientCall>& call) {
   call->connected(*this, socket, reused);
 }
 
-// ---- reading ----
-
-template <class>
+LEAT_ON_USE_BODY
 Task<> ClientConnection::serve(Ref<ClientConnection> self) {
   // Also when the loop ends meanwhile.
   struct Leaving {
@@ -164,7 +166,7 @@ Task<> ClientConnection::serve(Ref<ClientConnection> self) {
 }
 
 /// `input` may be memory of the loop, which others use as soon as a listener runs.
-inline void ClientConnection::take(std::string_view input) {
+LEAT_INLINE void ClientConnection::take(std::string_view input) {
   const Ref<ClientConnection> alive(this);
   std::string own;
   // Its end may be known already, however much of it waits.
@@ -208,7 +210,7 @@ inline void ClientConnection::take(std::string_view input) {
 }
 
 /// False: `rest`, which comes behind it, is not ours.
-inline bool ClientConnection::head(std::string_view rest) {
+LEAT_INLINE bool ClientConnection::head(std::string_view rest) {
   const Ref<ClientCall> call = call_;
   Head& head = call->exchange().head;
   if (head.status == 101 || (call->options.method == "CONNECT" && head.status / 100 == 2)) {
@@ -234,7 +236,7 @@ inline bool ClientConnection::head(std::string_view rest) {
   return !socket.destroyed();
 }
 
-inline void ClientConnection::ended() {
+LEAT_INLINE void ClientConnection::ended() {
   answered_ = true;
   Exchange& exchange = call_->exchange();
   if (!parser_.trailers().fields.empty()) std::swap(exchange.trailers, parser_.trailers());
@@ -243,7 +245,7 @@ inline void ClientConnection::ended() {
 }
 
 /// The answer is whole. The next request may come, once this one was sent whole too.
-inline void ClientConnection::settle() {
+LEAT_INLINE void ClientConnection::settle() {
   const Ref<ClientConnection> alive(this);
   const bool stays = stays_ && call_->keepsAlive() && agent_ != nullptr;
   if (stays && !call_->requestDone()) return;
@@ -259,7 +261,7 @@ inline void ClientConnection::settle() {
   if (stays && !socket.destroyed()) agent->takeBack(*this);
 }
 
-inline void ClientConnection::peerEnded() {
+LEAT_INLINE void ClientConnection::peerEnded() {
   peerEnded_ = true;
   if (call_ && !answered_ && parser_.finish() == ParseEvent::End) {
     stays_ = false;
@@ -268,7 +270,7 @@ inline void ClientConnection::peerEnded() {
   if (!upgraded_) socket.destroy();
 }
 
-inline void ClientConnection::gone(const std::exception_ptr& error) noexcept {
+LEAT_INLINE void ClientConnection::gone(const std::exception_ptr& error) noexcept {
   const Ref<ClientConnection> alive(this);
   const Ref<AgentCore> agent(std::exchange(agent_, nullptr));
   ListNode::unlink();
@@ -282,14 +284,12 @@ inline void ClientConnection::gone(const std::exception_ptr& error) noexcept {
   call->fail(reason);
 }
 
-// ---- the agent ----
-
-inline AgentCore::AgentCore(const AgentOptions& o, Open opens, Drain drains)
+LEAT_INLINE AgentCore::AgentCore(const AgentOptions& o, Open opens, Drain drains)
     : LoopOwned(onLoopEnd), options(o), open_(opens), drain_(drains) {
   leat::detail::currentQueue().own(*this);
 }
 
-inline Ref<ClientConnection> AgentCore::takeFree(AgentPlace& place) noexcept {
+LEAT_INLINE Ref<ClientConnection> AgentCore::takeFree(AgentPlace& place) noexcept {
   while (!place.free.empty()) {
     const auto at = options.lifo ? place.free.end() - 1 : place.free.begin();
     Ref<ClientConnection> connection = std::move(*at);
@@ -299,7 +299,8 @@ inline Ref<ClientConnection> AgentCore::takeFree(AgentPlace& place) noexcept {
   }
   return nullptr;
 }
-inline Ref<ClientCall> AgentCore::takeWaiting(AgentPlace& place) noexcept {
+
+LEAT_INLINE Ref<ClientCall> AgentCore::takeWaiting(AgentPlace& place) noexcept {
   while (!place.waiting.empty()) {
     Ref<ClientCall> call = place.waiting.pop();
     if (!call->over()) return call;
@@ -307,7 +308,7 @@ inline Ref<ClientCall> AgentCore::takeWaiting(AgentPlace& place) noexcept {
   return nullptr;
 }
 
-inline void AgentCore::add(const Ref<ClientCall>& call, bool fresh) {
+LEAT_INLINE void AgentCore::add(const Ref<ClientCall>& call, bool fresh) {
   // An agent may be older than the loop.
   if (!LoopOwned::linked()) leat::detail::currentQueue().own(*this);
   const auto found = places_.try_emplace(call->options.place).first;
@@ -323,7 +324,7 @@ inline void AgentCore::add(const Ref<ClientCall>& call, bool fresh) {
 }
 
 /// It holds the loop only for those who wait for a connection.
-inline void AgentCore::leaveAlone(ClientConnection& connection) noexcept {
+LEAT_INLINE void AgentCore::leaveAlone(ClientConnection& connection) noexcept {
   if (counts().requests > 0) return;
   connection.unlink();
   leftAlone_.pushBack(connection);
@@ -331,7 +332,7 @@ inline void AgentCore::leaveAlone(ClientConnection& connection) noexcept {
 }
 
 /// Of all together there are too many: one that is free elsewhere makes room.
-inline bool AgentCore::evict(const AgentPlace* but) noexcept {
+LEAT_INLINE bool AgentCore::evict(const AgentPlace* but) noexcept {
   if (options.maxTotalSockets == 0 || total_ < options.maxTotalSockets) return false;
   for (auto& [where, place] : places_) {
     if (&place == but) continue;
@@ -344,7 +345,7 @@ inline bool AgentCore::evict(const AgentPlace* but) noexcept {
   return false;
 }
 
-inline int AgentCore::idleMs(const ClientConnection& connection) const noexcept {
+LEAT_INLINE int AgentCore::idleMs(const ClientConnection& connection) const noexcept {
   const int said = connection.serverKeepsMs();
   // What is sent in the last second would cross the server's end.
   constexpr int margin = 1'000;
@@ -353,7 +354,7 @@ inline int AgentCore::idleMs(const ClientConnection& connection) const noexcept 
   return options.timeout > 0 && options.timeout < left ? options.timeout : left;
 }
 
-inline void AgentCore::takeBack(ClientConnection& connection) {
+LEAT_INLINE void AgentCore::takeBack(ClientConnection& connection) {
   AgentPlace& place = connection.place;
   connection.unlink();
   if (const Ref<ClientCall> call = takeWaiting(place)) return connection.assign(call);
@@ -368,7 +369,7 @@ inline void AgentCore::takeBack(ClientConnection& connection) {
   connection.setFree(true);
 }
 
-inline void AgentCore::lost(const ClientConnection& connection) noexcept {
+LEAT_INLINE void AgentCore::lost(const ClientConnection& connection) noexcept {
   std::vector<Ref<ClientConnection>>& free = connection.place.free;
   for (auto at = free.begin(); at != free.end(); ++at)
     if (at->get() == &connection) {
@@ -377,7 +378,8 @@ inline void AgentCore::lost(const ClientConnection& connection) noexcept {
     }
   lost(connection.place);
 }
-inline void AgentCore::lost(AgentPlace& place) noexcept {
+
+LEAT_INLINE void AgentCore::lost(AgentPlace& place) noexcept {
   --place.open;
   --total_;
   const leat::detail::MicrotaskQueue* const queue = leat::detail::threadState.queue;
@@ -392,7 +394,7 @@ inline void AgentCore::lost(AgentPlace& place) noexcept {
   if (place.open == 0 && place.waiting.empty()) places_.erase(ClientPlace(*place.where));
 }
 
-inline void AgentCore::destroyFree() noexcept {
+LEAT_INLINE void AgentCore::destroyFree() noexcept {
   const Ref<AgentCore> alive(this);
   std::vector<Ref<ClientConnection>> all;
   for (auto& [where, place] : places_)
@@ -402,13 +404,14 @@ inline void AgentCore::destroyFree() noexcept {
     lost(connection->place);
   }
 }
-inline AgentCore::~AgentCore() {
+
+LEAT_INLINE AgentCore::~AgentCore() {
   if (LoopOwned::linked()) LoopOwned::unlink();
   for (auto& [where, place] : places_)
     for (const auto& connection : place.free) connection->agentGone();
 }
 
-inline AgentCore::Counts AgentCore::counts() const noexcept {
+LEAT_INLINE AgentCore::Counts AgentCore::counts() const noexcept {
   Counts counts;
   for (const auto& [where, place] : places_) {
     counts.freeSockets += place.free.size();
@@ -419,11 +422,12 @@ inline AgentCore::Counts AgentCore::counts() const noexcept {
   return counts;
 }
 
-inline void AgentCore::onLoopEnd(leat::detail::LoopOwned& owned) noexcept {
+LEAT_INLINE void AgentCore::onLoopEnd(leat::detail::LoopOwned& owned) noexcept {
   auto& self = static_cast<AgentCore&>(owned);
   const Ref<AgentCore> alive(&self);
   for (auto& [where, place] : self.places_)
     while (const Ref<ClientCall> call = takeWaiting(place)) call->fail(nullptr);
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::http::detail

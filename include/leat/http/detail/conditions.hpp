@@ -55,7 +55,13 @@ constexpr bool listsTag(std::string_view list, std::string_view etag, bool stron
 enum class Verdict : unsigned char { Send, NotModified, Failed };
 
 /// What the conditions of a GET or HEAD come to, in the order of section 13.2.2. A date that is none is no condition.
-inline Verdict judge(const MessageHeaders& fields, const Validators& version) {
+LEAT_INLINE Verdict judge(const MessageHeaders& fields, const Validators& version);
+/// Whether a range is of this version, as far as If-Range says. Only what is sure counts: a strong tag, or a date
+/// that is not so young that the file may have changed within its second.
+LEAT_INLINE bool rangeHolds(const MessageHeaders& fields, const Validators& version) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE Verdict judge(const MessageHeaders& fields, const Validators& version) {
   const auto date = [&](std::string_view name) {
     const std::optional<std::string_view> text = fields.get(name);
     return text ? readDate(*text, version.now) : std::nullopt;
@@ -73,15 +79,14 @@ inline Verdict judge(const MessageHeaders& fields, const Validators& version) {
   return Verdict::Send;
 }
 
-/// Whether a range is of this version, as far as If-Range says. Only what is sure counts: a strong tag, or a date
-/// that is not so young that the file may have changed within its second.
-inline bool rangeHolds(const MessageHeaders& fields, const Validators& version) noexcept {
+LEAT_INLINE bool rangeHolds(const MessageHeaders& fields, const Validators& version) noexcept {
   const std::optional<std::string_view> given = fields.get("if-range");
   if (!given) return true;
   if (given->starts_with('"') || given->starts_with("W/"))
     return sameTag(*given, version.etag, true);
   return readDate(*given, version.now) == version.modified && version.modified < version.now - 1;
 }
+#endif
 
 /// The bytes of a file that are asked for.
 struct ByteRange {

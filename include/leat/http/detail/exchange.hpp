@@ -203,7 +203,8 @@ class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
   bool quiet_ = false;
 };
 
-inline void Exchange::clear() noexcept {
+#if LEAT_BODIES
+LEAT_INLINE void Exchange::clear() noexcept {
   head.clear();
   trailers.clear();
   body.clear();
@@ -220,6 +221,7 @@ inline void Exchange::clear() noexcept {
   finished_.reset();
   handles_ = 0;
 }
+#endif
 
 /// Some that are over, for those that come.
 class SpareExchanges {
@@ -250,13 +252,14 @@ class SpareExchanges {
   std::size_t count_ = 0;
 };
 
-inline void Exchange::sendHead(std::optional<std::size_t> whole) {
+#if LEAT_BODIES
+LEAT_INLINE void Exchange::sendHead(std::optional<std::size_t> whole) {
   if (out.headWritten()) return;
   out.fixHead();
   owner_->writeHead(*this, whole);
 }
 
-inline bool Exchange::put(std::string_view bytes, const Buffer* whole) {
+LEAT_INLINE bool Exchange::put(std::string_view bytes, const Buffer* whole) {
   if (done()) throw writeAfterEnd();
   if (gone_) return false;
   sendHead(std::nullopt);
@@ -276,7 +279,7 @@ inline bool Exchange::put(std::string_view bytes, const Buffer* whole) {
   return hasRoom() && lane.size() < large;
 }
 
-inline void Exchange::end(std::string_view bytes) {
+LEAT_INLINE void Exchange::end(std::string_view bytes) {
   if (done()) throw writeAfterEnd();
   if (gone_) return out.giveUp();
   std::string& lane = owner_->lane(*this);
@@ -296,7 +299,7 @@ inline void Exchange::end(std::string_view bytes) {
   owner_->answered(*this);
 }
 
-inline void Exchange::fail(int status) {
+LEAT_INLINE void Exchange::fail(int status) {
   if (done() || gone_) return;
   if (out.headWritten() || out.headSet()) return owner_->destroy(nullptr);
   out.fields.clear();
@@ -306,7 +309,7 @@ inline void Exchange::fail(int status) {
   end({});
 }
 
-inline bool Exchange::abandoned() noexcept {
+LEAT_INLINE bool Exchange::abandoned() noexcept {
   const leat::detail::MicrotaskQueue* const queue = leat::detail::threadState.queue;
   if (queue == nullptr || queue->closing() || queue->stopped()) return false;
   if (done()) {
@@ -323,6 +326,7 @@ inline bool Exchange::abandoned() noexcept {
   }
   return true;
 }
+#endif
 
 /// A count of those who can answer.
 class ExchangeHandle {

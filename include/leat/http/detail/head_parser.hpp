@@ -13,7 +13,10 @@ enum class MessageKind : unsigned char { Request, Response };
 
 #if defined(__SSE2__)
 /// Letters, digits, '-' and '.', with a port or without one; not too short.
-inline bool isUsualHost(std::string_view host) noexcept {
+LEAT_INLINE bool isUsualHost(std::string_view host) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE bool isUsualHost(std::string_view host) noexcept {
   std::size_t end = host.size();
   while (end > 0 && leat::detail::isDigit(host[end - 1])) --end;
   const std::size_t size = end > 0 && host[end - 1] == ':' ? end - 1 : host.size();
@@ -22,8 +25,12 @@ inline bool isUsualHost(std::string_view host) noexcept {
          });
 }
 #endif
+#endif
 /// A Host field (RFC 9110 section 7.2): a name or an address, perhaps with a port.
-inline bool isHost(std::string_view host) noexcept {
+LEAT_INLINE bool isHost(std::string_view host) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE bool isHost(std::string_view host) noexcept {
 #if defined(__SSE2__)
   if (isUsualHost(host)) [[likely]]
     return true;
@@ -44,6 +51,7 @@ inline bool isHost(std::string_view host) noexcept {
     } while (at != end && leat::detail::isDigit(*at));
   return at == end;
 }
+#endif
 
 /// Reads line after line. Whatever is wrong is found at one certain byte, so that it makes no difference in
 /// which pieces the text comes.
@@ -141,7 +149,8 @@ class HeadParser {
 
 // ---- the start line ----
 
-inline HeadParser::Outcome HeadParser::startLine(const char*& line) noexcept {
+#if LEAT_BODIES
+LEAT_INLINE HeadParser::Outcome HeadParser::startLine(const char*& line) noexcept {
   const char* at = line;
   const Outcome outcome = kind_ == MessageKind::Request ? requestLine(at) : statusLine(at);
   if (outcome != Outcome::Done) return outcome;
@@ -150,7 +159,7 @@ inline HeadParser::Outcome HeadParser::startLine(const char*& line) noexcept {
   return outcome;
 }
 
-inline HeadParser::Outcome HeadParser::requestLine(const char*& at) noexcept {
+LEAT_INLINE HeadParser::Outcome HeadParser::requestLine(const char*& at) noexcept {
   const char* const method = at;
   const bool isGet = end_ - at >= 4 && std::string_view(at, 4) == "GET ";
   if (isGet) [[likely]]
@@ -181,7 +190,7 @@ inline HeadParser::Outcome HeadParser::requestLine(const char*& at) noexcept {
 }
 
 /// The path of a server, or a whole URL.
-inline bool HeadParser::isTarget(std::string_view target) const noexcept {
+LEAT_INLINE bool HeadParser::isTarget(std::string_view target) const noexcept {
   if (target.empty()) return false;
   if (target.front() == '/') return true;
   const std::size_t colon = target.find("://");
@@ -195,7 +204,7 @@ inline bool HeadParser::isTarget(std::string_view target) const noexcept {
   return !authority.empty() && isHost(authority);
 }
 
-inline HeadParser::Outcome HeadParser::version(const char*& at) noexcept {
+LEAT_INLINE HeadParser::Outcome HeadParser::version(const char*& at) noexcept {
   constexpr std::string_view usual = "HTTP/1.1";
   if (end_ - at >= 8 && std::string_view(at, 8) == usual) [[likely]] {
     at += 8;
@@ -213,7 +222,7 @@ inline HeadParser::Outcome HeadParser::version(const char*& at) noexcept {
   return Outcome::Done;
 }
 
-inline HeadParser::Outcome HeadParser::statusLine(const char*& at) noexcept {
+LEAT_INLINE HeadParser::Outcome HeadParser::statusLine(const char*& at) noexcept {
   const Outcome outcome = version(at);
   if (outcome != Outcome::Done) return outcome;
   unsigned status = 0;
@@ -236,9 +245,7 @@ inline HeadParser::Outcome HeadParser::statusLine(const char*& at) noexcept {
   return endLine(at);
 }
 
-// ---- fields ----
-
-inline HeadParser::Outcome HeadParser::fieldLines(const char*& line) {
+LEAT_INLINE HeadParser::Outcome HeadParser::fieldLines(const char*& line) {
   const char* const end = end_;
   for (const char* at = line;; line = at) {
     if (at != end && *at == '\r') return endLine(line);
@@ -267,13 +274,14 @@ inline HeadParser::Outcome HeadParser::fieldLines(const char*& line) {
     if (fault != ParseFault::None) return fail(fault);
   }
 }
+
 /// The empty one, or what is no line at all.
-inline HeadParser::Outcome HeadParser::lastLine(const char*& line) noexcept {
+LEAT_INLINE HeadParser::Outcome HeadParser::lastLine(const char*& line) noexcept {
   return *line == '\r' || *line == '\n' ? endLine(line) : fail(ParseFault::FieldName);
 }
 
 /// What the message itself depends on.
-inline ParseFault HeadParser::field(std::string_view name, std::string_view value) noexcept {
+LEAT_INLINE ParseFault HeadParser::field(std::string_view name, std::string_view value) noexcept {
   if (lines_ == Lines::Trailers) return ParseFault::None;
   switch (name.size()) {
     case 4:
@@ -300,7 +308,7 @@ inline ParseFault HeadParser::field(std::string_view name, std::string_view valu
   return ParseFault::None;
 }
 
-inline ParseFault HeadParser::contentLength(std::string_view value) noexcept {
+LEAT_INLINE ParseFault HeadParser::contentLength(std::string_view value) noexcept {
   if (head_->hasLength || encoding_ != Encoding::None) return ParseFault::SecondLength;
   constexpr std::uint64_t most = std::uint64_t{1} << 62;
   std::uint64_t length = 0;
@@ -314,7 +322,7 @@ inline ParseFault HeadParser::contentLength(std::string_view value) noexcept {
   return ParseFault::None;
 }
 
-inline ParseFault HeadParser::transferEncoding(std::string_view value) noexcept {
+LEAT_INLINE ParseFault HeadParser::transferEncoding(std::string_view value) noexcept {
   if (head_->hasLength) return ParseFault::SecondLength;
   if (head_->minorVersion == 0) return ParseFault::EncodingOfOld;
   if (value.empty() || value.back() == ',') return ParseFault::TransferEncoding;
@@ -329,12 +337,12 @@ inline ParseFault HeadParser::transferEncoding(std::string_view value) noexcept 
   return ParseFault::None;
 }
 
-inline ParseFault HeadParser::host(std::string_view value) noexcept {
+LEAT_INLINE ParseFault HeadParser::host(std::string_view value) noexcept {
   if (kind_ == MessageKind::Response) return ParseFault::None;
   return ++hosts_ == 1 && isHost(value) ? ParseFault::None : ParseFault::Host;
 }
 
-inline void HeadParser::connection(std::string_view value) noexcept {
+LEAT_INLINE void HeadParser::connection(std::string_view value) noexcept {
   while (!value.empty()) {
     const std::string_view word = takeMember(value);
     if (equalsLower(word, "close")) connection_ |= wordClose;
@@ -343,7 +351,7 @@ inline void HeadParser::connection(std::string_view value) noexcept {
   }
 }
 
-inline HeadParser::Outcome HeadParser::finish() noexcept {
+LEAT_INLINE HeadParser::Outcome HeadParser::finish() noexcept {
   head_->keepAlive = (connection_ & wordClose) == 0 &&
                      (head_->minorVersion == 1 || (connection_ & wordKeepAlive) != 0);
   // HTTP/1.0 knows no other protocols (RFC 9110 section 7.8).
@@ -363,5 +371,6 @@ inline HeadParser::Outcome HeadParser::finish() noexcept {
   }
   return Outcome::Done;
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::http::detail

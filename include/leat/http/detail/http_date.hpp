@@ -20,7 +20,10 @@ constexpr char* putDigits(char* at, int count, int number) noexcept {
   return at + count;
 }
 /// "Sun, 06 Nov 1994 08:49:37 GMT".
-inline std::string_view writeDate(char (&into)[32], std::int64_t seconds) noexcept {
+LEAT_INLINE std::string_view writeDate(char (&into)[32], std::int64_t seconds) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE std::string_view writeDate(char (&into)[32], std::int64_t seconds) noexcept {
   const auto time = static_cast<std::time_t>(seconds);
   std::tm parts{};
   ::gmtime_r(&time, &parts);
@@ -44,6 +47,7 @@ inline std::string_view writeDate(char (&into)[32], std::int64_t seconds) noexce
   text("GMT");
   return {into, static_cast<std::size_t>(at - into)};
 }
+#endif
 
 /// What a date was read as.
 struct DateParts {
@@ -107,7 +111,10 @@ struct DateParts {
 };
 
 /// In each of the three forms that there are; nothing of what is none. `now` tells the century of two digits.
-inline std::optional<std::int64_t> readDate(std::string_view text, std::int64_t now) noexcept {
+LEAT_INLINE std::optional<std::int64_t> readDate(std::string_view text, std::int64_t now) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE std::optional<std::int64_t> readDate(std::string_view text, std::int64_t now) noexcept {
   DateParts date;
   if (date.read(text, "aaa, DD N__ YYYY hh:mm:ss GMT")) return date.seconds();
   date = DateParts();
@@ -125,5 +132,6 @@ inline std::optional<std::int64_t> readDate(std::string_view text, std::int64_t 
   if (date.year > thisYear + 50) date.year -= 100;
   return date.seconds();
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::http::detail

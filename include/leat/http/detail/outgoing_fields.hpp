@@ -20,7 +20,10 @@ namespace detail {
 
 /// Throws: TypeError ERR_INVALID_HTTP_TOKEN, ERR_INVALID_CHAR. Node: `validateHeaderName`,
 /// `validateHeaderValue`.
-inline void checkField(std::string_view name, std::string_view value) {
+LEAT_INLINE void checkField(std::string_view name, std::string_view value);
+
+#if LEAT_BODIES
+LEAT_INLINE void checkField(std::string_view name, std::string_view value) {
   using leat::detail::SharedText;
   if (!isToken(name)) [[unlikely]]
     throw TypeError(SharedText({"Header name must be a valid HTTP token [\"", name, "\"]"}).view(),
@@ -29,6 +32,7 @@ inline void checkField(std::string_view name, std::string_view value) {
     throw TypeError(SharedText({"Invalid character in header content [\"", name, "\"]"}).view(),
                     "ERR_INVALID_CHAR");
 }
+#endif
 
 /// Copies, and gives the place behind. What is short goes without a call.
 LEAT_ALWAYS_INLINE inline char* copyText(char* to, std::string_view text) noexcept {

@@ -10,11 +10,15 @@
 
 namespace leat::inline LEAT_ABI::http::detail {
 
-inline void appendNumber(std::string& out, std::uint64_t number, int base = 10) {
+LEAT_INLINE void appendNumber(std::string& out, std::uint64_t number, int base = 10);
+
+#if LEAT_BODIES
+LEAT_INLINE void appendNumber(std::string& out, std::uint64_t number, int base) {
   char digits[24];
   const auto end = std::to_chars(digits, digits + sizeof digits, number, base);
   out.append(digits, end.ptr);
 }
+#endif
 
 /// A literal, whose size is known.
 template <std::size_t size>
@@ -66,13 +70,17 @@ class HeadWriter {
 };
 
 /// Of a connection that stays; 0: who knows how long.
-inline void writeKept(HeadWriter& out, unsigned seconds) noexcept {
+LEAT_INLINE void writeKept(HeadWriter& out, unsigned seconds) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE void writeKept(HeadWriter& out, unsigned seconds) noexcept {
   out.put("Connection: keep-alive\r\n");
   if (seconds == 0) return;
   out.put("Keep-Alive: timeout=");
   out.number(seconds);
   out.put("\r\n");
 }
+#endif
 
 /// The peer could not tell where the message ends.
 [[noreturn]] LEAT_NOINLINE inline void throwFraming(std::string_view what) {
@@ -236,8 +244,9 @@ class OutgoingMessage {
   bool request_ = false;
 };
 
+#if LEAT_BODIES
 /// A client refuses whatever is behind chunked, and what is no list of codings (RFC 9112 section 6.1).
-inline void OutgoingMessage::readEncoding(std::string_view codings) {
+LEAT_INLINE void OutgoingMessage::readEncoding(std::string_view codings) {
   bool more = true;
   while (more) {
     more = codings.find(',') != std::string_view::npos;
@@ -248,7 +257,7 @@ inline void OutgoingMessage::readEncoding(std::string_view codings) {
   }
 }
 
-inline OutgoingMessage::Said OutgoingMessage::readFields() {
+LEAT_INLINE OutgoingMessage::Said OutgoingMessage::readFields() {
   Said said;
   bodyLength_.reset();
   chunked_ = false;
@@ -258,7 +267,7 @@ inline OutgoingMessage::Said OutgoingMessage::readFields() {
 }
 
 /// What the framing, and the fields that come by themselves, depend on.
-inline void OutgoingMessage::readField(const FieldView& field, Said& said) {
+LEAT_INLINE void OutgoingMessage::readField(const FieldView& field, Said& said) {
   switch (field.name.size()) {
     case 4:
       if (isName(field.name, "date")) said.date = true;
@@ -295,8 +304,9 @@ inline void OutgoingMessage::readField(const FieldView& field, Said& said) {
   }
 }
 
-inline void OutgoingMessage::writeHead(std::string& text, std::string_view date, unsigned seconds,
-                                       std::optional<std::size_t> whole, std::string_view kept) {
+LEAT_INLINE void OutgoingMessage::writeHead(std::string& text, std::string_view date,
+                                            unsigned seconds, std::optional<std::size_t> whole,
+                                            std::string_view kept) {
   headWritten_ = true;
   // More than all that is not counted here has.
   constexpr std::size_t rest = 256;
@@ -326,16 +336,16 @@ inline void OutgoingMessage::writeHead(std::string& text, std::string_view date,
   out.finish();
 }
 
-inline void OutgoingMessage::writeFields(HeadWriter& out) const noexcept {
+LEAT_INLINE void OutgoingMessage::writeFields(HeadWriter& out) const noexcept {
   const std::string_view whole = fields.whole();
   out.put(whole);
   if (whole.empty())
     for (std::size_t i = 0; i < fields.size(); ++i) out.put(fields.line(i));
 }
 
-inline void OutgoingMessage::writeRequest(std::string& text, std::string_view method,
-                                          std::string_view target,
-                                          std::optional<std::size_t> whole) {
+LEAT_INLINE void OutgoingMessage::writeRequest(std::string& text, std::string_view method,
+                                               std::string_view target,
+                                               std::optional<std::size_t> whole) {
   // No request ends with its connection (RFC 9112 section 6.3).
   if (said_.encoding && !chunked_) throwFraming("Transfer-Encoding does not end with chunked");
   headWritten_ = request_ = true;
@@ -358,13 +368,14 @@ inline void OutgoingMessage::writeRequest(std::string& text, std::string_view me
   out.finish();
 }
 
-inline void OutgoingMessage::writeConnection(HeadWriter& out, unsigned seconds) const noexcept {
+LEAT_INLINE void OutgoingMessage::writeConnection(HeadWriter& out,
+                                                  unsigned seconds) const noexcept {
   if (last_) return out.put("Connection: close\r\n");
   writeKept(out, seconds);
 }
 
-inline void OutgoingMessage::writeFraming(HeadWriter& out,
-                                          std::optional<std::size_t> whole) noexcept {
+LEAT_INLINE void OutgoingMessage::writeFraming(HeadWriter& out,
+                                               std::optional<std::size_t> whole) noexcept {
   if (!hasBody_) {
     chunked_ = false;
     return;
@@ -380,5 +391,6 @@ inline void OutgoingMessage::writeFraming(HeadWriter& out,
     chunked_ = true;
   }
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::http::detail

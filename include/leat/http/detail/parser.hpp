@@ -120,7 +120,8 @@ class Parser {
   bool needsHead_ = true;
 };
 
-inline ParseEvent Parser::next(std::string_view& input) {
+#if LEAT_BODIES
+LEAT_INLINE ParseEvent Parser::next(std::string_view& input) {
   for (;;) {
     if (state_ == State::Complete) return endMessage();
     if (state_ == State::Stopped) return ParseEvent::Stopped;
@@ -164,7 +165,7 @@ inline ParseEvent Parser::next(std::string_view& input) {
 }
 
 /// Lines that came in one piece are parsed where they are, and then copied; others are gathered first.
-inline Parser::Outcome Parser::lines(Head& head, std::string_view& input) {
+LEAT_INLINE Parser::Outcome Parser::lines(Head& head, std::string_view& input) {
   const std::size_t before = head.text.size();
   const std::string_view usable = input.substr(0, options_.maxHeadSize - before);
   if (before > 0) head.text.append(usable);
@@ -187,7 +188,7 @@ inline Parser::Outcome Parser::lines(Head& head, std::string_view& input) {
   return outcome;
 }
 
-inline ParseEvent Parser::headLines(std::string_view& input) {
+LEAT_INLINE ParseEvent Parser::headLines(std::string_view& input) {
   if (state_ == State::Before) {
     lines_.start(*head_);
     state_ = State::Head;
@@ -196,7 +197,7 @@ inline ParseEvent Parser::headLines(std::string_view& input) {
   return outcome == Outcome::Done ? afterHead() : eventOf(outcome);
 }
 
-inline ParseEvent Parser::afterHead() noexcept {
+LEAT_INLINE ParseEvent Parser::afterHead() noexcept {
   keepAlive_ = head_->keepAlive;
   switch (head_->framing) {
     case Framing::None:
@@ -219,7 +220,7 @@ inline ParseEvent Parser::afterHead() noexcept {
   return ParseEvent::Head;
 }
 
-inline ParseEvent Parser::data(std::string_view& input, State next) noexcept {
+LEAT_INLINE ParseEvent Parser::data(std::string_view& input, State next) noexcept {
   body_ = input.substr(0, left_ < input.size() ? static_cast<std::size_t>(left_) : input.size());
   input.remove_prefix(body_.size());
   left_ -= body_.size();
@@ -227,15 +228,13 @@ inline ParseEvent Parser::data(std::string_view& input, State next) noexcept {
   return ParseEvent::Body;
 }
 
-inline ParseEvent Parser::trailerLines(std::string_view& input) {
+LEAT_INLINE ParseEvent Parser::trailerLines(std::string_view& input) {
   const Outcome outcome = lines(trailers_, input);
   return outcome == Outcome::Done ? endMessage() : eventOf(outcome);
 }
 
-// ---- chunks ----
-
 /// What is between the data of chunks. False: it is wrong.
-inline bool Parser::chunkLine(std::string_view& input) noexcept {
+LEAT_INLINE bool Parser::chunkLine(std::string_view& input) noexcept {
   switch (state_) {
     case State::ChunkSize: {
       const char c = input.front();
@@ -268,7 +267,7 @@ inline bool Parser::chunkLine(std::string_view& input) noexcept {
   }
 }
 
-inline bool Parser::chunkSizeChar(char c) noexcept {
+LEAT_INLINE bool Parser::chunkSizeChar(char c) noexcept {
   constexpr std::uint64_t most = std::uint64_t{1} << 56;
   const char lower = lowered(c);
   if (leat::detail::isHexDigit(c) && left_ < most) {
@@ -285,13 +284,13 @@ inline bool Parser::chunkSizeChar(char c) noexcept {
   return true;
 }
 
-inline void Parser::endChunkLine() noexcept {
+LEAT_INLINE void Parser::endChunkLine() noexcept {
   if (left_ > 0) return;
   state_ = State::Trailers;
   lines_.startTrailers(trailers_);
 }
 
-inline bool Parser::expect(std::string_view& input, char c, State next) noexcept {
+LEAT_INLINE bool Parser::expect(std::string_view& input, char c, State next) noexcept {
   if (input.front() != c) {
     fail(state_ == State::ChunkExtension ? ParseFault::ChunkSize : ParseFault::ChunkEnd);
     return false;
@@ -301,7 +300,7 @@ inline bool Parser::expect(std::string_view& input, char c, State next) noexcept
   return true;
 }
 
-inline ParseEvent Parser::finish() noexcept {
+LEAT_INLINE ParseEvent Parser::finish() noexcept {
   switch (state_) {
     case State::Before:
     case State::BeforeLf:
@@ -319,5 +318,6 @@ inline ParseEvent Parser::finish() noexcept {
       return fail(ParseFault::Premature);
   }
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::http::detail

@@ -11,7 +11,8 @@ namespace leat::inline LEAT_ABI::http::detail {
 
 // ---- requests ----
 
-inline ServerConnection::ServerConnection(Ref<ServerCore> server, net::Socket s, Came came)
+#if LEAT_BODIES
+LEAT_INLINE ServerConnection::ServerConnection(Ref<ServerCore> server, net::Socket s, Came came)
     : ExchangeOwner(std::move(s)),
       LoopTimer(onLate),
       server_(std::move(server)),
@@ -28,7 +29,7 @@ inline ServerConnection::ServerConnection(Ref<ServerCore> server, net::Socket s,
 }
 
 /// `input` may be memory of the loop, which others use as soon as a handler runs.
-inline void ServerConnection::take(std::string_view input) {
+LEAT_INLINE void ServerConnection::take(std::string_view input) {
   const Ref<ServerConnection> alive(this);
   taking_ = true;
   EventLoop& loop = EventLoop::current();
@@ -73,7 +74,7 @@ inline void ServerConnection::take(std::string_view input) {
   if (mode_ == Mode::Requests && exchanges_.empty()) watch();
 }
 
-inline void ServerConnection::ended() {
+LEAT_INLINE void ServerConnection::ended() {
   messageComes_ = false;
   const Ref<Exchange> exchange = std::exchange(current_, nullptr);
   if (!parser_.trailers().fields.empty()) std::swap(exchange->trailers, parser_.trailers());
@@ -82,12 +83,12 @@ inline void ServerConnection::ended() {
 }
 
 /// For the next request, of which nothing has come.
-inline void ServerConnection::prepare() {
+LEAT_INLINE void ServerConnection::prepare() {
   if (!next_) next_ = server_->spares.take();
   parser_.useHead(next_->head);
 }
 
-inline void ServerConnection::begin(std::string_view& input) {
+LEAT_INLINE void ServerConnection::begin(std::string_view& input) {
   const Ref<Exchange> exchange = std::exchange(next_, nullptr);
   exchange->begin(Ref<ExchangeOwner>(this));
   const Head& head = exchange->head;
@@ -111,7 +112,7 @@ inline void ServerConnection::begin(std::string_view& input) {
   if (isFirst(*exchange)) handOver();
 }
 
-inline void ServerConnection::dispatch(const Ref<Exchange>& exchange) {
+LEAT_INLINE void ServerConnection::dispatch(const Ref<Exchange>& exchange) {
   ServerCore& server = *server_;
   const Head& head = exchange->head;
   const unsigned most = server.options.maxRequestsPerSocket;
@@ -132,14 +133,14 @@ inline void ServerConnection::dispatch(const Ref<Exchange>& exchange) {
   server.events.emit<"request">(request, response);
 }
 
-inline void ServerConnection::drop(const Ref<Exchange>& exchange) {
+LEAT_INLINE void ServerConnection::drop(const Ref<Exchange>& exchange) {
   const ExchangeHandle handle(exchange);
   server_->events.emit<"dropRequest">(IncomingMessage(handle), socket);
   exchange->fail(503);
 }
 
 /// Upgrade and CONNECT, in their turn: from here on the bytes are not ours.
-inline void ServerConnection::handOver() {
+LEAT_INLINE void ServerConnection::handOver() {
   const ExchangeHandle handle(std::exchange(upgrading_, nullptr));
   exchanges_.clear();
   mode_ = Mode::Upgraded;
@@ -158,7 +159,7 @@ inline void ServerConnection::handOver() {
 }
 
 /// Not a message, or too late: whatever was asked for before has no answer either.
-inline void ServerConnection::refuse(const std::exception_ptr& error, int status) {
+LEAT_INLINE void ServerConnection::refuse(const std::exception_ptr& error, int status) {
   mode_ = Mode::Lingers;
   rest_.clear();
   if (!server_->events.emit<"clientError">(error, socket)) answerBare(status);
@@ -166,7 +167,7 @@ inline void ServerConnection::refuse(const std::exception_ptr& error, int status
 }
 
 /// In front of or behind the answer to a request it would be taken for something else.
-inline void ServerConnection::answerBare(int status) {
+LEAT_INLINE void ServerConnection::answerBare(int status) {
   const bool alone =
       exchanges_.empty() || (exchanges_.size() == 1 && current_ && !current_->out.headWritten());
   if (!alone) return socket.destroy();
@@ -176,7 +177,7 @@ inline void ServerConnection::answerBare(int status) {
   endSoon();
 }
 
-inline void ServerConnection::peerEnded() {
+LEAT_INLINE void ServerConnection::peerEnded() {
   const ParseEvent event = parser_.finish();
   if (event == ParseEvent::Failed && mode_ == Mode::Requests) {
     const ParseError error(parser_.fault());
@@ -193,9 +194,8 @@ inline void ServerConnection::peerEnded() {
   }
 }
 
-// ---- answering ----
-
-inline void ServerConnection::writeAnswer(Exchange& exchange, std::optional<std::size_t> whole) {
+LEAT_INLINE void ServerConnection::writeAnswer(Exchange& exchange,
+                                               std::optional<std::size_t> whole) {
   // A body that was not asked for may come, or not: nobody can know where the next request begins.
   const bool unasked = exchange.expectsContinue && !exchange.sentContinue;
   // Behind the last answer of a server that closes comes nothing.
@@ -208,7 +208,7 @@ inline void ServerConnection::writeAnswer(Exchange& exchange, std::optional<std:
   exchange.out.writeHead(lane(exchange), known.date, seconds, whole, known.kept);
 }
 
-inline void ServerConnection::goOn(Exchange& exchange) {
+LEAT_INLINE void ServerConnection::goOn(Exchange& exchange) {
   const Ref<ServerConnection> alive(this);
   const Ref<Exchange> kept(&exchange);
   if (!exchange.body.over() && !exchange.body.claimed()) exchange.dumpBody();
@@ -236,7 +236,7 @@ inline void ServerConnection::goOn(Exchange& exchange) {
 
 /// The last answer was written: it is sent, and what the client still says is thrown away for a while, for to
 /// close with bytes unread would reset the connection and lose the answer.
-inline void ServerConnection::endSoon() {
+LEAT_INLINE void ServerConnection::endSoon() {
   mode_ = Mode::Lingers;
   rest_.clear();
   flush();
@@ -245,20 +245,22 @@ inline void ServerConnection::endSoon() {
   wake_.set();
 }
 
-inline void ServerConnection::startFlush() {
+LEAT_INLINE void ServerConnection::startFlush() {
   if (taking_ || flushing_ || out_.empty()) return;
   flushing_ = true;
   retain();
   leat::detail::threadState.queue->pushTick(flushJob_);
 }
-inline void ServerConnection::onFlush(leat::detail::Job& job,
-                                      leat::detail::JobAction action) noexcept {
+
+LEAT_INLINE void ServerConnection::onFlush(leat::detail::Job& job,
+                                           leat::detail::JobAction action) noexcept {
   ServerConnection& self = static_cast<FlushJob&>(job).connection;
   const auto held = Ref<ServerConnection>::adopt(&self);
   self.flushing_ = false;
   if (action == leat::detail::JobAction::Run) self.flush();
 }
-inline void ServerConnection::sendOut() {
+
+LEAT_INLINE void ServerConnection::sendOut() {
   constexpr std::size_t kept = 16 * 1024;
   if (out_.empty()) return;
   if (!socket.destroyed()) (void)socket.write(out_);
@@ -269,29 +271,30 @@ inline void ServerConnection::sendOut() {
     server_->spareOut.swap(out_);
 }
 
-// ---- the end ----
-
 /// From now on it may stay so long without a request, or linger. A timer that runs already goes on: when it
 /// fires, what is left is waited for.
-inline void ServerConnection::watch() {
+LEAT_INLINE void ServerConnection::watch() {
   since_ = EventLoop::current().startTime();
   if (!watched_) wait(mayStayMs());
 }
-inline int ServerConnection::mayStayMs() noexcept {
+
+LEAT_INLINE int ServerConnection::mayStayMs() noexcept {
   const int most = server_->options.keepAliveTimeout;
   // Also without a limit of its own nobody lingers for ever.
   constexpr int lingerMs = 5'000;
   if (mode_ == Mode::Lingers) return most > 0 ? most : lingerMs;
   return requests_ > 0 && idle() ? most : 0;
 }
+
 /// 0: for ever.
-inline void ServerConnection::wait(int ms) {
+LEAT_INLINE void ServerConnection::wait(int ms) {
   if (ms <= 0 || socket.destroyed()) return;
   watched_ = true;
   EventLoop::current().arm(*this, ms);
 }
-inline void ServerConnection::onLate(leat::detail::LoopTimer& timer,
-                                     leat::detail::JobAction action) noexcept {
+
+LEAT_INLINE void ServerConnection::onLate(leat::detail::LoopTimer& timer,
+                                          leat::detail::JobAction action) noexcept {
   auto& self = static_cast<ServerConnection&>(timer);
   self.watched_ = false;
   if (action != leat::detail::JobAction::Run) return;
@@ -303,14 +306,15 @@ inline void ServerConnection::onLate(leat::detail::LoopTimer& timer,
   if (left > 0) return self.wait(static_cast<int>(left));
   self.socket.destroy();
 }
-inline void ServerConnection::closeWhenDone() {
+
+LEAT_INLINE void ServerConnection::closeWhenDone() {
   // One without a first request has it on its way.
   if (mode_ != Mode::Requests || messageComes_ || !idle()) return;
   if (unsent()) return endSoon();
   socket.destroy();
 }
 
-inline void ServerConnection::check(std::int64_t now) {
+LEAT_INLINE void ServerConnection::check(std::int64_t now) {
   if (mode_ != Mode::Requests || !messageComes_ || socket.destroyed()) return;
   // Unless it has left, it is not the client who keeps it waiting.
   if (!mayRead()) {
@@ -327,7 +331,7 @@ inline void ServerConnection::check(std::int64_t now) {
   refuse(std::make_exception_ptr(Error("Request timeout", "ERR_HTTP_REQUEST_TIMEOUT")), 408);
 }
 
-inline void ServerConnection::gone(const std::exception_ptr& error) noexcept {
+LEAT_INLINE void ServerConnection::gone(const std::exception_ptr& error) noexcept {
   ListNode::unlink();
   stopWatch();
   upgrading_ = nullptr;
@@ -335,7 +339,7 @@ inline void ServerConnection::gone(const std::exception_ptr& error) noexcept {
 }
 
 /// Who is told may end other answers: by then nothing of those is sent any more.
-inline void ServerConnection::leaveAll(const std::exception_ptr& error) noexcept {
+LEAT_INLINE void ServerConnection::leaveAll(const std::exception_ptr& error) noexcept {
   if (current_) current_->lose(error);
   for (std::size_t i = 0; i < exchanges_.size(); ++i) exchanges_[i]->lose(error);
   if (const Ref<Exchange> exchange = std::exchange(current_, nullptr)) {
@@ -350,6 +354,7 @@ inline void ServerConnection::leaveAll(const std::exception_ptr& error) noexcept
     exchange->dropStreams();
   }
 }
+#endif
 
 // ---- all of them ----
 
@@ -361,15 +366,19 @@ void ServerCore::forEach(F f) {
     all.emplace_back(each);
   for (const auto& connection : all) f(*connection);
 }
-inline void ServerCore::checkDeadlines() {
+#if LEAT_BODIES
+LEAT_INLINE void ServerCore::checkDeadlines() {
   const std::int64_t now = EventLoop::current().startTime();
   forEach([now](ServerConnection& connection) { connection.check(now); });
 }
-inline void ServerCore::closeIdle() {
+
+LEAT_INLINE void ServerCore::closeIdle() {
   forEach([](ServerConnection& connection) { connection.closeWhenDone(); });
 }
-inline void ServerCore::closeAll() {
+
+LEAT_INLINE void ServerCore::closeAll() {
   forEach([](ServerConnection& connection) { connection.socket.destroy(); });
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::http::detail

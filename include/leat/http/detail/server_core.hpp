@@ -291,7 +291,10 @@ inline void rethrowIfEnding() {
 }
 
 /// What a handler meets because its client has gone is no news.
-inline bool isLeaving(const Error& error) noexcept {
+LEAT_INLINE bool isLeaving(const Error& error) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE bool isLeaving(const Error& error) noexcept {
   constexpr std::string_view codes[] = {"ABORT_ERR",
                                         "ECONNRESET",
                                         "EPIPE",
@@ -303,7 +306,7 @@ inline bool isLeaving(const Error& error) noexcept {
   return false;
 }
 
-inline void ServerCore::handlerFailed(Exchange& exchange) {
+LEAT_INLINE void ServerCore::handlerFailed(Exchange& exchange) {
   int status = 500;
   bool known = false;
   try {
@@ -321,7 +324,7 @@ inline void ServerCore::handlerFailed(Exchange& exchange) {
   exchange.fail(status);
 }
 
-inline void ServerCore::unanswered(const Exchange& exchange) noexcept {
+LEAT_INLINE void ServerCore::unanswered(const Exchange& exchange) noexcept {
   const std::string_view target = exchange.head.view(exchange.head.target);
   try {
     std::string text = "nobody has answered ";
@@ -339,7 +342,7 @@ inline void ServerCore::unanswered(const Exchange& exchange) noexcept {
   }
 }
 
-inline void ServerCore::report(std::exception_ptr error) {
+LEAT_INLINE void ServerCore::report(std::exception_ptr error) {
   if (events.listenerCount<"handlerError">() > 0) {
     try {
       events.emit<"handlerError">(std::move(error));
@@ -351,6 +354,7 @@ inline void ServerCore::report(std::exception_ptr error) {
   }
   process::emitWarning(describe(error), {.name = "HttpHandlerError"});
 }
+#endif
 
 }  // namespace detail
 

@@ -94,7 +94,7 @@ class ServerListener {
     ServerCore& server;
     const bool before;
   };
-  LEAT_ON_USE
+  template <class = void>
   static Promise<> drive(Ref<ServerCore> server, Ref<Block> block, Args... args) {
     try {
       auto&& made = Call::call(block->callable, args...);

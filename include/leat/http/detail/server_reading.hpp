@@ -8,8 +8,9 @@
 
 namespace leat::inline LEAT_ABI::http::detail {
 
+#if LEAT_BODIES
 /// A wait of its own, for one that is given up destroys the socket.
-template <class>
+LEAT_ON_USE_BODY
 Task<> ServerConnection::tellDrained(Ref<ServerConnection> self) {
   try {
     const net::WriteResult full = roomIn(self->socket);
@@ -20,6 +21,7 @@ Task<> ServerConnection::tellDrained(Ref<ServerConnection> self) {
   self->draining_ = false;
   self->wake_.set();
 }
+#endif
 
 /// A template of its parameter, so that what it races is made when it is used.
 template <class Self>
@@ -33,25 +35,28 @@ Task<> ServerConnection::untilWoken(Ref<Self> self) {
   co_await wokenOrClosed(self->wake_, self->socket);
 }
 
-template <class>
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
 void ServerConnection::start() {
   retain();
   leat::detail::threadState.queue->own(kept_);
-  read<>(-EAGAIN);
+  read(-EAGAIN);
 }
-inline void ServerConnection::over(const std::exception_ptr& error) noexcept {
+
+LEAT_INLINE void ServerConnection::over(const std::exception_ptr& error) noexcept {
   if (!kept_.linked()) return;
   kept_.unlink();
   gone(error);
   release();
 }
-inline void ServerConnection::onLoopEnd(leat::detail::LoopOwned& owned) noexcept {
+
+LEAT_INLINE void ServerConnection::onLoopEnd(leat::detail::LoopOwned& owned) noexcept {
   ServerConnection& self = static_cast<Kept&>(owned).connection;
   self.gone(nullptr);
   self.release();
 }
 
-template <class>
+LEAT_ON_USE_BODY
 void ServerConnection::read(int came) noexcept {
   const Ref<ServerConnection> alive(this);
   try {
@@ -85,21 +90,24 @@ void ServerConnection::read(int came) noexcept {
     over(std::current_exception());
   }
 }
-template <class>
+
+LEAT_ON_USE_BODY
 void ServerConnection::onCame(leat::detail::SocketInlet& inlet, int came) noexcept {
-  static_cast<Inlet&>(inlet).connection.template read<>(came);
+  static_cast<Inlet&>(inlet).connection.read(came);
 }
-template <class>
+
+LEAT_ON_USE_BODY
 Task<> ServerConnection::readLater(Ref<ServerConnection> self) {
   try {
     while (!self->mayRead() && self->mode_ != Mode::Upgraded && !self->socket.destroyed())
       co_await untilWoken(self);
-    self->template read<>(-EAGAIN);
+    self->read(-EAGAIN);
   } catch (...) {
     self->over(std::current_exception());
   }
 }
-template <class>
+
+LEAT_ON_USE_BODY
 Task<> ServerConnection::untilClosed(Ref<ServerConnection> self) {
   try {
     co_await self->socket.closed();
@@ -108,5 +116,6 @@ Task<> ServerConnection::untilClosed(Ref<ServerConnection> self) {
     self->over(std::current_exception());
   }
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::http::detail

@@ -9,7 +9,15 @@
 namespace leat::inline LEAT_ABI::http::detail {
 
 /// Throws: TypeError ERR_INVALID_PROTOCOL.
-inline void checkProtocol(const URL& url) {
+LEAT_INLINE void checkProtocol(const URL& url);
+/// "Basic ..." of a URL with a user, empty without.
+LEAT_INLINE std::string basicAuthorization(const URL& url);
+LEAT_INLINE std::string tunnelRequest(const std::string& target, const std::string& proxy);
+/// Throws: Error ERR_PROXY_TUNNEL, ParseError.
+LEAT_INLINE void checkTunnel(const std::string& answer, const std::string& target);
+
+#if LEAT_BODIES
+LEAT_INLINE void checkProtocol(const URL& url) {
   if (url.protocol() == "http:") return;
   throw TypeError(leat::detail::SharedText(
                       {"Protocol \"", url.protocol(), "\" not supported. Expected \"http:\""})
@@ -17,23 +25,21 @@ inline void checkProtocol(const URL& url) {
                   "ERR_INVALID_PROTOCOL");
 }
 
-/// "Basic ..." of a URL with a user, empty without.
-inline std::string basicAuthorization(const URL& url) {
+LEAT_INLINE std::string basicAuthorization(const URL& url) {
   if (url.username().empty() && url.password().empty()) return {};
   const std::string text =
       leat::detail::url::decoded(url.username()) + ":" + leat::detail::url::decoded(url.password());
   return "Basic " + Buffer::from(text).toString("base64");
 }
 
-inline std::string tunnelRequest(const std::string& target, const std::string& proxy) {
+LEAT_INLINE std::string tunnelRequest(const std::string& target, const std::string& proxy) {
   std::string text = "CONNECT " + target + " HTTP/1.1\r\nHost: " + target + "\r\n";
   const std::string authorization = basicAuthorization(URL(proxy));
   if (!authorization.empty()) text += "Proxy-Authorization: " + authorization + "\r\n";
   return text + "\r\n";
 }
 
-/// Throws: Error ERR_PROXY_TUNNEL, ParseError.
-inline void checkTunnel(const std::string& answer, const std::string& target) {
+LEAT_INLINE void checkTunnel(const std::string& answer, const std::string& target) {
   Head head;
   HeadParser parser(MessageKind::Response, 2000, false);
   parser.start(head);
@@ -45,5 +51,6 @@ inline void checkTunnel(const std::string& answer, const std::string& target) {
                   (said.empty() ? "it closed the connection" : "\"" + said + "\""),
               "ERR_PROXY_TUNNEL");
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::http::detail

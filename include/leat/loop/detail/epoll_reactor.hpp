@@ -21,8 +21,8 @@ class EpollReactor final : public ReadinessReactor {
   const char* name() const noexcept override { return "epoll"; }
   const char* attachCall() const noexcept override { return "epoll_ctl"; }
   const char* turnCall() const noexcept override { return "epoll_wait"; }
-  inline int attach(IoHandle& handle) noexcept override;
-  inline void detach(IoHandle& handle) noexcept override;
+  LEAT_INLINE int attach(IoHandle& handle) noexcept override;
+  LEAT_INLINE void detach(IoHandle& handle) noexcept override;
 
  private:
   static constexpr int capacity = 1024;  // events fetched at once
@@ -35,7 +35,7 @@ class EpollReactor final : public ReadinessReactor {
   };
   int replaceGhost(int fd, epoll_event& event) noexcept;
   bool isGhost(IoHandle* handle) noexcept;
-  inline int fetch(std::int64_t timeoutNs) noexcept override;
+  LEAT_INLINE int fetch(std::int64_t timeoutNs) noexcept override;
   int waitFd() const noexcept override { return epoll_.get(); }
 
   sys::UniqueFd epoll_;
@@ -43,7 +43,8 @@ class EpollReactor final : public ReadinessReactor {
   epoll_event events_[capacity];
 };
 
-inline int EpollReactor::open() noexcept {
+#if LEAT_BODIES
+LEAT_INLINE int EpollReactor::open() noexcept {
   const int epoll = sys::epoll_create1(EPOLL_CLOEXEC);
   if (epoll < 0) return epoll;
   sys::UniqueFd epollFd(epoll);
@@ -61,7 +62,7 @@ inline int EpollReactor::open() noexcept {
   return 0;
 }
 
-inline int EpollReactor::attach(IoHandle& handle) noexcept {
+LEAT_INLINE int EpollReactor::attach(IoHandle& handle) noexcept {
   if (inChild()) return -ECHILD;
   epoll_event event{};
   event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
@@ -73,7 +74,7 @@ inline int EpollReactor::attach(IoHandle& handle) noexcept {
   return 0;
 }
 
-inline void EpollReactor::detach(IoHandle& handle) noexcept {
+LEAT_INLINE void EpollReactor::detach(IoHandle& handle) noexcept {
   if (handle.reactor != this) return;
   // Closing would not do: a duplicate of the descriptor keeps the registration, and its pointer, alive.
   if (!inChild()) {
@@ -84,7 +85,7 @@ inline void EpollReactor::detach(IoHandle& handle) noexcept {
 }
 
 /// The descriptor is registered already: taken over from a ghost, but not from another handle.
-inline int EpollReactor::replaceGhost(int fd, epoll_event& event) noexcept {
+LEAT_INLINE int EpollReactor::replaceGhost(int fd, epoll_event& event) noexcept {
   for (IoHandle::Link* link = attached_.first(); link != nullptr; link = attached_.after(*link))
     if (link->handle.fd == fd) return -EEXIST;
   for (Ghost* ghost = ghosts_.first(); ghost != nullptr; ghost = ghosts_.after(*ghost)) {
@@ -98,7 +99,7 @@ inline int EpollReactor::replaceGhost(int fd, epoll_event& event) noexcept {
 
 /// Whether an event names a handle that is not attached any more. A handle that took its address may be
 /// told of readiness that it has not, which costs it a call.
-inline bool EpollReactor::isGhost(IoHandle* handle) noexcept {
+LEAT_INLINE bool EpollReactor::isGhost(IoHandle* handle) noexcept {
   bool named = false;
   for (Ghost* ghost = ghosts_.first(); ghost != nullptr; ghost = ghosts_.after(*ghost))
     named = named || ghost->handle == handle;
@@ -108,7 +109,7 @@ inline bool EpollReactor::isGhost(IoHandle* handle) noexcept {
   return true;
 }
 
-inline int EpollReactor::fetch(std::int64_t timeoutNs) noexcept {
+LEAT_INLINE int EpollReactor::fetch(std::int64_t timeoutNs) noexcept {
   const int count = sys::epoll_wait(epoll_.get(), events_, capacity, timeoutNs);
   more_ = count == capacity;
   for (int i = 0; i < count; ++i) {
@@ -123,5 +124,6 @@ inline int EpollReactor::fetch(std::int64_t timeoutNs) noexcept {
   }
   return count;
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

@@ -73,12 +73,13 @@ class UringRing {
   }
 };
 
-inline int UringRing::open(unsigned entries, unsigned completions) noexcept {
+#if LEAT_BODIES
+LEAT_INLINE int UringRing::open(unsigned entries, unsigned completions) noexcept {
   generation_ = sys::watchForks();
   return probeUring(*this, entries, completions, mode_);
 }
 
-inline int UringRing::setup(unsigned entries, unsigned completions, unsigned flags) noexcept {
+LEAT_INLINE int UringRing::setup(unsigned entries, unsigned completions, unsigned flags) noexcept {
   if (sys::fails(sys::Call::io_uring_setup)) return -errno;
   ::io_uring_params params{};
   params.flags = flags;
@@ -96,7 +97,7 @@ inline int UringRing::setup(unsigned entries, unsigned completions, unsigned fla
 }
 
 /// A child of fork() has not got the mappings, and something else may be there.
-inline void UringRing::close() noexcept {
+LEAT_INLINE void UringRing::close() noexcept {
   if (!open_) return;
   open_ = started_ = false;
   if (generation_ == sys::forkGeneration()) {
@@ -108,7 +109,7 @@ inline void UringRing::close() noexcept {
 }
 
 /// The shared library of 2.3 forgot to export io_uring_enable_rings.
-inline int UringRing::start() noexcept {
+LEAT_INLINE int UringRing::start() noexcept {
   if (ring_.flags & uring::setupDisabled) {
     if (sys::fails(sys::Call::io_uring_register)) return -errno;
     const auto fd = static_cast<unsigned>(ring_.ring_fd);
@@ -119,12 +120,12 @@ inline int UringRing::start() noexcept {
   return 0;
 }
 
-inline int UringRing::tellEventfd(int fd) noexcept {
+LEAT_INLINE int UringRing::tellEventfd(int fd) noexcept {
   if (sys::fails(sys::Call::io_uring_register)) return -errno;
   return ::io_uring_register_eventfd(&ring_, fd);
 }
 
-inline int UringRing::tellBuffers(uring::Buffer* entries, unsigned count) noexcept {
+LEAT_INLINE int UringRing::tellBuffers(uring::Buffer* entries, unsigned count) noexcept {
   if (sys::fails(sys::Call::io_uring_register)) return -errno;
   ::io_uring_buf_reg registration{};
   registration.ring_addr = reinterpret_cast<std::uint64_t>(entries);
@@ -132,11 +133,12 @@ inline int UringRing::tellBuffers(uring::Buffer* entries, unsigned count) noexce
   return ::io_uring_register_buf_ring(&ring_, &registration, 0);
 }
 
-inline uring::Sqe* UringRing::next() noexcept {
+LEAT_INLINE uring::Sqe* UringRing::next() noexcept {
   uring::Sqe* const entry = own(::io_uring_get_sqe(&ring_));
   if (entry != nullptr) *entry = uring::Sqe{};
   return entry;
 }
+#endif
 
 template <class Match>
 void UringRing::neutralize(Match match) noexcept {
@@ -151,7 +153,8 @@ void UringRing::neutralize(Match match) noexcept {
   }
 }
 
-inline int UringRing::enter(unsigned wanted, std::int64_t timeoutNs) noexcept {
+#if LEAT_BODIES
+LEAT_INLINE int UringRing::enter(unsigned wanted, std::int64_t timeoutNs) noexcept {
   if (!started_)
     if (const int error = start()) return error;
   if (sys::fails(sys::Call::io_uring_enter)) return -errno;
@@ -169,13 +172,14 @@ inline int UringRing::enter(unsigned wanted, std::int64_t timeoutNs) noexcept {
 }
 
 /// Where nothing is ready the library would ask the kernel, which is for `enter`.
-inline const uring::Cqe* UringRing::peek() const noexcept {
+LEAT_INLINE const uring::Cqe* UringRing::peek() const noexcept {
   if (::io_uring_cq_ready(&ring_) == 0) return nullptr;
   const ::io_uring_cqe* const at =
       &ring_.cq.cqes[IO_URING_READ_ONCE(*ring_.cq.khead) & ring_.cq.ring_mask];
   static_assert(sizeof(uring::Cqe) == sizeof *at);
   return reinterpret_cast<const uring::Cqe*>(at);
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail
 

@@ -16,14 +16,14 @@ namespace leat::inline LEAT_ABI::detail {
 /// event is already here: events of a batch are folded into their handles before the first callback.
 class ReadinessReactor : public Reactor {
  public:
-  inline void submit(Op& op) noexcept override;
-  inline int tryNow(Op& op) noexcept override;
-  inline void cancel(Op& op) noexcept override;
-  inline void abandon(Op& op) noexcept override;
-  inline void abandonAll() noexcept override;
-  inline int turn(std::int64_t timeoutNs) noexcept override;
-  inline void wake() noexcept override;
-  inline int backendFd() noexcept override;
+  LEAT_INLINE void submit(Op& op) noexcept override;
+  LEAT_INLINE int tryNow(Op& op) noexcept override;
+  LEAT_INLINE void cancel(Op& op) noexcept override;
+  LEAT_INLINE void abandon(Op& op) noexcept override;
+  LEAT_INLINE void abandonAll() noexcept override;
+  LEAT_INLINE int turn(std::int64_t timeoutNs) noexcept override;
+  LEAT_INLINE void wake() noexcept override;
+  LEAT_INLINE int backendFd() noexcept override;
   bool hasReady() const noexcept override { return !ready_.empty() || !completed_.empty(); }
 
  protected:
@@ -85,23 +85,22 @@ class ReadinessReactor : public Reactor {
   int restState_ = awake;  // what it is outside of turns
 };
 
-inline int ReadinessReactor::openWakeFd() noexcept {
+#if LEAT_BODIES
+LEAT_INLINE int ReadinessReactor::openWakeFd() noexcept {
   generation_ = sys::watchForks();
   const int fd = sys::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (fd >= 0) wakeFd_.reset(fd);
   return fd;
 }
 
-// ---- registration ----
-
-inline void ReadinessReactor::enlist(IoHandle& handle) noexcept {
+LEAT_INLINE void ReadinessReactor::enlist(IoHandle& handle) noexcept {
   handle.reactor = this;
   handle.readable = handle.writable = handle.changed = true;
   handle.lasting = false;
   attached_.pushBack(handle.attached);
 }
 
-inline void ReadinessReactor::dismiss(IoHandle& handle) noexcept {
+LEAT_INLINE void ReadinessReactor::dismiss(IoHandle& handle) noexcept {
   handle.reactor = nullptr;
   handle.unlink();
   handle.attached.unlink();
@@ -114,14 +113,12 @@ inline void ReadinessReactor::dismiss(IoHandle& handle) noexcept {
     }
 }
 
-inline void ReadinessReactor::abandonAll() noexcept {
+LEAT_INLINE void ReadinessReactor::abandonAll() noexcept {
   while (!attached_.empty()) detach(attached_.front().handle);
   while (!completed_.empty()) completed_.popFront().state = Op::State::idle;
 }
 
-// ---- operations ----
-
-inline List<Op>& ReadinessReactor::waitersOf(Op& op) noexcept {
+LEAT_INLINE List<Op>& ReadinessReactor::waitersOf(Op& op) noexcept {
   switch (op.kind) {
     case OpKind::connect:
     case OpKind::send:
@@ -137,7 +134,7 @@ inline List<Op>& ReadinessReactor::waitersOf(Op& op) noexcept {
   return op.handle->readers;
 }
 
-inline void ReadinessReactor::submit(Op& op) noexcept {
+LEAT_INLINE void ReadinessReactor::submit(Op& op) noexcept {
   if (op.busy() || inChild()) return;
   if (op.handle == nullptr || op.handle->reactor != this) return completeLater(op, -EBADF);
   IoHandle& handle = *op.handle;
@@ -153,7 +150,7 @@ inline void ReadinessReactor::submit(Op& op) noexcept {
   }
 }
 
-inline int ReadinessReactor::tryNow(Op& op) noexcept {
+LEAT_INLINE int ReadinessReactor::tryNow(Op& op) noexcept {
   if (op.busy() || inChild()) return -EAGAIN;
   if (op.handle == nullptr || op.handle->reactor != this) return -EBADF;
   if (op.kind == OpKind::connect || op.kind == OpKind::poll || op.multishot) return -EAGAIN;
@@ -167,29 +164,27 @@ inline int ReadinessReactor::tryNow(Op& op) noexcept {
   return -EAGAIN;
 }
 
-inline void ReadinessReactor::cancel(Op& op) noexcept {
+LEAT_INLINE void ReadinessReactor::cancel(Op& op) noexcept {
   if (op.state != Op::State::inflight || inChild()) return;
   op.unlink();
   if (op.kind == OpKind::accept) rest(*op.handle);
   completeLater(op, -ECANCELED);
 }
 
-inline void ReadinessReactor::abandon(Op& op) noexcept {
+LEAT_INLINE void ReadinessReactor::abandon(Op& op) noexcept {
   op.unlink();
   const bool waited = op.state == Op::State::inflight && op.kind == OpKind::accept;
   op.state = Op::State::idle;
   if (waited && !inChild()) rest(*op.handle);
 }
 
-inline void ReadinessReactor::completeLater(Op& op, int result) noexcept {
+LEAT_INLINE void ReadinessReactor::completeLater(Op& op, int result) noexcept {
   op.state = Op::State::completed;
   op.result = result;
   completed_.pushBack(op);
 }
 
-// ---- a turn ----
-
-inline int ReadinessReactor::turn(std::int64_t timeoutNs) noexcept {
+LEAT_INLINE int ReadinessReactor::turn(std::int64_t timeoutNs) noexcept {
   if (inChild()) return -ECHILD;
   ++stats_.turns;
   int served = dispatchCompleted();
@@ -208,7 +203,7 @@ inline int ReadinessReactor::turn(std::int64_t timeoutNs) noexcept {
   return served;
 }
 
-inline int ReadinessReactor::wait(std::int64_t timeoutNs) noexcept {
+LEAT_INLINE int ReadinessReactor::wait(std::int64_t timeoutNs) noexcept {
   if (timeoutNs == 0) {
     if (wakeState_.load(relaxed) == notified) wakeState_.exchange(restState_);
     return fetch(0);
@@ -225,7 +220,7 @@ inline int ReadinessReactor::wait(std::int64_t timeoutNs) noexcept {
   return count;
 }
 
-inline int ReadinessReactor::sleep(std::int64_t timeoutNs) noexcept {
+LEAT_INLINE int ReadinessReactor::sleep(std::int64_t timeoutNs) noexcept {
   if (wakeState_.exchange(asleep) == notified) timeoutNs = 0;
   const int count = fetch(timeoutNs);
   wakeState_.exchange(restState_);
@@ -233,7 +228,7 @@ inline int ReadinessReactor::sleep(std::int64_t timeoutNs) noexcept {
 }
 
 /// Asks until `untilNs`. The wake-up that ends it stays `notified`, so that `sleep` does not wait.
-inline int ReadinessReactor::spin(std::int64_t untilNs) noexcept {
+LEAT_INLINE int ReadinessReactor::spin(std::int64_t untilNs) noexcept {
   do {
     const int count = fetch(0);
     if (count != 0 || wakeState_.load(acquire) == notified) return count;
@@ -242,7 +237,7 @@ inline int ReadinessReactor::spin(std::int64_t untilNs) noexcept {
 }
 
 /// Only what was there at the start: a callback that submits and cancels again cannot keep the turn.
-inline int ReadinessReactor::dispatchCompleted() noexcept {
+LEAT_INLINE int ReadinessReactor::dispatchCompleted() noexcept {
   int served = 0;
   List<Op> batch;
   batch.append(completed_);
@@ -257,7 +252,7 @@ inline int ReadinessReactor::dispatchCompleted() noexcept {
 
 /// Handles that become ready through a callback wait for the next round; those of this round with
 /// more to do come again after the others.
-inline int ReadinessReactor::dispatchReady() noexcept {
+LEAT_INLINE int ReadinessReactor::dispatchReady() noexcept {
   int served = 0;
   List<IoHandle> batch;
   batch.append(ready_);
@@ -268,7 +263,7 @@ inline int ReadinessReactor::dispatchReady() noexcept {
   return served;
 }
 
-inline int ReadinessReactor::serve(IoHandle& handle, List<IoHandle>& batch) noexcept {
+LEAT_INLINE int ReadinessReactor::serve(IoHandle& handle, List<IoHandle>& batch) noexcept {
   int result = 0;
   Op* op = tryFront(handle.readers, handle.readable, result);
   if (op == nullptr) op = tryFront(handle.writers, handle.writable, result);
@@ -292,7 +287,7 @@ inline int ReadinessReactor::serve(IoHandle& handle, List<IoHandle>& batch) noex
   return 1;
 }
 
-inline Op* ReadinessReactor::tryFront(List<Op>& waiting, bool& ready, int& result) noexcept {
+LEAT_INLINE Op* ReadinessReactor::tryFront(List<Op>& waiting, bool& ready, int& result) noexcept {
   if (!ready || waiting.empty()) return nullptr;
   Op& op = waiting.front();
   result = perform(op);
@@ -305,7 +300,7 @@ inline Op* ReadinessReactor::tryFront(List<Op>& waiting, bool& ready, int& resul
 }
 
 /// The first watcher that has something. None has: they wait for the next event.
-inline Op* ReadinessReactor::tryWatchers(IoHandle& handle, int& result) noexcept {
+LEAT_INLINE Op* ReadinessReactor::tryWatchers(IoHandle& handle, int& result) noexcept {
   for (Op* op = handle.watchers.first(); op != nullptr; op = handle.watchers.after(*op)) {
     result = sys::poll(handle.fd, static_cast<short>(op->size));
     if (result != 0) return op;
@@ -314,9 +309,7 @@ inline Op* ReadinessReactor::tryWatchers(IoHandle& handle, int& result) noexcept
   return nullptr;
 }
 
-// ---- the system calls of the operations ----
-
-inline int ReadinessReactor::performNow(Op& op) noexcept {
+LEAT_INLINE int ReadinessReactor::performNow(Op& op) noexcept {
   switch (op.kind) {
     case OpKind::accept:
       return accept(op);
@@ -334,12 +327,12 @@ inline int ReadinessReactor::performNow(Op& op) noexcept {
   return -EINVAL;
 }
 
-inline int ReadinessReactor::accept(Op& op) noexcept {
+LEAT_INLINE int ReadinessReactor::accept(Op& op) noexcept {
   const int fd = sys::accept4(op.handle->fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
   return fd == -EAGAIN ? wouldBlock : fd == -EPROTO ? -ECONNABORTED : fd;
 }
 
-inline int ReadinessReactor::connect(Op& op) noexcept {
+LEAT_INLINE int ReadinessReactor::connect(Op& op) noexcept {
   IoHandle& handle = *op.handle;
   if (!op.started) {
     const auto* address = static_cast<const sockaddr*>(op.data);
@@ -361,7 +354,7 @@ inline int ReadinessReactor::connect(Op& op) noexcept {
   return 0;
 }
 
-inline int ReadinessReactor::receive(Op& op) noexcept {
+LEAT_INLINE int ReadinessReactor::receive(Op& op) noexcept {
   IoHandle& handle = *op.handle;
   const ssize_t n = op.kind == OpKind::recv ? sys::recv(handle.fd, op.data, op.size, MSG_DONTWAIT)
                                             : sys::read(handle.fd, op.data, op.size);
@@ -372,7 +365,7 @@ inline int ReadinessReactor::receive(Op& op) noexcept {
   return static_cast<int>(n);
 }
 
-inline int ReadinessReactor::send(Op& op) noexcept {
+LEAT_INLINE int ReadinessReactor::send(Op& op) noexcept {
   IoHandle& handle = *op.handle;
   const auto* vectors = static_cast<const iovec*>(op.data);
   ssize_t n;
@@ -396,9 +389,7 @@ inline int ReadinessReactor::send(Op& op) noexcept {
   return static_cast<int>(n);
 }
 
-// ---- other threads ----
-
-inline void ReadinessReactor::wake() noexcept {
+LEAT_INLINE void ReadinessReactor::wake() noexcept {
   if (inChild()) return;
   const int was = wakeState_.exchange(notified);
   if (was != asleep && was != resting) return;
@@ -409,10 +400,11 @@ inline void ReadinessReactor::wake() noexcept {
     if (sys::write(fd, &one, sizeof one) == sizeof one) return;
 }
 
-inline int ReadinessReactor::backendFd() noexcept {
+LEAT_INLINE int ReadinessReactor::backendFd() noexcept {
   restState_ = resting;
   if (wakeState_.exchange(resting) == notified) wake();  // that one was not written
   return waitFd();
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

@@ -73,7 +73,8 @@ class SignalTable {
   struct ::sigaction before_[signalCount] = {};
 };
 
-inline SignalTable& SignalTable::get() {
+#if LEAT_BODIES
+LEAT_INLINE SignalTable& SignalTable::get() {
   SignalTable* table = instance_.load(acquire);
   if (table != nullptr) return *table;
   auto* fresh = new SignalTable;
@@ -87,14 +88,14 @@ inline SignalTable& SignalTable::get() {
   return *fresh;
 }
 
-inline void SignalTable::onSignal(int number) noexcept {
+LEAT_INLINE void SignalTable::onSignal(int number) noexcept {
   const int error = errno;
   for (SignalPort* port = ports_.load(acquire); port != nullptr; port = port->next)
     port->deliver(number);
   errno = error;
 }
 
-inline int SignalTable::add(int number) noexcept {
+LEAT_INLINE int SignalTable::add(int number) noexcept {
   const sys::MutexLock lock(mutex_);
   if (listeners_[number] == 0) {
     struct ::sigaction ours{};
@@ -107,7 +108,7 @@ inline int SignalTable::add(int number) noexcept {
   return 0;
 }
 
-inline void SignalTable::remove(int number) noexcept {
+LEAT_INLINE void SignalTable::remove(int number) noexcept {
   const sys::MutexLock lock(mutex_);
   if (--listeners_[number] != 0) return;
   struct ::sigaction now{};
@@ -115,7 +116,7 @@ inline void SignalTable::remove(int number) noexcept {
     sys::sigaction(number, &before_[number], nullptr);
 }
 
-inline SignalPort& SignalTable::openPort(void (*act)(PostedJob&, bool) noexcept) {
+LEAT_INLINE SignalPort& SignalTable::openPort(void (*act)(PostedJob&, bool) noexcept) {
   for (SignalPort* port = ports_.load(acquire); port != nullptr; port = port->next) {
     unsigned char free = 0;
     if (port->taken.compareExchange(free, 1)) return *port;
@@ -128,7 +129,7 @@ inline SignalPort& SignalTable::openPort(void (*act)(PostedJob&, bool) noexcept)
 }
 
 /// Ports stay taken: the child's copy of the parent's loop may still have one in its queue.
-inline void SignalTable::resetInChild() noexcept {
+LEAT_INLINE void SignalTable::resetInChild() noexcept {
   SignalTable& table = *instance_.load(acquire);
   for (SignalPort* port = ports_.load(acquire); port != nullptr; port = port->next) {
     port->wanted.store(0);
@@ -141,5 +142,6 @@ inline void SignalTable::resetInChild() noexcept {
   }
   table.mutex_.unlock();
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

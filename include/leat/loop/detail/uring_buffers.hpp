@@ -67,7 +67,8 @@ class UringBuffers {
   unsigned short published_ = 0;
 };
 
-inline int UringBuffers::open(UringRing& ring) noexcept {
+#if LEAT_BODIES
+LEAT_INLINE int UringBuffers::open(UringRing& ring) noexcept {
   generation_ = sys::watchForks();
   memorySize_ = ringSize + limit * stride + limit * sizeof(Piece);
   if (const int error = sys::mapUnshared(memorySize_, -1, 0, memory_)) return error;
@@ -83,14 +84,15 @@ inline int UringBuffers::open(UringRing& ring) noexcept {
   return 0;
 }
 
-inline void UringBuffers::close() noexcept {
+LEAT_INLINE void UringBuffers::close() noexcept {
   if (memory_ != nullptr && generation_ == sys::forkGeneration()) sys::munmap(memory_, memorySize_);
   memory_ = nullptr;
 }
 
-inline void UringBuffers::grow() noexcept {
+LEAT_INLINE void UringBuffers::grow() noexcept {
   const unsigned wanted = count_ * 2 < limit ? count_ * 2 : limit;
   while (count_ < wanted) recycle(static_cast<unsigned short>(count_++));
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

@@ -20,7 +20,7 @@ namespace leat::inline LEAT_ABI::detail {
 /// for all sockets at once; polls for the rest, which is then done by system calls, as with epoll.
 class UringReactor final : public ReadinessReactor {
  public:
-  inline ~UringReactor() override;
+  LEAT_INLINE ~UringReactor() override;
 
   /// Makes the ring. 0 or -errno; nothing else may be called before it succeeded.
   int open(unsigned submissions = 256, unsigned completions = 2048) noexcept;
@@ -31,19 +31,20 @@ class UringReactor final : public ReadinessReactor {
   const char* name() const noexcept override { return "io_uring"; }
   const char* attachCall() const noexcept override { return "fstat"; }
   const char* turnCall() const noexcept override { return "io_uring_enter"; }
-  inline int attach(IoHandle& handle) noexcept override;
-  inline void detach(IoHandle& handle) noexcept override;
-  inline void abandonAll() noexcept override;
-  inline bool stage(IoHandle& handle, const iovec* vectors, std::size_t count) noexcept override;
-  inline iovec unstage(IoHandle& handle) noexcept override;
-  inline void flush() noexcept override;
+  LEAT_INLINE int attach(IoHandle& handle) noexcept override;
+  LEAT_INLINE void detach(IoHandle& handle) noexcept override;
+  LEAT_INLINE void abandonAll() noexcept override;
+  LEAT_INLINE bool stage(IoHandle& handle, const iovec* vectors,
+                         std::size_t count) noexcept override;
+  LEAT_INLINE iovec unstage(IoHandle& handle) noexcept override;
+  LEAT_INLINE void flush() noexcept override;
   bool holdsNothing(IoHandle& handle) noexcept override {
     const File& file = fileOf(handle);
     return file.bulk && !file.received() && !file.inKernel(File::recv) && file.failure == 0;
   }
-  inline bool readFile(FileRead& read) noexcept override;
-  inline int turn(std::int64_t timeoutNs) noexcept override;
-  inline int backendFd() noexcept override;
+  LEAT_INLINE bool readFile(FileRead& read) noexcept override;
+  LEAT_INLINE int turn(std::int64_t timeoutNs) noexcept override;
+  LEAT_INLINE int backendFd() noexcept override;
   bool hasReady() const noexcept override {
     return ReadinessReactor::hasReady() || !toArm_.empty() || doubts_ > 0;
   }
@@ -67,8 +68,8 @@ class UringReactor final : public ReadinessReactor {
 
   static File& fileOf(IoHandle& handle) noexcept { return *static_cast<File*>(handle.file); }
 
-  inline int fetch(std::int64_t timeoutNs) noexcept override;
-  inline int perform(Op& op) noexcept override;
+  LEAT_INLINE int fetch(std::int64_t timeoutNs) noexcept override;
+  LEAT_INLINE int perform(Op& op) noexcept override;
   void rest(IoHandle& handle) noexcept override { armLater(fileOf(handle)); }
   int restFd() const noexcept override { return signal_ ? signal_.get() : wakeFd_.get(); }
   int waitFd() const noexcept override { return signal_ ? signal_.get() : ring_.fd(); }
@@ -140,7 +141,8 @@ class UringReactor final : public ReadinessReactor {
 
 // ---- making and ending it ----
 
-inline int UringReactor::open(unsigned submissions, unsigned completions) noexcept {
+#if LEAT_BODIES
+LEAT_INLINE int UringReactor::open(unsigned submissions, unsigned completions) noexcept {
   const int wake = openWakeFd();
   if (wake < 0) {
     mode_ = "there is no eventfd";
@@ -157,7 +159,7 @@ inline int UringReactor::open(unsigned submissions, unsigned completions) noexce
   return error;
 }
 
-inline UringReactor::~UringReactor() {
+LEAT_INLINE UringReactor::~UringReactor() {
   abandonAll();
   ring_.close();
   buffers_.close();
@@ -176,7 +178,7 @@ inline UringReactor::~UringReactor() {
   delete[] byNumber_;
 }
 
-inline void UringReactor::abandonAll() noexcept {
+LEAT_INLINE void UringReactor::abandonAll() noexcept {
   ReadinessReactor::abandonAll();
   if (inChild()) return;
   settle();
@@ -186,7 +188,7 @@ inline void UringReactor::abandonAll() noexcept {
 /// The kernel answers what it was told to end at once, and reads of files as soon as their disk does.
 /// Where it does not, as on a thread that is not the ring's, closing the ring ends it all; nothing but
 /// this object's memory is named in there, and that of reads, who are never told and keep it.
-inline void UringReactor::settle() noexcept {
+LEAT_INLINE void UringReactor::settle() noexcept {
   if (reads_ > 0) {
     if (uring::Sqe* const all = entry()) {
       all->opcode = uring::opAsyncCancel;
@@ -200,9 +202,7 @@ inline void UringReactor::settle() noexcept {
   }
 }
 
-// ---- registration ----
-
-inline int UringReactor::attach(IoHandle& handle) noexcept {
+LEAT_INLINE int UringReactor::attach(IoHandle& handle) noexcept {
   if (inChild()) return -ECHILD;
   if (handle.fd < 0) return -EBADF;
   File** const at = place(handle.fd);
@@ -222,7 +222,7 @@ inline int UringReactor::attach(IoHandle& handle) noexcept {
 
 /// What epoll would refuse: files, which are always ready, and what is attached already. Another open
 /// file may have got the number of one that was closed too early.
-inline int UringReactor::checkForeign(File& file, const File* there) noexcept {
+LEAT_INLINE int UringReactor::checkForeign(File& file, const File* there) noexcept {
   struct ::stat found;
   if (const int error = sys::fstat(file.fd, found)) return error;
   file.device = found.st_dev;
@@ -238,7 +238,7 @@ inline int UringReactor::checkForeign(File& file, const File* there) noexcept {
 }
 
 /// The kernel gives up the open file before this returns, so that closing the descriptor closes it.
-inline void UringReactor::detach(IoHandle& handle) noexcept {
+LEAT_INLINE void UringReactor::detach(IoHandle& handle) noexcept {
   if (handle.reactor != this) return;
   File& file = fileOf(handle);
   handle.file = nullptr;
@@ -258,7 +258,7 @@ inline void UringReactor::detach(IoHandle& handle) noexcept {
   if (file.asked == 0) freeFile(file);
 }
 
-inline UringFile** UringReactor::place(int fd) noexcept {
+LEAT_INLINE UringFile** UringReactor::place(int fd) noexcept {
   const auto index = static_cast<std::size_t>(fd);
   if (index < numbers_) return &byNumber_[index];
   std::size_t wanted = numbers_ < 64 ? 64 : numbers_;
@@ -272,7 +272,7 @@ inline UringFile** UringReactor::place(int fd) noexcept {
   return &byNumber_[index];
 }
 
-inline UringFile* UringReactor::newFile(IoHandle& handle) noexcept {
+LEAT_INLINE UringFile* UringReactor::newFile(IoHandle& handle) noexcept {
   File* file = freeFiles_;
   if (file != nullptr) {
     freeFiles_ = file->nextFree;
@@ -287,17 +287,15 @@ inline UringFile* UringReactor::newFile(IoHandle& handle) noexcept {
   return file;
 }
 
-inline void UringReactor::freeFile(File& file) noexcept {
+LEAT_INLINE void UringReactor::freeFile(File& file) noexcept {
   freeStage(file);
   file.nextFree = freeFiles_;
   freeFiles_ = &file;
   --live_;
 }
 
-// ---- sending ----
-
-inline bool UringReactor::stage(IoHandle& handle, const iovec* vectors,
-                                std::size_t count) noexcept {
+LEAT_INLINE bool UringReactor::stage(IoHandle& handle, const iovec* vectors,
+                                     std::size_t count) noexcept {
   if (handle.reactor != this || handle.leftover == nullptr || inChild()) return false;
   if (!handle.writable || !handle.writers.empty()) return false;
   File& file = fileOf(handle);
@@ -317,7 +315,7 @@ inline bool UringReactor::stage(IoHandle& handle, const iovec* vectors,
   return true;
 }
 
-inline iovec UringReactor::unstage(IoHandle& handle) noexcept {
+LEAT_INLINE iovec UringReactor::unstage(IoHandle& handle) noexcept {
   if (handle.reactor != this || inChild()) return {nullptr, 0};
   File& file = fileOf(handle);
   if (file.staged == nullptr || file.inKernel(File::send)) return {nullptr, 0};
@@ -327,7 +325,7 @@ inline iovec UringReactor::unstage(IoHandle& handle) noexcept {
   return rest;
 }
 
-inline UringStage* UringReactor::newStage() noexcept {
+LEAT_INLINE UringStage* UringReactor::newStage() noexcept {
   UringStage* stage = freeStages_;
   if (stage == nullptr) return new (std::nothrow) UringStage;
   --spareStages_;
@@ -336,7 +334,7 @@ inline UringStage* UringReactor::newStage() noexcept {
   return stage;
 }
 
-inline void UringReactor::freeStage(File& file) noexcept {
+LEAT_INLINE void UringReactor::freeStage(File& file) noexcept {
   UringStage* const stage = std::exchange(file.staged, nullptr);
   if (stage == nullptr) return;
   if (spareStages_ == maxSpareStages) {
@@ -348,10 +346,8 @@ inline void UringReactor::freeStage(File& file) noexcept {
   freeStages_ = stage;
 }
 
-// ---- the parts of its table ----
-
 /// Where nothing is to be told and nothing to be waited for there is no system call.
-inline int UringReactor::fetch(std::int64_t timeoutNs) noexcept {
+LEAT_INLINE int UringReactor::fetch(std::int64_t timeoutNs) noexcept {
   if (doubts_ > 0) settleDoubts();
   armAll();
   const bool waits =
@@ -384,7 +380,7 @@ inline int UringReactor::fetch(std::int64_t timeoutNs) noexcept {
   return error;
 }
 
-inline void UringReactor::flush() noexcept {
+LEAT_INLINE void UringReactor::flush() noexcept {
   if (inChild()) return;
   armAll();
   if (ring_.unsubmitted() == 0) return;
@@ -394,7 +390,7 @@ inline void UringReactor::flush() noexcept {
 
 /// The ring's own descriptor does not wake who polls it while completions wait for `enter`
 /// (DEFER_TASKRUN); an eventfd that is registered with the ring is told of them.
-inline int UringReactor::backendFd() noexcept {
+LEAT_INLINE int UringReactor::backendFd() noexcept {
   if (!signal_ && !inChild()) {
     int fd = sys::eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
     sys::UniqueFd owner(fd);
@@ -405,7 +401,7 @@ inline int UringReactor::backendFd() noexcept {
   return ReadinessReactor::backendFd();
 }
 
-inline bool UringReactor::readFile(FileRead& read) noexcept {
+LEAT_INLINE bool UringReactor::readFile(FileRead& read) noexcept {
   uring::Sqe* const e = inChild() ? nullptr : entry();
   if (e == nullptr) return false;
   e->opcode = uring::opRead;
@@ -420,13 +416,13 @@ inline bool UringReactor::readFile(FileRead& read) noexcept {
 }
 
 /// Those who are told post to the loop, which would be a system call while the reactor counts as asleep.
-inline int UringReactor::turn(std::int64_t timeoutNs) noexcept {
+LEAT_INLINE int UringReactor::turn(std::int64_t timeoutNs) noexcept {
   const int served = ReadinessReactor::turn(timeoutNs);
   tellArrived();
   return served;
 }
 
-inline int UringReactor::perform(Op& op) noexcept {
+LEAT_INLINE int UringReactor::perform(Op& op) noexcept {
   File& file = fileOf(*op.handle);
   if (op.kind == OpKind::recv) {
     if (file.received()) {
@@ -446,5 +442,6 @@ inline int UringReactor::perform(Op& op) noexcept {
   }
   return performNow(op);
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

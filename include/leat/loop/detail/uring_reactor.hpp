@@ -8,12 +8,13 @@ namespace leat::inline LEAT_ABI::detail {
 
 // ---- to the kernel ----
 
-inline void UringReactor::clearSignal() noexcept {
+#if LEAT_BODIES
+LEAT_INLINE void UringReactor::clearSignal() noexcept {
   std::uint64_t count;
   if (signal_) (void)sys::read(signal_.get(), &count, sizeof count);
 }
 
-inline void UringReactor::armAll() noexcept {
+LEAT_INLINE void UringReactor::armAll() noexcept {
   if (!waking_) {
     uring::Sqe* const wake = entry();
     if (wake == nullptr) return;
@@ -31,13 +32,13 @@ inline void UringReactor::armAll() noexcept {
 }
 
 /// False where the kernel takes nothing: then it is told in the next turn.
-inline bool UringReactor::makeRoom() noexcept {
+LEAT_INLINE bool UringReactor::makeRoom() noexcept {
   buffers_.publish();
   (void)ring_.enter(0, 0);
   return ring_.room() >= perFile;
 }
 
-inline void UringReactor::arm(File& file) noexcept {
+LEAT_INLINE void UringReactor::arm(File& file) noexcept {
   IoHandle& handle = *file.handle;
   if (file.staged != nullptr && !file.inKernel(File::send)) armSend(file);
   if (handle.readers.empty()) {
@@ -56,7 +57,7 @@ inline void UringReactor::arm(File& file) noexcept {
   if ((wanted & POLLPRI) || wanted == 0) armPoll(file, File::pollPri, POLLPRI);
 }
 
-inline void UringReactor::armSend(File& file) noexcept {
+LEAT_INLINE void UringReactor::armSend(File& file) noexcept {
   UringStage& stage = *file.staged;
   if (stage.from == stage.to) return freeStage(file);
   if (!file.handle->writable) return;
@@ -69,7 +70,7 @@ inline void UringReactor::armSend(File& file) noexcept {
   ++sends_;
 }
 
-inline void UringReactor::armReader(File& file, const Op& op) noexcept {
+LEAT_INLINE void UringReactor::armReader(File& file, const Op& op) noexcept {
   if (file.polls || op.kind == OpKind::read) return armPoll(file, File::pollIn, POLLIN);
   if (op.kind == OpKind::recv) return armReceive(file);
   if (file.inKernel(File::accept)) return;
@@ -78,7 +79,7 @@ inline void UringReactor::armReader(File& file, const Op& op) noexcept {
   if (op.multishot) e.ioprio = uring::acceptMultishot;
 }
 
-inline void UringReactor::armReceive(File& file) noexcept {
+LEAT_INLINE void UringReactor::armReceive(File& file) noexcept {
   if (file.bulk) {
     withdraw(file, file.asked & File::bit(File::recv));
     if (file.inKernel(File::recv) || file.inKernel(File::arrivals)) return;
@@ -94,14 +95,14 @@ inline void UringReactor::armReceive(File& file) noexcept {
   e.ioprio = uring::recvMultishot;
 }
 
-inline void UringReactor::armPoll(File& file, File::Request request, short events) noexcept {
+LEAT_INLINE void UringReactor::armPoll(File& file, File::Request request, short events) noexcept {
   if (file.inKernel(request)) return;
   ask(file, request, uring::opPollAdd).opFlags = pollWord(events);
 }
 
 /// There is room: see `armAll`.
-inline uring::Sqe& UringReactor::ask(File& file, File::Request request,
-                                     uring::Opcode opcode) noexcept {
+LEAT_INLINE uring::Sqe& UringReactor::ask(File& file, File::Request request,
+                                          uring::Opcode opcode) noexcept {
   uring::Sqe& e = *ring_.next();
   e.opcode = opcode;
   e.fd = file.fd;
@@ -112,7 +113,7 @@ inline uring::Sqe& UringReactor::ask(File& file, File::Request request,
 }
 
 /// Each answers once more, with ECANCELED or with what came before.
-inline void UringReactor::withdraw(File& file, unsigned requests) noexcept {
+LEAT_INLINE void UringReactor::withdraw(File& file, unsigned requests) noexcept {
   requests &= ~(file.withdrawn | File::bit(File::send));
   for (unsigned r = 0; requests >> r != 0; ++r) {
     if (((requests >> r) & 1) == 0) continue;
@@ -125,10 +126,11 @@ inline void UringReactor::withdraw(File& file, unsigned requests) noexcept {
   }
 }
 
-inline uring::Sqe* UringReactor::entry() noexcept {
+LEAT_INLINE uring::Sqe* UringReactor::entry() noexcept {
   if (ring_.room() == 0) (void)makeRoom();
   return ring_.next();
 }
+#endif
 
 /// The kernel reads the two halves of the word in the order of little-endian machines.
 constexpr std::uint32_t UringReactor::pollWord(short events) noexcept {
@@ -142,16 +144,15 @@ constexpr std::uint32_t UringReactor::pollWord(short events) noexcept {
 
 // ---- files ----
 
-inline void UringReactor::tellArrived() noexcept {
+#if LEAT_BODIES
+LEAT_INLINE void UringReactor::tellArrived() noexcept {
   while (!arrived_.empty()) {
     FileRead& read = arrived_.popFront();
     read.arrived(read, read.answer);
   }
 }
 
-// ---- from the kernel ----
-
-inline int UringReactor::reap() noexcept {
+LEAT_INLINE int UringReactor::reap() noexcept {
   int count = 0;
   while (const uring::Cqe* at = ring_.peek()) {
     const uring::Cqe completion = *at;
@@ -171,7 +172,7 @@ inline int UringReactor::reap() noexcept {
   return count;
 }
 
-inline void UringReactor::fold(const uring::Cqe& completion) noexcept {
+LEAT_INLINE void UringReactor::fold(const uring::Cqe& completion) noexcept {
   File& file = *File::ofWord(completion.userData);
   const File::Request request = File::requestOf(completion.userData);
   if ((completion.flags & uring::cqeMore) == 0) {
@@ -199,15 +200,15 @@ inline void UringReactor::fold(const uring::Cqe& completion) noexcept {
 }
 
 /// What comes for a descriptor that has gone is given back.
-inline void UringReactor::foldDetached(File& file, File::Request request,
-                                       const uring::Cqe& completion) noexcept {
+LEAT_INLINE void UringReactor::foldDetached(File& file, File::Request request,
+                                            const uring::Cqe& completion) noexcept {
   if (request == File::accept && completion.res >= 0) sys::close(completion.res);
   if (completion.flags & uring::cqeBuffer)
     buffers_.recycle(static_cast<unsigned short>(completion.flags >> uring::cqeBufferShift));
   if (file.asked == 0) freeFile(file);
 }
 
-inline void UringReactor::foldReceive(File& file, const uring::Cqe& completion) noexcept {
+LEAT_INLINE void UringReactor::foldReceive(File& file, const uring::Cqe& completion) noexcept {
   IoHandle& handle = *file.handle;
   const int result = completion.res;
   if (completion.flags & uring::cqeBuffer) {
@@ -232,7 +233,7 @@ inline void UringReactor::foldReceive(File& file, const uring::Cqe& completion) 
   }
 }
 
-inline void UringReactor::foldAccept(File& file, int result) noexcept {
+LEAT_INLINE void UringReactor::foldAccept(File& file, int result) noexcept {
   if (result >= 0) {
     keepAccepted(file, result);
   } else if (result == -EAGAIN || result == -EINVAL || result == -EOPNOTSUPP) {
@@ -246,7 +247,7 @@ inline void UringReactor::foldAccept(File& file, int result) noexcept {
 }
 
 /// Success is no news. What the socket had no room for goes back to the owner.
-inline void UringReactor::foldSend(File& file, int result) noexcept {
+LEAT_INLINE void UringReactor::foldSend(File& file, int result) noexcept {
   IoHandle& handle = *file.handle;
   UringStage& stage = *file.staged;
   if (result > 0) stage.from += static_cast<unsigned>(result);
@@ -258,7 +259,7 @@ inline void UringReactor::foldSend(File& file, int result) noexcept {
   if (!handle.leftover->busy()) completeLater(*handle.leftover, failed ? result : 0);
 }
 
-inline void UringReactor::foldPoll(File& file, File::Request request, int result) noexcept {
+LEAT_INLINE void UringReactor::foldPoll(File& file, File::Request request, int result) noexcept {
   IoHandle& handle = *file.handle;
   if (result == -ECANCELED) return;
   if (request == File::pollIn) handle.readable = true;
@@ -270,9 +271,7 @@ inline void UringReactor::foldPoll(File& file, File::Request request, int result
   handle.changed = true;
 }
 
-// ---- what came before it was asked for ----
-
-inline int UringReactor::receiveNow(File& file, Op& op) noexcept {
+LEAT_INLINE int UringReactor::receiveNow(File& file, Op& op) noexcept {
   const int result = performNow(op);
   if (!file.bulk || result <= 0) return result;
   if (!op.handle->readable) doubt(file);
@@ -288,7 +287,7 @@ inline int UringReactor::receiveNow(File& file, Op& op) noexcept {
 /// is behind that (a poll that stays armed gives the hint of the waker, which is the same for all bytes).
 /// To ask costs a system call, and mostly the next message comes before: so that is left for later, but
 /// where somebody else waits for this reactor, or too many are in doubt.
-inline void UringReactor::doubt(File& file) noexcept {
+LEAT_INLINE void UringReactor::doubt(File& file) noexcept {
   if (file.doubted) return;
   if (signal_ || doubts_ == maxDoubts) {
     file.handle->readable = true;
@@ -299,7 +298,7 @@ inline void UringReactor::doubt(File& file) noexcept {
 }
 
 /// When nothing new has come, or has been coming for long.
-inline void UringReactor::settleDoubts() noexcept {
+LEAT_INLINE void UringReactor::settleDoubts() noexcept {
   const bool busy = ring_.needsEnter() || ring_.peek() != nullptr;
   if (busy && ++busyFetches_ < maxDoubts) return;
   busyFetches_ = 0;
@@ -313,7 +312,7 @@ inline void UringReactor::settleDoubts() noexcept {
   }
 }
 
-inline void UringReactor::keepPiece(File& file, unsigned short id, unsigned size) noexcept {
+LEAT_INLINE void UringReactor::keepPiece(File& file, unsigned short id, unsigned size) noexcept {
   buffers_.piece(id) = {UringBuffers::none, 0, size};
   if (file.received()) {
     buffers_.piece(file.lastPiece).next = id;
@@ -326,14 +325,14 @@ inline void UringReactor::keepPiece(File& file, unsigned short id, unsigned size
     withdraw(file, file.asked & File::bit(File::recv));
 }
 
-inline void UringReactor::dropPiece(File& file) noexcept {
+LEAT_INLINE void UringReactor::dropPiece(File& file) noexcept {
   const unsigned short id = file.firstPiece;
   file.firstPiece = buffers_.piece(id).next;
   buffers_.recycle(id);
   --file.pieces;
 }
 
-inline int UringReactor::takeReceived(File& file, Op& op) noexcept {
+LEAT_INLINE int UringReactor::takeReceived(File& file, Op& op) noexcept {
   auto* const into = static_cast<char*>(op.data);
   std::size_t taken = 0;
   while (file.received() && taken < op.size) {
@@ -357,13 +356,13 @@ inline int UringReactor::takeReceived(File& file, Op& op) noexcept {
   return static_cast<int>(taken);
 }
 
-inline int UringReactor::takeAccepted(File& file) noexcept {
+LEAT_INLINE int UringReactor::takeAccepted(File& file) noexcept {
   const int fd = file.accepted[file.acceptedFrom++];
   file.handle->readable = file.acceptedFrom < file.acceptedTo || file.failure != 0;
   return fd;
 }
 
-inline void UringReactor::keepAccepted(File& file, int fd) noexcept {
+LEAT_INLINE void UringReactor::keepAccepted(File& file, int fd) noexcept {
   if (file.acceptedFrom == file.acceptedTo) file.acceptedFrom = file.acceptedTo = 0;
   if (file.acceptedTo == file.acceptedRoom) {
     const unsigned room = file.acceptedRoom == 0 ? 16 : file.acceptedRoom * 2;
@@ -382,5 +381,6 @@ inline void UringReactor::keepAccepted(File& file, int fd) noexcept {
   file.accepted[file.acceptedTo++] = fd;
   file.handle->readable = true;
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

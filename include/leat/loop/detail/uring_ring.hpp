@@ -97,12 +97,13 @@ class UringRing {
 
 // ---- making it ----
 
-inline int UringRing::open(unsigned entries, unsigned completions) noexcept {
+#if LEAT_BODIES
+LEAT_INLINE int UringRing::open(unsigned entries, unsigned completions) noexcept {
   generation_ = sys::watchForks();
   return probeUring(*this, entries, completions, mode_);
 }
 
-inline int UringRing::setup(unsigned entries, unsigned completions, unsigned flags) noexcept {
+LEAT_INLINE int UringRing::setup(unsigned entries, unsigned completions, unsigned flags) noexcept {
   uring::Params params{};
   params.flags = flags;
   params.cqEntries = completions;
@@ -118,7 +119,7 @@ inline int UringRing::setup(unsigned entries, unsigned completions, unsigned fla
   return 0;
 }
 
-inline int UringRing::map(const uring::Params& p) noexcept {
+LEAT_INLINE int UringRing::map(const uring::Params& p) noexcept {
   const size_t submissions = p.sq.array + p.sqEntries * sizeof(unsigned);
   const size_t completions = p.cq.cqes + p.cqEntries * sizeof(uring::Cqe);
   const size_t size = submissions > completions ? submissions : completions;
@@ -149,7 +150,7 @@ inline int UringRing::map(const uring::Params& p) noexcept {
   return 0;
 }
 
-inline void UringRing::close() noexcept {
+LEAT_INLINE void UringRing::close() noexcept {
   const bool mine = generation_ == sys::forkGeneration();
   if (mine && sqes_ != nullptr) sys::munmap(sqes_, sqesSize_);
   if (mine && rings_ != nullptr) sys::munmap(rings_, ringsSize_);
@@ -160,7 +161,7 @@ inline void UringRing::close() noexcept {
 }
 
 /// The thread that enters first is the ring's from then on.
-inline int UringRing::start() noexcept {
+LEAT_INLINE int UringRing::start() noexcept {
   if (flags_ & uring::setupDisabled) {
     const int error = sys::io_uring_register(fd_.get(), uring::registerEnableRings, nullptr, 0);
     if (error < 0) return error;
@@ -169,25 +170,24 @@ inline int UringRing::start() noexcept {
   return 0;
 }
 
-inline int UringRing::tellEventfd(int fd) noexcept {
+LEAT_INLINE int UringRing::tellEventfd(int fd) noexcept {
   return sys::io_uring_register(fd_.get(), uring::registerEventfd, &fd, 1);
 }
 
-inline int UringRing::tellBuffers(uring::Buffer* entries, unsigned count) noexcept {
+LEAT_INLINE int UringRing::tellBuffers(uring::Buffer* entries, unsigned count) noexcept {
   uring::BufferRegistration registration{};
   registration.ringAddress = reinterpret_cast<std::uint64_t>(entries);
   registration.ringEntries = count;
   return sys::io_uring_register(fd_.get(), uring::registerPbufRing, &registration, 1);
 }
 
-// ---- using it ----
-
-inline uring::Sqe* UringRing::next() noexcept {
+LEAT_INLINE uring::Sqe* UringRing::next() noexcept {
   if (unsubmitted() > sqMask_) return nullptr;
   uring::Sqe& entry = sqes_[tail_++ & sqMask_];
   entry = uring::Sqe{};
   return &entry;
 }
+#endif
 
 template <class Match>
 void UringRing::neutralize(Match match) noexcept {
@@ -201,7 +201,8 @@ void UringRing::neutralize(Match match) noexcept {
   }
 }
 
-inline int UringRing::enter(unsigned wanted, std::int64_t timeoutNs) noexcept {
+#if LEAT_BODIES
+LEAT_INLINE int UringRing::enter(unsigned wanted, std::int64_t timeoutNs) noexcept {
   if (!started_)
     if (const int error = start()) return error;
   __atomic_store_n(sqTail_, tail_, __ATOMIC_RELEASE);
@@ -213,6 +214,7 @@ inline int UringRing::enter(unsigned wanted, std::int64_t timeoutNs) noexcept {
                                     limited ? &arg : nullptr, limited ? sizeof arg : 0);
   return r >= 0 || r == -ETIME ? 0 : r;
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail
 

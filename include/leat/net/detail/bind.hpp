@@ -64,11 +64,15 @@ class BindTarget {
 };
 
 /// As Node words it: without a port that the system was to choose.
-[[noreturn]] inline void throwListen(int error, const SocketAddress& address) {
+[[noreturn]] LEAT_INLINE void throwListen(int error, const SocketAddress& address);
+
+#if LEAT_BODIES
+[[noreturn]] LEAT_INLINE void throwListen(int error, const SocketAddress& address) {
   const int port = address.isIP() && address.port() != 0 ? address.port() : -1;
   const std::string text = address.isIP() ? address.address() : address.toString();
   throw SystemError::ofAddress(error, "listen", text, port, true);
 }
+#endif
 
 inline int setFlag(int fd, int level, int option, bool value) noexcept {
   const int number = value ? 1 : 0;
@@ -78,7 +82,18 @@ inline int setFlag(int fd, int level, int option, bool value) noexcept {
 /// From here on who asks this socket for a connection gets no answer, and asks again a second later; by then
 /// the socket is closed and another one of the same port is asked. A connection that is being made goes on.
 /// 0 or -errno.
-inline int ignoreNewcomers(int fd) noexcept {
+LEAT_INLINE int ignoreNewcomers(int fd) noexcept;
+/// 0 or -errno.
+LEAT_INLINE int prepareToBind(int fd, Family family, const BindTarget& target) noexcept;
+LEAT_INLINE BoundSocket listenOn(const SocketAddress& address, const BindTarget& target);
+/// Every address: both families by one socket where the system has IPv6, else IPv4, as Node does.
+LEAT_INLINE BoundSocket listenEverywhere(const BindTarget& target);
+/// Throws: RangeError ERR_SOCKET_BAD_PORT, SystemError, AbortError.
+LEAT_ON_USE
+Task<BoundSocket> bindAndListen(BindTarget target);
+
+#if LEAT_BODIES
+LEAT_INLINE int ignoreNewcomers(int fd) noexcept {
   constexpr unsigned flagsOfHeader = 13;
   constexpr unsigned syn = 2;
   constexpr unsigned all = 0xffffffff;
@@ -89,8 +104,7 @@ inline int ignoreNewcomers(int fd) noexcept {
   return sys::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 }
 
-/// 0 or -errno.
-inline int prepareToBind(int fd, Family family, const BindTarget& target) noexcept {
+LEAT_INLINE int prepareToBind(int fd, Family family, const BindTarget& target) noexcept {
   int error = 0;
   if (family != Family::Unix) error = setFlag(fd, SOL_SOCKET, SO_REUSEADDR, true);
   if (error == 0 && family != Family::Unix && target.reusePort)
@@ -100,7 +114,7 @@ inline int prepareToBind(int fd, Family family, const BindTarget& target) noexce
   return error;
 }
 
-inline BoundSocket listenOn(const SocketAddress& address, const BindTarget& target) {
+LEAT_INLINE BoundSocket listenOn(const SocketAddress& address, const BindTarget& target) {
   const int kind = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
   const int made = sys::socket(address.data()->sa_family, kind, 0);
   if (made < 0) throwListen(-made, address);
@@ -118,8 +132,7 @@ inline BoundSocket listenOn(const SocketAddress& address, const BindTarget& targ
   return bound;
 }
 
-/// Every address: both families by one socket where the system has IPv6, else IPv4, as Node does.
-inline BoundSocket listenEverywhere(const BindTarget& target) {
+LEAT_INLINE BoundSocket listenEverywhere(const BindTarget& target) {
   const SocketAddress ip6("::", target.port);
   try {
     return listenOn(ip6, target);
@@ -129,8 +142,7 @@ inline BoundSocket listenEverywhere(const BindTarget& target) {
   return listenOn(SocketAddress("0.0.0.0", target.port), target);
 }
 
-/// Throws: RangeError ERR_SOCKET_BAD_PORT, SystemError, AbortError.
-LEAT_ON_USE
+LEAT_ON_USE_BODY
 Task<BoundSocket> bindAndListen(BindTarget target) {
   if (!target.path.empty()) co_return listenOn(SocketAddress::ofPath(target.path), target);
   SocketAddress::checkPort(target.port, "options.port");
@@ -140,5 +152,6 @@ Task<BoundSocket> bindAndListen(BindTarget target) {
   if (addresses.empty()) throw SystemError::ofHost("ENOTFOUND", "getaddrinfo", target.host);
   co_return listenOn(addresses.front(), target);
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::net::detail

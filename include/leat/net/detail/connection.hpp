@@ -235,10 +235,11 @@ class Connection : public Counted<Connection>, private LoopOwned, private HoldsL
   bool closeEmitted_ = false;
 };
 
-inline Connection::Connection(EventLoop& loop) noexcept
+#if LEAT_BODIES
+LEAT_INLINE Connection::Connection(EventLoop& loop) noexcept
     : LoopOwned(onLoopEnd), HoldsLoop(loop), idle_(loop) {}
 
-inline Connection::~Connection() {
+LEAT_INLINE Connection::~Connection() {
   if (usable()) {
     idle_.stop();
     leaveToHeir();
@@ -248,7 +249,7 @@ inline Connection::~Connection() {
   letStreamGo();
 }
 
-inline void Connection::open(sys::UniqueFd&& fd, bool shortMeansBlocked) {
+LEAT_INLINE void Connection::open(sys::UniqueFd&& fd, bool shortMeansBlocked) {
   handle_.fd = fd.get();
   handle_.shortMeansBlocked = shortMeansBlocked;
   handle_.ownSocket = true;
@@ -259,9 +260,7 @@ inline void Connection::open(sys::UniqueFd&& fd, bool shortMeansBlocked) {
   loop().queue().own(*this);
 }
 
-// ---- receiving ----
-
-inline int Connection::receiveNow(void* into, std::size_t size) noexcept {
+LEAT_INLINE int Connection::receiveNow(void* into, std::size_t size) noexcept {
   if (inlineReceives_ >= maxInlineReceives) return -EAGAIN;
   receiveOp_.prepareRecv(handle_, into, size);
   const int result = loop().reactor().tryNow(receiveOp_);
@@ -271,7 +270,7 @@ inline int Connection::receiveNow(void* into, std::size_t size) noexcept {
   return result;
 }
 
-inline ssize_t Connection::receivePiped(int pipe, std::size_t size) noexcept {
+LEAT_INLINE ssize_t Connection::receivePiped(int pipe, std::size_t size) noexcept {
   if (inlineReceives_ >= maxInlineReceives) return -EAGAIN;
   const ssize_t result = sys::splice(fd_.get(), pipe, nullptr, size);
   if (result <= 0) return result;
@@ -280,21 +279,21 @@ inline ssize_t Connection::receivePiped(int pipe, std::size_t size) noexcept {
   return result;
 }
 
-inline void Connection::receive(Receiver& receiver, void* into, std::size_t size) noexcept {
+LEAT_INLINE void Connection::receive(Receiver& receiver, void* into, std::size_t size) noexcept {
   receiver_ = &receiver;
   receiveOp_.prepareRecv(handle_, into, size);
   hold();
   loop().reactor().submit(receiveOp_);
 }
 
-inline void Connection::abandonReceive() noexcept {
+LEAT_INLINE void Connection::abandonReceive() noexcept {
   if (std::exchange(receiver_, nullptr) == nullptr || !hold_.onThread()) return;
   receiverGone_.unlink();
   if (receiveOp_.busy()) loop().reactor().abandon(receiveOp_);
   letGo();
 }
 
-inline void Connection::onReceived(Op& op, int result, unsigned) noexcept {
+LEAT_INLINE void Connection::onReceived(Op& op, int result, unsigned) noexcept {
   Connection& self = static_cast<ConnectionOp&>(op).connection;
   self.passedLoop();
   if (result > 0) self.noteReceived(static_cast<std::size_t>(result));
@@ -304,7 +303,7 @@ inline void Connection::onReceived(Op& op, int result, unsigned) noexcept {
   receiver->done(*receiver, result);
 }
 
-inline void Connection::onReceiverGone(Job& job, JobAction action) noexcept {
+LEAT_INLINE void Connection::onReceiverGone(Job& job, JobAction action) noexcept {
   Connection& self = static_cast<ConnectionJob&>(job).connection;
   Ref<Connection> alive(&self);
   Receiver* receiver = std::exchange(self.receiver_, nullptr);
@@ -313,7 +312,7 @@ inline void Connection::onReceiverGone(Job& job, JobAction action) noexcept {
   if (action == JobAction::Run) receiver->done(*receiver, -ECANCELED);
 }
 
-inline void Connection::putBack(Buffer bytes) {
+LEAT_INLINE void Connection::putBack(Buffer bytes) {
   if (unread.empty()) {
     unread = std::move(bytes);
   } else if (!bytes.empty()) {
@@ -321,7 +320,7 @@ inline void Connection::putBack(Buffer bytes) {
   }
 }
 
-inline std::size_t Connection::takeUnread(std::span<std::byte> into) noexcept {
+LEAT_INLINE std::size_t Connection::takeUnread(std::span<std::byte> into) noexcept {
   const std::size_t count = std::min(unread.size(), into.size());
   if (count == 0) return 0;
   std::memcpy(into.data(), unread.data(), count);
@@ -329,15 +328,13 @@ inline std::size_t Connection::takeUnread(std::span<std::byte> into) noexcept {
   return count;
 }
 
-// ---- the end ----
-
-inline void Connection::fail(int result, const char* call) {
+LEAT_INLINE void Connection::fail(int result, const char* call) {
   const std::exception_ptr error = socketError(-result, call);
   destroy(error);
   std::rethrow_exception(error);
 }
 
-inline void Connection::end() noexcept {
+LEAT_INLINE void Connection::end() noexcept {
   if (closed_ || ending_) return;
   sendStaged();
   if (closed_) return;
@@ -345,7 +342,7 @@ inline void Connection::end() noexcept {
   shutDownWhenSent();
 }
 
-inline void Connection::shutDownWhenSent() noexcept {
+LEAT_INLINE void Connection::shutDownWhenSent() noexcept {
   if (closed_ || shutDown_ || !queue_.empty()) return;
   const int error = sys::shutdown(fd_.get(), SHUT_WR);
   if (error < 0 && error != -ENOTCONN) return destroy(socketError(-error, "shutdown"));
@@ -354,22 +351,22 @@ inline void Connection::shutDownWhenSent() noexcept {
   destroyWhenDone();
 }
 
-inline void Connection::endReading() noexcept {
+LEAT_INLINE void Connection::endReading() noexcept {
   if (std::exchange(readEnded_, true) || closed_) return;
   if (!allowHalfOpen && !ending_) loop().queue().pushTick(peerEnded_);
   destroyWhenDone();
 }
 
-inline void Connection::onPeerEnded(Job& job, JobAction action) noexcept {
+LEAT_INLINE void Connection::onPeerEnded(Job& job, JobAction action) noexcept {
   if (action == JobAction::Run) static_cast<ConnectionJob&>(job).connection.end();
 }
 
 /// Node's autoDestroy: both directions have ended.
-inline void Connection::destroyWhenDone() noexcept {
+LEAT_INLINE void Connection::destroyWhenDone() noexcept {
   if (readEnded_ && shutDown_) destroy(nullptr);
 }
 
-inline void Connection::destroy(std::exception_ptr error) noexcept {
+LEAT_INLINE void Connection::destroy(std::exception_ptr error) noexcept {
   if (!usable()) return;
   Ref<Connection> alive(this);
   sendStaged();
@@ -392,13 +389,13 @@ inline void Connection::destroy(std::exception_ptr error) noexcept {
   idle_.clear();
 }
 
-inline void Connection::closeDescriptor() noexcept {
+LEAT_INLINE void Connection::closeDescriptor() noexcept {
   LoopOwned::unlink();
   if (handle_.reactor != nullptr) handle_.reactor->detach(handle_);
   fd_.reset();
 }
 
-inline void Connection::onClose(Job& job, JobAction action) noexcept {
+LEAT_INLINE void Connection::onClose(Job& job, JobAction action) noexcept {
   Connection& self = static_cast<ConnectionJob&>(job).connection;
   self.closeEmitted_ = true;
   if (action == JobAction::Run) wakeAll(self.closeWaiters_);
@@ -406,7 +403,7 @@ inline void Connection::onClose(Job& job, JobAction action) noexcept {
 }
 
 /// The loop ends with the socket open: nothing more is sent, whoever waits is destroyed by others.
-inline void Connection::onLoopEnd(LoopOwned& owned) noexcept {
+LEAT_INLINE void Connection::onLoopEnd(LoopOwned& owned) noexcept {
   auto& self = static_cast<Connection&>(owned);
   Ref<Connection> alive(&self);
   self.closed_ = self.closeEmitted_ = true;
@@ -419,18 +416,19 @@ inline void Connection::onLoopEnd(LoopOwned& owned) noexcept {
   self.letStreamGo();
 }
 
-inline void Connection::reset() noexcept {
+LEAT_INLINE void Connection::reset() noexcept {
   if (!usable()) return;
   const linger now{1, 0};
   (void)sys::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
   destroy(nullptr);
 }
 
-inline void Connection::setOption(int level, int option, int value) {
+LEAT_INLINE void Connection::setOption(int level, int option, int value) {
   checkThread();
   if (closed_) throwGone("Socket is closed", "ERR_SOCKET_CLOSED");
   const int error = sys::setsockopt(fd_.get(), level, option, &value, sizeof value);
   if (error < 0) throw SystemError(-error, "setsockopt");
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::net::detail

@@ -7,7 +7,8 @@
 
 namespace leat::inline LEAT_ABI::net::detail {
 
-inline Sent Connection::send(std::span<const std::byte> bytes, const Buffer* owner) {
+#if LEAT_BODIES
+LEAT_INLINE Sent Connection::send(std::span<const std::byte> bytes, const Buffer* owner) {
   if (refusesWrites()) return Sent::Refused;
   bytesWritten += bytes.size();
   const iovec vector{const_cast<std::byte*>(bytes.data()), bytes.size()};
@@ -26,7 +27,7 @@ inline Sent Connection::send(std::span<const std::byte> bytes, const Buffer* own
   return room();
 }
 
-inline Sent Connection::sendAll(std::span<const Buffer> buffers) {
+LEAT_INLINE Sent Connection::sendAll(std::span<const Buffer> buffers) {
   if (refusesWrites()) return Sent::Refused;
   sendStaged();
   if (closed_) return Sent::Full;
@@ -51,7 +52,7 @@ inline Sent Connection::sendAll(std::span<const Buffer> buffers) {
 
 /// Whether the back end took the bytes, to send them with those of other sockets. Where it does not,
 /// those that it took before go first.
-inline bool Connection::stage(std::span<const iovec> vectors) noexcept {
+LEAT_INLINE bool Connection::stage(std::span<const iovec> vectors) noexcept {
   if (!queue_.empty()) return false;
   if (loop().reactor().stage(handle_, vectors.data(), vectors.size())) {
     idle_.touch();
@@ -61,13 +62,13 @@ inline bool Connection::stage(std::span<const iovec> vectors) noexcept {
   return false;
 }
 
-inline std::span<const std::byte> Connection::takeStaged() noexcept {
+LEAT_INLINE std::span<const std::byte> Connection::takeStaged() noexcept {
   const iovec rest = loop().reactor().unstage(handle_);
   return {static_cast<const std::byte*>(rest.iov_base), rest.iov_len};
 }
 
 /// Sends now what was to go with the turn.
-inline void Connection::sendStaged() {
+LEAT_INLINE void Connection::sendStaged() {
   const std::span<const std::byte> bytes = takeStaged();
   if (bytes.empty()) return;
   if (sending_) return keepStaged(bytes);
@@ -76,13 +77,13 @@ inline void Connection::sendStaged() {
   if (sent >= 0) keepStaged(bytes.subspan(static_cast<std::size_t>(sent)));
 }
 
-inline bool Connection::sentAll() {
+LEAT_INLINE bool Connection::sentAll() {
   if (!usable() || ending_) return false;
   sendStaged();
   return !closed_ && !sending_ && queue_.empty();
 }
 
-inline void Connection::keepStaged(std::span<const std::byte> rest) {
+LEAT_INLINE void Connection::keepStaged(std::span<const std::byte> rest) {
   if (rest.empty()) return;
   // What was written since stands behind.
   abandonSend();
@@ -91,7 +92,7 @@ inline void Connection::keepStaged(std::span<const std::byte> rest) {
 }
 
 /// The socket had no room, or broke.
-inline void Connection::onLeftover(Op& op, int result, unsigned) noexcept {
+LEAT_INLINE void Connection::onLeftover(Op& op, int result, unsigned) noexcept {
   Connection& self = static_cast<ConnectionOp&>(op).connection;
   if (self.closed_) return;
   Ref<Connection> alive(&self);
@@ -100,7 +101,7 @@ inline void Connection::onLeftover(Op& op, int result, unsigned) noexcept {
 }
 
 /// The last chance of what is staged: gives what the kernel did not take.
-inline std::span<const std::byte> Connection::sendLast() noexcept {
+LEAT_INLINE std::span<const std::byte> Connection::sendLast() noexcept {
   const std::span<const std::byte> bytes = takeStaged();
   if (bytes.empty() || sendOp_.busy()) return bytes;
   const iovec vector{const_cast<std::byte*>(bytes.data()), bytes.size()};
@@ -112,7 +113,7 @@ inline std::span<const std::byte> Connection::sendLast() noexcept {
 
 /// The last handle went while bytes were staged. What the kernel does not take at once needs a
 /// connection that lives until it is sent.
-inline void Connection::leaveToHeir() noexcept {
+LEAT_INLINE void Connection::leaveToHeir() noexcept {
   const std::span<const std::byte> rest = sendLast();
   if (rest.empty()) return;
   auto heir = leat::detail::makeRef<Connection>(loop());
@@ -124,7 +125,7 @@ inline void Connection::leaveToHeir() noexcept {
 }
 
 /// What the kernel took at once; negative when the socket is destroyed for it.
-inline int Connection::sendNow(std::span<const iovec> vectors) noexcept {
+LEAT_INLINE int Connection::sendNow(std::span<const iovec> vectors) noexcept {
   if (inlineSends_ >= maxInlineSends) return 0;
   ++inlineSends_;
   sendOp_.prepareSend(handle_, vectors.data(), vectors.size());
@@ -138,12 +139,12 @@ inline int Connection::sendNow(std::span<const iovec> vectors) noexcept {
   return sent;
 }
 
-inline Sent Connection::room() noexcept {
+LEAT_INLINE Sent Connection::room() noexcept {
   if (!queue_.empty() && queue_.bytes() >= highWaterMark) needDrain_ = true;
   return needDrain_ ? Sent::Full : Sent::Taken;
 }
 
-inline void Connection::submitSend() {
+LEAT_INLINE void Connection::submitSend() {
   if (queue_.empty() || sending_) return;
   const std::span<const iovec> vectors = queue_.gather();
   sendOp_.prepareSend(handle_, vectors.data(), vectors.size());
@@ -152,14 +153,14 @@ inline void Connection::submitSend() {
   loop().reactor().submit(sendOp_);
 }
 
-inline void Connection::abandonSend() noexcept {
+LEAT_INLINE void Connection::abandonSend() noexcept {
   // Not a question of busy(): a loop that was stopped by an exception may have taken its completion.
   if (!std::exchange(sending_, false)) return;
   if (sendOp_.busy()) loop().reactor().abandon(sendOp_);
   letGo();
 }
 
-inline void Connection::onSent(Op& op, int result, unsigned) noexcept {
+LEAT_INLINE void Connection::onSent(Op& op, int result, unsigned) noexcept {
   Connection& self = static_cast<ConnectionOp&>(op).connection;
   Ref<Connection> alive(&self);
   self.passedLoop();
@@ -176,14 +177,15 @@ inline void Connection::onSent(Op& op, int result, unsigned) noexcept {
 }
 
 /// After the end a write is an error of the socket, as in Node.
-inline bool Connection::refusesWrites() noexcept {
+LEAT_INLINE bool Connection::refusesWrites() noexcept {
   if (!closed_ && ending_) destroy(std::make_exception_ptr(writeAfterEnd(endedByPeer())));
   return closed_;
 }
 
-inline void Connection::throwUnwritable() const {
+LEAT_INLINE void Connection::throwUnwritable() const {
   if (!error_ && endedByPeer()) throw writeAfterEnd(true);
   throwGone("Cannot call write after a stream was destroyed", "ERR_STREAM_DESTROYED");
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::net::detail

@@ -157,16 +157,17 @@ class Listener : public Counted<Listener>,
   bool finished_ = false;
 };
 
-inline Listener::Listener(EventLoop& loop) noexcept
+#if LEAT_BODIES
+LEAT_INLINE Listener::Listener(EventLoop& loop) noexcept
     : LoopOwned(onLoopEnd), HoldsLoop(loop), CloseListener{onConnectionClosed} {
   loop.queue().own(*this);
 }
 
-inline Listener::~Listener() {
+LEAT_INLINE Listener::~Listener() {
   if (hold_.onThread() && !closed_) stopAccepting();
 }
 
-inline void Listener::checkStart() const {
+LEAT_INLINE void Listener::checkStart() const {
   checkThread();
   if (starting || listening())
     throw Error("Listen method has been called more than once without closing.",
@@ -174,14 +175,14 @@ inline void Listener::checkStart() const {
 }
 
 /// It listens again before the time of the socket before is over, which is closed now.
-inline void Listener::takeRest() {
+LEAT_INLINE void Listener::takeRest() {
   const unsigned closes = closes_;
   (void)acceptRest();
   if (closes_ != closes) throwClosedBefore();
   if (leaving_) end();
 }
 
-inline void Listener::start(BoundSocket&& bound, AbortState* signal) {
+LEAT_INLINE void Listener::start(BoundSocket&& bound, AbortState* signal) {
   if (leaving_) takeRest();
   handle_.fd = bound.fd.get();
   handle_.ownSocket = true;
@@ -200,9 +201,7 @@ inline void Listener::start(BoundSocket&& bound, AbortState* signal) {
   want();
 }
 
-// ---- accepting ----
-
-inline void Listener::want() noexcept {
+LEAT_INLINE void Listener::want() noexcept {
   if (closed_ || paused_ || accepting_ || !listening()) return;
   if (!handler && acceptWaiters_.empty()) return;
   acceptOp_.prepareAccept(handle_);
@@ -212,7 +211,7 @@ inline void Listener::want() noexcept {
   hold_.loop().reactor().submit(acceptOp_);
 }
 
-inline void Listener::onAccepted(Op& op, int result, unsigned flags) noexcept {
+LEAT_INLINE void Listener::onAccepted(Op& op, int result, unsigned flags) noexcept {
   Listener& self = static_cast<ListenerOp&>(op).listener;
   Ref<Listener> alive(&self);
   if ((flags & Op::more) == 0) {
@@ -229,7 +228,7 @@ inline void Listener::onAccepted(Op& op, int result, unsigned flags) noexcept {
 }
 
 /// No descriptors or no memory are left: the connections stay in the backlog, and the processor idle.
-inline void Listener::pause(const SystemError& why) noexcept {
+LEAT_INLINE void Listener::pause(const SystemError& why) noexcept {
   if (closed_ || paused_) return;
   if (!std::exchange(warned_, true)) {
     const leat::detail::SharedText text({"a server pauses: ", why.message()});
@@ -241,7 +240,7 @@ inline void Listener::pause(const SystemError& why) noexcept {
   hold_.loop().arm(pauseTimer_, pauseMs);
 }
 
-inline void Listener::onPauseEnd(LoopTimer& timer, JobAction action) noexcept {
+LEAT_INLINE void Listener::onPauseEnd(LoopTimer& timer, JobAction action) noexcept {
   Listener& self = static_cast<PauseTimer&>(timer).listener;
   Ref<Listener> alive(&self);
   self.paused_ = false;
@@ -254,7 +253,7 @@ inline void Listener::onPauseEnd(LoopTimer& timer, JobAction action) noexcept {
   self.want();
 }
 
-inline void Listener::arrived(sys::UniqueFd fd) noexcept {
+LEAT_INLINE void Listener::arrived(sys::UniqueFd fd) noexcept {
   if (closed_) return;
   if (maxConnections > 0 && connections_ + ready_.size() >= maxConnections) {
     if (!onDrop) return;
@@ -265,7 +264,7 @@ inline void Listener::arrived(sys::UniqueFd fd) noexcept {
   if (!handler) promise();
 }
 
-inline void Listener::handOver(sys::UniqueFd fd) noexcept {
+LEAT_INLINE void Listener::handOver(sys::UniqueFd fd) noexcept {
   Ref<Connection> connection;
   try {
     connection = adopt(std::move(fd));
@@ -277,7 +276,7 @@ inline void Listener::handOver(sys::UniqueFd fd) noexcept {
   handler.call(hold_.loop(), std::move(connection));
 }
 
-inline Ref<Connection> Listener::adopt(sys::UniqueFd&& fd) {
+LEAT_INLINE Ref<Connection> Listener::adopt(sys::UniqueFd&& fd) {
   auto connection = leat::detail::makeRef<Connection>(hold_.loop());
   connection->allowHalfOpen = allowHalfOpen;
   connection->highWaterMark = highWaterMark;
@@ -291,7 +290,7 @@ inline Ref<Connection> Listener::adopt(sys::UniqueFd&& fd) {
   return connection;
 }
 
-inline void Listener::promise() noexcept {
+LEAT_INLINE void Listener::promise() noexcept {
   while (ready_.size() > promised_ && !acceptWaiters_.empty()) {
     auto& waiter = static_cast<AcceptWaiter&>(acceptWaiters_.front());
     waiter.promised = true;
@@ -300,7 +299,7 @@ inline void Listener::promise() noexcept {
   }
 }
 
-inline Ref<Connection> Listener::takePromised(AcceptWaiter& waiter) {
+LEAT_INLINE Ref<Connection> Listener::takePromised(AcceptWaiter& waiter) {
   waiter.promised = false;
   --promised_;
   sys::UniqueFd fd = std::move(ready_.front());
@@ -308,7 +307,7 @@ inline Ref<Connection> Listener::takePromised(AcceptWaiter& waiter) {
   return adopt(std::move(fd));
 }
 
-inline void Listener::leave(AcceptWaiter& waiter) noexcept {
+LEAT_INLINE void Listener::leave(AcceptWaiter& waiter) noexcept {
   if (!hold_.onThread()) return;
   waiter.unlink();
   if (std::exchange(waiter.promised, false)) {
@@ -323,9 +322,7 @@ inline void Listener::leave(AcceptWaiter& waiter) noexcept {
   if (!handler && acceptWaiters_.empty()) hold_.loop().reactor().cancel(acceptOp_);
 }
 
-// ---- the end ----
-
-inline void Listener::onConnectionClosed(CloseListener& base) noexcept {
+LEAT_INLINE void Listener::onConnectionClosed(CloseListener& base) noexcept {
   auto& self = static_cast<Listener&>(base);
   --self.connections_;
   self.finishWhenEmpty();
@@ -335,13 +332,13 @@ inline void Listener::onConnectionClosed(CloseListener& base) noexcept {
 /// To close would reset those who are in the backlog, and those whose handshake is not done: the kernel has
 /// chosen this socket for them and asks no other. So it asks others from now on, and closes when all whom it
 /// sent here must have come.
-inline void Listener::leave() noexcept {
+LEAT_INLINE void Listener::leave() noexcept {
   leaving_ = true;
   hold();
   hold_.loop().arm(leaveTimer_, leaveMs);
 }
 
-inline void Listener::onLeft(LoopTimer& timer, JobAction action) noexcept {
+LEAT_INLINE void Listener::onLeft(LoopTimer& timer, JobAction action) noexcept {
   Listener& self = static_cast<LeaveTimer&>(timer).listener;
   const Ref<Listener> alive(&self);
   if (action != JobAction::Run) {
@@ -357,7 +354,7 @@ inline void Listener::onLeft(LoopTimer& timer, JobAction action) noexcept {
 }
 
 /// What the loop has not come to. False: there are not the descriptors for it.
-inline bool Listener::acceptRest() noexcept {
+LEAT_INLINE bool Listener::acceptRest() noexcept {
   while (!paused_ && leaving_ && sys::poll(fd_.get(), POLLIN) > 0) {
     const int fd = sys::accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd == -EAGAIN) break;
@@ -367,7 +364,7 @@ inline bool Listener::acceptRest() noexcept {
   return !paused_;
 }
 
-inline void Listener::stopAccepting() noexcept {
+LEAT_INLINE void Listener::stopAccepting() noexcept {
   closed_ = true;
   if (std::exchange(leaving_, false)) {
     if (leaveTimer_.linked()) hold_.loop().disarm(leaveTimer_);
@@ -391,7 +388,7 @@ inline void Listener::stopAccepting() noexcept {
   signal_ = nullptr;
 }
 
-inline void Listener::close() noexcept {
+LEAT_INLINE void Listener::close() noexcept {
   ++closes_;
   if (closed_ || leaving_ || !hold_.onThread()) return;
   const Ref<Listener> alive(this);
@@ -399,20 +396,20 @@ inline void Listener::close() noexcept {
   end();
 }
 
-inline void Listener::end() noexcept {
+LEAT_INLINE void Listener::end() noexcept {
   stopAccepting();
   wakeAll(acceptWaiters_);
   finishWhenEmpty();
 }
 
-inline void Listener::finishWhenEmpty() noexcept {
+LEAT_INLINE void Listener::finishWhenEmpty() noexcept {
   if (!closed_ || finished_ || connections_ > 0 || closing_ || !hold_.onThread()) return;
   closing_ = true;
   retain();
   hold_.loop().queue().pushTick(closeJob_);
 }
 
-inline void Listener::onClosed(Job& job, JobAction action) noexcept {
+LEAT_INLINE void Listener::onClosed(Job& job, JobAction action) noexcept {
   Listener& self = static_cast<CloseJob&>(job).listener;
   self.closing_ = false;
   // It may be listening again: those who waited are told all the same, as in Node.
@@ -421,11 +418,11 @@ inline void Listener::onClosed(Job& job, JobAction action) noexcept {
   self.release();
 }
 
-inline void Listener::onAborted(AbortListener& hook) noexcept {
+LEAT_INLINE void Listener::onAborted(AbortListener& hook) noexcept {
   static_cast<CloseHook&>(hook).listener.close();
 }
 
-inline void Listener::onLoopEnd(LoopOwned& owned) noexcept {
+LEAT_INLINE void Listener::onLoopEnd(LoopOwned& owned) noexcept {
   auto& self = static_cast<Listener&>(owned);
   Ref<Listener> alive(&self);
   if (!self.closed_) self.stopAccepting();
@@ -433,5 +430,6 @@ inline void Listener::onLoopEnd(LoopOwned& owned) noexcept {
   self.handler.reset();
   self.onDrop.reset();
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::net::detail

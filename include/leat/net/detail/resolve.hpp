@@ -13,6 +13,11 @@ namespace leat::inline LEAT_ABI::net::detail {
 /// Throws: SystemError (ENOTFOUND, EAI_AGAIN), AbortError.
 LEAT_ON_USE
 Task<std::vector<SocketAddress>> resolveHost(std::string host, int port, int family,
+                                             leat::detail::Ref<leat::detail::AbortState> signal);
+
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
+Task<std::vector<SocketAddress>> resolveHost(std::string host, int port, int family,
                                              leat::detail::Ref<leat::detail::AbortState> signal) {
   std::vector<SocketAddress> addresses;
   if (isIP(host) != 0) {
@@ -25,5 +30,6 @@ Task<std::vector<SocketAddress>> resolveHost(std::string host, int port, int fam
   for (const dns::LookupAddress& entry : found) addresses.emplace_back(entry.address, port);
   co_return addresses;
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::net::detail

@@ -47,7 +47,8 @@ class SendQueue {
   std::size_t bytes_ = 0;
 };
 
-inline void SendQueue::consume(std::size_t count) noexcept {
+#if LEAT_BODIES
+LEAT_INLINE void SendQueue::consume(std::size_t count) noexcept {
   bytes_ -= count;
   while (count > 0) {
     Buffer& front = buffers_[head_];
@@ -67,5 +68,6 @@ inline void SendQueue::consume(std::size_t count) noexcept {
     head_ = 0;
   }
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::net::detail

@@ -83,7 +83,8 @@ class EventAwaiter : private Waiter {
   bool refused_;
 };
 
-inline bool ReadAwaiter::await_ready() {
+#if LEAT_BODIES
+LEAT_INLINE bool ReadAwaiter::await_ready() {
   Connection& connection = *connection_;
   connection.checkThread();
   connection.checkNotReceiving();
@@ -101,14 +102,14 @@ inline bool ReadAwaiter::await_ready() {
   return result_ != -EAGAIN;
 }
 
-inline void ReadAwaiter::await_suspend(std::coroutine_handle<> handle) {
+LEAT_INLINE void ReadAwaiter::await_suspend(std::coroutine_handle<> handle) {
   continuation_.capture(handle);
   if (!hooks_.arm()) return connection_->loop().queue().pushMicrotask(*this);
   waiting_ = true;
   connection_->receive(*this, data_, size_);
 }
 
-inline std::size_t ReadAwaiter::await_resume() {
+LEAT_INLINE std::size_t ReadAwaiter::await_resume() {
   Connection& connection = *connection_;
   if (result_ > 0) return static_cast<std::size_t>(result_);
   if (result_ == 0) {
@@ -122,7 +123,7 @@ inline std::size_t ReadAwaiter::await_resume() {
   connection.throwGone("Cannot call read after a stream was destroyed", "ERR_STREAM_DESTROYED");
 }
 
-inline bool EventAwaiter::await_ready() const {
+LEAT_INLINE bool EventAwaiter::await_ready() const {
   const Connection& connection = *connection_;
   connection.checkThread();
   switch (event_) {
@@ -136,7 +137,7 @@ inline bool EventAwaiter::await_ready() const {
   return connection.closeEmitted();
 }
 
-inline void EventAwaiter::await_resume() {
+LEAT_INLINE void EventAwaiter::await_resume() {
   const Connection& connection = *connection_;
   if (event_ == SocketEvent::Drain && cancelled() && connection.unsent() > 0) abortWrite();
   finish();
@@ -147,7 +148,7 @@ inline void EventAwaiter::await_resume() {
 }
 
 /// The peer would see a part of what was to be sent.
-inline void EventAwaiter::abortWrite() {
+LEAT_INLINE void EventAwaiter::abortWrite() {
   std::exception_ptr reason;
   try {
     finish();
@@ -160,7 +161,7 @@ inline void EventAwaiter::abortWrite() {
   std::rethrow_exception(error);
 }
 
-inline List<Waiter>& EventAwaiter::list() noexcept {
+LEAT_INLINE List<Waiter>& EventAwaiter::list() noexcept {
   switch (event_) {
     case SocketEvent::Drain:
       return connection_->drainWaiters();
@@ -171,5 +172,6 @@ inline List<Waiter>& EventAwaiter::list() noexcept {
   }
   return connection_->closeWaiters();
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::net::detail

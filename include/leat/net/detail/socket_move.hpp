@@ -95,7 +95,11 @@ struct SocketMove {
   static constexpr ssize_t muchFrom = 32768;
 };
 
-inline PassedOn SocketMove::operator()() noexcept {
+/// What has come goes to a sink that never waits; the rest is to be written.
+LEAT_INLINE PassedOn passOn(net::detail::Connection& from, PassingPipe& pipe, DirectSink& sink);
+
+#if LEAT_BODIES
+LEAT_INLINE PassedOn SocketMove::operator()() noexcept {
   constexpr std::int64_t turnNs = 50'000'000;
   const std::int64_t start = sys::monotonicNs();
   PassedOn passed;
@@ -114,8 +118,7 @@ inline PassedOn SocketMove::operator()() noexcept {
   return passed;
 }
 
-/// What has come goes to a sink that never waits; the rest is to be written.
-inline PassedOn passOn(net::detail::Connection& from, PassingPipe& pipe, DirectSink& sink) {
+LEAT_INLINE PassedOn passOn(net::detail::Connection& from, PassingPipe& pipe, DirectSink& sink) {
   // As much as a socket takes in a row.
   constexpr int most = 4;
   PassedOn passed;
@@ -124,5 +127,6 @@ inline PassedOn passOn(net::detail::Connection& from, PassingPipe& pipe, DirectS
     if (!passed.pass(from.receivePiped(pipe.in(), PassingPipe::wanted), pipe, take)) break;
   return passed;
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

@@ -65,7 +65,14 @@ bool ElfFunctions::readAt(int fd, std::uint64_t place, std::vector<T>& out, std:
   return true;
 }
 
-inline ElfFunctions::ElfFunctions(std::string path) : path_(std::move(path)) {
+/// "work(int)" of what g++ calls the body of a coroutine, "work(work(int)::_Z4worki.Frame*) [clone .actor]".
+LEAT_INLINE std::string plainCoroutine(const std::string& name);
+/// "leat::run" of "leat::v0_1::run".
+LEAT_INLINE void dropAbiNamespace(std::string& name);
+LEAT_INLINE std::string readableFunction(const std::string& mangled);
+
+#if LEAT_BODIES
+LEAT_INLINE ElfFunctions::ElfFunctions(std::string path) : path_(std::move(path)) {
   const sys::UniqueFd file(sys::open(path_.c_str(), O_RDONLY));
   std::vector<ElfW(Ehdr)> head;
   std::vector<ElfW(Shdr)> sections;
@@ -86,7 +93,7 @@ inline ElfFunctions::ElfFunctions(std::string path) : path_(std::move(path)) {
   }
 }
 
-inline std::string_view ElfFunctions::at(std::uintptr_t offset) const noexcept {
+LEAT_INLINE std::string_view ElfFunctions::at(std::uintptr_t offset) const noexcept {
   constexpr unsigned kindBits = 0xf;
   for (const ElfW(Sym) & symbol : symbols_) {
     const bool function = (symbol.st_info & kindBits) == STT_FUNC;
@@ -97,8 +104,7 @@ inline std::string_view ElfFunctions::at(std::uintptr_t offset) const noexcept {
   return {};
 }
 
-/// "work(int)" of what g++ calls the body of a coroutine, "work(work(int)::_Z4worki.Frame*) [clone .actor]".
-inline std::string plainCoroutine(const std::string& name) {
+LEAT_INLINE std::string plainCoroutine(const std::string& name) {
   const std::size_t own = name.find("::_Z");
   if (own == name.npos || name.find(".Frame*)", own) == name.npos) return name;
   for (std::size_t open = name.find('('); open < own; open = name.find('(', open + 1))
@@ -107,8 +113,7 @@ inline std::string plainCoroutine(const std::string& name) {
   return name;
 }
 
-/// "leat::run" of "leat::v0_1::run".
-inline void dropAbiNamespace(std::string& name) {
+LEAT_INLINE void dropAbiNamespace(std::string& name) {
   constexpr std::string_view root = "leat::v";
   for (std::size_t at = 0; (at = name.find(root, at)) != name.npos;) {
     const std::size_t tag = at + root.size() - 1;
@@ -119,7 +124,7 @@ inline void dropAbiNamespace(std::string& name) {
   }
 }
 
-inline std::string readableFunction(const std::string& mangled) {
+LEAT_INLINE std::string readableFunction(const std::string& mangled) {
   int status = 0;
   char* const name = abi::__cxa_demangle(mangled.c_str(), nullptr, nullptr, &status);
   std::string readable = status == 0 ? name : mangled;
@@ -135,6 +140,7 @@ inline std::string readableFunction(const std::string& mangled) {
     }
   return readable;
 }
+#endif
 
 class StackNames {
  public:

@@ -44,7 +44,8 @@ class ThreadStack {
   LEAT_API static inline constinit std::uintptr_t frames_[capacity] = {};
 };
 
-inline std::vector<std::uintptr_t> ThreadStack::of(int thread, std::int64_t waitNs) {
+#if LEAT_BODIES
+LEAT_INLINE std::vector<std::uintptr_t> ThreadStack::of(int thread, std::int64_t waitNs) {
   std::vector<std::uintptr_t> frames;
   while (busy_.exchange(1, acquire) != 0) ::sched_yield();
   struct ::sigaction ours{};
@@ -63,7 +64,7 @@ inline std::vector<std::uintptr_t> ThreadStack::of(int thread, std::int64_t wait
   return frames;
 }
 
-inline void ThreadStack::await(int thread, std::int64_t waitNs) noexcept {
+LEAT_INLINE void ThreadStack::await(int thread, std::int64_t waitNs) noexcept {
   target_.store(thread);
   state_.store(Asked);
   const std::int64_t deadline = sys::monotonicNs() + waitNs;
@@ -79,7 +80,7 @@ inline void ThreadStack::await(int thread, std::int64_t waitNs) noexcept {
   }
 }
 
-inline void ThreadStack::onSignal(int, siginfo_t* info, void*) noexcept {
+LEAT_INLINE void ThreadStack::onSignal(int, siginfo_t* info, void*) noexcept {
   const int error = errno;
   unsigned asked = Asked;
   if (info->si_code == SI_TKILL && ::gettid() == target_.load() &&
@@ -92,7 +93,7 @@ inline void ThreadStack::onSignal(int, siginfo_t* info, void*) noexcept {
   errno = error;
 }
 
-inline _Unwind_Reason_Code ThreadStack::onFrame(_Unwind_Context* context, void*) noexcept {
+LEAT_INLINE _Unwind_Reason_Code ThreadStack::onFrame(_Unwind_Context* context, void*) noexcept {
   int before = 0;
   const std::uintptr_t next = _Unwind_GetIPInfo(context, &before);
   // What the signal has interrupted: above it is only the handler.
@@ -102,5 +103,6 @@ inline _Unwind_Reason_Code ThreadStack::onFrame(_Unwind_Context* context, void*)
   frames_[count_++] = before != 0 ? next : next - 1;
   return _URC_NO_REASON;
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

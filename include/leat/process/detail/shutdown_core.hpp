@@ -67,7 +67,7 @@ class ShutdownHook final : public ListenerBase {
 
   Promise<> call();
   void drop() noexcept override { call_ = nullptr; }
-  static inline void onTimer(LoopTimer& timer, JobAction action) noexcept;
+  static LEAT_INLINE void onTimer(LoopTimer& timer, JobAction action) noexcept;
   void settled(const std::exception_ptr& error) noexcept;
   void end() noexcept;
 
@@ -142,7 +142,7 @@ class LEAT_API ShutdownCore final : public LoopPart {
     explicit Timer(ShutdownCore& c) noexcept : LoopTimer(onDeadline), core(c) {}
     ShutdownCore& core;
   };
-  static inline void onDeadline(LoopTimer& timer, JobAction action) noexcept;
+  static LEAT_INLINE void onDeadline(LoopTimer& timer, JobAction action) noexcept;
 
   void listen();
   void unlisten() noexcept;
@@ -171,7 +171,8 @@ class LEAT_API ShutdownCore final : public LoopPart {
 
 // ---- one hook ----
 
-inline void ShutdownHook::begin() {
+#if LEAT_BODIES
+LEAT_INLINE void ShutdownHook::begin() {
   core_.loop().arm(timer_, ms_);
   // What it awaits ends with its time. Of where it was registered it has the stores, but no ambient signal.
   const ContextScope scope(
@@ -184,7 +185,7 @@ inline void ShutdownHook::begin() {
 }
 
 /// What it throws is told as what it rejects with, and no sooner.
-inline Promise<> ShutdownHook::call() {
+LEAT_INLINE Promise<> ShutdownHook::call() {
   try {
     // It lets go of what it owns when it ends, and not with the last handle.
     Call hook = std::exchange(call_, nullptr);
@@ -194,14 +195,14 @@ inline Promise<> ShutdownHook::call() {
   }
 }
 
-inline void ShutdownHook::settled(const std::exception_ptr& error) noexcept {
+LEAT_INLINE void ShutdownHook::settled(const std::exception_ptr& error) noexcept {
   // One that was aborted and says so has been told of.
   if (error && !(expired_ && causedBy(error, late_.signal().reason())))
     core_.fail(title() + " failed: " + describe(error));
   end();
 }
 
-inline void ShutdownHook::expire(const SharedText& text) noexcept {
+LEAT_INLINE void ShutdownHook::expire(const SharedText& text) noexcept {
   if (std::exchange(expired_, true)) return;
   core_.fail(title() + " " + std::string(text.view()));
   if (timer_.linked()) core_.loop().disarm(timer_);
@@ -209,22 +210,20 @@ inline void ShutdownHook::expire(const SharedText& text) noexcept {
   late_.abort(TimeoutError(text.view()));
 }
 
-inline void ShutdownHook::onTimer(LoopTimer& timer, JobAction action) noexcept {
+LEAT_INLINE void ShutdownHook::onTimer(LoopTimer& timer, JobAction action) noexcept {
   ShutdownHook& self = static_cast<Timer&>(timer).hook;
   if (action != JobAction::Run) return;
   if (self.expired_) return self.end();
   self.expire({"did not end within ", Decimal(self.ms_), " ms"});
 }
 
-inline void ShutdownHook::end() noexcept {
+LEAT_INLINE void ShutdownHook::end() noexcept {
   if (std::exchange(ended_, true)) return;
   if (timer_.linked()) core_.loop().disarm(timer_);
   core_.ended(*this);
 }
 
-// ---- all of them ----
-
-inline Listener ShutdownCore::add(Ref<ShutdownHook> hook) {
+LEAT_INLINE Listener ShutdownCore::add(Ref<ShutdownHook> hook) {
   if (done_)
     throwError("process::onShutdown: the hooks of this loop have been called already",
                "ERR_SHUTDOWN_DONE");
@@ -239,14 +238,14 @@ inline Listener ShutdownCore::add(Ref<ShutdownHook> hook) {
   return Listener(std::move(hook));
 }
 
-inline void ShutdownCore::configure(std::int32_t deadlineMs, bool signals) {
+LEAT_INLINE void ShutdownCore::configure(std::int32_t deadlineMs, bool signals) {
   deadlineMs_ = deadlineMs;
   listens_ = signals;
   if (!signals) return unlisten();
   if (!hooks_.empty()) listen();
 }
 
-inline void ShutdownCore::listen() {
+LEAT_INLINE void ShutdownCore::listen() {
   if (terminate_.active() && interrupt_.active()) return;
   unlisten();  // the program may have removed one of them
   const auto heard = [this](const std::string& name, int number) { signalled(name, number); };
@@ -261,17 +260,17 @@ inline void ShutdownCore::listen() {
   terminate_ = std::move(first);
 }
 
-inline void ShutdownCore::unlisten() noexcept {
+LEAT_INLINE void ShutdownCore::unlisten() noexcept {
   terminate_.off();
   interrupt_.off();
 }
 
-inline void ShutdownCore::signalled(const std::string& name, int number) {
+LEAT_INLINE void ShutdownCore::signalled(const std::string& name, int number) {
   if (++signals_ > 1) force(name, number);
   begin(name);
 }
 
-inline void ShutdownCore::begin(std::string_view reason) {
+LEAT_INLINE void ShutdownCore::begin(std::string_view reason) {
   if (std::exchange(begun_, true)) return;
   reason_ = reason.empty() ? "shutdown" : reason;
   loop_.hold();
@@ -282,7 +281,7 @@ inline void ShutdownCore::begin(std::string_view reason) {
 }
 
 /// A second signal: nothing is waited for any more, and no destructor runs.
-inline void ShutdownCore::force(const std::string& name, int number) {
+LEAT_INLINE void ShutdownCore::force(const std::string& name, int number) {
   constexpr int signalBase = 128;
   const int code = signalBase + number;
   std::string text = "forced by " + name;
@@ -297,7 +296,7 @@ inline void ShutdownCore::force(const std::string& name, int number) {
 }
 
 /// Starts the hooks of the phases that have come. False: there is none.
-inline bool ShutdownCore::startDue() noexcept {
+LEAT_INLINE bool ShutdownCore::startDue() noexcept {
   std::vector<Ref<ShutdownHook>> due;
   for (ShutdownHook* hook = hooks_.first(); hook != nullptr;) {
     ShutdownHook& one = *hook;
@@ -312,7 +311,7 @@ inline bool ShutdownCore::startDue() noexcept {
   return !due.empty();
 }
 
-inline void ShutdownCore::goOn() noexcept {
+LEAT_INLINE void ShutdownCore::goOn() noexcept {
   constexpr int last = static_cast<int>(process::ShutdownPhase::Logs);
   while (!done_ && running_.empty()) {
     if (expired_) break;
@@ -323,12 +322,12 @@ inline void ShutdownCore::goOn() noexcept {
   if (!done_ && running_.empty()) finish();
 }
 
-inline void ShutdownCore::ended(ShutdownHook& hook) noexcept {
+LEAT_INLINE void ShutdownCore::ended(ShutdownHook& hook) noexcept {
   std::erase_if(running_, [&](const Ref<ShutdownHook>& one) { return one.get() == &hook; });
   if (running_.empty()) goOn();
 }
 
-inline void ShutdownCore::onDeadline(LoopTimer& timer, JobAction action) noexcept {
+LEAT_INLINE void ShutdownCore::onDeadline(LoopTimer& timer, JobAction action) noexcept {
   ShutdownCore& self = static_cast<Timer&>(timer).core;
   if (action != JobAction::Run) return;
   self.expired_ = true;
@@ -338,7 +337,7 @@ inline void ShutdownCore::onDeadline(LoopTimer& timer, JobAction action) noexcep
   for (const Ref<ShutdownHook>& hook : running) hook->expire(text);
 }
 
-inline void ShutdownCore::finish() noexcept {
+LEAT_INLINE void ShutdownCore::finish() noexcept {
   done_ = true;
   if (deadline_.linked()) loop_.disarm(deadline_);
   // The loop hears no more signals: what destructors wait for ends by the next one's own action.
@@ -352,5 +351,6 @@ inline void ShutdownCore::finish() noexcept {
   loop_.letGo();
   loop_.stop();
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

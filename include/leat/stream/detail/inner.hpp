@@ -13,11 +13,15 @@ inline bool isOpen(const StreamCore& stream) noexcept {
 }
 /// Destroys a stream, one that has not ended with an AbortError where there is no other error.
 /// Node: destroyer.
-inline void destroyInner(StreamCore& stream, std::exception_ptr error) {
+LEAT_INLINE void destroyInner(StreamCore& stream, std::exception_ptr error);
+
+#if LEAT_BODIES
+LEAT_INLINE void destroyInner(StreamCore& stream, std::exception_ptr error) {
   if (stream.destroyed()) return;
   if (!error && isOpen(stream)) error = std::make_exception_ptr(AbortError());
   stream.destroy(std::move(error));
 }
+#endif
 
 /// The Duplex, without how it comes to its end.
 template <class R, class W>

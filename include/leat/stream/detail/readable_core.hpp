@@ -145,7 +145,8 @@ class ReadableCore {
 
 // ---- reading ----
 
-inline std::size_t ReadableCore::howMuch(std::size_t wanted) noexcept {
+#if LEAT_BODIES
+LEAT_INLINE std::size_t ReadableCore::howMuch(std::size_t wanted) noexcept {
   if (wanted == 0 || (length == 0 && ended())) return 0;
   if (items_) return 1;
   if (wanted == whole) return flowing() && length > 0 ? frontSize() : length;
@@ -153,7 +154,7 @@ inline std::size_t ReadableCore::howMuch(std::size_t wanted) noexcept {
   return ended() ? length : 0;
 }
 
-inline std::size_t ReadableCore::beforeRead(std::size_t wanted) {
+LEAT_INLINE std::size_t ReadableCore::beforeRead(std::size_t wanted) {
   // Who asks for more than the mark has it raised, to a power of two.
   if (wanted != whole && wanted > highWaterMark) {
     constexpr std::size_t most = std::size_t{1} << 30;
@@ -196,7 +197,7 @@ inline std::size_t ReadableCore::beforeRead(std::size_t wanted) {
   return length == 0 ? 0 : amount;
 }
 
-inline void ReadableCore::afterRead(std::size_t wanted, bool got, std::size_t taken) {
+LEAT_INLINE void ReadableCore::afterRead(std::size_t wanted, bool got, std::size_t taken) {
   if (got) {
     length -= taken;
     clearAwaitDrain();
@@ -212,7 +213,7 @@ inline void ReadableCore::afterRead(std::size_t wanted, bool got, std::size_t ta
   }
 }
 
-inline void ReadableCore::pushEnd() {
+LEAT_INLINE void ReadableCore::pushEnd() {
   flags.clear(Flag::Reading);
   if (ended()) return;
   flags.set(Flag::Ended);
@@ -222,14 +223,14 @@ inline void ReadableCore::pushEnd() {
   emitReadableNow();
 }
 
-inline void ReadableCore::emitReadable() {
+LEAT_INLINE void ReadableCore::emitReadable() {
   flags.clear(Flag::NeedReadable);
   if (flags.any(Flag::EmittedReadable)) return;
   flags.set(Flag::EmittedReadable);
   stream_.inTick([](StreamCore& stream) { stream.readable()->emitReadableNow(); });
 }
 
-inline void ReadableCore::emitReadableNow() {
+LEAT_INLINE void ReadableCore::emitReadableNow() {
   if (!stream_.failed() && (length > 0 || ended())) {
     readableSlot.emit();
     wakeReaders();
@@ -240,7 +241,7 @@ inline void ReadableCore::emitReadableNow() {
   flow();
 }
 
-inline void ReadableCore::readMoreNow() {
+LEAT_INLINE void ReadableCore::readMoreNow() {
   while (!flags.any(Flag::Reading, Flag::Ended) &&
          (length < highWaterMark || (flowing() && length == 0))) {
     const std::size_t before = length;
@@ -250,15 +251,13 @@ inline void ReadableCore::readMoreNow() {
   flags.clear(Flag::ReadingMore);
 }
 
-inline void ReadableCore::endReadable() {
+LEAT_INLINE void ReadableCore::endReadable() {
   if (endEmitted()) return;
   flags.set(Flag::Ended);
   stream_.inTick([](StreamCore& stream) { stream.readable()->endNow(); });
 }
 
-// ---- flowing ----
-
-inline void ReadableCore::resume() {
+LEAT_INLINE void ReadableCore::resume() {
   if (!flowing()) {
     flags.set(Flag::HasFlowing);
     flags.put(Flag::Flowing, !flags.any(Flag::ReadableListening));
@@ -268,7 +267,7 @@ inline void ReadableCore::resume() {
   flags.clear(Flag::Paused);
 }
 
-inline void ReadableCore::pause() {
+LEAT_INLINE void ReadableCore::pause() {
   stopMove();
   if (!explicitlyPaused()) {
     flags.set(Flag::HasFlowing);
@@ -278,13 +277,13 @@ inline void ReadableCore::pause() {
   flags.set(Flag::HasPaused, Flag::Paused);
 }
 
-inline void ReadableCore::scheduleResume() {
+LEAT_INLINE void ReadableCore::scheduleResume() {
   if (flags.any(Flag::ResumeScheduled)) return;
   flags.set(Flag::ResumeScheduled);
   resumeTick_.schedule();
 }
 
-inline void ReadableCore::resumeNow() {
+LEAT_INLINE void ReadableCore::resumeNow() {
   if (!flags.any(Flag::Reading)) readZero();
   flags.clear(Flag::ResumeScheduled);
   resumeSlot.emit();
@@ -292,15 +291,13 @@ inline void ReadableCore::resumeNow() {
   if (flowing() && !flags.any(Flag::Reading)) readZero();
 }
 
-// ---- who listens ----
-
-inline void ReadableCore::dataListenerAdded() {
+LEAT_INLINE void ReadableCore::dataListenerAdded() {
   stopMove();
   if (readableListeners() > 0) flags.set(Flag::ReadableListening);
   if (!explicitlyPaused()) resume();
 }
 
-inline void ReadableCore::readableListenerAdded() {
+LEAT_INLINE void ReadableCore::readableListenerAdded() {
   stopMove();
   if (flags.any(Flag::EndEmitted, Flag::ReadableListening)) return;
   flags.set(Flag::ReadableListening, Flag::NeedReadable, Flag::HasFlowing);
@@ -312,12 +309,12 @@ inline void ReadableCore::readableListenerAdded() {
   }
 }
 
-inline void ReadableCore::readableListenerRemoved() {
+LEAT_INLINE void ReadableCore::readableListenerRemoved() {
   if (!updateTick_.queued()) return updateTick_.schedule();
   stream_.inTick([](StreamCore& stream) { stream.readable()->updateListening(); });
 }
 
-inline void ReadableCore::updateListening() {
+LEAT_INLINE void ReadableCore::updateListening() {
   flags.put(Flag::ReadableListening, readableListeners() > 0);
   if (flags.match(Flags<Flag>(Flag::HasPaused, Flag::Paused, Flag::ResumeScheduled),
                   Flags<Flag>(Flag::HasPaused, Flag::ResumeScheduled))) {
@@ -330,18 +327,19 @@ inline void ReadableCore::updateListening() {
   }
 }
 
-inline void ReadableCore::addReader(Job& reader) {
+LEAT_INLINE void ReadableCore::addReader(Job& reader) {
   readers.pushBack(reader);
   stream_.flags.set(StreamFlag::Awaited);
   if (++reading_ == 1) readableListenerAdded();
 }
 
-inline void ReadableCore::removeReader() {
+LEAT_INLINE void ReadableCore::removeReader() {
   if (--reading_ == 0) readableListenerRemoved();
 }
 
-inline void ReadableCore::wakeReaders() noexcept {
+LEAT_INLINE void ReadableCore::wakeReaders() noexcept {
   while (!readers.empty()) threadState.queue->pushMicrotask(readers.popFront());
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

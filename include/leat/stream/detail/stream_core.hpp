@@ -209,14 +209,15 @@ inline void wakeWaiters(List<Waiter>& waiters) noexcept {
   while (!waiters.empty()) waiters.front().wake();
 }
 
-inline void StreamTick::schedule() {
+#if LEAT_BODIES
+LEAT_INLINE void StreamTick::schedule() {
   MicrotaskQueue& queue = currentQueue();
   stream_.retain();
   context_ = currentContext();
   queue.pushTick(*this);
 }
 
-inline void StreamTick::onJob(Job& job, JobAction action) noexcept {
+LEAT_INLINE void StreamTick::onJob(Job& job, JobAction action) noexcept {
   auto& self = static_cast<StreamTick&>(job);
   const auto stream = Ref<StreamCore>::adopt(&self.stream_);
   ContextScope scope(std::move(self.context_));
@@ -227,5 +228,6 @@ inline void StreamTick::onJob(Job& job, JobAction action) noexcept {
     threadState.queue->report(std::current_exception());
   }
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

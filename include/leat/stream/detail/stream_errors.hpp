@@ -34,7 +34,14 @@ inline std::exception_ptr calledTwice() {
 }
 
 /// Whether the error is an Error with this code.
-inline bool hasCode(const std::exception_ptr& error, std::string_view code) noexcept {
+LEAT_INLINE bool hasCode(const std::exception_ptr& error, std::string_view code) noexcept;
+/// Whether its name is AbortError: several errors together have only the code.
+LEAT_INLINE bool namesAbort(const std::exception_ptr& error) noexcept;
+/// Two errors of one thing. Node: aggregateTwoErrors.
+LEAT_INLINE std::exception_ptr joinErrors(std::exception_ptr inner, std::exception_ptr outer);
+
+#if LEAT_BODIES
+LEAT_INLINE bool hasCode(const std::exception_ptr& error, std::string_view code) noexcept {
   if (!error) return false;
   try {
     std::rethrow_exception(error);
@@ -45,8 +52,7 @@ inline bool hasCode(const std::exception_ptr& error, std::string_view code) noex
   }
 }
 
-/// Whether its name is AbortError: several errors together have only the code.
-inline bool namesAbort(const std::exception_ptr& error) noexcept {
+LEAT_INLINE bool namesAbort(const std::exception_ptr& error) noexcept {
   if (!error) return false;
   try {
     std::rethrow_exception(error);
@@ -57,8 +63,7 @@ inline bool namesAbort(const std::exception_ptr& error) noexcept {
   }
 }
 
-/// Two errors of one thing. Node: aggregateTwoErrors.
-inline std::exception_ptr joinErrors(std::exception_ptr inner, std::exception_ptr outer) {
+LEAT_INLINE std::exception_ptr joinErrors(std::exception_ptr inner, std::exception_ptr outer) {
   if (!inner || !outer || inner == outer) return inner ? inner : outer;
   const std::exception_ptr both[] = {outer, inner};
   try {
@@ -71,5 +76,6 @@ inline std::exception_ptr joinErrors(std::exception_ptr inner, std::exception_pt
     return outer;
   }
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

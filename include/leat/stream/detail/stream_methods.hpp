@@ -55,9 +55,11 @@ class StreamEnd::Awaiter : private detail::Waiter {
   Of of_;
 };
 
-inline StreamEnd::Awaiter StreamEnd::operator co_await() const noexcept {
+#if LEAT_BODIES
+LEAT_INLINE StreamEnd::Awaiter StreamEnd::operator co_await() const noexcept {
   return Awaiter(stream_, of_);
 }
+#endif
 
 namespace detail {
 
@@ -136,14 +138,19 @@ auto findStreamSlot(const Self& self) noexcept {
 }
 
 /// A listener comes, as to any emitter.
-inline Listener joinStream(StreamCore& stream, SlotBase& slot, std::string_view name,
-                           Ref<ListenerRecord> record, ListenerRecord::Call once, bool front) {
+LEAT_INLINE Listener joinStream(StreamCore& stream, SlotBase& slot, std::string_view name,
+                                Ref<ListenerRecord> record, ListenerRecord::Call once, bool front);
+
+#if LEAT_BODIES
+LEAT_INLINE Listener joinStream(StreamCore& stream, SlotBase& slot, std::string_view name,
+                                Ref<ListenerRecord> record, ListenerRecord::Call once, bool front) {
   Listener handle{Ref<Registration>(record)};
   stream.addedSlot.emit(name, handle);
   record->once = once != nullptr;
   stream.add(slot, *record, once != nullptr ? once : record->plain, front, name);
   return handle;
 }
+#endif
 
 /// Self derives from this, and has core() and, as hasReadable and hasWritable say, readSide() and
 /// writeSide().

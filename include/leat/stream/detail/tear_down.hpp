@@ -7,7 +7,8 @@
 
 namespace leat::inline LEAT_ABI::detail {
 
-inline StreamCore::StreamCore(const EmitterOps& ops, bool emitClose, bool autoDestroy)
+#if LEAT_BODIES
+LEAT_INLINE StreamCore::StreamCore(const EmitterOps& ops, bool emitClose, bool autoDestroy)
     : EmitterBase(ops, {}), LoopOwned(onLoopEnd) {
   flags.put(Flag::EmitClose, emitClose);
   flags.put(Flag::AutoDestroy, autoDestroy);
@@ -15,9 +16,7 @@ inline StreamCore::StreamCore(const EmitterOps& ops, bool emitClose, bool autoDe
   currentQueue().own(*this);
 }
 
-// ---- tear-down ----
-
-inline void StreamCore::destroy(std::exception_ptr error) {
+LEAT_INLINE void StreamCore::destroy(std::exception_ptr error) {
   if (destroyed()) return;
   if (readable_ != nullptr) readable_->stopMove();
   if (writable_ != nullptr) {
@@ -31,7 +30,7 @@ inline void StreamCore::destroy(std::exception_ptr error) {
   destroyedBy_ = std::move(error);
 }
 
-inline void StreamCore::runDestroy(std::exception_ptr error) {
+LEAT_INLINE void StreamCore::runDestroy(std::exception_ptr error) {
   const Ref<StreamCore> alive(this);
   flags.set(Flag::Destroying);
   try {
@@ -41,7 +40,7 @@ inline void StreamCore::runDestroy(std::exception_ptr error) {
   }
 }
 
-inline void StreamCore::onDestroyed(std::exception_ptr error) {
+LEAT_INLINE void StreamCore::onDestroyed(std::exception_ptr error) {
   if (!flags.any(Flag::Destroying)) return;
   flags.clear(Flag::Destroying);
   noteError(error);
@@ -56,7 +55,7 @@ inline void StreamCore::onDestroyed(std::exception_ptr error) {
   }
 }
 
-inline void StreamCore::fail(std::exception_ptr error, bool sync) {
+LEAT_INLINE void StreamCore::fail(std::exception_ptr error, bool sync) {
   if (destroyed()) return;
   if (flags.any(Flag::AutoDestroy)) return destroy(std::move(error));
   if (!error) return;
@@ -65,18 +64,18 @@ inline void StreamCore::fail(std::exception_ptr error, bool sync) {
   inTick([error](StreamCore& stream) { stream.emitErrorOnce(error); });
 }
 
-inline bool StreamCore::over() const noexcept {
+LEAT_INLINE bool StreamCore::over() const noexcept {
   return (readable_ == nullptr || readable_->flags.any(ReadFlag::EndEmitted, ReadFlag::Disabled)) &&
          (writable_ == nullptr || writable_->flags.any(WriteFlag::Finished, WriteFlag::Disabled));
 }
 
-inline void StreamCore::destroyWhenOver() {
+LEAT_INLINE void StreamCore::destroyWhenOver() {
   if (!over()) return;
   if (flags.any(Flag::AutoDestroy)) return destroy();
   dropSignals();
 }
 
-inline void StreamCore::abortBy(const AbortSignal& signal) {
+LEAT_INLINE void StreamCore::abortBy(const AbortSignal& signal) {
   // The registration is this stream's, and ends with it.
   const auto abort = [this, state = signal.state()] {
     if (destroyed()) return;
@@ -90,14 +89,12 @@ inline void StreamCore::abortBy(const AbortSignal& signal) {
     inTick([](StreamCore& stream) { stream.dropSignals(); });
 }
 
-// ---- construction ----
-
-inline void StreamCore::startConstruction() {
+LEAT_INLINE void StreamCore::startConstruction() {
   flags.clear(Flag::Constructed);
   inTick([](StreamCore& stream) { stream.constructNow(); });
 }
 
-inline void StreamCore::constructNow() {
+LEAT_INLINE void StreamCore::constructNow() {
   try {
     callConstruct();
   } catch (...) {
@@ -105,7 +102,7 @@ inline void StreamCore::constructNow() {
   }
 }
 
-inline void StreamCore::onConstructed(std::exception_ptr error) {
+LEAT_INLINE void StreamCore::onConstructed(std::exception_ptr error) {
   inTick([error](StreamCore& stream) {
     // Destroyed before there was anything to construct.
     if (stream.flags.any(Flag::Closed)) return;
@@ -119,15 +116,13 @@ inline void StreamCore::onConstructed(std::exception_ptr error) {
   });
 }
 
-// ---- events ----
-
 /// Who goes on with the error. For "close" one waits whatever has happened.
-inline bool StreamCore::someoneWaits() const noexcept {
+LEAT_INLINE bool StreamCore::someoneWaits() const noexcept {
   return (readable_ != nullptr && !readable_->readers.empty()) ||
          (writable_ != nullptr && writable_->someoneWaits());
 }
 
-inline void StreamCore::emitError(const std::exception_ptr& error) {
+LEAT_INLINE void StreamCore::emitError(const std::exception_ptr& error) {
   const bool wakes = someoneWaits();
   dropSignals();
   wakeAll();
@@ -141,7 +136,7 @@ inline void StreamCore::emitError(const std::exception_ptr& error) {
   }
 }
 
-inline void StreamCore::emitClose() {
+LEAT_INLINE void StreamCore::emitClose() {
   flags.set(Flag::CloseEmitted);
   if (flags.any(Flag::EmitClose)) closeSlot.emit();
   wakeAll();
@@ -149,13 +144,13 @@ inline void StreamCore::emitClose() {
   letGo();
 }
 
-inline void StreamCore::wakeAll() noexcept {
+LEAT_INLINE void StreamCore::wakeAll() noexcept {
   if (readable_ != nullptr) readable_->wakeReaders();
   if (writable_ != nullptr) writable_->wakeAll();
   if (closeEmitted()) wakeWaiters(closeWaiters);
 }
 
-inline void StreamCore::eachSlot(void (*f)(void*, SlotBase&), void* with) {
+LEAT_INLINE void StreamCore::eachSlot(void (*f)(void*, SlotBase&), void* with) {
   f(with, closeSlot);
   f(with, errorSlot);
   f(with, monitorSlot);
@@ -174,18 +169,18 @@ inline void StreamCore::eachSlot(void (*f)(void*, SlotBase&), void* with) {
   }
 }
 
-inline void StreamCore::dropListeners() noexcept {
+LEAT_INLINE void StreamCore::dropListeners() noexcept {
   const Ref<StreamCore> alive(this);
   dropSignals();
   eachSlot([](void*, SlotBase& slot) { slot.clear(); }, nullptr);
 }
 
-inline void StreamCore::onLoopEnd(LoopOwned& owned) noexcept {
+LEAT_INLINE void StreamCore::onLoopEnd(LoopOwned& owned) noexcept {
   static_cast<StreamCore&>(owned).letGo();
 }
 
-inline void StreamOps::removed(EmitterBase& base, SlotBase& slot, std::string_view name,
-                               const Listener& listener) {
+LEAT_INLINE void StreamOps::removed(EmitterBase& base, SlotBase& slot, std::string_view name,
+                                    const Listener& listener) {
   auto& stream = static_cast<StreamCore&>(base);
   const Ref<StreamCore> alive(&stream);
   stream.removedSlot.emit(name, listener);
@@ -193,9 +188,7 @@ inline void StreamOps::removed(EmitterBase& base, SlotBase& slot, std::string_vi
     side->readableListenerRemoved();
 }
 
-// ---- the end of the readable side ----
-
-inline void ReadableCore::endNow() {
+LEAT_INLINE void ReadableCore::endNow() {
   // An unshift may have come in between.
   if (stream_.flags.any(StreamFlag::Errored, StreamFlag::CloseEmitted) || endEmitted() ||
       length > 0)
@@ -212,5 +205,6 @@ inline void ReadableCore::endNow() {
     stream_.destroyWhenOver();
   }
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

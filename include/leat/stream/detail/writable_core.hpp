@@ -73,7 +73,7 @@ class WritableCore {
   void onFinal(std::exception_ptr error);
   /// What `destroy` does before all else: nobody shall wait for what is not written.
   void beforeDestroy();
-  virtual inline void onConstructed();
+  virtual LEAT_INLINE void onConstructed();
 
   /// The sink, where the kernel can move bytes to it that nobody has seen; or null.
   virtual DirectSink* directSink() noexcept { return nullptr; }
@@ -216,12 +216,14 @@ class WritableCore {
 
 // ---- writing ----
 
-inline std::exception_ptr WritableCore::refuse(WriteDone done) {
+#if LEAT_BODIES
+LEAT_INLINE std::exception_ptr WritableCore::refuse(WriteDone done) {
   std::exception_ptr error = ending() ? streamWriteAfterEnd() : streamDestroyed("write");
   if (done) nextTick([done = std::move(done), error] { (*done)(error); });
   stream_.fail(error, true);
   return error;
 }
+#endif
 
 LEAT_ALWAYS_INLINE inline void WritableCore::answered() {
   if (flags.any(Flag::Buffered) || done_) [[unlikely]]
@@ -245,7 +247,8 @@ LEAT_ALWAYS_INLINE inline void WritableCore::answeredInCall() {
   if (ending()) finishMaybe(true);
 }
 
-inline void WritableCore::onWrite(std::exception_ptr error) {
+#if LEAT_BODIES
+LEAT_INLINE void WritableCore::onWrite(std::exception_ptr error) {
   if (!flags.any(Flag::ExpectAnswer)) [[unlikely]]
     return stream_.fail(calledTwice());
   const bool sync = flags.any(Flag::Sync);
@@ -269,14 +272,14 @@ inline void WritableCore::onWrite(std::exception_ptr error) {
   });
 }
 
-inline void WritableCore::writeFailed(const std::exception_ptr& error, WriteDone done) {
+LEAT_INLINE void WritableCore::writeFailed(const std::exception_ptr& error, WriteDone done) {
   --pending;
   if (done) (*done)(error);
   errorBuffer();
   stream_.fail(error);
 }
 
-inline void WritableCore::afterWrite(WriteDone done) {
+LEAT_INLINE void WritableCore::afterWrite(WriteDone done) {
   flags.clear(Flag::AfterWritePending);
   if (length == 0 && flags.any(Flag::NeedDrain) && !ending() && !stream_.destroyed()) {
     flags.clear(Flag::NeedDrain);
@@ -289,31 +292,29 @@ inline void WritableCore::afterWrite(WriteDone done) {
   if (ending()) finishMaybe(true);
 }
 
-inline void WritableCore::errorBuffer() {
+LEAT_INLINE void WritableCore::errorBuffer() {
   if (flags.any(Flag::Writing)) return;
   if (hasBuffered()) failBuffered(stream_.errored ? stream_.errored : streamDestroyed("write"));
   if (!ends_.empty()) tellEnds(stream_.errored ? stream_.errored : streamDestroyed("end"));
 }
 
-inline void WritableCore::beforeDestroy() {
+LEAT_INLINE void WritableCore::beforeDestroy() {
   if (!stream_.destroyed() && (hasBuffered() || !ends_.empty()))
     stream_.inTick([](StreamCore& stream) { stream.writable()->errorBuffer(); });
 }
 
-inline void WritableCore::uncork() {
+LEAT_INLINE void WritableCore::uncork() {
   if (corked == 0) return;
   if (--corked == 0) flags.clear(Flag::Corked);
   if (!flags.any(Flag::Writing)) clearBuffer();
 }
 
-inline void WritableCore::onConstructed() {
+LEAT_INLINE void WritableCore::onConstructed() {
   if (!flags.any(Flag::Writing)) clearBuffer();
   if (ending()) finishMaybe(false);
 }
 
-// ---- the end ----
-
-inline void WritableCore::end(WriteDone done, std::exception_ptr error) {
+LEAT_INLINE void WritableCore::end(WriteDone done, std::exception_ptr error) {
   stopMove();
   if (corked > 0) {
     corked = 1;
@@ -339,7 +340,7 @@ inline void WritableCore::end(WriteDone done, std::exception_ptr error) {
   }
 }
 
-inline bool WritableCore::needFinish() const noexcept {
+LEAT_INLINE bool WritableCore::needFinish() const noexcept {
   return flags.match(
              Flags<Flag>(Flag::Ending, Flag::Finished, Flag::Writing, Flag::BufferProcessing),
              Flags<Flag>(Flag::Ending)) &&
@@ -350,7 +351,7 @@ inline bool WritableCore::needFinish() const noexcept {
          length == 0 && !hasBuffered();
 }
 
-inline void WritableCore::finishMaybe(bool sync) {
+LEAT_INLINE void WritableCore::finishMaybe(bool sync) {
   if (!needFinish()) return;
   prefinish();
   if (pending > 0) return;
@@ -367,7 +368,7 @@ inline void WritableCore::finishMaybe(bool sync) {
   finishNow();
 }
 
-inline void WritableCore::prefinish() {
+LEAT_INLINE void WritableCore::prefinish() {
   if (flags.any(Flag::Prefinished, Flag::FinalCalled)) return;
   if (flags.any(Flag::HasFinal) && !stream_.destroyed()) {
     flags.set(Flag::FinalCalled, Flag::Sync);
@@ -384,7 +385,7 @@ inline void WritableCore::prefinish() {
   }
 }
 
-inline void WritableCore::onFinal(std::exception_ptr error) {
+LEAT_INLINE void WritableCore::onFinal(std::exception_ptr error) {
   if (flags.any(Flag::Prefinished)) return stream_.fail(error ? error : calledTwice());
   --pending;
   if (error) {
@@ -398,7 +399,7 @@ inline void WritableCore::onFinal(std::exception_ptr error) {
   stream_.inTick([](StreamCore& stream) { stream.writable()->finishNow(); });
 }
 
-inline void WritableCore::finishNow() {
+LEAT_INLINE void WritableCore::finishNow() {
   --pending;
   flags.set(Flag::Finished);
   tellEnds(nullptr);
@@ -407,10 +408,11 @@ inline void WritableCore::finishNow() {
   stream_.destroyWhenOver();
 }
 
-inline void WritableCore::tellEnds(const std::exception_ptr& error) {
+LEAT_INLINE void WritableCore::tellEnds(const std::exception_ptr& error) {
   const std::vector<WriteDone> told = std::move(ends_);
   ends_.clear();
   for (const WriteDone& each : told) (*each)(error);
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

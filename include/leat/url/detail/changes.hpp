@@ -6,7 +6,18 @@
 
 namespace leat::inline LEAT_ABI::detail::url {
 
-inline void changeProtocol(Record& record, std::string_view value) {
+LEAT_INLINE void changeProtocol(Record& record, std::string_view value);
+LEAT_INLINE void changeCredentials(Record& record, std::string Record::* which,
+                                   std::string_view value);
+LEAT_INLINE void changePort(Record& record, std::string_view value);
+/// With a port behind it unless it has to be the name alone. The fault is for names that only leat does not take.
+LEAT_INLINE Fault changeHost(Record& record, std::string_view value, bool nameOnly);
+LEAT_INLINE void changePath(Record& record, std::string_view value);
+LEAT_INLINE void changeQuery(Record& record, std::string_view value);
+LEAT_INLINE void changeFragment(Record& record, std::string_view value);
+
+#if LEAT_BODIES
+LEAT_INLINE void changeProtocol(Record& record, std::string_view value) {
   std::string memory, text(cleaned(value, memory));
   text += ':';
   const std::size_t end = schemeEnd(text);
@@ -19,14 +30,15 @@ inline void changeProtocol(Record& record, std::string_view value) {
   if (specialPort(record.scheme) == record.port) record.port = -1;
 }
 
-inline void changeCredentials(Record& record, std::string Record::* which, std::string_view value) {
+LEAT_INLINE void changeCredentials(Record& record, std::string Record::* which,
+                                   std::string_view value) {
   if (!record.mayHaveCredentials()) return;
   std::string encoded;
   appendEncoded(encoded, wellFormed(value), inUserinfo);
   record.*which = std::move(encoded);
 }
 
-inline void changePort(Record& record, std::string_view value) {
+LEAT_INLINE void changePort(Record& record, std::string_view value) {
   if (!record.mayHaveCredentials()) return;
   std::string memory;
   const std::string_view text = cleaned(value, memory);
@@ -37,8 +49,7 @@ inline void changePort(Record& record, std::string_view value) {
   }
 }
 
-/// With a port behind it unless it has to be the name alone. The fault is for names that only leat does not take.
-inline Fault changeHost(Record& record, std::string_view value, bool nameOnly) {
+LEAT_INLINE Fault changeHost(Record& record, std::string_view value, bool nameOnly) {
   if (record.opaque) return Fault::None;
   const bool special = isSpecial(record.scheme);
   std::string memory;
@@ -65,7 +76,7 @@ inline Fault changeHost(Record& record, std::string_view value, bool nameOnly) {
   return Fault::None;
 }
 
-inline void changePath(Record& record, std::string_view value) {
+LEAT_INLINE void changePath(Record& record, std::string_view value) {
   if (record.opaque) return;
   std::string memory;
   std::string_view text = cleaned(value, memory);
@@ -79,7 +90,7 @@ inline void changePath(Record& record, std::string_view value) {
   appendSegments(record, text);
 }
 
-inline void changeQuery(Record& record, std::string_view value) {
+LEAT_INLINE void changeQuery(Record& record, std::string_view value) {
   record.query.clear();
   record.hasQuery = !value.empty();
   if (value.starts_with('?')) value.remove_prefix(1);
@@ -89,7 +100,7 @@ inline void changeQuery(Record& record, std::string_view value) {
   stripOpaquePath(record);
 }
 
-inline void changeFragment(Record& record, std::string_view value) {
+LEAT_INLINE void changeFragment(Record& record, std::string_view value) {
   record.fragment.clear();
   record.hasFragment = !value.empty();
   if (value.starts_with('#')) value.remove_prefix(1);
@@ -97,5 +108,6 @@ inline void changeFragment(Record& record, std::string_view value) {
   appendEncoded(record.fragment, cleaned(value, memory), inFragment);
   stripOpaquePath(record);
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail::url

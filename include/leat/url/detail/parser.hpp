@@ -8,20 +8,34 @@
 namespace leat::inline LEAT_ABI::detail::url {
 
 /// How long the scheme in front of the first colon is; npos when there is none.
-inline std::size_t schemeEnd(std::string_view text) noexcept {
+LEAT_INLINE std::size_t schemeEnd(std::string_view text) noexcept;
+LEAT_INLINE std::string lowerCase(std::string_view text);
+/// The text as UTF-8 without tabs and ends of lines, which URLs may be broken with anywhere.
+LEAT_INLINE std::string_view cleaned(std::string_view text, std::string& memory);
+LEAT_INLINE std::string_view withoutControlsAround(std::string_view text) noexcept;
+/// Where the port of "host:port" begins: the first colon that is not in brackets.
+LEAT_INLINE std::size_t portColon(std::string_view text) noexcept;
+/// The digits in front, which are the port unless it is the scheme's own. False when they are too large.
+LEAT_INLINE bool setPort(Record& record, std::string_view digits) noexcept;
+LEAT_INLINE std::string_view digitsInFront(std::string_view text) noexcept;
+/// Not empty. A file on this machine has no host.
+LEAT_INLINE Fault setFileHost(Record& record, std::string_view text);
+
+#if LEAT_BODIES
+LEAT_INLINE std::size_t schemeEnd(std::string_view text) noexcept {
   if (text.empty() || !isLetter(text[0])) return std::string_view::npos;
   std::size_t at = 1;
   while (at < text.size() && is(schemeByte, text[at])) ++at;
   return at < text.size() && text[at] == ':' ? at : std::string_view::npos;
 }
-inline std::string lowerCase(std::string_view text) {
+
+LEAT_INLINE std::string lowerCase(std::string_view text) {
   std::string lower(text);
   for (char& c : lower) c = lowered(c);
   return lower;
 }
 
-/// The text as UTF-8 without tabs and ends of lines, which URLs may be broken with anywhere.
-inline std::string_view cleaned(std::string_view text, std::string& memory) {
+LEAT_INLINE std::string_view cleaned(std::string_view text, std::string& memory) {
   if (utf8Prefix(octets(text), text.size()) != text.size()) text = memory = wellFormed(text);
   if (!hasAny(lineBreak, text)) return text;
   std::string without;
@@ -29,15 +43,15 @@ inline std::string_view cleaned(std::string_view text, std::string& memory) {
     if (!is(lineBreak, c)) without += c;
   return memory = std::move(without);
 }
-inline std::string_view withoutControlsAround(std::string_view text) noexcept {
+
+LEAT_INLINE std::string_view withoutControlsAround(std::string_view text) noexcept {
   const auto isOut = [](char c) { return static_cast<unsigned char>(c) <= 0x20; };
   while (!text.empty() && isOut(text.front())) text.remove_prefix(1);
   while (!text.empty() && isOut(text.back())) text.remove_suffix(1);
   return text;
 }
 
-/// Where the port of "host:port" begins: the first colon that is not in brackets.
-inline std::size_t portColon(std::string_view text) noexcept {
+LEAT_INLINE std::size_t portColon(std::string_view text) noexcept {
   bool inside = false;
   for (std::size_t at = 0; at < text.size(); ++at) {
     if (text[at] == '[') inside = true;
@@ -46,8 +60,8 @@ inline std::size_t portColon(std::string_view text) noexcept {
   }
   return std::string_view::npos;
 }
-/// The digits in front, which are the port unless it is the scheme's own. False when they are too large.
-inline bool setPort(Record& record, std::string_view digits) noexcept {
+
+LEAT_INLINE bool setPort(Record& record, std::string_view digits) noexcept {
   int port = 0;
   for (const char c : digits) {
     port = port * 10 + (c - '0');
@@ -56,18 +70,20 @@ inline bool setPort(Record& record, std::string_view digits) noexcept {
   record.port = specialPort(record.scheme) == port ? -1 : port;
   return true;
 }
-inline std::string_view digitsInFront(std::string_view text) noexcept {
+
+LEAT_INLINE std::string_view digitsInFront(std::string_view text) noexcept {
   std::size_t size = 0;
   while (size < text.size() && isDigit(text[size])) ++size;
   return text.substr(0, size);
 }
-/// Not empty. A file on this machine has no host.
-inline Fault setFileHost(Record& record, std::string_view text) {
+
+LEAT_INLINE Fault setFileHost(Record& record, std::string_view text) {
   std::string host;
   const Fault fault = parseHost(text, true, host);
   if (fault == Fault::None) record.host = host == "localhost" ? std::string() : std::move(host);
   return fault;
 }
+#endif
 
 /// Finds the parts of a reference, in order; what is left of it is `rest_`.
 class ReferenceParser {

@@ -63,14 +63,18 @@ inline constexpr ByteTable byteClasses = byteTable();
 LEAT_ALWAYS_INLINE inline bool is(ByteClass what, char c) noexcept {
   return (byteClasses.of[static_cast<unsigned char>(c)] & what) != 0;
 }
-inline bool hasAny(ByteClass what, std::string_view text) noexcept {
+LEAT_INLINE bool hasAny(ByteClass what, std::string_view text) noexcept;
+/// Adds the text with those of its bytes that are in `set` as %XX.
+LEAT_INLINE void appendEncoded(std::string& out, std::string_view text, ByteClass set);
+
+#if LEAT_BODIES
+LEAT_INLINE bool hasAny(ByteClass what, std::string_view text) noexcept {
   for (const char c : text)
     if (is(what, c)) return true;
   return false;
 }
 
-/// Adds the text with those of its bytes that are in `set` as %XX.
-inline void appendEncoded(std::string& out, std::string_view text, ByteClass set) {
+LEAT_INLINE void appendEncoded(std::string& out, std::string_view text, ByteClass set) {
   std::size_t plain = 0;
   for (std::size_t at = 0; at < text.size(); ++at) {
     if (!is(set, text[at])) continue;
@@ -82,12 +86,16 @@ inline void appendEncoded(std::string& out, std::string_view text, ByteClass set
   }
   out.append(text.substr(plain));
 }
+#endif
 
 /// What the digit is worth; 16 or more for what is none.
 inline unsigned hexDigit(char c) noexcept { return hexDigits.worth[static_cast<unsigned char>(c)]; }
 
 /// The bytes that the text stands for; a % without two digits behind it stands for itself.
-inline std::string decoded(std::string_view text) {
+LEAT_INLINE std::string decoded(std::string_view text);
+
+#if LEAT_BODIES
+LEAT_INLINE std::string decoded(std::string_view text) {
   if (text.find('%') == std::string_view::npos) return std::string(text);
   std::string out;
   out.reserve(text.size());
@@ -105,5 +113,6 @@ inline std::string decoded(std::string_view text) {
   }
   return out;
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail::url

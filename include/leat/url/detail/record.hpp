@@ -7,13 +7,17 @@
 namespace leat::inline LEAT_ABI::detail::url {
 
 /// Of the schemes that are special, and -1 for file, which has no ports.
-inline std::optional<int> specialPort(std::string_view scheme) noexcept {
+LEAT_INLINE std::optional<int> specialPort(std::string_view scheme) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE std::optional<int> specialPort(std::string_view scheme) noexcept {
   if (scheme == "https" || scheme == "wss") return 443;
   if (scheme == "http" || scheme == "ws") return 80;
   if (scheme == "file") return -1;
   if (scheme == "ftp") return 21;
   return std::nullopt;
 }
+#endif
 inline bool isSpecial(std::string_view scheme) noexcept { return specialPort(scheme).has_value(); }
 
 struct Record {
@@ -39,7 +43,14 @@ inline bool startsWithDriveLetter(std::string_view text) noexcept {
 }
 
 /// How many dots a segment is, which may be written %2e; 0 for what has other characters.
-inline int dotsOf(std::string_view segment) noexcept {
+LEAT_INLINE int dotsOf(std::string_view segment) noexcept;
+/// Takes the last segment away, but for the drive letter of a file.
+LEAT_INLINE void shortenPath(Record& record) noexcept;
+/// Adds the segments of `text`, which begins behind a slash; dots go up, or nowhere.
+LEAT_INLINE void appendSegments(Record& record, std::string_view text);
+
+#if LEAT_BODIES
+LEAT_INLINE int dotsOf(std::string_view segment) noexcept {
   int dots = 0;
   while (!segment.empty()) {
     const bool encoded =
@@ -51,16 +62,14 @@ inline int dotsOf(std::string_view segment) noexcept {
   return dots;
 }
 
-/// Takes the last segment away, but for the drive letter of a file.
-inline void shortenPath(Record& record) noexcept {
+LEAT_INLINE void shortenPath(Record& record) noexcept {
   std::string& path = record.path;
   if (record.scheme == "file" && path.size() == 3 && isLetter(path[1]) && path[2] == ':') return;
   const std::size_t slash = path.rfind('/');
   if (slash != std::string::npos) path.erase(slash);
 }
 
-/// Adds the segments of `text`, which begins behind a slash; dots go up, or nowhere.
-inline void appendSegments(Record& record, std::string_view text) {
+LEAT_INLINE void appendSegments(Record& record, std::string_view text) {
   const std::string_view slashes = isSpecial(record.scheme) ? "/\\" : "/";
   for (bool last = false; !last;) {
     const std::size_t end = text.find_first_of(slashes);
@@ -79,6 +88,7 @@ inline void appendSegments(Record& record, std::string_view text) {
     if (drive) record.path.back() = ':';
   }
 }
+#endif
 
 /// Blanks at the end of an opaque path stay only in front of a query or a fragment.
 inline void stripOpaquePath(Record& record) noexcept {
@@ -101,7 +111,10 @@ struct Places {
 };
 
 /// The text (WHATWG URL, section 4.5).
-inline std::string compose(const Record& record, Places& places) {
+LEAT_INLINE std::string compose(const Record& record, Places& places);
+
+#if LEAT_BODIES
+LEAT_INLINE std::string compose(const Record& record, Places& places) {
   std::string out;
   out.reserve(record.scheme.size() + record.username.size() + record.password.size() +
               record.host.size() + record.path.size() + record.query.size() +
@@ -131,5 +144,6 @@ inline std::string compose(const Record& record, Places& places) {
   places.opaque = record.opaque;
   return out;
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail::url

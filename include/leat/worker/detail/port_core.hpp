@@ -18,13 +18,17 @@ struct PortWaiter : Waiter {
 };
 
 /// Of a list of PortWaiters.
-inline void wakeAll(List<Waiter>& waiters, const std::exception_ptr& error = nullptr) noexcept {
+LEAT_INLINE void wakeAll(List<Waiter>& waiters, const std::exception_ptr& error = nullptr) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE void wakeAll(List<Waiter>& waiters, const std::exception_ptr& error) noexcept {
   while (!waiters.empty()) {
     auto& waiter = static_cast<PortWaiter&>(waiters.front());
     waiter.error = error;
     waiter.wake();
   }
 }
+#endif
 
 /// Counted by its handles and by who waits; and by itself while it is open and somebody listens.
 class PortCore : public Counted<PortCore>, public PortReceiver {
@@ -32,7 +36,7 @@ class PortCore : public Counted<PortCore>, public PortReceiver {
   PortCore(Ref<PortPair> pair, int side);
   PortCore(const PortCore&) = delete;
   PortCore& operator=(const PortCore&) = delete;
-  inline virtual ~PortCore();
+  LEAT_INLINE virtual ~PortCore();
 
   // ---- what the handles do ----
 
@@ -162,7 +166,7 @@ class PortCore : public Counted<PortCore>, public PortReceiver {
     PortCore& port;
   };
 
-  inline void onWake() noexcept override;
+  LEAT_INLINE void onWake() noexcept override;
   bool deliver(std::size_t most) noexcept;
 
   static constexpr std::size_t leastBatch = 1000;  // Node's
@@ -185,7 +189,8 @@ class PortCore : public Counted<PortCore>, public PortReceiver {
   bool kept_ = false;
 };
 
-inline PortCore::PortCore(Ref<PortPair> pair, int side)
+#if LEAT_BODIES
+LEAT_INLINE PortCore::PortCore(Ref<PortPair> pair, int side)
     : pair_(std::move(pair)),
       side_(side),
       hold_(EventLoop::current()),
@@ -196,9 +201,10 @@ inline PortCore::PortCore(Ref<PortPair> pair, int side)
   in().attach(wake_);
 }
 
-inline PortCore::~PortCore() {
+LEAT_INLINE PortCore::~PortCore() {
   if (state_ != State::Closed && hold_.onThread()) shut();
 }
+#endif
 
 template <class F>
 bool PortCore::callback(F&& f) noexcept {
@@ -214,7 +220,8 @@ bool PortCore::callback(F&& f) noexcept {
   return !threw && !loop().dead();
 }
 
-inline void PortCore::update() noexcept {
+#if LEAT_BODIES
+LEAT_INLINE void PortCore::update() noexcept {
   const bool open = state_ != State::Closed;
   const bool alive = open && !isDone();
   const bool waited = !messageWaiters_.empty();
@@ -235,14 +242,14 @@ inline void PortCore::update() noexcept {
   keep ? retain() : release();
 }
 
-inline void PortCore::listenersChanged() noexcept {
+LEAT_INLINE void PortCore::listenersChanged() noexcept {
   if (listens() == listening_ || state_ == State::Closed) return;
   listening_ = !listening_;
   referenced_ = listening_;
   update();
 }
 
-inline MessageBox PortCore::take() noexcept {
+LEAT_INLINE MessageBox PortCore::take() noexcept {
   if (state_ == State::Closed) return MessageBox();
   PortLane::Taken taken = in().take();
   if (taken.room) out().wake();
@@ -250,14 +257,14 @@ inline MessageBox PortCore::take() noexcept {
   return std::move(taken.message);
 }
 
-inline void PortCore::close() noexcept {
+LEAT_INLINE void PortCore::close() noexcept {
   if (state_ != State::Open) return;
   state_ = State::Closing;
   retain();
   loop().pushClosing(closing_);
 }
 
-inline Ref<PortPair> PortCore::detach() noexcept {
+LEAT_INLINE Ref<PortPair> PortCore::detach() noexcept {
   if (state_ != State::Open) return nullptr;
   in().detach();
   Ref<PortPair> pair = pair_;
@@ -268,7 +275,7 @@ inline Ref<PortPair> PortCore::detach() noexcept {
   return pair;
 }
 
-inline void PortCore::shut() noexcept {
+LEAT_INLINE void PortCore::shut() noexcept {
   if (state_ == State::Closed) return;
   state_ = State::Closed;
   wake_->leave();
@@ -279,7 +286,7 @@ inline void PortCore::shut() noexcept {
   update();
 }
 
-inline void PortCore::onWake() noexcept {
+LEAT_INLINE void PortCore::onWake() noexcept {
   const Ref<PortCore> alive(this);
   if (state_ != State::Open) return;
   atOnce_ = leastBatch;
@@ -299,7 +306,7 @@ inline void PortCore::onWake() noexcept {
 }
 
 /// False: there is more to do in another turn, or nothing ever.
-inline bool PortCore::deliver(std::size_t most) noexcept {
+LEAT_INLINE bool PortCore::deliver(std::size_t most) noexcept {
   while (state_ != State::Closed) {
     if (messageWaiters_.empty() && !listening_) return true;
     MessageBox message = take();
@@ -317,5 +324,6 @@ inline bool PortCore::deliver(std::size_t most) noexcept {
   }
   return false;
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

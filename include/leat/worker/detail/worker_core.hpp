@@ -38,7 +38,7 @@ class WorkerCore : public PortCore {
  public:
   explicit WorkerCore(Ref<WorkerThread> thread)
       : PortCore(thread->pair(), 0), thread_(std::move(thread)), entry_(*thread_) {}
-  inline ~WorkerCore() override;
+  LEAT_INLINE ~WorkerCore() override;
 
   /// Throws: Error ERR_WORKER_INIT_FAILED.
   void start();
@@ -74,8 +74,8 @@ class WorkerCore : public PortCore {
     ended_ = news.ended;
     if (news.online && !std::exchange(toldOnline_, true)) tellOnline();
   }
-  inline void afterMessages() noexcept override;
-  inline bool tellFailure(const std::exception_ptr& error) noexcept;
+  LEAT_INLINE void afterMessages() noexcept override;
+  LEAT_INLINE bool tellFailure(const std::exception_ptr& error) noexcept;
   bool isBusy() const noexcept override { return running_ && busy_; }
   bool isKept() const noexcept override { return running_; }
   bool isDone() const noexcept override { return exited_; }
@@ -95,7 +95,8 @@ class WorkerCore : public PortCore {
   bool awaited_ = false;
 };
 
-inline WorkerCore::~WorkerCore() {
+#if LEAT_BODIES
+LEAT_INLINE WorkerCore::~WorkerCore() {
   // Not thrown by any await: the loop tells of it, or stderr.
   if (!kept_) return;
   if (threadState.queue != nullptr && !threadState.queue->stopped()) {
@@ -105,7 +106,7 @@ inline WorkerCore::~WorkerCore() {
   }
 }
 
-inline void WorkerCore::start() {
+LEAT_INLINE void WorkerCore::start() {
   const int error = thread_->start();
   if (error != 0)
     throw Error(SharedText({"Worker initialization failure: ",
@@ -118,7 +119,7 @@ inline void WorkerCore::start() {
   update();
 }
 
-inline void WorkerCore::terminate(long graceMs, long deadlineMs) {
+LEAT_INLINE void WorkerCore::terminate(long graceMs, long deadlineMs) {
   if (!running_) return;
   thread_->requestEnd(graceMs);
   if (deadlineMs <= 0) return;
@@ -132,7 +133,7 @@ inline void WorkerCore::terminate(long graceMs, long deadlineMs) {
 }
 
 /// When all messages that anybody wants have been told.
-inline void WorkerCore::afterMessages() noexcept {
+LEAT_INLINE void WorkerCore::afterMessages() noexcept {
   if (!ended_ || !running_) return;
   if (const std::exception_ptr error = thread_->takeError(); error && !tellFailure(error)) {
     if (!loop().dead()) wakeSelf();
@@ -154,7 +155,7 @@ inline void WorkerCore::afterMessages() noexcept {
 }
 
 /// False when a listener threw, or nobody listened.
-inline bool WorkerCore::tellFailure(const std::exception_ptr& error) noexcept {
+LEAT_INLINE bool WorkerCore::tellFailure(const std::exception_ptr& error) noexcept {
   if (hearsErrors()) return callback([&] { tellError(error); });
   if (!messageWaiters_.empty() || !exitWaiters_.empty()) {
     wakeAll(messageWaiters_, error);
@@ -168,5 +169,6 @@ inline bool WorkerCore::tellFailure(const std::exception_ptr& error) noexcept {
   }
   return callback([&] { tellError(error); });
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

@@ -15,16 +15,16 @@ class WorkerPoolCore : public TaskPool, public TypedEmitter<Event<"error", std::
  public:
   using Options = worker_threads::WorkerPoolOptions;
 
-  inline explicit WorkerPoolCore(const Options& options);
-  inline ~WorkerPoolCore() override;
+  LEAT_INLINE explicit WorkerPoolCore(const Options& options);
+  LEAT_INLINE ~WorkerPoolCore() override;
 
   void checkThread() const { hold_.checkThread("a WorkerPool"); }
   /// Throws: Error ERR_WORKER_INIT_FAILED.
   void prewarm() {
     while (active_ < minThreads_) addWorker();
   }
-  inline void enter(WorkerTask& task) override;
-  inline void leave(WorkerTask& task) noexcept override;
+  LEAT_INLINE void enter(WorkerTask& task) override;
+  LEAT_INLINE void leave(WorkerTask& task) noexcept override;
   void close() noexcept;
   void destroy(worker_threads::TerminateOptions options) noexcept;
   worker_threads::WorkerPoolStatistics statistics() const noexcept;
@@ -120,7 +120,8 @@ class WorkerPoolCore : public TaskPool, public TypedEmitter<Event<"error", std::
   std::int64_t busyNs_ = 0;
 };
 
-inline WorkerPoolCore::WorkerPoolCore(const Options& options)
+#if LEAT_BODIES
+LEAT_INLINE WorkerPoolCore::WorkerPoolCore(const Options& options)
     : name_(options.name),
       backend_(options.loop.backend),
       options_(decide(options, name_, backend_)),
@@ -131,7 +132,7 @@ inline WorkerPoolCore::WorkerPoolCore(const Options& options)
   hold_.loop().queue().own(ending_);
 }
 
-inline WorkerPoolCore::~WorkerPoolCore() {
+LEAT_INLINE WorkerPoolCore::~WorkerPoolCore() {
   // Nobody waits for a task any more, nor for the end: what the workers still do is not asked for.
   while (!members_.empty()) {
     const std::unique_ptr<PoolMember> member(&members_.popFront());
@@ -142,7 +143,7 @@ inline WorkerPoolCore::~WorkerPoolCore() {
   }
 }
 
-inline worker_threads::WorkerPoolStatistics WorkerPoolCore::statistics() const noexcept {
+LEAT_INLINE worker_threads::WorkerPoolStatistics WorkerPoolCore::statistics() const noexcept {
   const std::int64_t now = sys::monotonicNs();
   const auto busyNs = static_cast<double>(busyNs_ + busy_ * (now - notedNs_));
   const auto wholeNs = static_cast<double>((now - madeNs_) * maxThreads_);
@@ -155,9 +156,7 @@ inline worker_threads::WorkerPoolStatistics WorkerPoolCore::statistics() const n
           .utilization = wholeNs > 0 ? busyNs / wholeNs : 0};
 }
 
-// ---- workers ----
-
-inline void WorkerPoolCore::addWorker() {
+LEAT_INLINE void WorkerPoolCore::addWorker() {
   // Nothing that a worker does has to do with who asked for it.
   const ContextScope nobody(nullptr);
   auto* member = new PoolMember(makeWorker());
@@ -173,7 +172,7 @@ inline void WorkerPoolCore::addWorker() {
   worker.unref();
 }
 
-inline bool WorkerPoolCore::tryAdd() noexcept {
+LEAT_INLINE bool WorkerPoolCore::tryAdd() noexcept {
   if (!mayStart_) return false;
   try {
     addWorker();
@@ -185,7 +184,7 @@ inline bool WorkerPoolCore::tryAdd() noexcept {
 }
 
 /// The one with the fewest tasks, and of these the one that had one last: the others may become superfluous.
-inline PoolMember* WorkerPoolCore::freest() noexcept {
+LEAT_INLINE PoolMember* WorkerPoolCore::freest() noexcept {
   PoolMember* found = nullptr;
   for (PoolMember* each = members_.first(); each != nullptr; each = members_.after(*each)) {
     if (!each->online || each->leaving || each->load >= perWorker()) continue;
@@ -196,7 +195,7 @@ inline PoolMember* WorkerPoolCore::freest() noexcept {
   return found;
 }
 
-inline void WorkerPoolCore::noteBusy(int change) noexcept {
+LEAT_INLINE void WorkerPoolCore::noteBusy(int change) noexcept {
   const std::int64_t now = sys::monotonicNs();
   busyNs_ += busy_ * (now - notedNs_);
   notedNs_ = now;
@@ -204,7 +203,7 @@ inline void WorkerPoolCore::noteBusy(int change) noexcept {
 }
 
 /// It has no task.
-inline void WorkerPoolCore::rest(PoolMember& member) {
+LEAT_INLINE void WorkerPoolCore::rest(PoolMember& member) {
   if (member.leaving || active_ <= minThreads_) return;
   if (options_.idleTimeout == 0) return retire(member);
   const auto tired = [this, &member] {
@@ -213,8 +212,8 @@ inline void WorkerPoolCore::rest(PoolMember& member) {
   member.idle = ScopedTimeout(setTimeout(tired, options_.idleTimeout).unref());
 }
 
-inline void WorkerPoolCore::retire(PoolMember& member,
-                                   worker_threads::TerminateOptions options) noexcept {
+LEAT_INLINE void WorkerPoolCore::retire(PoolMember& member,
+                                        worker_threads::TerminateOptions options) noexcept {
   if (!std::exchange(member.leaving, true)) {
     --active_;
     if (!member.online) --starting_;
@@ -224,14 +223,14 @@ inline void WorkerPoolCore::retire(PoolMember& member,
 }
 
 /// What waits goes to the others, if there are any.
-inline void WorkerPoolCore::startFailed(std::exception_ptr error) noexcept {
+LEAT_INLINE void WorkerPoolCore::startFailed(std::exception_ptr error) noexcept {
   mayStart_ = false;
   startError_ = std::move(error);
   wakeAll(readyWaiters_, startError_);
   if (active_ == 0) backlog_.refuseAll(startError_);
 }
 
-inline void WorkerPoolCore::onOnline(PoolMember& member) {
+LEAT_INLINE void WorkerPoolCore::onOnline(PoolMember& member) {
   if (member.leaving) return;
   const Ref<WorkerPoolCore> kept(this);
   member.online = true;
@@ -246,7 +245,7 @@ inline void WorkerPoolCore::onOnline(PoolMember& member) {
   checkEnd();
 }
 
-inline void WorkerPoolCore::onReply(PoolMember& member, WorkerTask& task) {
+LEAT_INLINE void WorkerPoolCore::onReply(PoolMember& member, WorkerTask& task) {
   // It was refused meanwhile.
   if (task.place != WorkerTask::Place::Sent) return;
   const Ref<WorkerPoolCore> kept(this);
@@ -262,7 +261,7 @@ inline void WorkerPoolCore::onReply(PoolMember& member, WorkerTask& task) {
 
 /// Whether somebody was told of its error: those that it has begun. What it has not goes back to where it
 /// came from.
-inline bool WorkerPoolCore::failTasks(PoolMember& member, int code) noexcept {
+LEAT_INLINE bool WorkerPoolCore::failTasks(PoolMember& member, int code) noexcept {
   if (member.tasks.empty()) return false;
   const std::exception_ptr error = std::make_exception_ptr(Error(
       SharedText({"The worker of the pool that ran this task ",
@@ -285,7 +284,7 @@ inline bool WorkerPoolCore::failTasks(PoolMember& member, int code) noexcept {
   return told;
 }
 
-inline void WorkerPoolCore::onExit(PoolMember& member, int code) {
+LEAT_INLINE void WorkerPoolCore::onExit(PoolMember& member, int code) {
   const Ref<WorkerPoolCore> kept(this);
   const std::unique_ptr<PoolMember> gone(&member);
   member.unlink();
@@ -319,10 +318,8 @@ inline void WorkerPoolCore::onExit(PoolMember& member, int code) {
   if (member.error && !told) emit<"error">(member.error);
 }
 
-// ---- tasks ----
-
 /// From the worker that it was sent to.
-inline Ref<WorkerTask> WorkerPoolCore::takeBack(WorkerTask& task) noexcept {
+LEAT_INLINE Ref<WorkerTask> WorkerPoolCore::takeBack(WorkerTask& task) noexcept {
   PoolMember& member = *std::exchange(task.member, nullptr);
   task.place = WorkerTask::Place::Nowhere;
   task.unlink();
@@ -331,7 +328,7 @@ inline Ref<WorkerTask> WorkerPoolCore::takeBack(WorkerTask& task) noexcept {
   return Ref<WorkerTask>::adopt(&task);
 }
 
-inline void WorkerPoolCore::send(PoolMember& member, Ref<WorkerTask> task) {
+LEAT_INLINE void WorkerPoolCore::send(PoolMember& member, Ref<WorkerTask> task) {
   task->place = WorkerTask::Place::Sent;
   task->member = &member;
   task->retain();
@@ -346,7 +343,7 @@ inline void WorkerPoolCore::send(PoolMember& member, Ref<WorkerTask> task) {
 }
 
 /// Gives what waits to workers, of which it starts as many as may be.
-inline void WorkerPoolCore::dispatch() noexcept {
+LEAT_INLINE void WorkerPoolCore::dispatch() noexcept {
   if (!alive()) return;
   do {
     while (backlog_.queued() > 0) {
@@ -361,7 +358,7 @@ inline void WorkerPoolCore::dispatch() noexcept {
   } while (backlog_.admit(room()));
 }
 
-inline void WorkerPoolCore::enter(WorkerTask& task) {
+LEAT_INLINE void WorkerPoolCore::enter(WorkerTask& task) {
   checkThread();
   if (state_ != State::Open)
     throwError("the WorkerPool is closed and takes no tasks", "ERR_POOL_CLOSED");
@@ -385,12 +382,12 @@ inline void WorkerPoolCore::enter(WorkerTask& task) {
 }
 
 /// That a worker has: it will not begin it, or is told of the abort.
-inline void WorkerPoolCore::abort(WorkerTask& task) noexcept {
+LEAT_INLINE void WorkerPoolCore::abort(WorkerTask& task) noexcept {
   if (!task.cancel() && alive())
     task.member->worker.postMessage(PoolOrder{Ref<WorkerTask>(&task), true});
 }
 
-inline void WorkerPoolCore::leave(WorkerTask& task) noexcept {
+LEAT_INLINE void WorkerPoolCore::leave(WorkerTask& task) noexcept {
   if (task.place != WorkerTask::Place::Sent) {
     const Ref<WorkerTask> left = backlog_.take(task);
     dispatch();
@@ -400,14 +397,12 @@ inline void WorkerPoolCore::leave(WorkerTask& task) noexcept {
   if (alive()) checkEnd();
 }
 
-// ---- the end ----
-
-inline void WorkerPoolCore::close() noexcept {
+LEAT_INLINE void WorkerPoolCore::close() noexcept {
   if (state_ == State::Open) state_ = State::Closing;
   checkEnd();
 }
 
-inline void WorkerPoolCore::destroy(worker_threads::TerminateOptions options) noexcept {
+LEAT_INLINE void WorkerPoolCore::destroy(worker_threads::TerminateOptions options) noexcept {
   state_ = State::Destroyed;
   const std::exception_ptr error =
       std::make_exception_ptr(Error("the WorkerPool was destroyed", "ERR_POOL_CLOSED"));
@@ -423,13 +418,13 @@ inline void WorkerPoolCore::destroy(worker_threads::TerminateOptions options) no
   checkEnd();
 }
 
-inline std::exception_ptr WorkerPoolCore::notReady() noexcept {
+LEAT_INLINE std::exception_ptr WorkerPoolCore::notReady() noexcept {
   return std::make_exception_ptr(
       Error("the WorkerPool was closed before it was ready", "ERR_POOL_CLOSED"));
 }
 
 /// Ends the workers when there is nothing left to do, and tells who waits when they have ended.
-inline void WorkerPoolCore::checkEnd() noexcept {
+LEAT_INLINE void WorkerPoolCore::checkEnd() noexcept {
   if (state_ == State::Open) return;
   if (backlog_.queued() + backlog_.waiting() + running_ == 0) {
     for (PoolMember* each = members_.first(); each != nullptr; each = members_.after(*each))
@@ -439,12 +434,13 @@ inline void WorkerPoolCore::checkEnd() noexcept {
   if (members_.empty()) wakeAll(endWaiters_);
 }
 
-inline bool WorkerPoolCore::reached(Until what, std::exception_ptr& error) const {
+LEAT_INLINE bool WorkerPoolCore::reached(Until what, std::exception_ptr& error) const {
   checkThread();
   if (what == Until::End) return members_.empty();
   if (ready_ || minThreads_ == 0) return true;
   error = !startError_ && state_ != State::Open ? notReady() : startError_;
   return static_cast<bool>(error);
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

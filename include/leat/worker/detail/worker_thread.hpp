@@ -103,12 +103,12 @@ class WorkerThread : public SharedCounted<WorkerThread>, private LoopHost {
   void begin();
 
  private:
-  static inline void* threadMain(void* self) noexcept;
-  inline void finish(int code) noexcept;
-  inline void end() noexcept;
-  static inline void stop(EventLoop& loop) noexcept;
-  inline bool failed(const std::exception_ptr& error) noexcept override;
-  [[noreturn]] inline void exit(int code) override;
+  static LEAT_INLINE void* threadMain(void* self) noexcept;
+  LEAT_INLINE void finish(int code) noexcept;
+  LEAT_INLINE void end() noexcept;
+  static LEAT_INLINE void stop(EventLoop& loop) noexcept;
+  LEAT_INLINE bool failed(const std::exception_ptr& error) noexcept override;
+  [[noreturn]] LEAT_INLINE void exit(int code) override;
   bool tellsExit() const noexcept override { return !exiting_ && !terminated_; }
 
   const WorkerSetup setup_;
@@ -196,13 +196,16 @@ class LiveWorkers {
   std::map<int, WorkerThread*> threads_;
 };
 
-inline WorkerThread::WorkerThread(WorkerSetup setup)
+LEAT_INLINE bool isUnwind(const std::exception_ptr& error) noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE WorkerThread::WorkerThread(WorkerSetup setup)
     : setup_(std::move(setup)),
       id_(lastWorkerId.fetchAdd(1, relaxed) + 1),
       generation_(sys::watchForks()),
       pair_(makeRef<PortPair>(setup_.bound)) {}
 
-inline int WorkerThread::start() noexcept {
+LEAT_INLINE int WorkerThread::start() noexcept {
   LiveWorkers::all().add(*this);
   retain();
   const int error =
@@ -213,7 +216,7 @@ inline int WorkerThread::start() noexcept {
   return error;
 }
 
-inline void WorkerThread::requestEnd(long graceMs) noexcept {
+LEAT_INLINE void WorkerThread::requestEnd(long graceMs) noexcept {
   // A child of fork() has not the thread, and perhaps its lock.
   if (!ofThisProcess()) return;
   const sys::MutexLock lock(mutex_);
@@ -223,7 +226,7 @@ inline void WorkerThread::requestEnd(long graceMs) noexcept {
   if (loop_) loop_->post([self = Ref<WorkerThread>(this)] { self->end(); });
 }
 
-inline void WorkerThread::join() noexcept {
+LEAT_INLINE void WorkerThread::join() noexcept {
   if (!ofThisProcess()) return;
   constexpr std::int64_t longNs = 5'000'000'000;
   {
@@ -240,9 +243,7 @@ inline void WorkerThread::join() noexcept {
   thread_.join();
 }
 
-// ---- on the thread ----
-
-inline void* WorkerThread::threadMain(void* argument) noexcept {
+LEAT_INLINE void* WorkerThread::threadMain(void* argument) noexcept {
   const auto self = Ref<WorkerThread>::adopt(static_cast<WorkerThread*>(argument));
   sys::setThreadName(self->setup_.name.c_str());
   int code = exitUncaught;
@@ -260,7 +261,7 @@ inline void* WorkerThread::threadMain(void* argument) noexcept {
   return nullptr;
 }
 
-inline void WorkerThread::begin() {
+LEAT_INLINE void WorkerThread::begin() {
   EventLoop& loop = EventLoop::current();
   loop.parts().get<LoopHostPart>(static_cast<LoopHost&>(*this));
   loop.parts().get<WorkerScope>(*this);
@@ -280,13 +281,13 @@ inline void WorkerThread::begin() {
   pair_->lanes[0].wake();
 }
 
-inline void WorkerThread::stop(EventLoop& loop) noexcept {
+LEAT_INLINE void WorkerThread::stop(EventLoop& loop) noexcept {
   loop.queue().stop();
   loop.stop();
 }
 
 /// Asked for by the parent: the coroutines see the abort, and go on until the loop is dry or the time is up.
-inline void WorkerThread::end() noexcept {
+LEAT_INLINE void WorkerThread::end() noexcept {
   EventLoop& loop = EventLoop::current();
   long graceMs = 0;
   {
@@ -305,7 +306,7 @@ inline void WorkerThread::end() noexcept {
   setTimeout([] { stop(EventLoop::current()); }, graceMs).unref();
 }
 
-inline bool isUnwind(const std::exception_ptr& error) noexcept {
+LEAT_INLINE bool isUnwind(const std::exception_ptr& error) noexcept {
   try {
     std::rethrow_exception(error);
   } catch (const WorkerUnwind&) {
@@ -315,7 +316,7 @@ inline bool isUnwind(const std::exception_ptr& error) noexcept {
   }
 }
 
-inline bool WorkerThread::failed(const std::exception_ptr& error) noexcept {
+LEAT_INLINE bool WorkerThread::failed(const std::exception_ptr& error) noexcept {
   if (exiting_ && isUnwind(error)) return true;
   if (terminated_ && causedBy(error, reason_)) return true;  // the abort has reached its end
   const sys::MutexLock lock(mutex_);
@@ -327,13 +328,13 @@ inline bool WorkerThread::failed(const std::exception_ptr& error) noexcept {
   return false;
 }
 
-inline void WorkerThread::exit(int) {
+LEAT_INLINE void WorkerThread::exit(int) {
   exiting_ = true;
   stop(EventLoop::current());
   throw WorkerUnwind();
 }
 
-inline void WorkerThread::finish(int code) noexcept {
+LEAT_INLINE void WorkerThread::finish(int code) noexcept {
   reason_ = nullptr;
   {
     const sys::MutexLock lock(mutex_);
@@ -344,5 +345,6 @@ inline void WorkerThread::finish(int code) noexcept {
   pair_->close(1);
   LiveWorkers::all().remove(*this);
 }
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

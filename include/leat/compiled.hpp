@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+// For programs that want to compile faster: with LEAT_COMPILED=1 for all files of a program, one of them includes this
+// and nothing else of leat before it. It has all functions that are no templates; the others are read without their
+// bodies. The same as the CMake target leat::compiled.
+#pragma once
+
+#if !LEAT_COMPILED
+#error "leat/compiled.hpp is for programs of which every file is compiled with LEAT_COMPILED=1"
+#endif
+#define LEAT_COMPILING 1
+
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
+// g++ 12 thinks of closures in the frames of coroutines that another file might have others of that name.
+#pragma GCC diagnostic ignored "-Wsubobject-linkage"
+#endif
+
+#include <leat.hpp>
+#include <leat/http.hpp>
+#include <leat/perf_hooks.hpp>
+#include <leat/testing/fuse.hpp>
+#include <leat/transforms.hpp>
+#include <leat/url.hpp>
+#include <leat/worker_threads.hpp>
