@@ -21,7 +21,8 @@ class LeatConan(ConanFile):
     settings = "os", "arch", "compiler", "build_type"
     options = {"with_liburing": [True, False]}
     default_options = {"with_liburing": False}
-    exports_sources = "include/*", "scripts/leat-lint", "scripts/gdb/leat_gdb.py", "LICENSE"
+    exports_sources = ("include/*", "cmake/leat-compiled.cmake", "cmake/leat-compiled.cpp", "scripts/leat-lint",
+                       "scripts/gdb/leat_gdb.py", "LICENSE")
     no_copy_source = True
 
     @property
@@ -61,12 +62,14 @@ class LeatConan(ConanFile):
         source, package = Path(self.source_folder), Path(self.package_folder)
         copy(self, "LICENSE", source, package / "licenses")
         copy(self, "*.hpp", source / "include", package / "include")
+        copy(self, "leat-compiled.*", source / "cmake", package / "lib" / "cmake" / "leat")
         copy(self, "leat-lint", source / "scripts", package / "bin")
         copy(self, "leat_gdb.py", source / "scripts" / "gdb", package / "res" / "leat")
 
     def package_info(self):
         self.cpp_info.set_property("cmake_file_name", "leat")
         self.cpp_info.set_property("cmake_target_name", "leat::leat")
+        self.cpp_info.set_property("cmake_build_modules", ["lib/cmake/leat/leat-compiled.cmake"])
         self.cpp_info.set_property("pkg_config_name", "leat")
         self.cpp_info.bindirs = ["bin"]
         self.cpp_info.libdirs = []

@@ -4,6 +4,7 @@ option(LEAT_WERROR "Warnings are errors" OFF)
 option(LEAT_UNIT_TESTS "Tests of the library" ON)
 option(LEAT_HOUSE_TESTS "Tests of the tree itself: floors, lint, documents, packaging, each header alone" ON)
 option(LEAT_UNITY_TESTS "Several test files are compiled as one: half the time for all of them, more for one" OFF)
+option(LEAT_DEV_COMPILED "What is built here uses leat::compiled: the tests of half of the presets do" OFF)
 option(LEAT_FUZZ "The fuzzers, which need clang" OFF)
 set(LEAT_SANITIZE "" CACHE STRING "Sanitizers for tests and examples, e.g. address,undefined or thread")
 
@@ -13,7 +14,13 @@ include(cmake/sanitizers.cmake)
 
 # The flags of everything built here; a user of leat::leat gets none of them.
 add_library(leat_dev INTERFACE)
-target_link_libraries(leat_dev INTERFACE leat::leat leat_warnings leat_sanitizers)
+target_link_libraries(leat_dev INTERFACE leat_warnings leat_sanitizers)
+if(LEAT_DEV_COMPILED)
+  target_link_libraries(leat_dev INTERFACE leat::compiled)
+  target_link_libraries(leat_compiled PRIVATE leat_warnings leat_sanitizers)
+else()
+  target_link_libraries(leat_dev INTERFACE leat::leat)
+endif()
 set(CMAKE_CXX_EXTENSIONS OFF)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # It collects its garbage often, for machines with little memory: a tenth of its time.

@@ -7,6 +7,9 @@
 #if !LEAT_COMPILED
 #error "leat/compiled.hpp is for programs of which every file is compiled with LEAT_COMPILED=1"
 #endif
+#ifdef LEAT_BODIES
+#error "leat/compiled.hpp comes before any other header of leat"
+#endif
 #define LEAT_COMPILING 1
 
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
@@ -16,7 +19,10 @@
 
 #include <leat.hpp>
 #include <leat/http.hpp>
+#include <leat/http/send_file.hpp>
 #include <leat/perf_hooks.hpp>
+#include <leat/pool/parallel_sort.hpp>
+#include <leat/stream/pool_map.hpp>
 #include <leat/testing/fuse.hpp>
 #include <leat/transforms.hpp>
 #include <leat/url.hpp>

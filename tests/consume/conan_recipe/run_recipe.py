@@ -159,6 +159,8 @@ def main():
     assert not recipe.required and recipe.info.cleared
     assert not hasattr(recipe.cpp_info, 'defines') and recipe.cpp_info.libdirs == []
     assert recipe.cpp_info.properties['cmake_target_name'] == 'leat::leat'
+    for module in recipe.cpp_info.properties['cmake_build_modules']:
+        assert (package / module).is_file(), module
     print(recipe.version)
 
 

@@ -20,7 +20,7 @@ endforeach()
 execute_process(
   COMMAND ${COMPILER} -std=c++20 -dM -E -I ${LEAT_ROOT}/include ${HERE}/configurations/library.cpp
   OUTPUT_VARIABLE macros COMMAND_ERROR_IS_FATAL ANY)
-foreach(switch LEAT_RECYCLE_FRAMES LEAT_STACK_CHECK LEAT_USE_LIBURING)
+foreach(switch LEAT_RECYCLE_FRAMES LEAT_STACK_CHECK LEAT_USE_LIBURING LEAT_COMPILED)
   set(other 1)
   if(macros MATCHES "#define ${switch} 1")
     set(other 0)

@@ -14,6 +14,8 @@ endif()
 
 set(expected "")
 file(GLOB facades RELATIVE ${LEAT_ROOT}/include/leat ${LEAT_ROOT}/include/leat/*.hpp)
+# Only sets a switch.
+list(REMOVE_ITEM facades compiled.hpp)
 foreach(facade IN LISTS facades)
   if(NOT header MATCHES "//   leat/${facade}\n")
     message(FATAL_ERROR "the header does not hold leat/${facade}")
@@ -43,4 +45,9 @@ foreach(compiler IN LISTS compilers)
     message(FATAL_ERROR "the program printed ${lines}\ninstead of       ${expected}")
   endif()
 endforeach()
+# Two files, one of which has what is no template.
+file(WRITE ${WORK}/one.cpp "#define LEAT_COMPILING 1\n#include <leat.hpp>\n")
+step("compiling once" ${COMPILER} -std=c++20 -DLEAT_COMPILED=1 -Wall -Wextra -Wno-subobject-linkage -Werror -I ${WORK}/one
+     ${HERE}/single_header/main.cpp ${WORK}/one.cpp -o ${WORK}/compiled -pthread)
+step("running" ${WORK}/compiled)
 step("compiling for liburing" ${COMPILER} -std=c++20 -fsyntax-only -DLEAT_USE_LIBURING=1 -I ${WORK}/one ${HERE}/main.cpp)
