@@ -148,21 +148,21 @@ class PoolCore {
 
 // ---- a worker ----
 
-#if LEAT_BODIES
-LEAT_INLINE void PoolWorker::push(PoolJob& job) noexcept {
+inline void PoolWorker::push(PoolJob& job) noexcept {
   pushQuietly(job);
   tellOthers();
 }
 
-LEAT_INLINE void PoolWorker::tellOthers() noexcept { pool_->idle_.notifyFromInside(); }
+inline void PoolWorker::tellOthers() noexcept { pool_->idle_.notifyFromInside(); }
 
-LEAT_INLINE void PoolWorker::pushQuietly(PoolJob& job) noexcept {
+inline void PoolWorker::pushQuietly(PoolJob& job) noexcept {
   if (deque_.push(&job)) [[likely]]
     return;
   // No memory for the deque; the inlet needs none, and is open to what the pool itself has begun.
   pool_->inlet_.pushOwn(job);
 }
 
+#if LEAT_BODIES
 LEAT_INLINE void PoolWorker::run(PoolJob& job) noexcept {
   count(executed_);
   job.act(job, true);
