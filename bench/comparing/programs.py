@@ -130,6 +130,8 @@ COMPILED = [
     (targets.HELLO_COST, rival("beast", "http/beast.cpp")),
 ]
 
+COMPILED_ONCE = ROOT / "cmake" / "leat-compiled.cpp"
+
 LOAD = Program("load", BENCH / "tools" / "load.c")
 MINI_REDIS = Program("leat", ROOT / "examples" / "mini_redis.cpp")
 

@@ -23,6 +23,7 @@ NODE = ("node data", "node pipe")
 REDIS_CPU = "server CPU ns/request"
 ECHO_COST = "coroutine echo server, -O2"
 HELLO_COST = "HTTP server that greets, -O2"
+OBJECT_COST = "the object of leat::compiled, -O2"
 HELLO, PIPELINED = "hello, keep-alive", "hello, pipelined x16"
 BODY, DOWNLOAD = "POST of 64 KiB, chunked both ways", "file of 100 MiB"
 PROXY = "reverse proxy, 64 connections"
@@ -128,4 +129,8 @@ TARGETS = [
     Target("include", header_cost("task"), (), 0.10, "user s"),
     Target("include", header_cost("core"), (), 0.45, "user s"),
     Target("include", header_cost("leat.hpp"), (), 1.0, "user s"),
+    Target("include", ECHO_COST, ("asio",), 0.50, "user s", "leat compiled"),
+    Target("include", ECHO_COST, ("asio",), 0.50, "peak MiB", "leat compiled"),
+    Target("include", HELLO_COST, (), 3.0, "user s", "leat compiled"),
+    Target("include", header_cost("leat.hpp"), (), 1.0, "user s", "leat compiled"),
 ]

@@ -4,7 +4,8 @@
 
 Fails, naming file and line, on: an include that goes up or to an unnamed sibling, a circle of headers, a detail/ header
 reached from another folder, a facade that holds more than includes, a header that is too long, a standard header that is
-too dear for its floor, a word of code outside the one file that may hold it, and a header without its head.
+too dear for its floor, a word of code outside the one file that may hold it, bodies that leat/compiled.hpp does not
+reach, and a header without its head.
 """
 
 import argparse
@@ -116,6 +117,7 @@ class Check:
             for line, quote, target in header.includes:
                 self.include(header, line, quote, target)
         self.circles()
+        self.compiled()
         return self.failures
 
     def head(self, header):
@@ -194,6 +196,23 @@ class Check:
         for low, high, names in self.table.forbidden:
             if floor is not None and low <= floor <= high and target in names:
                 self.fail(header, line, f'<{target}> is too dear for F{floor}')
+
+    def compiled(self):
+        """A header with bodies that compiled.hpp does not reach has them in no object of a program that is compiled so."""
+        if 'compiled.hpp' not in self.headers:
+            return
+        reached, open_ = set(), ['compiled.hpp']
+        while open_:
+            name = open_.pop()
+            if name in self.headers and name not in reached:
+                reached.add(name)
+                open_ += ['../leat.hpp' if target == 'leat.hpp' else target.removeprefix('leat/')
+                          for _, _, target in self.headers[name].includes]
+        for name, header in self.headers.items():
+            for number, line in enumerate(header.code.splitlines(), 1):
+                if line.startswith('#if LEAT_BODIES') and name not in reached:
+                    self.fail(header, number, 'these bodies are in no object: leat/compiled.hpp does not reach this header')
+                    break
 
     def circles(self):
         """Depth first; the edge that closes a circle is named, with the whole way round."""

@@ -56,6 +56,13 @@ class Floors(unittest.TestCase):
         self.refuses({'leat/loop/run.hpp': '', 'leat/core/task.hpp': '// why\n#include <leat/loop/run.hpp>\n'},
                      'include/leat/core/task.hpp:4: <leat/loop/run.hpp> goes up: core (F2) -> loop (F4)')
 
+    def test_bodies_that_are_compiled_nowhere_are_named(self):
+        files = {'leat/core/task.hpp': '#if LEAT_BODIES\n#endif\n', 'leat/core.hpp': '#include <leat/core/task.hpp>\n',
+                 'leat/compiled.hpp': '#include <leat/core.hpp>\n'}
+        self.accepts(files)
+        self.refuses({**files, 'leat/core/lost.hpp': '#if LEAT_BODIES\n#endif\n'},
+                     'include/leat/core/lost.hpp:3: these bodies are in no object')
+
     def test_a_sibling_needs_a_named_edge(self):
         self.refuses({'leat/fs/file.hpp': '', 'leat/net/socket.hpp': '#include <leat/fs/file.hpp>\n'},
                      'include/leat/net/socket.hpp:3: <leat/fs/file.hpp>: net -> fs is no named edge')
