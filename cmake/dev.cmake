@@ -4,7 +4,7 @@ option(LEAT_WERROR "Warnings are errors" OFF)
 option(LEAT_UNIT_TESTS "Tests of the library" ON)
 option(LEAT_HOUSE_TESTS "Tests of the tree itself: floors, lint, documents, packaging, each header alone" ON)
 option(LEAT_UNITY_TESTS "Several test files are compiled as one: half the time for all of them, more for one" OFF)
-option(LEAT_DEV_COMPILED "What is built here uses leat::compiled: the tests of half of the presets do" OFF)
+option(LEAT_DEV_COMPILED "What is built here uses leat::compiled: most presets do, as their tests compile in less time" OFF)
 option(LEAT_FUZZ "The fuzzers, which need clang" OFF)
 set(LEAT_SANITIZE "" CACHE STRING "Sanitizers for tests and examples, e.g. address,undefined or thread")
 
