@@ -26,9 +26,15 @@ inline void StreamCore::destroy(std::exception_ptr error) {
   }
   noteError(error);
   flags.set(Flag::Destroyed);
+  noLongerPlain();
   if (flags.any(Flag::Constructed)) return runDestroy(std::move(error));
   // The end of the construction goes on with it.
   destroyedBy_ = std::move(error);
+}
+
+inline void StreamCore::noLongerPlain() noexcept {
+  if (readable_ != nullptr) readable_->flags.clear(ReadFlag::Direct);
+  if (writable_ != nullptr) writable_->flags.clear(WriteFlag::Plain);
 }
 
 inline void StreamCore::runDestroy(std::exception_ptr error) {
@@ -188,6 +194,7 @@ inline void StreamOps::removed(EmitterBase& base, SlotBase& slot, std::string_vi
                                const Listener& listener) {
   auto& stream = static_cast<StreamCore&>(base);
   const Ref<StreamCore> alive(&stream);
+  if (stream.readable() != nullptr) stream.readable()->flags.clear(ReadFlag::Direct);
   stream.removedSlot.emit(name, listener);
   if (ReadableCore* side = stream.readable(); side != nullptr && &slot == &side->readableSlot)
     side->readableListenerRemoved();
