@@ -128,6 +128,7 @@ void Pipe<T>::pauseSource() {
     }
     std::erase(source_.awaitedSinks, &sink_);
     source_.awaitedSinks.push_back(&sink_);
+    source_.flags.clear(ReadFlag::Direct);
     source_.pause();
   }
   if (std::exchange(listensToDrain_, true)) return;

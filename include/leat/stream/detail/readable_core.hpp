@@ -28,6 +28,9 @@ enum class ReadFlag : unsigned {
   Paused = 8192,
   // A Duplex that was made without this side.
   Disabled = 16384,
+  // A pipe is all that listens for "data", no "drain" is waited for, and the stream has not failed: a chunk
+  // may go the short way. Who changes that clears it; the long way sets it again.
+  Direct = 32768,
 };
 
 class ReadableCore {
@@ -112,6 +115,7 @@ class ReadableCore {
   /// Asks the source where that is due; gives how much is to be taken, or `refused`.
   std::size_t beforeRead(std::size_t wanted);
   void afterRead(std::size_t wanted, bool got, std::size_t taken);
+  void askSource();
 
   /// The implementation's read.
   virtual void callRead(std::size_t size) = 0;
@@ -154,6 +158,16 @@ LEAT_INLINE std::size_t ReadableCore::howMuch(std::size_t wanted) noexcept {
   return ended() ? length : 0;
 }
 
+LEAT_INLINE void ReadableCore::askSource() {
+  flags.set(Flag::Reading, Flag::Sync);
+  try {
+    callRead(highWaterMark);
+  } catch (...) {
+    stream_.fail(std::current_exception());
+  }
+  flags.clear(Flag::Sync);
+}
+
 LEAT_INLINE std::size_t ReadableCore::beforeRead(std::size_t wanted) {
   // Who asks for more than the mark has it raised, to a power of two.
   if (wanted != whole && wanted > highWaterMark) {
@@ -183,14 +197,8 @@ LEAT_INLINE std::size_t ReadableCore::beforeRead(std::size_t wanted) {
       stream_.flags.match(
           Flags<StreamFlag>(StreamFlag::Destroyed, StreamFlag::Errored, StreamFlag::Constructed),
           Flags<StreamFlag>(StreamFlag::Constructed))) {
-    flags.set(Flag::Reading, Flag::Sync);
     if (length == 0) flags.set(Flag::NeedReadable);
-    try {
-      callRead(highWaterMark);
-    } catch (...) {
-      stream_.fail(std::current_exception());
-    }
-    flags.clear(Flag::Sync);
+    askSource();
     // It may have read itself.
     if (!flags.any(Flag::Reading) || amount > length) amount = howMuch(wanted);
   }

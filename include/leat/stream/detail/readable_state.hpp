@@ -42,10 +42,15 @@ class ReadableState : public ReadableCore {
   ~ReadableState() = default;
 
  private:
+  bool pushLong(T&& chunk);
+  bool pushed();
   void add(T&& chunk, bool front);
   T take(std::size_t amount);
   /// "data", with the chunk itself where a pipe is all that listens.
   void deliver(T&& chunk);
+  void deliverLong(T&& chunk);
+  void handOver(T&& chunk);
+  bool readLong(std::size_t amount);
   bool readForListeners() final;
   std::size_t frontSize() noexcept final { return chunkSize(buffer_.front()); }
   void clearAwaitDrain() noexcept final {
@@ -64,6 +69,27 @@ bool ReadableState<T>::push(T&& chunk) {
       return canPushMore();
     }
   }
+  if (length != 0 || !flags.match(Flags<Flag>(Flag::Direct, Flag::Flowing, Flag::Sync, Flag::Ended),
+                                  Flags<Flag>(Flag::Direct, Flag::Flowing)))
+    return pushLong(std::move(chunk));
+  flags.clear(Flag::Reading);
+  flags.set(Flag::DataEmitted);
+  handOver(std::move(chunk));
+  if (length != 0 ||
+      !flags.match(Flags<Flag>(Flag::ReadingMore, Flag::Ended), Flags<Flag>(Flag::ReadingMore)))
+    return pushed();
+  return true;
+}
+
+/// What comes after a chunk.
+template <class T>
+LEAT_NOINLINE bool ReadableState<T>::pushed() {
+  maybeReadMore();
+  return canPushMore();
+}
+
+template <class T>
+LEAT_NOINLINE bool ReadableState<T>::pushLong(T&& chunk) {
   if (ended()) [[unlikely]] {
     stream().fail(pushAfterEof());
     return false;
@@ -91,7 +117,7 @@ bool ReadableState<T>::unshift(T&& chunk) {
 }
 
 template <class T>
-void ReadableState<T>::add(T&& chunk, bool front) {
+LEAT_ALWAYS_INLINE inline void ReadableState<T>::add(T&& chunk, bool front) {
   if (length == 0 && !dataSlot.empty() &&
       flags.match(Flags<Flag>(Flag::Flowing, Flag::Sync), Flags<Flag>(Flag::Flowing))) {
     clearAwaitDrain();
@@ -124,7 +150,26 @@ std::optional<T> ReadableState<T>::read(std::size_t wanted) {
 
 template <class T>
 bool ReadableState<T>::readForListeners() {
-  const std::size_t amount = beforeRead(whole);
+  if constexpr (!countsBytes<T>) {
+    // Items that stay while one goes: as below, without what cannot be.
+    if (length > 1 && flags.any(Flag::Direct)) {
+      flags.clear(Flag::EmittedReadable);
+      if ((length <= highWaterMark || flags.any(Flag::NeedReadable)) &&
+          !flags.any(Flag::Reading, Flag::Ended))
+        askSource();
+      if (length < 2 || !flags.any(Flag::Direct)) return readLong(length == 0 ? 0 : 1);
+      T chunk = buffer_.pop();
+      --length;
+      flags.set(Flag::DataEmitted);
+      handOver(std::move(chunk));
+      return true;
+    }
+  }
+  return readLong(beforeRead(whole));
+}
+
+template <class T>
+LEAT_NOINLINE bool ReadableState<T>::readLong(std::size_t amount) {
   if (amount == refused) return false;
   if (amount == 0) {
     afterRead(whole, false, 0);
@@ -138,13 +183,30 @@ bool ReadableState<T>::readForListeners() {
 }
 
 template <class T>
-void ReadableState<T>::deliver(T&& chunk) {
+LEAT_ALWAYS_INLINE inline void ReadableState<T>::deliver(T&& chunk) {
   flags.set(Flag::DataEmitted);
-  if (dataSlot.size() == 1 && dataSlot.block()->entries()[0].record == directListener) {
-    const Ref<Pipe<T>> pipe(direct);
-    return pipe->take(std::move(chunk));
-  }
-  dataSlot.emit(chunk);
+  if (!flags.any(Flag::Direct)) return deliverLong(std::move(chunk));
+  handOver(std::move(chunk));
+}
+
+template <class T>
+LEAT_NOINLINE void ReadableState<T>::deliverLong(T&& chunk) {
+  if (dataSlot.size() != 1 || dataSlot.block()->entries()[0].record != directListener)
+    return void(dataSlot.emit(chunk));
+  if (stream().flags.match(
+          Flags<StreamFlag>(StreamFlag::Destroyed, StreamFlag::Errored, StreamFlag::Constructed),
+          Flags<StreamFlag>(StreamFlag::Constructed)))
+    flags.set(Flag::Direct);
+  handOver(std::move(chunk));
+}
+
+/// The pipe keeps both streams.
+template <class T>
+LEAT_ALWAYS_INLINE inline void ReadableState<T>::handOver(T&& chunk) {
+  Pipe<T>& pipe = *direct;
+  pipe.retain();
+  const auto kept = Ref<Pipe<T>>::adopt(&pipe);
+  pipe.take(std::move(chunk));
 }
 
 /// There is so much.
@@ -179,6 +241,7 @@ T ReadableState<T>::take(std::size_t amount) {
 /// The pipes of a stream that is closed stay until their sinks are over, which then are told "unpipe".
 template <class T>
 void ReadableState<T>::letGo() noexcept {
+  flags.clear(Flag::Direct);
   dataSlot.clear();
   direct = nullptr;
   directListener = nullptr;

@@ -72,6 +72,10 @@ class Flags {
   constexpr void clear(More... more) noexcept {
     bits_ &= ~(static_cast<Word>(more) | ...);
   }
+  constexpr Flags operator|(Flags other) const noexcept {
+    other.bits_ |= bits_;
+    return other;
+  }
   constexpr void put(Flag flag, bool to) noexcept { to ? set(flag) : clear(flag); }
   /// Whether of these bits exactly those of `wanted` are set.
   constexpr bool match(Flags these, Flags wanted) const noexcept {
@@ -121,6 +125,7 @@ class StreamCore : public EmitterBase, public LoopOwned, public Counted<StreamCo
     if (!error || flags.any(Flag::Errored)) return;
     errored = error;
     flags.set(Flag::Errored);
+    noLongerPlain();
   }
   /// Both sides are over, as far as this stream has them.
   bool over() const noexcept;
@@ -189,6 +194,8 @@ class StreamCore : public EmitterBase, public LoopOwned, public Counted<StreamCo
   bool someoneWaits() const noexcept;
   /// What is over or has failed is not aborted any more.
   void dropSignals() noexcept { std::exchange(signals, {}).clear(); }
+  /// It has failed or is destroyed: what its sides have noted does not hold any more.
+  void noLongerPlain() noexcept;
 
   ReadableCore* readable_ = nullptr;
   WritableCore* writable_ = nullptr;

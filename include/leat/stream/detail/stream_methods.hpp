@@ -147,6 +147,7 @@ LEAT_INLINE Listener joinStream(StreamCore& stream, SlotBase& slot, std::string_
   Listener handle{Ref<Registration>(record)};
   stream.addedSlot.emit(name, handle);
   record->once = once != nullptr;
+  if (stream.readable() != nullptr) stream.readable()->flags.clear(ReadFlag::Direct);
   stream.add(slot, *record, once != nullptr ? once : record->plain, front, name);
   return handle;
 }
@@ -206,6 +207,7 @@ class StreamMethods {
   }
   template <FixedString name>
   void removeAllListeners() const {
+    if constexpr (name.view() == "data") self().readSide().flags.clear(ReadFlag::Direct);
     core().removeAll(slot<name>(), !core().removedSlot.empty());
     if constexpr (name.view() == "readable") self().readSide().readableListenerRemoved();
   }

@@ -25,9 +25,15 @@ LEAT_INLINE void StreamCore::destroy(std::exception_ptr error) {
   }
   noteError(error);
   flags.set(Flag::Destroyed);
+  noLongerPlain();
   if (flags.any(Flag::Constructed)) return runDestroy(std::move(error));
   // The end of the construction goes on with it.
   destroyedBy_ = std::move(error);
+}
+
+LEAT_INLINE void StreamCore::noLongerPlain() noexcept {
+  if (readable_ != nullptr) readable_->flags.clear(ReadFlag::Direct);
+  if (writable_ != nullptr) writable_->flags.clear(WriteFlag::Plain);
 }
 
 LEAT_INLINE void StreamCore::runDestroy(std::exception_ptr error) {
@@ -183,6 +189,7 @@ LEAT_INLINE void StreamOps::removed(EmitterBase& base, SlotBase& slot, std::stri
                                     const Listener& listener) {
   auto& stream = static_cast<StreamCore&>(base);
   const Ref<StreamCore> alive(&stream);
+  if (stream.readable() != nullptr) stream.readable()->flags.clear(ReadFlag::Direct);
   stream.removedSlot.emit(name, listener);
   if (ReadableCore* side = stream.readable(); side != nullptr && &slot == &side->readableSlot)
     side->readableListenerRemoved();

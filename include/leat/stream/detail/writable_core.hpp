@@ -31,6 +31,9 @@ enum class WriteFlag : unsigned {
   Corked = 16384,
   // The implementation has taken chunks that it is still at.
   Behind = 32768,
+  // The stream is constructed and has not failed, and no chunk has a callback: `write` may go the short
+  // way. Who changes that clears it; the long way sets it again.
+  Plain = 65536,
 };
 
 /// What a user gave to `write` or `end`; null when nothing.
@@ -161,11 +164,19 @@ class WritableCore {
   }
   void beginWrite(std::size_t size, WriteDone done) noexcept {
     done_ = std::move(done);
+    flags.clear(Flag::Plain);
     beginWrite(size);
   }
   void beginWrite(std::size_t size) noexcept {
     writing_ = size;
     flags.set(Flag::Writing, Flag::Sync, Flag::ExpectAnswer);
+  }
+  /// The next `write` may be short.
+  void notePlain() noexcept {
+    if (!done_ && stream_.flags.match(Flags<StreamFlag>(StreamFlag::Destroyed, StreamFlag::Errored,
+                                                        StreamFlag::Constructed),
+                                      Flags<StreamFlag>(StreamFlag::Constructed)))
+      flags.set(Flag::Plain);
   }
   bool mayClearBuffer() const noexcept {
     return !flags.any(Flag::BufferProcessing) && corked == 0 &&
@@ -190,6 +201,8 @@ class WritableCore {
   }
 
   unsigned pending = 0;
+  // The size of the chunk that the implementation has.
+  std::size_t writing_ = 0;
 
  private:
   void writeFailed(const std::exception_ptr& error, WriteDone done);
@@ -207,7 +220,6 @@ class WritableCore {
   void tellEnds(const std::exception_ptr& error);
 
   StreamCore& stream_;
-  std::size_t writing_ = 0;
   WriteDone done_;
   std::vector<WriteDone> ends_;
   const bool items_;

@@ -60,6 +60,8 @@ class WritableState : public WritableCore {
 
  private:
   void clearByWritev();
+  bool writeLong(T&& chunk);
+  bool endLong(bool taken);
 
   Fifo<Waiting> buffer_;
 };
@@ -68,16 +70,40 @@ class WritableState : public WritableCore {
 /// it when that returns. All else takes the long way.
 template <class T>
 bool WritableState<T>::write(T&& chunk) {
-  if (flags.any(Flag::Ending, Flag::Writing, Flag::Corked) ||
-      !stream().flags.match(
-          Flags<StreamFlag>(StreamFlag::Destroyed, StreamFlag::Errored, StreamFlag::Constructed),
-          Flags<StreamFlag>(StreamFlag::Constructed)))
-    return write(std::move(chunk), nullptr, nullptr);
+  if (!flags.match(Flags<Flag>(Flag::Plain, Flag::Ending, Flag::Writing, Flag::Corked),
+                   Flags<Flag>(Flag::Plain)))
+    return writeLong(std::move(chunk));
   ++pending;
   const std::size_t size = chunkSize(chunk);
   length += size;
   beginWrite(size);
-  if (callWrite(std::move(chunk))) answered();
+  if (!callWrite(std::move(chunk))) return endLong(false);
+  // Streams of objects always have the tick: here it is queued already.
+  constexpr Flags<Flag> noTick =
+      countsBytes<T> ? Flags<Flag>() : Flags<Flag>(Flag::AfterWritePending);
+  constexpr Flags<Flag> begun(Flag::Plain, Flag::Writing, Flag::ExpectAnswer);
+  if (!flags.match(begun | noTick | Flags<Flag>(Flag::Ending, Flag::Buffered, Flag::NeedDrain),
+                   begun | noTick) ||
+      length != writing_)
+    return endLong(true);
+  length = 0;
+  writing_ = 0;
+  flags.clear(Flag::Writing, Flag::ExpectAnswer, Flag::Sync);
+  --pending;
+  return true;
+}
+
+template <class T>
+LEAT_NOINLINE bool WritableState<T>::writeLong(T&& chunk) {
+  const bool room = write(std::move(chunk), nullptr, nullptr);
+  notePlain();
+  return room;
+}
+
+/// What comes after `callWrite`.
+template <class T>
+LEAT_NOINLINE bool WritableState<T>::endLong(bool taken) {
+  if (taken) answered();
   flags.clear(Flag::Sync);
   return roomLeft();
 }
