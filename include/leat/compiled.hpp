@@ -9,7 +9,7 @@
 #endif
 #ifdef LEAT_BODIES
 #error "leat/compiled.hpp comes before any other header of leat"
-#endif
+#else
 #define LEAT_COMPILING 1
 
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
@@ -27,3 +27,4 @@
 #include <leat/transforms.hpp>
 #include <leat/url.hpp>
 #include <leat/worker_threads.hpp>
+#endif

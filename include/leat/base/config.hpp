@@ -93,6 +93,10 @@
 #ifndef LEAT_COMPILING
 #define LEAT_COMPILING 0
 #endif
+#if LEAT_COMPILING && !LEAT_COMPILED
+#error \
+    "LEAT_COMPILING is for one file of a program of which every file is compiled with LEAT_COMPILED=1"
+#endif
 /// Whether the bodies of those functions are read here.
 #if !LEAT_COMPILED || LEAT_COMPILING
 #define LEAT_BODIES 1
