@@ -12,11 +12,6 @@
 #else
 #define LEAT_COMPILING 1
 
-#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
-// g++ 12 thinks of closures in the frames of coroutines that another file might have others of that name.
-#pragma GCC diagnostic ignored "-Wsubobject-linkage"
-#endif
-
 #include <leat.hpp>
 #include <leat/http.hpp>
 #include <leat/http/send_file.hpp>
