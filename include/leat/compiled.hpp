@@ -9,13 +9,8 @@
 #endif
 #ifdef LEAT_BODIES
 #error "leat/compiled.hpp comes before any other header of leat"
-#endif
+#else
 #define LEAT_COMPILING 1
-
-#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
-// g++ 12 thinks of closures in the frames of coroutines that another file might have others of that name.
-#pragma GCC diagnostic ignored "-Wsubobject-linkage"
-#endif
 
 #include <leat.hpp>
 #include <leat/http.hpp>
@@ -27,3 +22,4 @@
 #include <leat/transforms.hpp>
 #include <leat/url.hpp>
 #include <leat/worker_threads.hpp>
+#endif

@@ -54,17 +54,13 @@ class Atomic {
 };
 
 /// Tells the processor that this thread only waits for another one.
-LEAT_INLINE void cpuRelax() noexcept;
-
-#if LEAT_BODIES
-LEAT_INLINE void cpuRelax() noexcept {
+inline void cpuRelax() noexcept {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_ia32_pause();
 #elif defined(__aarch64__)
   __asm__ __volatile__("yield");
 #endif
 }
-#endif
 
 /// Orders what this thread did before with what it does after, among all such fences.
 LEAT_ALWAYS_INLINE inline void fullFence() noexcept {

@@ -93,6 +93,14 @@
 #ifndef LEAT_COMPILING
 #define LEAT_COMPILING 0
 #endif
+#if LEAT_COMPILING && !LEAT_COMPILED
+#error \
+    "LEAT_COMPILING is for one file of a program of which every file is compiled with LEAT_COMPILED=1"
+#endif
+#if LEAT_COMPILING && defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
+// g++ 12 thinks of closures in the frames of coroutines that another file might have others of that name.
+#pragma GCC diagnostic ignored "-Wsubobject-linkage"
+#endif
 /// Whether the bodies of those functions are read here.
 #if !LEAT_COMPILED || LEAT_COMPILING
 #define LEAT_BODIES 1

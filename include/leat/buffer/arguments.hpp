@@ -116,7 +116,6 @@ class IntegerText {
 /// `number` when it is none of more than `most`, or `missing` when there is none.
 LEAT_INLINE std::size_t checkedUpTo(std::string_view name, Integer number, std::size_t most,
                                     std::size_t missing = 0);
-LEAT_INLINE bool sameIgnoringCase(std::string_view text, std::string_view lower) noexcept;
 
 #if LEAT_BODIES
 LEAT_INLINE std::size_t checkedUpTo(std::string_view name, Integer number, std::size_t most,

@@ -77,23 +77,13 @@ LEAT_INLINE void writeBase64(const std::uint8_t* in, std::size_t size, char* out
 /// Takes both alphabets, skips what is in neither, ends at the first '='.
 LEAT_INLINE std::size_t readBase64(std::string_view text, std::uint8_t* out,
                                    std::size_t room) noexcept;
-/// The text with the low byte of each of its units, which is how Node looks for digits in it; `kept`
-/// holds it when it has to be made.
-LEAT_INLINE std::string_view lowBytes(std::string_view text, std::string& kept);
-LEAT_INLINE std::size_t readLatin1(std::string_view text, std::uint8_t* out,
-                                   std::size_t room) noexcept;
 /// Whole units only.
 LEAT_INLINE std::size_t readUtf16(std::string_view text, std::uint8_t* out,
                                   std::size_t room) noexcept;
-/// As many bytes of the text as fit without a part of a character.
-LEAT_INLINE std::size_t fittingUtf8(std::string_view text, std::size_t room) noexcept;
-/// How many bytes the text needs: for hex and base64 as many as it would need without errors.
-LEAT_INLINE std::size_t bytesFor(BufferEncoding encoding, std::string_view text) noexcept;
 /// Writes the bytes that the text stands for, at most `room`; how many that were.
 LEAT_INLINE std::size_t readText(BufferEncoding encoding, std::string_view text, std::uint8_t* out,
                                  std::size_t room);
 LEAT_INLINE std::string textOfUtf16(const std::uint8_t* bytes, std::size_t size);
-LEAT_INLINE std::string textOfLatin1(const std::uint8_t* bytes, std::size_t size);
 /// The text that the bytes stand for; always UTF-8.
 LEAT_INLINE std::string textOf(BufferEncoding encoding, const std::uint8_t* bytes,
                                std::size_t size);
@@ -168,6 +158,8 @@ LEAT_INLINE std::size_t readBase64(std::string_view text, std::uint8_t* out,
   }
 }
 
+/// The text with the low byte of each of its units, which is how Node looks for digits in it; `kept`
+/// holds it when it has to be made.
 LEAT_INLINE std::string_view lowBytes(std::string_view text, std::string& kept) {
   if (asciiPrefix(octets(text), text.size()) == text.size()) return text;
   kept.reserve(text.size());
@@ -212,6 +204,7 @@ LEAT_INLINE std::size_t readUtf16(std::string_view text, std::uint8_t* out,
   return at;
 }
 
+/// As many bytes of the text as fit without a part of a character.
 LEAT_INLINE std::size_t fittingUtf8(std::string_view text, std::size_t room) noexcept {
   if (text.size() <= room) return text.size();
   const std::uint8_t* const bytes = octets(text);
@@ -224,6 +217,7 @@ LEAT_INLINE std::size_t fittingUtf8(std::string_view text, std::size_t room) noe
   return room;
 }
 
+/// How many bytes the text needs: for hex and base64 as many as it would need without errors.
 LEAT_INLINE std::size_t bytesFor(BufferEncoding encoding, std::string_view text) noexcept {
   switch (encoding) {
     case BufferEncoding::utf8:

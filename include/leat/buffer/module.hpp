@@ -16,12 +16,12 @@ class LEAT_API InvalidCharacterError : public Error {
 
 /// Each character of the text, at most U+00FF, as a byte, in base64. Node: `btoa`.
 /// Throws: InvalidCharacterError.
-std::string btoa(std::string_view text);
+LEAT_INLINE std::string btoa(std::string_view text);
 
 /// The reverse: white space is skipped, anything else that is no base64 is an error. Node: `atob`. The
 /// bytes over 127 become characters of two bytes; `Buffer::from(text, "base64")` has the bytes.
 /// Throws: InvalidCharacterError.
-std::string atob(std::string_view text);
+LEAT_INLINE std::string atob(std::string_view text);
 
 namespace buffer {
 
@@ -57,10 +57,8 @@ inline constexpr std::size_t kStringMaxLength = constants::MAX_STRING_LENGTH;
 
 namespace detail {
 
-/// Code points that show nothing, and for which transcode puts no '?' either.
-LEAT_INLINE bool showsNothing(std::uint32_t point) noexcept;
-
 #if LEAT_BODIES
+/// Code points that show nothing, and for which transcode puts no '?' either.
 LEAT_INLINE bool showsNothing(std::uint32_t point) noexcept {
   struct Stretch {
     std::uint32_t first, last;
@@ -80,14 +78,8 @@ LEAT_INLINE bool showsNothing(std::uint32_t point) noexcept {
   throw Error(SharedText{"Unable to transcode Buffer [", code, "]"}.view(), code);
 }
 
-/// The characters up to `last`, a byte each; '?' for the others.
-LEAT_INLINE std::string narrowed(std::string_view text, std::uint32_t last);
-/// Whether the bytes are UTF-16 of whole characters, and at least one.
-LEAT_INLINE bool isUtf16(const Buffer& units) noexcept;
-/// Every byte over 127 is U+FFFD.
-LEAT_INLINE std::string strictAscii(const Buffer& source);
-
 #if LEAT_BODIES
+/// The characters up to `last`, a byte each; '?' for the others.
 LEAT_INLINE std::string narrowed(std::string_view text, std::uint32_t last) {
   std::string out;
   out.reserve(text.size());
@@ -104,6 +96,7 @@ LEAT_INLINE std::string narrowed(std::string_view text, std::uint32_t last) {
   return out;
 }
 
+/// Whether the bytes are UTF-16 of whole characters, and at least one.
 LEAT_INLINE bool isUtf16(const Buffer& units) noexcept {
   const std::uint8_t* const bytes = units.begin();
   const auto unitAt = [bytes](std::size_t at) { return bytes[at] | unsigned{bytes[at + 1]} << 8; };
@@ -117,6 +110,7 @@ LEAT_INLINE bool isUtf16(const Buffer& units) noexcept {
   return units.size() >= 2;
 }
 
+/// Every byte over 127 is U+FFFD.
 LEAT_INLINE std::string strictAscii(const Buffer& source) {
   std::string text;
   for (const std::uint8_t byte : source)
@@ -126,9 +120,6 @@ LEAT_INLINE std::string strictAscii(const Buffer& source) {
 #endif
 
 }  // namespace detail
-
-LEAT_INLINE std::string btoa(std::string_view text);
-LEAT_INLINE std::string atob(std::string_view text);
 
 #if LEAT_BODIES
 LEAT_INLINE Buffer buffer::transcode(const Buffer& source, detail::EncodingName fromEncoding,

@@ -34,25 +34,13 @@ namespace detail {
   throwOutOfRange("value", {">= ", least, " and <= ", most}, value, big);
 }
 
-/// How many bytes a number of variable length has.
-LEAT_INLINE unsigned checkedByteLength(Integer byteLength);
-LEAT_INLINE void checkFit(Integer value, unsigned bytes, bool isSigned, bool big = false);
-
-#if LEAT_BODIES
-LEAT_INLINE unsigned checkedByteLength(Integer byteLength) {
-  if (byteLength.bits() == 0 || !byteLength.zeroTo(6)) [[unlikely]]
-    throwOutOfRange("byteLength", {">= 1 and <= 6"}, byteLength);
-  return static_cast<unsigned>(byteLength.bits());
-}
-
-LEAT_INLINE void checkFit(Integer value, unsigned bytes, bool isSigned, bool big) {
+inline void checkFit(Integer value, unsigned bytes, bool isSigned, bool big = false) {
   const unsigned bits = 8 * bytes - (isSigned ? 1 : 0);
   const std::uint64_t most = ~std::uint64_t{0} >> (64 - bits);
   const std::int64_t least = isSigned ? -static_cast<std::int64_t>(most) - 1 : 0;
   if (!value.between(least, most)) [[unlikely]]
     throwNoFit(value, bytes, isSigned, big);
 }
-#endif
 
 /// The bits of a number, as one word.
 template <class Number>
@@ -71,37 +59,13 @@ Word inOrder(Word word) noexcept {
   return word;
 }
 
-LEAT_INLINE std::uint64_t loadBytes(const std::byte* at, unsigned count, bool little) noexcept;
-
-#if LEAT_BODIES
-LEAT_INLINE std::uint64_t loadBytes(const std::byte* at, unsigned count, bool little) noexcept {
-  std::uint64_t number = 0;
-  for (unsigned i = 0; i < count; ++i)
-    number = number << 8 | static_cast<std::uint64_t>(at[little ? count - 1 - i : i]);
-  return number;
-}
-#endif
-
-/// The highest of the bytes decides the sign.
-inline std::int64_t withSign(std::uint64_t number, Integer byteLength) noexcept {
-  const unsigned unused = 64 - 8 * static_cast<unsigned>(byteLength.bits());
-  return static_cast<std::int64_t>(number << unused) >> unused;
-}
-
-inline void storeBytes(std::byte* at, std::uint64_t number, unsigned count, bool little) noexcept {
-  for (unsigned i = 0; i < count; ++i, number >>= 8)
-    at[little ? i : count - 1 - i] = static_cast<std::byte>(number & 255);
-}
-
 }  // namespace detail
 
-#if LEAT_BODIES
-LEAT_INLINE std::size_t Buffer::placeOf(Integer offset, std::size_t bytes) const {
+inline std::size_t Buffer::placeOf(Integer offset, std::size_t bytes) const {
   if (bytes > size_ || !offset.zeroTo(size_ - bytes)) [[unlikely]]
     detail::throwNoPlace(offset, size_, bytes);
   return offset.bits();
 }
-#endif
 
 template <class Number, std::endian order>
 Number Buffer::readNumber(Integer offset) const {
@@ -110,97 +74,60 @@ Number Buffer::readNumber(Integer offset) const {
   return std::bit_cast<Number>(detail::inOrder<order>(word));
 }
 
-#if LEAT_BODIES
-LEAT_INLINE std::int8_t Buffer::readInt8(Integer offset) const {
+inline std::int8_t Buffer::readInt8(Integer offset) const {
   return readNumber<std::int8_t>(offset);
 }
-
-LEAT_INLINE std::uint8_t Buffer::readUInt8(Integer offset) const {
+inline std::uint8_t Buffer::readUInt8(Integer offset) const {
   return readNumber<std::uint8_t>(offset);
 }
-
-LEAT_INLINE std::int16_t Buffer::readInt16LE(Integer offset) const {
+inline std::int16_t Buffer::readInt16LE(Integer offset) const {
   return readNumber<std::int16_t, std::endian::little>(offset);
 }
-
-LEAT_INLINE std::uint16_t Buffer::readUInt16LE(Integer offset) const {
+inline std::uint16_t Buffer::readUInt16LE(Integer offset) const {
   return readNumber<std::uint16_t, std::endian::little>(offset);
 }
-
-LEAT_INLINE std::int16_t Buffer::readInt16BE(Integer offset) const {
+inline std::int16_t Buffer::readInt16BE(Integer offset) const {
   return readNumber<std::int16_t, std::endian::big>(offset);
 }
-
-LEAT_INLINE std::uint16_t Buffer::readUInt16BE(Integer offset) const {
+inline std::uint16_t Buffer::readUInt16BE(Integer offset) const {
   return readNumber<std::uint16_t, std::endian::big>(offset);
 }
-
-LEAT_INLINE std::int32_t Buffer::readInt32LE(Integer offset) const {
+inline std::int32_t Buffer::readInt32LE(Integer offset) const {
   return readNumber<std::int32_t, std::endian::little>(offset);
 }
-
-LEAT_INLINE std::uint32_t Buffer::readUInt32LE(Integer offset) const {
+inline std::uint32_t Buffer::readUInt32LE(Integer offset) const {
   return readNumber<std::uint32_t, std::endian::little>(offset);
 }
-
-LEAT_INLINE std::int32_t Buffer::readInt32BE(Integer offset) const {
+inline std::int32_t Buffer::readInt32BE(Integer offset) const {
   return readNumber<std::int32_t, std::endian::big>(offset);
 }
-
-LEAT_INLINE std::uint32_t Buffer::readUInt32BE(Integer offset) const {
+inline std::uint32_t Buffer::readUInt32BE(Integer offset) const {
   return readNumber<std::uint32_t, std::endian::big>(offset);
 }
-
-LEAT_INLINE std::int64_t Buffer::readBigInt64LE(Integer offset) const {
+inline std::int64_t Buffer::readBigInt64LE(Integer offset) const {
   return readNumber<std::int64_t, std::endian::little>(offset);
 }
-
-LEAT_INLINE std::uint64_t Buffer::readBigUInt64LE(Integer offset) const {
+inline std::uint64_t Buffer::readBigUInt64LE(Integer offset) const {
   return readNumber<std::uint64_t, std::endian::little>(offset);
 }
-
-LEAT_INLINE std::int64_t Buffer::readBigInt64BE(Integer offset) const {
+inline std::int64_t Buffer::readBigInt64BE(Integer offset) const {
   return readNumber<std::int64_t, std::endian::big>(offset);
 }
-
-LEAT_INLINE std::uint64_t Buffer::readBigUInt64BE(Integer offset) const {
+inline std::uint64_t Buffer::readBigUInt64BE(Integer offset) const {
   return readNumber<std::uint64_t, std::endian::big>(offset);
 }
-
-LEAT_INLINE float Buffer::readFloatLE(Integer offset) const {
+inline float Buffer::readFloatLE(Integer offset) const {
   return readNumber<float, std::endian::little>(offset);
 }
-
-LEAT_INLINE float Buffer::readFloatBE(Integer offset) const {
+inline float Buffer::readFloatBE(Integer offset) const {
   return readNumber<float, std::endian::big>(offset);
 }
-
-LEAT_INLINE double Buffer::readDoubleLE(Integer offset) const {
+inline double Buffer::readDoubleLE(Integer offset) const {
   return readNumber<double, std::endian::little>(offset);
 }
-
-LEAT_INLINE double Buffer::readDoubleBE(Integer offset) const {
+inline double Buffer::readDoubleBE(Integer offset) const {
   return readNumber<double, std::endian::big>(offset);
 }
-
-LEAT_INLINE std::uint64_t Buffer::readUIntLE(Integer offset, Integer byteLength) const {
-  const unsigned count = detail::checkedByteLength(byteLength);
-  return detail::loadBytes(data_ + placeOf(offset, count), count, true);
-}
-
-LEAT_INLINE std::int64_t Buffer::readIntLE(Integer offset, Integer byteLength) const {
-  return detail::withSign(readUIntLE(offset, byteLength), byteLength);
-}
-
-LEAT_INLINE std::uint64_t Buffer::readUIntBE(Integer offset, Integer byteLength) const {
-  const unsigned count = detail::checkedByteLength(byteLength);
-  return detail::loadBytes(data_ + placeOf(offset, count), count, false);
-}
-
-LEAT_INLINE std::int64_t Buffer::readIntBE(Integer offset, Integer byteLength) const {
-  return detail::withSign(readUIntBE(offset, byteLength), byteLength);
-}
-#endif
 
 template <std::endian order, class Number>
 std::size_t Buffer::storeNumber(Number number, Integer offset) const {
@@ -217,77 +144,107 @@ std::size_t Buffer::writeNumber(Integer value, Integer offset) const {
   return storeNumber<order>(static_cast<Number>(value.bits()), offset);
 }
 
-#if LEAT_BODIES
-LEAT_INLINE std::size_t Buffer::writeInt8(Integer value, Integer offset) const {
+inline std::size_t Buffer::writeInt8(Integer value, Integer offset) const {
   return writeNumber<std::int8_t>(value, offset);
 }
-
-LEAT_INLINE std::size_t Buffer::writeUInt8(Integer value, Integer offset) const {
+inline std::size_t Buffer::writeUInt8(Integer value, Integer offset) const {
   return writeNumber<std::uint8_t>(value, offset);
 }
-
-LEAT_INLINE std::size_t Buffer::writeInt16LE(Integer value, Integer offset) const {
+inline std::size_t Buffer::writeInt16LE(Integer value, Integer offset) const {
   return writeNumber<std::int16_t, std::endian::little>(value, offset);
 }
-
-LEAT_INLINE std::size_t Buffer::writeUInt16LE(Integer value, Integer offset) const {
+inline std::size_t Buffer::writeUInt16LE(Integer value, Integer offset) const {
   return writeNumber<std::uint16_t, std::endian::little>(value, offset);
 }
-
-LEAT_INLINE std::size_t Buffer::writeInt16BE(Integer value, Integer offset) const {
+inline std::size_t Buffer::writeInt16BE(Integer value, Integer offset) const {
   return writeNumber<std::int16_t, std::endian::big>(value, offset);
 }
-
-LEAT_INLINE std::size_t Buffer::writeUInt16BE(Integer value, Integer offset) const {
+inline std::size_t Buffer::writeUInt16BE(Integer value, Integer offset) const {
   return writeNumber<std::uint16_t, std::endian::big>(value, offset);
 }
-
-LEAT_INLINE std::size_t Buffer::writeInt32LE(Integer value, Integer offset) const {
+inline std::size_t Buffer::writeInt32LE(Integer value, Integer offset) const {
   return writeNumber<std::int32_t, std::endian::little>(value, offset);
 }
-
-LEAT_INLINE std::size_t Buffer::writeUInt32LE(Integer value, Integer offset) const {
+inline std::size_t Buffer::writeUInt32LE(Integer value, Integer offset) const {
   return writeNumber<std::uint32_t, std::endian::little>(value, offset);
 }
-
-LEAT_INLINE std::size_t Buffer::writeInt32BE(Integer value, Integer offset) const {
+inline std::size_t Buffer::writeInt32BE(Integer value, Integer offset) const {
   return writeNumber<std::int32_t, std::endian::big>(value, offset);
 }
-
-LEAT_INLINE std::size_t Buffer::writeUInt32BE(Integer value, Integer offset) const {
+inline std::size_t Buffer::writeUInt32BE(Integer value, Integer offset) const {
   return writeNumber<std::uint32_t, std::endian::big>(value, offset);
 }
-
-LEAT_INLINE std::size_t Buffer::writeBigInt64LE(Integer value, Integer offset) const {
+inline std::size_t Buffer::writeBigInt64LE(Integer value, Integer offset) const {
   return writeNumber<std::int64_t, std::endian::little>(value, offset);
 }
-
-LEAT_INLINE std::size_t Buffer::writeBigUInt64LE(Integer value, Integer offset) const {
+inline std::size_t Buffer::writeBigUInt64LE(Integer value, Integer offset) const {
   return writeNumber<std::uint64_t, std::endian::little>(value, offset);
 }
-
-LEAT_INLINE std::size_t Buffer::writeBigInt64BE(Integer value, Integer offset) const {
+inline std::size_t Buffer::writeBigInt64BE(Integer value, Integer offset) const {
   return writeNumber<std::int64_t, std::endian::big>(value, offset);
 }
-
-LEAT_INLINE std::size_t Buffer::writeBigUInt64BE(Integer value, Integer offset) const {
+inline std::size_t Buffer::writeBigUInt64BE(Integer value, Integer offset) const {
   return writeNumber<std::uint64_t, std::endian::big>(value, offset);
 }
-
-LEAT_INLINE std::size_t Buffer::writeFloatLE(double value, Integer offset) const {
+inline std::size_t Buffer::writeFloatLE(double value, Integer offset) const {
   return storeNumber<std::endian::little>(static_cast<float>(value), offset);
 }
-
-LEAT_INLINE std::size_t Buffer::writeFloatBE(double value, Integer offset) const {
+inline std::size_t Buffer::writeFloatBE(double value, Integer offset) const {
   return storeNumber<std::endian::big>(static_cast<float>(value), offset);
 }
-
-LEAT_INLINE std::size_t Buffer::writeDoubleLE(double value, Integer offset) const {
+inline std::size_t Buffer::writeDoubleLE(double value, Integer offset) const {
   return storeNumber<std::endian::little>(value, offset);
 }
-
-LEAT_INLINE std::size_t Buffer::writeDoubleBE(double value, Integer offset) const {
+inline std::size_t Buffer::writeDoubleBE(double value, Integer offset) const {
   return storeNumber<std::endian::big>(value, offset);
+}
+
+// ---- of so many bytes ----
+
+#if LEAT_BODIES
+namespace detail {
+
+/// How many bytes a number of variable length has.
+LEAT_INLINE unsigned checkedByteLength(Integer byteLength) {
+  if (byteLength.bits() == 0 || !byteLength.zeroTo(6)) [[unlikely]]
+    throwOutOfRange("byteLength", {">= 1 and <= 6"}, byteLength);
+  return static_cast<unsigned>(byteLength.bits());
+}
+
+LEAT_INLINE std::uint64_t loadBytes(const std::byte* at, unsigned count, bool little) noexcept {
+  std::uint64_t number = 0;
+  for (unsigned i = 0; i < count; ++i)
+    number = number << 8 | static_cast<std::uint64_t>(at[little ? count - 1 - i : i]);
+  return number;
+}
+
+/// The highest of the bytes decides the sign.
+LEAT_INLINE std::int64_t withSign(std::uint64_t number, Integer byteLength) noexcept {
+  const unsigned unused = 64 - 8 * static_cast<unsigned>(byteLength.bits());
+  return static_cast<std::int64_t>(number << unused) >> unused;
+}
+
+LEAT_INLINE void storeBytes(std::byte* at, std::uint64_t number, unsigned count,
+                            bool little) noexcept {
+  for (unsigned i = 0; i < count; ++i, number >>= 8)
+    at[little ? i : count - 1 - i] = static_cast<std::byte>(number & 255);
+}
+
+}  // namespace detail
+
+LEAT_INLINE std::uint64_t Buffer::readUIntLE(Integer offset, Integer byteLength) const {
+  const unsigned count = detail::checkedByteLength(byteLength);
+  return detail::loadBytes(data_ + placeOf(offset, count), count, true);
+}
+LEAT_INLINE std::int64_t Buffer::readIntLE(Integer offset, Integer byteLength) const {
+  return detail::withSign(readUIntLE(offset, byteLength), byteLength);
+}
+LEAT_INLINE std::uint64_t Buffer::readUIntBE(Integer offset, Integer byteLength) const {
+  const unsigned count = detail::checkedByteLength(byteLength);
+  return detail::loadBytes(data_ + placeOf(offset, count), count, false);
+}
+LEAT_INLINE std::int64_t Buffer::readIntBE(Integer offset, Integer byteLength) const {
+  return detail::withSign(readUIntBE(offset, byteLength), byteLength);
 }
 
 LEAT_INLINE std::size_t Buffer::storeInteger(Integer value, Integer offset, Integer byteLength,
@@ -298,98 +255,69 @@ LEAT_INLINE std::size_t Buffer::storeInteger(Integer value, Integer offset, Inte
   detail::storeBytes(data_ + at, value.bits(), count, little);
   return at + count;
 }
-
 LEAT_INLINE std::size_t Buffer::writeUIntLE(Integer value, Integer offset,
                                             Integer byteLength) const {
   return storeInteger(value, offset, byteLength, false, true);
 }
-
 LEAT_INLINE std::size_t Buffer::writeIntLE(Integer value, Integer offset,
                                            Integer byteLength) const {
   return storeInteger(value, offset, byteLength, true, true);
 }
-
 LEAT_INLINE std::size_t Buffer::writeUIntBE(Integer value, Integer offset,
                                             Integer byteLength) const {
   return storeInteger(value, offset, byteLength, false, false);
 }
-
 LEAT_INLINE std::size_t Buffer::writeIntBE(Integer value, Integer offset,
                                            Integer byteLength) const {
   return storeInteger(value, offset, byteLength, true, false);
 }
+#endif
 
-LEAT_INLINE std::uint8_t Buffer::readUint8(Integer offset) const { return readUInt8(offset); }
+// Node's other spelling.
 
-LEAT_INLINE std::size_t Buffer::writeUint8(Integer value, Integer offset) const {
+inline std::uint8_t Buffer::readUint8(Integer offset) const { return readUInt8(offset); }
+inline std::size_t Buffer::writeUint8(Integer value, Integer offset) const {
   return writeUInt8(value, offset);
 }
-
-LEAT_INLINE std::uint16_t Buffer::readUint16LE(Integer offset) const {
-  return readUInt16LE(offset);
-}
-
-LEAT_INLINE std::size_t Buffer::writeUint16LE(Integer value, Integer offset) const {
+inline std::uint16_t Buffer::readUint16LE(Integer offset) const { return readUInt16LE(offset); }
+inline std::size_t Buffer::writeUint16LE(Integer value, Integer offset) const {
   return writeUInt16LE(value, offset);
 }
-
-LEAT_INLINE std::uint32_t Buffer::readUint32LE(Integer offset) const {
-  return readUInt32LE(offset);
-}
-
-LEAT_INLINE std::size_t Buffer::writeUint32LE(Integer value, Integer offset) const {
+inline std::uint32_t Buffer::readUint32LE(Integer offset) const { return readUInt32LE(offset); }
+inline std::size_t Buffer::writeUint32LE(Integer value, Integer offset) const {
   return writeUInt32LE(value, offset);
 }
-
-LEAT_INLINE std::uint64_t Buffer::readBigUint64LE(Integer offset) const {
+inline std::uint64_t Buffer::readBigUint64LE(Integer offset) const {
   return readBigUInt64LE(offset);
 }
-
-LEAT_INLINE std::size_t Buffer::writeBigUint64LE(Integer value, Integer offset) const {
+inline std::size_t Buffer::writeBigUint64LE(Integer value, Integer offset) const {
   return writeBigUInt64LE(value, offset);
 }
-
-LEAT_INLINE std::uint16_t Buffer::readUint16BE(Integer offset) const {
-  return readUInt16BE(offset);
-}
-
-LEAT_INLINE std::size_t Buffer::writeUint16BE(Integer value, Integer offset) const {
+inline std::uint16_t Buffer::readUint16BE(Integer offset) const { return readUInt16BE(offset); }
+inline std::size_t Buffer::writeUint16BE(Integer value, Integer offset) const {
   return writeUInt16BE(value, offset);
 }
-
-LEAT_INLINE std::uint32_t Buffer::readUint32BE(Integer offset) const {
-  return readUInt32BE(offset);
-}
-
-LEAT_INLINE std::size_t Buffer::writeUint32BE(Integer value, Integer offset) const {
+inline std::uint32_t Buffer::readUint32BE(Integer offset) const { return readUInt32BE(offset); }
+inline std::size_t Buffer::writeUint32BE(Integer value, Integer offset) const {
   return writeUInt32BE(value, offset);
 }
-
-LEAT_INLINE std::uint64_t Buffer::readBigUint64BE(Integer offset) const {
+inline std::uint64_t Buffer::readBigUint64BE(Integer offset) const {
   return readBigUInt64BE(offset);
 }
-
-LEAT_INLINE std::size_t Buffer::writeBigUint64BE(Integer value, Integer offset) const {
+inline std::size_t Buffer::writeBigUint64BE(Integer value, Integer offset) const {
   return writeBigUInt64BE(value, offset);
 }
-
-LEAT_INLINE std::uint64_t Buffer::readUintLE(Integer offset, Integer byteLength) const {
+inline std::uint64_t Buffer::readUintLE(Integer offset, Integer byteLength) const {
   return readUIntLE(offset, byteLength);
 }
-
-LEAT_INLINE std::size_t Buffer::writeUintLE(Integer value, Integer offset,
-                                            Integer byteLength) const {
+inline std::size_t Buffer::writeUintLE(Integer value, Integer offset, Integer byteLength) const {
   return writeUIntLE(value, offset, byteLength);
 }
-
-LEAT_INLINE std::uint64_t Buffer::readUintBE(Integer offset, Integer byteLength) const {
+inline std::uint64_t Buffer::readUintBE(Integer offset, Integer byteLength) const {
   return readUIntBE(offset, byteLength);
 }
-
-LEAT_INLINE std::size_t Buffer::writeUintBE(Integer value, Integer offset,
-                                            Integer byteLength) const {
+inline std::size_t Buffer::writeUintBE(Integer value, Integer offset, Integer byteLength) const {
   return writeUIntBE(value, offset, byteLength);
 }
-#endif
 
 }  // namespace leat::inline LEAT_ABI

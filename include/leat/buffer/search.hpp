@@ -8,19 +8,11 @@ namespace leat::inline LEAT_ABI {
 
 namespace detail {
 
-/// Where a search for `needle` bytes begins in `size`, by Node's rules; -1 when it can find nothing.
-LEAT_INLINE std::ptrdiff_t searchFrom(Integer offset, std::size_t size, std::size_t needle,
-                                      bool forward) noexcept;
-/// The first place of `needle` in `hay` from `from` on, or SIZE_MAX; with `step` 2 an even one.
-LEAT_INLINE std::size_t findFirst(std::string_view hay, std::string_view needle, std::size_t from,
-                                  std::size_t step) noexcept;
-/// The last place that is not behind `from`.
-LEAT_INLINE std::size_t findLast(std::string_view hay, std::string_view needle, std::size_t from,
-                                 std::size_t step) noexcept;
 /// A text as `util.inspect` shows it.
 LEAT_INLINE std::string quoted(std::string_view text);
 
 #if LEAT_BODIES
+/// Where a search for `needle` bytes begins in `size`, by Node's rules; -1 when it can find nothing.
 LEAT_INLINE std::ptrdiff_t searchFrom(Integer offset, std::size_t size, std::size_t needle,
                                       bool forward) noexcept {
   const auto whole = static_cast<std::ptrdiff_t>(size);
@@ -36,6 +28,7 @@ LEAT_INLINE std::ptrdiff_t searchFrom(Integer offset, std::size_t size, std::siz
   return forward ? -1 : whole - 1;
 }
 
+/// The first place of `needle` in `hay` from `from` on, or SIZE_MAX; with `step` 2 an even one.
 LEAT_INLINE std::size_t findFirst(std::string_view hay, std::string_view needle, std::size_t from,
                                   std::size_t step) noexcept {
   while (from <= hay.size() && needle.size() <= hay.size() - from) {
@@ -49,6 +42,7 @@ LEAT_INLINE std::size_t findFirst(std::string_view hay, std::string_view needle,
   return SIZE_MAX;
 }
 
+/// The last place that is not behind `from`.
 LEAT_INLINE std::size_t findLast(std::string_view hay, std::string_view needle, std::size_t from,
                                  std::size_t step) noexcept {
   if (needle.size() > hay.size()) return SIZE_MAX;

@@ -72,8 +72,6 @@ LEAT_ALWAYS_INLINE inline Utf8Step utf8Step(const std::uint8_t* bytes, std::size
 LEAT_INLINE std::size_t utf8Prefix(const std::uint8_t* bytes, std::size_t size) noexcept;
 /// The text with U+FFFD in the places where it is no UTF-8.
 LEAT_INLINE std::string wellFormed(std::string_view text);
-/// Writes a code point, and gives the place behind it.
-LEAT_INLINE char* writePoint(char* out, std::uint32_t point) noexcept;
 
 #if LEAT_BODIES
 LEAT_INLINE std::size_t utf8Prefix(const std::uint8_t* bytes, std::size_t size) noexcept {
@@ -102,6 +100,7 @@ LEAT_INLINE std::string wellFormed(std::string_view text) {
   }
 }
 
+/// Writes a code point, and gives the place behind it.
 LEAT_INLINE char* writePoint(char* out, std::uint32_t point) noexcept {
   const auto put = [&out](std::uint32_t byte) { *out++ = static_cast<char>(byte); };
   if (point < 0x80) {

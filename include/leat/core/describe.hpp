@@ -14,12 +14,11 @@ namespace leat::inline LEAT_ABI {
 
 /// "AbortError: The operation was aborted [ABORT_ERR]", with a line for each cause and for each part of
 /// an AggregateError, indented. Works for exceptions of any type.
-std::string describe(std::exception_ptr error);
+LEAT_INLINE std::string describe(std::exception_ptr error);
 
 namespace detail {
 
 LEAT_INLINE std::string typeName(const std::type_info& type);
-LEAT_INLINE void describeInto(std::string& out, const std::exception_ptr& error, int depth);
 
 #if LEAT_BODIES
 LEAT_INLINE std::string typeName(const std::type_info& type) {
@@ -68,8 +67,6 @@ LEAT_INLINE void describeInto(std::string& out, const std::exception_ptr& error,
 #endif
 
 }  // namespace detail
-
-LEAT_INLINE std::string describe(std::exception_ptr error);
 
 #if LEAT_BODIES
 LEAT_INLINE std::string describe(std::exception_ptr error) {

@@ -182,6 +182,7 @@ LEAT_INLINE Decimal::Decimal(long long number) noexcept {
 [[noreturn]] LEAT_NOINLINE inline void throwError(std::string_view message, std::string_view code) {
   throw Error(message, code);
 }
+
 #if LEAT_BODIES
 LEAT_ON_USE_BODY
 [[noreturn]] LEAT_NOINLINE void throwNoValue() {

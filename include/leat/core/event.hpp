@@ -44,11 +44,9 @@ class ManualResetEvent::Awaiter : private detail::Waiter {
   ManualResetEvent& event_;
 };
 
-#if LEAT_BODIES
-LEAT_INLINE detail::PendingWait<ManualResetEvent::Awaiter, ManualResetEvent> ManualResetEvent::wait(
+inline detail::PendingWait<ManualResetEvent::Awaiter, ManualResetEvent> ManualResetEvent::wait(
     WaitOptions options) noexcept {
   return {*this, options};
 }
-#endif
 
 }  // namespace leat::inline LEAT_ABI

@@ -84,7 +84,6 @@ LEAT_INLINE void freeToSlab(void* block, std::size_t cls) noexcept;
 LEAT_INLINE void fillMagazine(Magazine& magazine, std::size_t cls);
 /// A block for a thread that keeps none.
 LEAT_INLINE void* allocateFromSlab(std::size_t cls);
-LEAT_INLINE void flushFrames() noexcept;
 /// The first use on a thread: from here on it keeps frames, and gives them back when it ends.
 LEAT_INLINE void bearFrameCache();
 

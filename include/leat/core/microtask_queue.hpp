@@ -36,7 +36,6 @@ struct LoopOwned : ListNode {
   explicit LoopOwned(void (*function)(LoopOwned&) noexcept) noexcept : drop(function) {}
   void (*drop)(LoopOwned&) noexcept;
 };
-LEAT_INLINE void dropOwned(List<LoopOwned>& all) noexcept;
 
 #if LEAT_BODIES
 LEAT_INLINE void dropOwned(List<LoopOwned>& all) noexcept {
@@ -127,10 +126,7 @@ class MicrotaskQueue {
 };
 
 /// The queues of this thread's loop. Throws: Error ERR_NO_LOOP.
-LEAT_INLINE MicrotaskQueue& currentQueue();
-
-#if LEAT_BODIES
-LEAT_INLINE MicrotaskQueue& currentQueue() {
+inline MicrotaskQueue& currentQueue() {
   MicrotaskQueue* queue = threadState.queue;
   if (queue == nullptr) [[unlikely]]
     throwError(
@@ -139,6 +135,7 @@ LEAT_INLINE MicrotaskQueue& currentQueue() {
   return *queue;
 }
 
+#if LEAT_BODIES
 LEAT_INLINE void MicrotaskQueue::drain() noexcept {
   [[maybe_unused]] const RunScope scope;
   ContextKeeper context;

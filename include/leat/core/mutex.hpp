@@ -83,12 +83,10 @@ class Mutex::Awaiter : private detail::Waiter {
   Mutex& mutex_;
 };
 
-#if LEAT_BODIES
-LEAT_INLINE detail::PendingWait<Mutex::Awaiter, Mutex> Mutex::lock(WaitOptions options) noexcept {
+inline detail::PendingWait<Mutex::Awaiter, Mutex> Mutex::lock(WaitOptions options) noexcept {
   return {*this, options};
 }
 
-LEAT_INLINE Mutex::Guard Mutex::tryLock() noexcept { return take() ? Guard(this) : Guard(); }
-#endif
+inline Mutex::Guard Mutex::tryLock() noexcept { return take() ? Guard(this) : Guard(); }
 
 }  // namespace leat::inline LEAT_ABI

@@ -57,10 +57,7 @@ LEAT_NOINLINE inline void run(std::coroutine_handle<> handle) noexcept {
 }
 
 /// What `await_suspend` returns to go on with `handle`.
-LEAT_INLINE std::coroutine_handle<> transfer(std::coroutine_handle<> handle) noexcept;
-
-#if LEAT_BODIES
-LEAT_INLINE std::coroutine_handle<> transfer(std::coroutine_handle<> handle) noexcept {
+inline std::coroutine_handle<> transfer(std::coroutine_handle<> handle) noexcept {
 #if LEAT_STACK_CHECK
   if (static_cast<char*>(__builtin_frame_address(0)) < threadState.stackLimit) [[unlikely]] {
     threadState.next = handle;
@@ -69,7 +66,6 @@ LEAT_INLINE std::coroutine_handle<> transfer(std::coroutine_handle<> handle) noe
 #endif
   return handle;
 }
-#endif
 
 /// Looks like a suspended coroutine to whom it is handed as a continuation; resumed, it calls a
 /// function. Frames begin with the two pointers in the ABI that g++ and clang share.

@@ -165,14 +165,14 @@ LEAT_INLINE void TaskScope::fail(std::exception_ptr error) noexcept {
 }
 
 LEAT_INLINE TaskScope::Join TaskScope::join() noexcept { return Join(*this); }
+#endif
 
-LEAT_INLINE void TaskScope::ended() noexcept {
+inline void TaskScope::ended() noexcept {
   if (joining_ && children_.empty()) {
     joining_ = false;
     joiner_.resume();
   }
 }
-#endif
 
 template <class T, class A>
 Promise<T> TaskScope::start(A&& awaitable, bool quiet) {

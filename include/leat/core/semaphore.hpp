@@ -86,15 +86,13 @@ class Semaphore::Awaiter : private detail::Waiter {
   Semaphore& semaphore_;
 };
 
-#if LEAT_BODIES
-LEAT_INLINE detail::PendingWait<Semaphore::Awaiter, Semaphore> Semaphore::acquire(
+inline detail::PendingWait<Semaphore::Awaiter, Semaphore> Semaphore::acquire(
     WaitOptions options) noexcept {
   return {*this, options};
 }
 
-LEAT_INLINE Semaphore::Permit Semaphore::tryAcquire() noexcept {
+inline Semaphore::Permit Semaphore::tryAcquire() noexcept {
   return take() ? Permit(this) : Permit();
 }
-#endif
 
 }  // namespace leat::inline LEAT_ABI

@@ -231,9 +231,7 @@ template <class T>
 Task<T> TaskPromise<T>::get_return_object() noexcept {
   return Task<T>(*this);
 }
-#if LEAT_BODIES
-LEAT_INLINE Task<void> TaskPromise<void>::get_return_object() noexcept { return Task<void>(*this); }
-#endif
+inline Task<void> TaskPromise<void>::get_return_object() noexcept { return Task<void>(*this); }
 
 /// Starts a task from outside of a coroutine: `onDone` is resumed in the place of a parent, perhaps
 /// before this returns.

@@ -10,18 +10,8 @@ namespace leat::inline LEAT_ABI::detail {
 /// FICLONE of <linux/fs.h>, which clashes with <sys/mount.h>: _IOW(0x94, 9, int).
 constexpr unsigned long ficlone = _IOW(0x94, 9, int);
 
-/// Copies what there is by way of a buffer. 0 or -errno.
-LEAT_INLINE int pumpBytes(const FileRequest& request, int from, int to);
-/// Copies the bytes from the current positions on. What the kernel cannot copy by itself (another kind
-/// of file system, /proc) goes through a buffer.
-LEAT_INLINE int copyBytes(const FileRequest& request, int from, int to);
-/// With both files open. 0 or -errno.
-LEAT_INLINE int fillCopy(const FileRequest& request, int from, int to, const struct ::statx& known,
-                         int mode);
-/// 0 or -errno. A copy that failed or was left half-way is removed; a destination that is the source itself stays.
-LEAT_INLINE int copyOne(const FileRequest& request, const char* src, const char* dest, int mode);
-
 #if LEAT_BODIES
+/// Copies what there is by way of a buffer. 0 or -errno.
 LEAT_INLINE int pumpBytes(const FileRequest& request, int from, int to) {
   const Buffer buffer = Buffer::allocUnsafe(std::size_t{256} << 10);
   while (!request.left()) {
@@ -37,6 +27,8 @@ LEAT_INLINE int pumpBytes(const FileRequest& request, int from, int to) {
   return -ECANCELED;
 }
 
+/// Copies the bytes from the current positions on. What the kernel cannot copy by itself (another kind
+/// of file system, /proc) goes through a buffer.
 LEAT_INLINE int copyBytes(const FileRequest& request, int from, int to) {
   bool copied = false;
   while (!request.left()) {
@@ -52,6 +44,7 @@ LEAT_INLINE int copyBytes(const FileRequest& request, int from, int to) {
   return -ECANCELED;
 }
 
+/// With both files open. 0 or -errno.
 LEAT_INLINE int fillCopy(const FileRequest& request, int from, int to, const struct ::statx& known,
                          int mode) {
   if (const int error = sys::ftruncate(to, 0)) return error;
@@ -64,6 +57,7 @@ LEAT_INLINE int fillCopy(const FileRequest& request, int from, int to, const str
   return copyBytes(request, from, to);
 }
 
+/// 0 or -errno. A copy that failed or was left half-way is removed; a destination that is the source itself stays.
 LEAT_INLINE int copyOne(const FileRequest& request, const char* src, const char* dest, int mode) {
   const int source = sys::open(src, O_RDONLY);
   if (source < 0) return source;

@@ -69,8 +69,6 @@ class TreeCopy {
 };
 
 LEAT_INLINE void checkCpOptions(const fs::CpOptions& options);
-LEAT_INLINE void packCpOptions(FileRequest& request, const fs::CpOptions& options);
-LEAT_INLINE fs::CpOptions cpOptionsOf(const FileRequest& request);
 /// Does one step, and gives those that follow from it. `offset`: whether it is the first of all.
 LEAT_INLINE fs::Operation<std::vector<CopyStep>> copyStep(const CopyStep& step, bool first,
                                                           const fs::CpOptions& options);
@@ -243,6 +241,8 @@ LEAT_INLINE void TreeCopy::copyLink(const std::string& src, const std::string& d
   }
   check(sys::symlink(target.c_str(), dest.c_str()), "symlink", target, dest);
 }
+
+// ---- on the loop's thread ----
 
 LEAT_INLINE void checkCpOptions(const fs::CpOptions& options) {
   checkCopyMode(options.mode);

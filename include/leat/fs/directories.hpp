@@ -9,11 +9,9 @@
 
 namespace leat::inline LEAT_ABI::detail {
 
+#if LEAT_BODIES
 /// Makes what is missing, the innermost folder last, in Node's order of trying. Gives the first that
 /// was made, or "". Answers 0 or -errno; a refusal leaves in `path` the folder that could not be made.
-LEAT_INLINE int makeFolders(std::string& path, unsigned mode, std::string& first);
-
-#if LEAT_BODIES
 LEAT_INLINE int makeFolders(std::string& path, unsigned mode, std::string& first) {
   std::vector<std::string> todo;
   todo.push_back(path);
@@ -63,10 +61,6 @@ void walkFolders(FileRequest& r, Take take) {
     }
   }
 }
-
-LEAT_INLINE std::vector<std::string> namesIn(FileRequest& r);
-LEAT_INLINE std::vector<fs::Dirent> entriesIn(FileRequest& r);
-LEAT_INLINE std::string makeTemporary(FileRequest& r);
 
 #if LEAT_BODIES
 LEAT_INLINE std::vector<std::string> namesIn(FileRequest& r) {

@@ -103,10 +103,6 @@ namespace leat::inline LEAT_ABI::detail {
 
 /// How FileHandle and the functions that open files get theirs. Throws: SystemError.
 LEAT_INLINE fs::FileHandle openHandle(FileRequest& request);
-/// The same without waiting, to read.
-LEAT_INLINE bool openHandleAtOnce(FileRequest& request, Slot<fs::FileHandle>& result);
-/// What is still to be read: some may have come already.
-LEAT_INLINE std::size_t readBytes(FileRequest& r);
 
 #if LEAT_BODIES
 LEAT_INLINE fs::FileHandle openHandle(FileRequest& request) {
@@ -123,6 +119,7 @@ LEAT_INLINE fs::FileHandle openHandle(FileRequest& request) {
   return fs::FileHandle(std::move(state));
 }
 
+/// The same without waiting, to read.
 LEAT_INLINE bool openHandleAtOnce(FileRequest& request, Slot<fs::FileHandle>& result) {
   struct ::stat known;
   if (!openPathCached(request, known)) return false;
@@ -134,6 +131,7 @@ LEAT_INLINE bool openHandleAtOnce(FileRequest& request, Slot<fs::FileHandle>& re
   return true;
 }
 
+/// What is still to be read: some may have come already.
 LEAT_INLINE std::size_t readBytes(FileRequest& r) {
   const std::size_t size = static_cast<std::size_t>(r.length) - r.begun;
   if (size == 0) return r.begun;
@@ -162,10 +160,6 @@ class ReadJob final : public FileJob<fs::ReadResult>, private FileRead {
   static void onArrived(FileRead& read, int n) noexcept;
   FileState& state() const noexcept { return request.file.state(); }
 };
-
-LEAT_INLINE std::size_t writeBytes(FileRequest& r);
-/// The system takes 1024 at a time, so a call of more ends early where the first did.
-LEAT_INLINE std::size_t transferVectors(FileRequest& r, bool in);
 
 #if LEAT_BODIES
 LEAT_INLINE bool ReadJob::readAtOnce(FileRequest& r, Slot<fs::ReadResult>& result) {
@@ -221,6 +215,7 @@ LEAT_INLINE std::size_t writeBytes(FileRequest& r) {
                                               : sys::pwrite(r.file.fd(), from, size, r.position)));
 }
 
+/// The system takes 1024 at a time, so a call of more ends early where the first did.
 LEAT_INLINE std::size_t transferVectors(FileRequest& r, bool in) {
   constexpr std::size_t most = 1024;
   std::size_t total = 0;
@@ -257,12 +252,9 @@ LEAT_INLINE std::size_t transferVectors(FileRequest& r, bool in) {
                        .view());
 }
 
+#if LEAT_BODIES
 /// Checks a part of a buffer as Node does, and fills in the length. A file that is closed is told of first,
 /// when the operation is awaited.
-LEAT_INLINE void checkTransfer(const Buffer& buffer, fs::TransferOptions& options, bool writes);
-LEAT_INLINE void checkEncoding(std::string_view encoding);
-
-#if LEAT_BODIES
 LEAT_INLINE void checkTransfer(const Buffer& buffer, fs::TransferOptions& options, bool writes) {
   const auto size = static_cast<std::int64_t>(buffer.size());
   if (options.offset < 0)
@@ -350,6 +342,7 @@ LEAT_INLINE Operation<WriteResult> FileHandle::write(std::string_view text, std:
   whole.signal = options.signal;
   return write(Buffer::from(text), whole);
 }
+
 LEAT_INLINE Operation<WritevResult> FileHandle::writev(std::span<const Buffer> buffers,
                                                        std::int64_t position,
                                                        FileOptions options) const {
@@ -369,6 +362,7 @@ LEAT_INLINE Operation<Buffer> FileHandle::readFile(FileOptions options) const {
   const auto body = [](FileRequest& r) { return readWhole(r, r.file.fd()); };
   return FileDraft<Buffer>(body, FileCall::readFile, state_).with(options.signal);
 }
+
 LEAT_INLINE Operation<std::string> FileHandle::readFile(std::string_view encoding,
                                                         FileOptions options) const {
   using namespace leat::detail;
@@ -376,6 +370,7 @@ LEAT_INLINE Operation<std::string> FileHandle::readFile(std::string_view encodin
   const auto body = [](FileRequest& r) { return std::string(readWhole(r, r.file.fd()).view()); };
   return FileDraft<std::string>(body, FileCall::readFile, state_).with(options.signal);
 }
+
 LEAT_INLINE Operation<void> FileHandle::writeFile(Buffer data, FileOptions options) const {
   using namespace leat::detail;
   const auto body = [](FileRequest& r) { writeWhole(r, r.file.fd(), r.buffers[0].view()); };
@@ -383,6 +378,7 @@ LEAT_INLINE Operation<void> FileHandle::writeFile(Buffer data, FileOptions optio
   draft->buffers.push_back(std::move(data));
   return std::move(draft).with(options.signal);
 }
+
 LEAT_INLINE Operation<Stats> FileHandle::stat(FileOptions options) const {
   using namespace leat::detail;
   const auto body = [](FileRequest& r) {
@@ -407,16 +403,19 @@ LEAT_INLINE Operation<void> FileHandle::truncate(std::int64_t length, FileOption
   draft->length = length < 0 ? 0 : length;
   return std::move(draft).with(options.signal);
 }
+
 LEAT_INLINE Operation<void> FileHandle::sync(FileOptions options) const {
   using namespace leat::detail;
   const auto body = [](FileRequest& r) { r.check(sys::fsync(r.file.fd())); };
   return FileDraft<void>(body, FileCall::fsync, state_).with(options.signal);
 }
+
 LEAT_INLINE Operation<void> FileHandle::datasync(FileOptions options) const {
   using namespace leat::detail;
   const auto body = [](FileRequest& r) { r.check(sys::fdatasync(r.file.fd())); };
   return FileDraft<void>(body, FileCall::fdatasync, state_).with(options.signal);
 }
+
 LEAT_INLINE Operation<void> FileHandle::chmod(FileMode mode, FileOptions options) const {
   using namespace leat::detail;
   const auto body = [](FileRequest& r) { r.check(sys::fchmod(r.file.fd(), r.mode)); };

@@ -6,11 +6,6 @@
 
 namespace leat::inline LEAT_ABI::detail {
 
-LEAT_INLINE Buffer readPath(FileRequest& request);
-LEAT_INLINE bool readPathAtOnce(FileRequest& request, Slot<Buffer>& result);
-LEAT_INLINE void writePath(FileRequest& request);
-LEAT_INLINE void truncatePath(FileRequest& request);
-
 #if LEAT_BODIES
 LEAT_INLINE Buffer readPath(FileRequest& request) {
   const sys::UniqueFd file = openRequested(request);

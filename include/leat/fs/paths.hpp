@@ -10,12 +10,7 @@ namespace leat::inline LEAT_ABI::detail {
 LEAT_INLINE fs::Stats statOf(FileRequest& request);
 LEAT_INLINE bool statAtOnce(FileRequest& request, Slot<fs::Stats>& result);
 LEAT_INLINE fs::StatFs statFsOf(FileRequest& request);
-/// What a link says. Throws: SystemError.
-LEAT_INLINE std::string linkTarget(const FileRequest& request);
 LEAT_INLINE std::string realPath(FileRequest& request);
-LEAT_INLINE fs::Operation<void> changeTimes(FileCall call, std::string_view path,
-                                            fs::FileTime atime, fs::FileTime mtime,
-                                            SignalRef signal);
 LEAT_INLINE fs::Operation<void> changeOwner(FileCall call, std::string_view path, unsigned uid,
                                             unsigned gid, SignalRef signal);
 
@@ -43,6 +38,7 @@ LEAT_INLINE fs::StatFs statFsOf(FileRequest& request) {
                     number(s.f_bavail), number(s.f_files), number(s.f_ffree)};
 }
 
+/// What a link says. Throws: SystemError.
 LEAT_INLINE std::string linkTarget(const FileRequest& request) {
   std::string target(255, '\0');
   for (;;) {

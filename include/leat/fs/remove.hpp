@@ -42,9 +42,6 @@ int TreeRemoval::tried(Call call) const {
   }
 }
 
-/// `flag`: recursive, `flags`: force, `length`: retries, `offset`: their delay in milliseconds.
-LEAT_INLINE void removePath(FileRequest& r);
-
 #if LEAT_BODIES
 LEAT_INLINE void TreeRemoval::remove(const std::string& root) {
   todo_.push_back(Step{root, false});
@@ -89,6 +86,7 @@ LEAT_INLINE void TreeRemoval::removeFolder(Step&& step) {
     todo_.push_back(Step{prefix + entries[i].name, false});
 }
 
+/// `flag`: recursive, `flags`: force, `length`: retries, `offset`: their delay in milliseconds.
 LEAT_INLINE void removePath(FileRequest& r) {
   struct ::statx found;
   const int error = statPath(r.path, false, found);

@@ -71,10 +71,6 @@ class ClientRequest : public EmitterHandle<ClientRequest>,
 namespace detail {
 
 LEAT_INLINE void setHost(ClientPlace& place, const URL& url);
-/// The host, the user of the URL and that of the proxy, unless the fields have them. Node: `setHost`, `auth`.
-LEAT_INLINE void addOwnFields(OutgoingFields& fields, const URL& url, const AgentOptions& agent,
-                              bool direct);
-LEAT_INLINE ClientCallOptions callOptions(const Request& request, const Agent& agent);
 
 #if LEAT_BODIES
 LEAT_INLINE void setHost(ClientPlace& place, const URL& url) {
@@ -84,6 +80,7 @@ LEAT_INLINE void setHost(ClientPlace& place, const URL& url) {
   place.port = port.empty() ? 80 : std::stoi(port);
 }
 
+/// The host, the user of the URL and that of the proxy, unless the fields have them. Node: `setHost`, `auth`.
 LEAT_INLINE void addOwnFields(OutgoingFields& fields, const URL& url, const AgentOptions& agent,
                               bool direct) {
   if (!fields.get("host")) fields.add("Host", url.host());

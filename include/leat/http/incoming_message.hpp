@@ -161,10 +161,6 @@ namespace detail {
 
 LEAT_ON_USE
 Task<std::optional<Buffer>> nextOfBody(ExchangeHandle exchange);
-LEAT_ON_USE
-Task<std::string> textOfBody(ExchangeHandle exchange, std::size_t limit);
-LEAT_ON_USE
-Task<Buffer> bytesOfBody(ExchangeHandle exchange, std::size_t limit);
 
 #if LEAT_BODIES
 LEAT_ON_USE_BODY
@@ -177,8 +173,7 @@ Task<std::optional<Buffer>> nextOfBody(ExchangeHandle exchange) {
   co_return chunk;
 }
 
-LEAT_ON_USE_BODY
-Task<std::string> textOfBody(ExchangeHandle exchange, std::size_t limit) {
+LEAT_ON_USE Task<std::string> textOfBody(ExchangeHandle exchange, std::size_t limit) {
   std::string text;
   for (std::optional<Buffer> chunk;;) {
     chunk = co_await nextOfBody(exchange);
@@ -197,8 +192,7 @@ Task<std::string> textOfBody(ExchangeHandle exchange, std::size_t limit) {
   co_return text;
 }
 
-LEAT_ON_USE_BODY
-Task<Buffer> bytesOfBody(ExchangeHandle exchange, std::size_t limit) {
+LEAT_ON_USE Task<Buffer> bytesOfBody(ExchangeHandle exchange, std::size_t limit) {
   std::string text = co_await textOfBody(std::move(exchange), limit);
   co_return Buffer::adopt(std::move(text));
 }

@@ -23,10 +23,6 @@ struct SendFileOptions {
 
 namespace detail {
 
-/// What HttpError a file that cannot be opened makes.
-LEAT_INLINE HttpError fileError(const SystemError& error);
-/// Weak, for a file may change twice within what its clock can tell.
-LEAT_INLINE std::string fileTag(const fs::Stats& file);
 /// Opens what is a file. Nothing else is opened: a pipe would keep a thread waiting.
 LEAT_ON_USE
 Task<fs::FileHandle> openToSend(std::string path);
@@ -36,6 +32,7 @@ LEAT_INLINE ByteRange writeFileHead(const IncomingMessage& request, const Server
                                     const fs::Stats& file, std::string_view type, bool ranges);
 
 #if LEAT_BODIES
+/// What HttpError a file that cannot be opened makes.
 LEAT_INLINE HttpError fileError(const SystemError& error) {
   switch (error.number()) {
     case ENOENT:
@@ -51,6 +48,7 @@ LEAT_INLINE HttpError fileError(const SystemError& error) {
   }
 }
 
+/// Weak, for a file may change twice within what its clock can tell.
 LEAT_INLINE std::string fileTag(const fs::Stats& file) {
   std::string tag = "W/\"";
   appendNumber(tag, static_cast<std::uint64_t>(file.size), 16);

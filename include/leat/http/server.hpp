@@ -86,12 +86,8 @@ Server::Server(ServerOptions options) : core_(leat::detail::makeRef<detail::Serv
 
 namespace detail {
 
-LEAT_ON_USE
-Task<> startServer(Ref<ServerCore> core, Task<> listening, SignalRef signal);
-
 #if LEAT_BODIES
-LEAT_ON_USE_BODY
-Task<> startServer(Ref<ServerCore> core, Task<> listening, SignalRef signal) {
+LEAT_ON_USE Task<> startServer(Ref<ServerCore> core, Task<> listening, SignalRef signal) {
   const leat::detail::Ref<leat::detail::AbortState> state(signal.state());
   try {
     co_await std::move(listening);
@@ -132,12 +128,8 @@ Task<> Server::listen(net::ListenOptions options) const {
 
 namespace detail {
 
-LEAT_ON_USE
-Task<> endServer(Ref<ServerCore> core, net::Server::Closing closing);
-
 #if LEAT_BODIES
-LEAT_ON_USE_BODY
-Task<> endServer(Ref<ServerCore> core, net::Server::Closing closing) {
+LEAT_ON_USE Task<> endServer(Ref<ServerCore> core, net::Server::Closing closing) {
   const unsigned closes = core->closes;
   co_await closing;
   if (core->closes != closes || core->listener->listening()) co_return;

@@ -11,9 +11,6 @@
 
 namespace leat::inline LEAT_ABI::detail {
 
-LEAT_INLINE Reactor* makeEpoll();
-/// Null, and why, when the ring cannot be made.
-LEAT_INLINE UringReactor* tryUring(std::string_view& reason, int& error);
 /// Throws: RangeError ERR_UNKNOWN_BACKEND for a name that this version does not have, SystemError when
 /// the back end cannot start.
 LEAT_INLINE Reactor* makeReactor(std::string_view wanted, std::string_view& reason);
@@ -27,6 +24,7 @@ LEAT_INLINE Reactor* makeEpoll() {
   throw SystemError(-error, "epoll_create1");
 }
 
+/// Null, and why, when the ring cannot be made.
 LEAT_INLINE UringReactor* tryUring(std::string_view& reason, int& error) {
   auto* reactor = new UringReactor;
   error = reactor->open();

@@ -33,7 +33,10 @@ class EventLoop final : private detail::QueueHooks {
   EventLoop& operator=(const EventLoop&) = delete;
 
   /// The loop of this thread. Throws: Error ERR_NO_LOOP.
-  static EventLoop& current();
+  static EventLoop& current() {
+    (void)detail::currentQueue();
+    return *detail::threadState.loop;
+  }
   static EventLoop* currentOrNull() noexcept { return detail::threadState.loop; }
 
   /// Runs until nothing referenced is left, or `stop()`. May be called again.
@@ -78,10 +81,20 @@ class EventLoop final : private detail::QueueHooks {
   void tellEnd(detail::LoopOwned& last) noexcept { farewells_.pushBack(last); }
   void hold() noexcept { ++references_; }
   void letGo() noexcept { --references_; }
-  void arm(detail::LoopTimer& timer, std::int32_t milliseconds);
-  void armAt(detail::LoopTimer& timer, std::int32_t milliseconds, std::int64_t startMs);
+  void arm(detail::LoopTimer& timer, std::int32_t milliseconds) {
+    armAt(timer, milliseconds, clock_.startMs());
+  }
+  void armAt(detail::LoopTimer& timer, std::int32_t milliseconds, std::int64_t startMs) {
+    const bool waited = timer.linked();
+    timers_.insert(timer, milliseconds, startMs);
+    timersArmed_ += waited ? 0 : 1;
+  }
   /// Also for a timer that fires now: Node gives up its list in both cases.
-  void disarm(detail::LoopTimer& timer, bool referenced = true) noexcept;
+  void disarm(detail::LoopTimer& timer, bool referenced = true) noexcept {
+    if (!timer.linked()) return timers_.removeFiring(timer, referenced);
+    --timersArmed_;
+    timers_.remove(timer, referenced);
+  }
   void pushImmediate(detail::Job& job) noexcept { immediates_.pushBack(job); }
   void pushPending(detail::Job& job) noexcept { pending_.pushBack(job); }
   void pushClosing(detail::Job& job) noexcept { closing_.pushBack(job); }
@@ -94,13 +107,17 @@ class EventLoop final : private detail::QueueHooks {
   /// After main: ticks, microtasks, rejections.
   void drain() noexcept { afterCallback(); }
   /// Memory for receives without a buffer of their own; used before control returns to the loop.
-  std::span<std::byte> scratch();
+  std::span<std::byte> scratch() {
+    if (scratch_ == nullptr) scratch_ = new std::byte[scratchSize];
+    return {scratch_, scratchSize};
+  }
   bool dead() const noexcept { return queue_.stopped(); }
   /// Prints an exception, or tells its host, and makes the loop end with `code`.
   void fatal(const std::exception_ptr& error, ExceptionOrigin origin, const char* place,
              int code) noexcept;
 
  private:
+  static constexpr std::size_t scratchSize = 65536;
   void turn(std::int64_t maxWaitNs) noexcept;
   void runTimers() noexcept;
   void runPending() noexcept { runJobs(pending_); }
@@ -175,15 +192,6 @@ LEAT_INLINE EventLoop::~EventLoop() {
   detail::dropOwned(farewells_);
 }
 
-LEAT_INLINE std::span<std::byte> EventLoop::scratch() {
-  constexpr std::size_t size = 65536;
-  if (scratch_ == nullptr) scratch_ = new std::byte[size];
-  return {scratch_, size};
-}
-LEAT_INLINE EventLoop& EventLoop::current() {
-  (void)detail::currentQueue();
-  return *detail::threadState.loop;
-}
 LEAT_INLINE void EventLoop::run() {
   if (running_) detail::throwError("the event loop is running already", "ERR_LOOP_RUNNING");
   if (detail::threadState.loop != this)
@@ -224,6 +232,7 @@ LEAT_INLINE bool EventLoop::alive() const noexcept {
   return references_ > 0 || referencedImmediates_ > 0 || !pending_.empty() || !closing_.empty() ||
          !queue_.idle() || !shared_->queue.empty();
 }
+
 LEAT_INLINE std::int64_t EventLoop::waitNs(std::int64_t maxWaitNs) noexcept {
   if (stopping_ || dead() || !immediates_.empty() || !pending_.empty() || !closing_.empty() ||
       !shared_->queue.empty() || !(maxWaitNs >= 0 || alive()))
@@ -240,6 +249,7 @@ LEAT_INLINE void EventLoop::pollIo(std::int64_t maxWaitNs) noexcept {
   if (result < 0)
     queue_.report(std::make_exception_ptr(SystemError(-result, reactor_->turnCall())));
 }
+
 LEAT_INLINE void EventLoop::runTimers() noexcept {
   if (timers_.nextExpiry() == detail::TimerLists::never || dead()) return;
   const auto fire = [this](detail::TimerNode& node) {
@@ -321,26 +331,12 @@ LEAT_INLINE void EventLoop::dispatch(void* context, detail::Op& op, int result,
   self.afterCallback();
 }
 
-LEAT_INLINE void EventLoop::arm(detail::LoopTimer& timer, std::int32_t milliseconds) {
-  armAt(timer, milliseconds, clock_.startMs());
-}
-LEAT_INLINE void EventLoop::armAt(detail::LoopTimer& timer, std::int32_t milliseconds,
-                                  std::int64_t startMs) {
-  const bool waited = timer.linked();
-  timers_.insert(timer, milliseconds, startMs);
-  timersArmed_ += waited ? 0 : 1;
-}
-
-LEAT_INLINE void EventLoop::disarm(detail::LoopTimer& timer, bool referenced) noexcept {
-  if (!timer.linked()) return timers_.removeFiring(timer, referenced);
-  --timersArmed_;
-  timers_.remove(timer, referenced);
-}
 LEAT_INLINE long EventLoop::backendTimeout() noexcept {
   const std::int64_t wait = waitNs(-1);
   if (wait < 0) return -1;
   return static_cast<long>((wait + 999'999) / 1'000'000);
 }
+
 LEAT_INLINE LoopMetrics EventLoop::metrics() noexcept {
   const detail::ReactorStats& stats = reactor_->stats();
   return {stats.turns,  stats.events,       stats.completions, timersFired_, stats.blockedNs,

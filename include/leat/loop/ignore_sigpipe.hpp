@@ -7,11 +7,9 @@
 
 namespace leat::inline LEAT_ABI::detail {
 
+#if LEAT_BODIES
 /// Where SIGPIPE has its default action it is ignored from now on; a program that chose otherwise is
 /// left alone. Throws: SystemError.
-LEAT_INLINE void ignoreSigpipe();
-
-#if LEAT_BODIES
 LEAT_INLINE void ignoreSigpipe() {
   struct ::sigaction action{};
   int error = sys::sigaction(SIGPIPE, nullptr, &action);

@@ -146,6 +146,8 @@ LEAT_INLINE TimerLists::~TimerLists() {
   }
 }
 
+// ---- starting and clearing ----
+
 LEAT_INLINE void TimerLists::insert(TimerNode& timer, std::int32_t durationMs,
                                     std::int64_t startMs) {
   if (credit_ == 0) reserve();
@@ -278,6 +280,8 @@ LEAT_INLINE void TimerLists::revive(TimerList& list, std::int64_t expiry) noexce
   if (expiry < heap_[list.position].expiry)
     heap_.update(list.position, Entry{expiry, list.id, &list});
 }
+
+// ---- firing ----
 
 /// Whether there is a first entry; if so it is live and holds the key of its list.
 LEAT_INLINE bool TimerLists::settleTop() noexcept {

@@ -157,13 +157,13 @@ class TimerQueue {
   std::uint32_t holesAllowed_ = fewHoles;
 };
 
-#if LEAT_BODIES
-LEAT_INLINE TimerNode::~TimerNode() {
+inline TimerNode::~TimerNode() {
   if (!linked()) return;
   *slot = nullptr;
   if (queue != nullptr) queue->leftInTurn();
 }
 
+#if LEAT_BODIES
 LEAT_NOINLINE LEAT_INLINE void TimerQueue::addChunk(TimerChunks& chunks) noexcept {
   if (end_ != nullptr && count_ == 0) return rewind(chunks);
   TimerChunk& chunk = chunks.take();

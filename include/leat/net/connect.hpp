@@ -74,7 +74,6 @@ class ConnectTarget {
   throw SystemError::ofAddress(error, "connect", to.address(), to.port());
 }
 
-LEAT_INLINE sys::UniqueFd makeSocket(const SocketAddress& to, const ConnectTarget& target);
 /// One attempt. The connection is the socket's from the start; given up, it is closed.
 LEAT_ON_USE
 Task<Socket> connectTo(SocketAddress to, const ConnectTarget& target);

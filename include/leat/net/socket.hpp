@@ -226,16 +226,12 @@ inline std::size_t endOf(std::string_view text, std::string_view delimiter, std:
   return at == text.npos ? at : at + delimiter.size();
 }
 
-/// Whether `size` bytes, with a delimiter that ends at `end` or none, are within the limit.
-LEAT_INLINE void checkLimit(const char* call, std::size_t size, std::size_t end, std::size_t limit);
-/// From what is there already, without a copy of what lies behind; empty when that has no delimiter.
-LEAT_INLINE std::string takeUntil(Connection& connection, std::string_view delimiter,
-                                  std::size_t limit);
 LEAT_ON_USE
 Task<std::string> readUntil(Socket socket, ConnectionRef connection, std::string delimiter,
                             std::size_t limit, SignalHold signal);
 
 #if LEAT_BODIES
+/// Whether `size` bytes, with a delimiter that ends at `end` or none, are within the limit.
 LEAT_INLINE void checkLimit(const char* call, std::size_t size, std::size_t end,
                             std::size_t limit) {
   if (end == std::string_view::npos ? size < limit : end <= limit) return;
@@ -243,6 +239,7 @@ LEAT_INLINE void checkLimit(const char* call, std::size_t size, std::size_t end,
                    std::to_string(limit) + " bytes");
 }
 
+/// From what is there already, without a copy of what lies behind; empty when that has no delimiter.
 LEAT_INLINE std::string takeUntil(Connection& connection, std::string_view delimiter,
                                   std::size_t limit) {
   Buffer& unread = connection.unread;
@@ -298,6 +295,8 @@ Task<std::string> Socket::readUntil(std::string_view delimiter, std::size_t limi
                            detail::SignalHold(signal.state()));
 }
 
+// ---- writing ----
+
 LEAT_INLINE WriteResult Socket::write(std::span<const std::byte> bytes) const {
   connection_->checkThread();
   return WriteResult(connection_, connection_->send(bytes));
@@ -344,6 +343,8 @@ LEAT_INLINE void Socket::resetAndDestroy() const {
   connection_->reset();
 }
 
+// ---- options ----
+
 LEAT_INLINE const Socket& Socket::setNoDelay(bool enable) const {
   connection_->setOption(IPPROTO_TCP, TCP_NODELAY, enable ? 1 : 0);
   return *this;
@@ -377,6 +378,7 @@ const Socket& Socket::setTimeout(D timeout) const {
   setIdle(detail::idleMs(timeout), {});
   return *this;
 }
+
 #if LEAT_BODIES
 LEAT_INLINE void Socket::setIdle(std::int32_t ms, detail::KeptCallback<> onTimeout) const {
   checkThreadIfOpen();

@@ -43,8 +43,6 @@ namespace leat::inline LEAT_ABI::detail {
 
 /// What a function belongs to: "leat::run" of "int leat::run<int>(int)".
 LEAT_INLINE std::string_view qualifiedName(std::string_view function) noexcept;
-/// Whether a frame is the program's own, and no library's below it.
-LEAT_INLINE bool isOfProgram(const perf_hooks::StackFrame& frame);
 
 #if LEAT_BODIES
 LEAT_INLINE std::string_view qualifiedName(std::string_view function) noexcept {
@@ -61,6 +59,7 @@ LEAT_INLINE std::string_view qualifiedName(std::string_view function) noexcept {
   return function.substr(start);
 }
 
+/// Whether a frame is the program's own, and no library's below it.
 LEAT_INLINE bool isOfProgram(const perf_hooks::StackFrame& frame) {
   const std::size_t slash = frame.module.rfind('/');
   const std::string_view module =

@@ -163,6 +163,8 @@ LEAT_INLINE unsigned BlockingPool::limitFromEnvironment() noexcept {
   return wanted < least ? least : wanted > most ? most : wanted;
 }
 
+// ---- the pool of the process ----
+
 LEAT_INLINE BlockingPool& BlockingPool::shared() {
   struct AtExit {
     ~AtExit() {
@@ -181,6 +183,8 @@ LEAT_INLINE BlockingPool& BlockingPool::shared() {
   }
   return *pool;
 }
+
+// ---- jobs come and go ----
 
 LEAT_INLINE int BlockingPool::submit(BlockingJob& job) noexcept {
   {
@@ -261,6 +265,8 @@ LEAT_INLINE unsigned long BlockingPool::queued() noexcept {
   for (const List<BlockingJob>& queue : queues_) count += queue.size();
   return count;
 }
+
+// ---- workers (the mutex is held unless said otherwise) ----
 
 LEAT_INLINE int BlockingPool::addThread() noexcept {
   auto* worker = new (std::nothrow) Worker(*this);

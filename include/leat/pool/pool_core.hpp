@@ -248,6 +248,8 @@ LEAT_INLINE void PoolWorker::work() noexcept {
   }
 }
 
+// ---- the pool ----
+
 LEAT_INLINE PoolCore::PoolCore(const PoolOptions& options) noexcept
     : generation_(sys::watchForks()),
       pinned_(options.pinned),

@@ -49,25 +49,18 @@ struct InputState : Counted<InputState> {
   }
 };
 
+#if LEAT_BODIES
 /// Bytes of what was ready just now, without waiting where the kernel can promise that: others may read
 /// from it too. -EAGAIN: they did.
-LEAT_ON_USE
-std::ptrdiff_t readReady(int fd, Buffer& bytes);
-/// The next bytes, nothing at the end. False: it is a file.
-LEAT_ON_USE
-Task<bool> readWhenReady(Ref<InputState> state, AbortController stop, Buffer& bytes);
-
-#if LEAT_BODIES
-LEAT_ON_USE_BODY
-std::ptrdiff_t readReady(int fd, Buffer& bytes) {
+LEAT_ON_USE std::ptrdiff_t readReady(int fd, Buffer& bytes) {
   std::ptrdiff_t count = sys::readCached(fd, bytes.data(), bytes.size(), -1);
   if (count == -EOPNOTSUPP || count == -ENOSYS || count == -EINVAL || count == -ESPIPE)
     count = sys::read(fd, bytes.data(), bytes.size());
   return count;
 }
 
-LEAT_ON_USE_BODY
-Task<bool> readWhenReady(Ref<InputState> state, AbortController stop, Buffer& bytes) {
+/// The next bytes, nothing at the end. False: it is a file.
+LEAT_ON_USE Task<bool> readWhenReady(Ref<InputState> state, AbortController stop, Buffer& bytes) {
   for (;;) {
     const WaitFdOptions options{stop, true};
     bool ready = true;
@@ -101,13 +94,10 @@ struct FileInput {
 };
 
 LEAT_ON_USE
-Task<Buffer> readInput(Ref<InputState> state, AbortController stop, std::size_t size);
-LEAT_ON_USE
 Promise<> pumpInput(Readable<Buffer> self, Ref<InputState> state, std::size_t size);
 
 #if LEAT_BODIES
-LEAT_ON_USE_BODY
-Task<Buffer> readInput(Ref<InputState> state, AbortController stop, std::size_t size) {
+LEAT_ON_USE Task<Buffer> readInput(Ref<InputState> state, AbortController stop, std::size_t size) {
   if (!state->isFile) {
     Buffer bytes = Buffer::allocUnsafe(size);
     state->waiting.emplace(stop);
@@ -202,14 +192,8 @@ class LEAT_API StandardStreams : public LoopPart {
   }
 };
 
-LEAT_ON_USE
-Readable<Buffer> makeInput(const Ref<InputState>& state);
-LEAT_ON_USE
-Writable<Buffer> makeOutput(int fd);
-
 #if LEAT_BODIES
-LEAT_ON_USE_BODY
-Readable<Buffer> makeInput(const Ref<InputState>& state) {
+LEAT_ON_USE Readable<Buffer> makeInput(const Ref<InputState>& state) {
   StreamOptions options;
   options.highWaterMark = 64 * 1024;
   Readable<Buffer> stream(InputBytes<>{state}, options);
@@ -217,8 +201,7 @@ Readable<Buffer> makeInput(const Ref<InputState>& state) {
   return stream;
 }
 
-LEAT_ON_USE_BODY
-Writable<Buffer> makeOutput(int fd) { return Writable<Buffer>(OutputBytes{fd}); }
+LEAT_ON_USE Writable<Buffer> makeOutput(int fd) { return Writable<Buffer>(OutputBytes{fd}); }
 #endif
 
 }  // namespace detail
@@ -289,12 +272,8 @@ InputStream stdin_() {
 
 namespace detail {
 
-LEAT_ON_USE
-process::OutputStream standardOutput(int fd);
-
 #if LEAT_BODIES
-LEAT_ON_USE_BODY
-process::OutputStream standardOutput(int fd) {
+LEAT_ON_USE process::OutputStream standardOutput(int fd) {
   auto& out = StandardStreams::current().out[fd - 1];
   if (!out || out->destroyed() || out->writableEnded()) out = makeOutput(fd);
   return process::OutputStream(*out, fd);

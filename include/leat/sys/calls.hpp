@@ -111,6 +111,8 @@ LEAT_INLINE int passes(Call call) noexcept {
   return -error;
 }
 
+// ---- bytes ----
+
 LEAT_INLINE ssize_t read(int fd, void* data, size_t size) noexcept {
   ssize_t n;
   do n = fails(Call::read) ? -1 : ::read(fd, data, size);
@@ -180,6 +182,8 @@ LEAT_INLINE ssize_t splice(int from, int to, off_t* toAt, size_t size) noexcept 
   while (interrupted(n));
   return outcome(n);
 }
+
+// ---- sockets ----
 
 LEAT_INLINE int accept4(int fd, sockaddr* address, socklen_t* length, int flags) noexcept {
   int r;
@@ -323,6 +327,8 @@ LEAT_INLINE int epoll_wait(int epoll, epoll_event* events, int capacity,
   const int limit = 0x7fffffff;
   return outcome(::epoll_wait(epoll, events, capacity, ms > limit ? limit : static_cast<int>(ms)));
 }
+
+// ---- time, signals, threads, names ----
 
 LEAT_INLINE std::int64_t monotonicNs() noexcept {
   timespec time;

@@ -17,8 +17,6 @@ namespace leat::inline LEAT_ABI::sys {
 
 static_assert(sizeof(off_t) == 8, "leat needs file offsets of 64 bits: -D_FILE_OFFSET_BITS=64");
 
-// ---- bytes at a place ----
-
 LEAT_INLINE ssize_t pread(int fd, void* data, size_t size, off_t offset) noexcept;
 LEAT_INLINE ssize_t pwrite(int fd, const void* data, size_t size, off_t offset) noexcept;
 LEAT_INLINE ssize_t preadv(int fd, const iovec* vectors, int count, off_t offset) noexcept;
@@ -37,14 +35,10 @@ LEAT_INLINE int openCached(const char* path, int flags, bool plainly) noexcept;
 /// Bytes that are in memory, perhaps fewer than asked for; -EAGAIN when there are none. -1 is the current
 /// position. File systems that cannot promise not to wait answer -EOPNOTSUPP.
 LEAT_INLINE ssize_t readCached(int fd, void* data, size_t size, std::int64_t offset) noexcept;
-/// Whether a pipe has, or since it was opened had, a writer; looks for a moment. `spare` is the end to write
-/// to of another, empty one. Takes nothing out of it. Not asked of the hook.
-LEAT_INLINE bool hadWriter(int fd, int spare) noexcept;
-/// Fewer, larger pages for much memory that is about to be filled. It is only advice, and the hook is not
-/// asked.
-LEAT_INLINE void adviseHugePages(void* data, size_t size) noexcept;
 /// Seconds of the steady clock, quickly. Cannot fail, so the hook is not asked.
 LEAT_INLINE std::uint64_t coarseSeconds() noexcept;
+
+// ---- bytes at a place ----
 
 #if LEAT_BODIES
 LEAT_INLINE ssize_t pread(int fd, void* data, size_t size, off_t offset) noexcept {
@@ -111,6 +105,8 @@ LEAT_INLINE int fdatasync(int fd) noexcept {
   return outcome(r);
 }
 
+// ---- only what is in memory ----
+
 LEAT_INLINE int openCached(const char* path, int flags, bool plainly) noexcept {
   constexpr long number = 437;  // the same on every architecture but alpha
   constexpr std::uint64_t noSymlinks = 0x04, cached = 0x20;
@@ -130,6 +126,8 @@ LEAT_INLINE ssize_t readCached(int fd, void* data, size_t size, std::int64_t off
   return outcome(static_cast<ssize_t>(n));
 }
 
+/// Whether a pipe has, or since it was opened had, a writer; looks for a moment. `spare` is the end to write
+/// to of another, empty one. Takes nothing out of it. Not asked of the hook.
 LEAT_INLINE bool hadWriter(int fd, int spare) noexcept {
   constexpr int momentMs = 5;
   pollfd entry{fd, POLLIN, 0};
@@ -139,6 +137,8 @@ LEAT_INLINE bool hadWriter(int fd, int spare) noexcept {
   return n > 0 || (n < 0 && errno == EAGAIN);
 }
 
+/// Fewer, larger pages for much memory that is about to be filled. It is only advice, and the hook is not
+/// asked.
 LEAT_INLINE void adviseHugePages(void* data, size_t size) noexcept {
   constexpr std::uintptr_t huge = 2U << 20;
   const std::uintptr_t from = (reinterpret_cast<std::uintptr_t>(data) + huge - 1) & ~(huge - 1);

@@ -12,11 +12,6 @@
 
 namespace leat::inline LEAT_ABI::sys {
 
-/// The first `size - 1` bytes of a small file, with a zero behind them. False when it cannot be read.
-LEAT_INLINE bool readSmallFile(const char* path, char* text, size_t size) noexcept;
-/// Processors that a control group and those above it allow, rounded up; 0 when they set no limit.
-/// `root` is where they are mounted. `v2`: `cpu.max`; else `cpu.cfs_quota_us` and `cpu.cfs_period_us`.
-LEAT_INLINE unsigned groupQuota(const char* root, const char* group, bool v2) noexcept;
 /// That of this process. `groups` is as /proc/self/cgroup: lines "0::/path" for version 2, else
 /// "4:cpu,cpuacct:/path".
 LEAT_INLINE unsigned processQuota(char* groups, const char* root) noexcept;
@@ -26,6 +21,7 @@ LEAT_INLINE unsigned usableProcessors() noexcept;
 LEAT_INLINE void pinThread(unsigned index) noexcept;
 
 #if LEAT_BODIES
+/// The first `size - 1` bytes of a small file, with a zero behind them. False when it cannot be read.
 LEAT_INLINE bool readSmallFile(const char* path, char* text, size_t size) noexcept {
   const int fd = sys::open(path, O_RDONLY);
   if (fd < 0) return false;
@@ -40,6 +36,8 @@ LEAT_INLINE bool readSmallFile(const char* path, char* text, size_t size) noexce
   return filled > 0;
 }
 
+/// Processors that a control group and those above it allow, rounded up; 0 when they set no limit.
+/// `root` is where they are mounted. `v2`: `cpu.max`; else `cpu.cfs_quota_us` and `cpu.cfs_period_us`.
 LEAT_INLINE unsigned groupQuota(const char* root, const char* group, bool v2) noexcept {
   char path[512];
   char text[64];

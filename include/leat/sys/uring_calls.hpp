@@ -144,10 +144,8 @@ inline int io_uring_register(int fd, unsigned code, void* arg, unsigned count) n
   return outcome(static_cast<int>(::syscall(uring::registerNumber, fd, code, arg, count)));
 }
 
-/// 0 or -errno. A child of fork() does not get the memory: the kernel goes on writing to the parent's.
-LEAT_INLINE int mapUnshared(size_t size, int fd, std::int64_t offset, void*& at) noexcept;
-
 #if LEAT_BODIES
+/// 0 or -errno. A child of fork() does not get the memory: the kernel goes on writing to the parent's.
 LEAT_INLINE int mapUnshared(size_t size, int fd, std::int64_t offset, void*& at) noexcept {
   const int flags =
       fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE : MAP_SHARED | MAP_POPULATE;

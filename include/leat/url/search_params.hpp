@@ -216,10 +216,8 @@ LEAT_INLINE void URLSearchParams::delete_(std::string_view name, std::string_vie
 
 namespace detail::url {
 
-/// In the order of their 16-bit units, which is that of the bytes but for characters beyond U+FFFF.
-LEAT_INLINE bool comesBefore(std::string_view a, std::string_view b) noexcept;
-
 #if LEAT_BODIES
+/// In the order of their 16-bit units, which is that of the bytes but for characters beyond U+FFFF.
 LEAT_INLINE bool comesBefore(std::string_view a, std::string_view b) noexcept {
   Utf16Reader left(a), right(b);
   for (std::uint16_t one, other;;) {

@@ -252,6 +252,7 @@ URL& URL::change(void (*how)(Record&, Value...), std::type_identity_t<Value>... 
   put(changed);
   return *this;
 }
+
 #if LEAT_BODIES
 LEAT_INLINE URL& URL::setProtocol(std::string_view protocol) {
   return change(detail::url::changeProtocol, protocol);

@@ -96,21 +96,15 @@ LEAT_INLINE void AtOnce::onTurn(Job& job, JobAction action) noexcept {
   request.missed = error == -EAGAIN;
 }
 
-// ---- stat ----
-
-/// Asks the kernel for what it has of a file. A descriptor of this kind opens nothing.
-LEAT_INLINE bool statCached(FileRequest& request, struct ::statx& found) noexcept;
 /// Reads on until `want` bytes or the end: 0. Else the error, -EAGAIN where some are not in memory. `done`
 /// counts those that came.
 LEAT_INLINE int readCached(int fd, std::byte* data, std::size_t want, std::int64_t position,
                            std::size_t& done) noexcept;
-/// Opens a plain file to read. What turns out to be something else is left to the worker, open: to open a
-/// pipe twice would end its writer.
-LEAT_INLINE bool openPathCached(FileRequest& request, struct ::stat& known) noexcept;
-/// A whole small file.
-LEAT_INLINE bool readPathCached(FileRequest& request, Buffer& whole);
+
+// ---- stat ----
 
 #if LEAT_BODIES
+/// Asks the kernel for what it has of a file. A descriptor of this kind opens nothing.
 LEAT_INLINE bool statCached(FileRequest& request, struct ::statx& found) noexcept {
   if (noCachedOpens.load(relaxed)) return false;
   constexpr int namesOnly = O_PATH;
@@ -128,6 +122,8 @@ LEAT_INLINE bool statCached(FileRequest& request, struct ::statx& found) noexcep
   return local;
 }
 
+// ---- reads ----
+
 LEAT_INLINE int readCached(int fd, std::byte* data, std::size_t want, std::int64_t position,
                            std::size_t& done) noexcept {
   while (done < want) {
@@ -140,6 +136,8 @@ LEAT_INLINE int readCached(int fd, std::byte* data, std::size_t want, std::int64
   return 0;
 }
 
+/// Opens a plain file to read. What turns out to be something else is left to the worker, open: to open a
+/// pipe twice would end its writer.
 LEAT_INLINE bool openPathCached(FileRequest& request, struct ::stat& known) noexcept {
   if (request.flags != O_RDONLY || noCachedOpens.load(relaxed)) return false;
   if (plainFolders.ask(folderKey(request.path)) != KnownPlaces::Answer::yes) return false;
@@ -153,6 +151,7 @@ LEAT_INLINE bool openPathCached(FileRequest& request, struct ::stat& known) noex
          localDevices.ask(deviceKey(known.st_dev)) == KnownPlaces::Answer::yes;
 }
 
+/// A whole small file.
 LEAT_INLINE bool readPathCached(FileRequest& request, Buffer& whole) {
   struct ::stat known;
   if (!openPathCached(request, known)) return false;

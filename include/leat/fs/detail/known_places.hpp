@@ -113,10 +113,8 @@ constexpr bool isLocal(std::uint64_t type) noexcept {
   return false;
 }
 
-/// On a worker: whether the open file is on such a device, which is found out where it is not known.
-LEAT_INLINE bool learnDevice(int fd, std::uint64_t key) noexcept;
-
 #if LEAT_BODIES
+/// On a worker: whether the open file is on such a device, which is found out where it is not known.
 LEAT_INLINE bool learnDevice(int fd, std::uint64_t key) noexcept {
   const KnownPlaces::Answer known = localDevices.recall(key);
   if (known != KnownPlaces::Answer::unknown) return known == KnownPlaces::Answer::yes;

@@ -63,8 +63,6 @@ struct StreamFile {
 
 LEAT_ON_USE
 Promise<> openStreamFile(Ref<StreamCore> stream, StreamFile& file);
-LEAT_ON_USE
-Promise<> closeStreamFile(Ref<StreamCore> stream, StreamFile& file, std::exception_ptr error);
 /// The descriptor is not to be closed, and then perhaps another file's, while something is in flight.
 LEAT_ON_USE
 void destroyStreamFile(StreamCore& stream, StreamFile& file, std::exception_ptr error);
@@ -88,8 +86,8 @@ Promise<> openStreamFile(Ref<StreamCore> stream, StreamFile& file) {
   file.readySlot.emit();
 }
 
-LEAT_ON_USE_BODY
-Promise<> closeStreamFile(Ref<StreamCore> stream, StreamFile& file, std::exception_ptr error) {
+LEAT_ON_USE Promise<> closeStreamFile(Ref<StreamCore> stream, StreamFile& file,
+                                      std::exception_ptr error) {
   fs::FileHandle handle = *std::exchange(file.handle, std::nullopt);
   if (file.flush) {
     try {
@@ -303,13 +301,12 @@ struct FileWriteState : StreamCore, WritableState<Buffer> {
   WriteTold told = WriteTold::Already;
 };
 
-/// Takes what was written from the front of the chunks.
-LEAT_INLINE void dropWritten(std::vector<Buffer>& chunks, std::size_t count);
 /// Writes what is next until there is nothing more.
 LEAT_ON_USE
 Promise<> writeStreamFile(Ref<StreamCore> stream, FileWriteState& state);
 
 #if LEAT_BODIES
+/// Takes what was written from the front of the chunks.
 LEAT_INLINE void dropWritten(std::vector<Buffer>& chunks, std::size_t count) {
   std::size_t whole = 0;
   while (whole < chunks.size() && count >= chunks[whole].size()) count -= chunks[whole++].size();

@@ -11,13 +11,10 @@ namespace leat::inline LEAT_ABI::detail {
 
 // ---- texts of paths ----
 
-/// Without "." and ".." and doubled slashes, as Node's path.normalize does; a slash at the end goes too.
-LEAT_INLINE std::string normalizedPath(std::string_view path);
 LEAT_INLINE std::string joinedPath(std::string_view folder, std::string_view name);
-/// The folder that holds it, as Node's path.dirname.
-LEAT_INLINE std::string_view folderOf(std::string_view path);
 
 #if LEAT_BODIES
+/// Without "." and ".." and doubled slashes, as Node's path.normalize does; a slash at the end goes too.
 LEAT_INLINE std::string normalizedPath(std::string_view path) {
   const bool absolute = path.starts_with('/');
   std::string result;
@@ -47,6 +44,7 @@ LEAT_INLINE std::string joinedPath(std::string_view folder, std::string_view nam
   return normalizedPath(whole);
 }
 
+/// The folder that holds it, as Node's path.dirname.
 LEAT_INLINE std::string_view folderOf(std::string_view path) {
   while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
   const std::size_t slash = path.rfind('/');
@@ -77,7 +75,6 @@ inline bool sameFile(const struct ::statx& a, const struct ::statx& b) noexcept 
 
 /// So that the loop's thread may do the same at once the next time.
 [[gnu::cold]] LEAT_INLINE void learnDeviceOf(const std::string& path, bool follow) noexcept;
-LEAT_INLINE void learnFolder(const std::string& path, int fd, const struct ::statx& found) noexcept;
 
 #if LEAT_BODIES
 [[gnu::cold]] LEAT_INLINE void learnDeviceOf(const std::string& path, bool follow) noexcept {
@@ -182,26 +179,16 @@ constexpr std::int64_t fileLimit = 0x7fffffff;
                    "ERR_FS_FILE_TOO_LARGE");
 }
 
-/// Reads from the current position until `size` bytes, or the end. Throws: SystemError.
-LEAT_INLINE std::size_t readUpTo(const FileRequest& request, int fd, std::byte* data,
-                                 std::size_t size);
-/// The rest of a file whose size says nothing: of /proc, of a pipe, of a device.
-LEAT_INLINE Buffer readUnsized(const FileRequest& request, int fd);
-/// The rest of a file of which `known` is known.
-LEAT_INLINE Buffer readRest(const FileRequest& request, int fd, const struct ::statx& known);
 LEAT_INLINE Buffer readWhole(const FileRequest& request, int fd);
 LEAT_INLINE void writeWhole(const FileRequest& request, int fd, std::string_view bytes);
-/// Opens, or throws the SystemError of `open`.
-LEAT_INLINE sys::UniqueFd openFile(const std::string& path, int flags, unsigned mode = 0666);
 /// Waits for a writer, as `open` would have: one that writes nothing yet is enough.
 [[gnu::cold]] LEAT_INLINE void awaitWriter(const FileRequest& request, int fd);
 /// What `openPathCached` opened and left may be a pipe without a writer. What else is no plain file is
 /// opened anew.
 [[gnu::cold]] LEAT_INLINE void settleOpened(FileRequest& request);
-/// The file of the request, open.
-LEAT_INLINE sys::UniqueFd openRequested(FileRequest& request);
 
 #if LEAT_BODIES
+/// Reads from the current position until `size` bytes, or the end. Throws: SystemError.
 LEAT_INLINE std::size_t readUpTo(const FileRequest& request, int fd, std::byte* data,
                                  std::size_t size) {
   std::size_t done = 0;
@@ -215,6 +202,7 @@ LEAT_INLINE std::size_t readUpTo(const FileRequest& request, int fd, std::byte* 
   return done;
 }
 
+/// The rest of a file whose size says nothing: of /proc, of a pipe, of a device.
 LEAT_INLINE Buffer readUnsized(const FileRequest& request, int fd) {
   Buffer whole = Buffer::allocUnsafe(65536);
   std::size_t size = 0;
@@ -229,6 +217,7 @@ LEAT_INLINE Buffer readUnsized(const FileRequest& request, int fd) {
   return std::move(whole).subarray(0, static_cast<std::ptrdiff_t>(size));
 }
 
+/// The rest of a file of which `known` is known.
 LEAT_INLINE Buffer readRest(const FileRequest& request, int fd, const struct ::statx& known) {
   const auto size = S_ISREG(known.stx_mode) ? static_cast<std::int64_t>(known.stx_size) : 0;
   if (size > fileLimit) throwTooLarge(size);
@@ -254,7 +243,8 @@ LEAT_INLINE void writeWhole(const FileRequest& request, int fd, std::string_view
   }
 }
 
-LEAT_INLINE sys::UniqueFd openFile(const std::string& path, int flags, unsigned mode) {
+/// Opens, or throws the SystemError of `open`.
+LEAT_INLINE sys::UniqueFd openFile(const std::string& path, int flags, unsigned mode = 0666) {
   const int fd = sys::open(path.c_str(), flags, mode);
   if (fd < 0) throwFile(fd, "open", path);
   return sys::UniqueFd(fd);
@@ -278,6 +268,7 @@ LEAT_INLINE sys::UniqueFd openFile(const std::string& path, int flags, unsigned 
   (void)sys::fcntl(file.get(), F_SETFL, O_RDONLY);
 }
 
+/// The file of the request, open.
 LEAT_INLINE sys::UniqueFd openRequested(FileRequest& request) {
   if (request.opened) settleOpened(request);
   if (request.opened) return std::move(request.opened);

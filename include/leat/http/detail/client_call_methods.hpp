@@ -52,6 +52,8 @@ LEAT_INLINE void ClientCall::setTimeout(std::int32_t ms) {
   (void)socket.setTimeout(ms, [this] { tell([this] { events_.emit<"timeout">(); }); });
 }
 
+// ---- sending ----
+
 LEAT_INLINE void ClientCall::later() noexcept {
   if (quiet() || std::exchange(soonQueued_, true)) return;
   retain();
@@ -156,6 +158,8 @@ LEAT_INLINE bool ClientCall::takeRetry() noexcept {
   }
 }
 
+// ---- the answer ----
+
 LEAT_INLINE void ClientCall::inform(Head&& head) {
   const Information information(std::make_shared<const Head>(std::move(head)));
   if (information.statusCode() == 100) tell([this] { events_.emit<"continue">(); });
@@ -196,6 +200,8 @@ LEAT_INLINE bool ClientCall::handOver(std::string_view rest) {
   complete();
   return known;
 }
+
+// ---- the end ----
 
 LEAT_INLINE void ClientCall::complete() {
   if (over()) return;

@@ -86,10 +86,6 @@ class ClientConnection : public Counted<ClientConnection>, public leat::detail::
   std::size_t thrownAway_ = 0;  // of a body that nobody wants
 };
 
-LEAT_INLINE bool isSystemError(const std::exception_ptr& error) noexcept;
-/// The `timeout` of a Keep-Alive field, in ms; -1 for none.
-LEAT_INLINE int keepAliveMs(const Head& head) noexcept;
-
 #if LEAT_BODIES
 LEAT_INLINE bool isSystemError(const std::exception_ptr& error) noexcept {
   if (!error) return false;
@@ -102,6 +98,7 @@ LEAT_INLINE bool isSystemError(const std::exception_ptr& error) noexcept {
   }
 }
 
+/// The `timeout` of a Keep-Alive field, in ms; -1 for none.
 LEAT_INLINE int keepAliveMs(const Head& head) noexcept {
   std::string_view list = MessageHeaders(head).get("keep-alive").value_or(std::string_view());
   constexpr std::string_view name = "timeout=";
@@ -130,6 +127,8 @@ LEAT_INLINE void ClientConnection::assign(const Ref<ClientCall>& call) {
   }
   call->connected(*this, socket, reused);
 }
+
+// ---- reading ----
 
 LEAT_ON_USE_BODY
 Task<> ClientConnection::serve(Ref<ClientConnection> self) {
@@ -283,6 +282,8 @@ LEAT_INLINE void ClientConnection::gone(const std::exception_ptr& error) noexcep
   if (!anyByte_ && (peerEnded_ || isSystemError(error)) && call->takeRetry()) return;
   call->fail(reason);
 }
+
+// ---- the agent ----
 
 LEAT_INLINE AgentCore::AgentCore(const AgentOptions& o, Open opens, Drain drains)
     : LoopOwned(onLoopEnd), options(o), open_(opens), drain_(drains) {

@@ -93,12 +93,8 @@ Task<> connectFor(AgentCore& agent, AgentPlace& place, Ref<ClientCall> call) {
   if (connection) (void)spawn(ClientConnection::serve(connection));
 }
 
-LEAT_ON_USE
-void openConnection(AgentCore& agent, AgentPlace& place, const Ref<ClientCall>& call);
-
 #if LEAT_BODIES
-LEAT_ON_USE_BODY
-void openConnection(AgentCore& agent, AgentPlace& place, const Ref<ClientCall>& call) {
+LEAT_ON_USE void openConnection(AgentCore& agent, AgentPlace& place, const Ref<ClientCall>& call) {
   // It serves others too: what is around this request is not around it.
   const leat::detail::ContextScope nothing{leat::detail::ContextRef()};
   (void)spawn(connectFor<Opening>(agent, place, call));
@@ -116,12 +112,8 @@ Task<> sendRest(Ref<Connection> connection) {
   connection->sent();
 }
 
-LEAT_ON_USE
-void drainConnection(ClientConnection& connection);
-
 #if LEAT_BODIES
-LEAT_ON_USE_BODY
-void drainConnection(ClientConnection& connection) {
+LEAT_ON_USE void drainConnection(ClientConnection& connection) {
   const leat::detail::ContextScope nothing{leat::detail::ContextRef()};
   (void)spawn(sendRest(Ref<ClientConnection>(&connection)));
 }

@@ -12,10 +12,9 @@ namespace leat::inline LEAT_ABI::http::detail {
 enum class MessageKind : unsigned char { Request, Response };
 
 #if defined(__SSE2__)
-/// Letters, digits, '-' and '.', with a port or without one; not too short.
-LEAT_INLINE bool isUsualHost(std::string_view host) noexcept;
 
 #if LEAT_BODIES
+/// Letters, digits, '-' and '.', with a port or without one; not too short.
 LEAT_INLINE bool isUsualHost(std::string_view host) noexcept {
   std::size_t end = host.size();
   while (end > 0 && leat::detail::isDigit(host[end - 1])) --end;
@@ -244,6 +243,8 @@ LEAT_INLINE HeadParser::Outcome HeadParser::statusLine(const char*& at) noexcept
   head_->reason = part(reason, at);
   return endLine(at);
 }
+
+// ---- fields ----
 
 LEAT_INLINE HeadParser::Outcome HeadParser::fieldLines(const char*& line) {
   const char* const end = end_;

@@ -233,6 +233,8 @@ LEAT_INLINE ParseEvent Parser::trailerLines(std::string_view& input) {
   return outcome == Outcome::Done ? endMessage() : eventOf(outcome);
 }
 
+// ---- chunks ----
+
 /// What is between the data of chunks. False: it is wrong.
 LEAT_INLINE bool Parser::chunkLine(std::string_view& input) noexcept {
   switch (state_) {

@@ -194,6 +194,8 @@ LEAT_INLINE void ServerConnection::peerEnded() {
   }
 }
 
+// ---- answering ----
+
 LEAT_INLINE void ServerConnection::writeAnswer(Exchange& exchange,
                                                std::optional<std::size_t> whole) {
   // A body that was not asked for may come, or not: nobody can know where the next request begins.
@@ -270,6 +272,8 @@ LEAT_INLINE void ServerConnection::sendOut() {
   if (exchanges_.empty() && server_->spareOut.capacity() < out_.capacity())
     server_->spareOut.swap(out_);
 }
+
+// ---- the end ----
 
 /// From now on it may stay so long without a request, or linger. A timer that runs already goes on: when it
 /// fires, what is left is waited for.
@@ -366,6 +370,7 @@ void ServerCore::forEach(F f) {
     all.emplace_back(each);
   for (const auto& connection : all) f(*connection);
 }
+
 #if LEAT_BODIES
 LEAT_INLINE void ServerCore::checkDeadlines() {
   const std::int64_t now = EventLoop::current().startTime();

@@ -290,10 +290,8 @@ inline void rethrowIfEnding() {
   if (queue != nullptr && queue->stopped()) throw;
 }
 
-/// What a handler meets because its client has gone is no news.
-LEAT_INLINE bool isLeaving(const Error& error) noexcept;
-
 #if LEAT_BODIES
+/// What a handler meets because its client has gone is no news.
 LEAT_INLINE bool isLeaving(const Error& error) noexcept {
   constexpr std::string_view codes[] = {"ABORT_ERR",
                                         "ECONNRESET",

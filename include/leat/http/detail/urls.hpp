@@ -10,8 +10,6 @@ namespace leat::inline LEAT_ABI::http::detail {
 
 /// Throws: TypeError ERR_INVALID_PROTOCOL.
 LEAT_INLINE void checkProtocol(const URL& url);
-/// "Basic ..." of a URL with a user, empty without.
-LEAT_INLINE std::string basicAuthorization(const URL& url);
 LEAT_INLINE std::string tunnelRequest(const std::string& target, const std::string& proxy);
 /// Throws: Error ERR_PROXY_TUNNEL, ParseError.
 LEAT_INLINE void checkTunnel(const std::string& answer, const std::string& target);
@@ -25,6 +23,7 @@ LEAT_INLINE void checkProtocol(const URL& url) {
                   "ERR_INVALID_PROTOCOL");
 }
 
+/// "Basic ..." of a URL with a user, empty without.
 LEAT_INLINE std::string basicAuthorization(const URL& url) {
   if (url.username().empty() && url.password().empty()) return {};
   const std::string text =

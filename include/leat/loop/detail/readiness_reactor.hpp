@@ -93,6 +93,8 @@ LEAT_INLINE int ReadinessReactor::openWakeFd() noexcept {
   return fd;
 }
 
+// ---- registration ----
+
 LEAT_INLINE void ReadinessReactor::enlist(IoHandle& handle) noexcept {
   handle.reactor = this;
   handle.readable = handle.writable = handle.changed = true;
@@ -117,6 +119,8 @@ LEAT_INLINE void ReadinessReactor::abandonAll() noexcept {
   while (!attached_.empty()) detach(attached_.front().handle);
   while (!completed_.empty()) completed_.popFront().state = Op::State::idle;
 }
+
+// ---- operations ----
 
 LEAT_INLINE List<Op>& ReadinessReactor::waitersOf(Op& op) noexcept {
   switch (op.kind) {
@@ -183,6 +187,8 @@ LEAT_INLINE void ReadinessReactor::completeLater(Op& op, int result) noexcept {
   op.result = result;
   completed_.pushBack(op);
 }
+
+// ---- a turn ----
 
 LEAT_INLINE int ReadinessReactor::turn(std::int64_t timeoutNs) noexcept {
   if (inChild()) return -ECHILD;
@@ -309,6 +315,8 @@ LEAT_INLINE Op* ReadinessReactor::tryWatchers(IoHandle& handle, int& result) noe
   return nullptr;
 }
 
+// ---- the system calls of the operations ----
+
 LEAT_INLINE int ReadinessReactor::performNow(Op& op) noexcept {
   switch (op.kind) {
     case OpKind::accept:
@@ -388,6 +396,8 @@ LEAT_INLINE int ReadinessReactor::send(Op& op) noexcept {
   }
   return static_cast<int>(n);
 }
+
+// ---- other threads ----
 
 LEAT_INLINE void ReadinessReactor::wake() noexcept {
   if (inChild()) return;

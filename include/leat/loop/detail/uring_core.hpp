@@ -202,6 +202,8 @@ LEAT_INLINE void UringReactor::settle() noexcept {
   }
 }
 
+// ---- registration ----
+
 LEAT_INLINE int UringReactor::attach(IoHandle& handle) noexcept {
   if (inChild()) return -ECHILD;
   if (handle.fd < 0) return -EBADF;
@@ -294,6 +296,8 @@ LEAT_INLINE void UringReactor::freeFile(File& file) noexcept {
   --live_;
 }
 
+// ---- sending ----
+
 LEAT_INLINE bool UringReactor::stage(IoHandle& handle, const iovec* vectors,
                                      std::size_t count) noexcept {
   if (handle.reactor != this || handle.leftover == nullptr || inChild()) return false;
@@ -345,6 +349,8 @@ LEAT_INLINE void UringReactor::freeStage(File& file) noexcept {
   stage->next = freeStages_;
   freeStages_ = stage;
 }
+
+// ---- the parts of its table ----
 
 /// Where nothing is to be told and nothing to be waited for there is no system call.
 LEAT_INLINE int UringReactor::fetch(std::int64_t timeoutNs) noexcept {
@@ -399,20 +405,6 @@ LEAT_INLINE int UringReactor::backendFd() noexcept {
     flush();
   }
   return ReadinessReactor::backendFd();
-}
-
-LEAT_INLINE bool UringReactor::readFile(FileRead& read) noexcept {
-  uring::Sqe* const e = inChild() ? nullptr : entry();
-  if (e == nullptr) return false;
-  e->opcode = uring::opRead;
-  e->fd = read.fd;
-  e->addr = reinterpret_cast<std::uint64_t>(read.data);
-  e->len = read.size;
-  e->off = static_cast<std::uint64_t>(read.position);
-  e->userData = reinterpret_cast<std::uint64_t>(&read) | readTag;
-  ++reads_;
-  if (signal_) flush();  // who polls from outside may not come before it is answered
-  return true;
 }
 
 /// Those who are told post to the loop, which would be a system call while the reactor counts as asleep.

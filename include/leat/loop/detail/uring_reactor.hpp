@@ -126,6 +126,20 @@ LEAT_INLINE void UringReactor::withdraw(File& file, unsigned requests) noexcept 
   }
 }
 
+LEAT_INLINE bool UringReactor::readFile(FileRead& read) noexcept {
+  uring::Sqe* const e = inChild() ? nullptr : entry();
+  if (e == nullptr) return false;
+  e->opcode = uring::opRead;
+  e->fd = read.fd;
+  e->addr = reinterpret_cast<std::uint64_t>(read.data);
+  e->len = read.size;
+  e->off = static_cast<std::uint64_t>(read.position);
+  e->userData = reinterpret_cast<std::uint64_t>(&read) | readTag;
+  ++reads_;
+  if (signal_) flush();  // who polls from outside may not come before it is answered
+  return true;
+}
+
 LEAT_INLINE uring::Sqe* UringReactor::entry() noexcept {
   if (ring_.room() == 0) (void)makeRoom();
   return ring_.next();
@@ -151,6 +165,8 @@ LEAT_INLINE void UringReactor::tellArrived() noexcept {
     read.arrived(read, read.answer);
   }
 }
+
+// ---- from the kernel ----
 
 LEAT_INLINE int UringReactor::reap() noexcept {
   int count = 0;
@@ -270,6 +286,8 @@ LEAT_INLINE void UringReactor::foldPoll(File& file, File::Request request, int r
   }
   handle.changed = true;
 }
+
+// ---- what came before it was asked for ----
 
 LEAT_INLINE int UringReactor::receiveNow(File& file, Op& op) noexcept {
   const int result = performNow(op);

@@ -181,6 +181,8 @@ LEAT_INLINE int UringRing::tellBuffers(uring::Buffer* entries, unsigned count) n
   return sys::io_uring_register(fd_.get(), uring::registerPbufRing, &registration, 1);
 }
 
+// ---- using it ----
+
 LEAT_INLINE uring::Sqe* UringRing::next() noexcept {
   if (unsubmitted() > sqMask_) return nullptr;
   uring::Sqe& entry = sqes_[tail_++ & sqMask_];

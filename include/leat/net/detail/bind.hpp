@@ -63,10 +63,8 @@ class BindTarget {
   leat::detail::Ref<leat::detail::AbortState> signal;
 };
 
-/// As Node words it: without a port that the system was to choose.
-[[noreturn]] LEAT_INLINE void throwListen(int error, const SocketAddress& address);
-
 #if LEAT_BODIES
+/// As Node words it: without a port that the system was to choose.
 [[noreturn]] LEAT_INLINE void throwListen(int error, const SocketAddress& address) {
   const int port = address.isIP() && address.port() != 0 ? address.port() : -1;
   const std::string text = address.isIP() ? address.address() : address.toString();
@@ -79,20 +77,12 @@ inline int setFlag(int fd, int level, int option, bool value) noexcept {
   return sys::setsockopt(fd, level, option, &number, sizeof number);
 }
 
+LEAT_INLINE BoundSocket listenOn(const SocketAddress& address, const BindTarget& target);
+
+#if LEAT_BODIES
 /// From here on who asks this socket for a connection gets no answer, and asks again a second later; by then
 /// the socket is closed and another one of the same port is asked. A connection that is being made goes on.
 /// 0 or -errno.
-LEAT_INLINE int ignoreNewcomers(int fd) noexcept;
-/// 0 or -errno.
-LEAT_INLINE int prepareToBind(int fd, Family family, const BindTarget& target) noexcept;
-LEAT_INLINE BoundSocket listenOn(const SocketAddress& address, const BindTarget& target);
-/// Every address: both families by one socket where the system has IPv6, else IPv4, as Node does.
-LEAT_INLINE BoundSocket listenEverywhere(const BindTarget& target);
-/// Throws: RangeError ERR_SOCKET_BAD_PORT, SystemError, AbortError.
-LEAT_ON_USE
-Task<BoundSocket> bindAndListen(BindTarget target);
-
-#if LEAT_BODIES
 LEAT_INLINE int ignoreNewcomers(int fd) noexcept {
   constexpr unsigned flagsOfHeader = 13;
   constexpr unsigned syn = 2;
@@ -104,6 +94,7 @@ LEAT_INLINE int ignoreNewcomers(int fd) noexcept {
   return sys::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 }
 
+/// 0 or -errno.
 LEAT_INLINE int prepareToBind(int fd, Family family, const BindTarget& target) noexcept {
   int error = 0;
   if (family != Family::Unix) error = setFlag(fd, SOL_SOCKET, SO_REUSEADDR, true);
@@ -132,6 +123,7 @@ LEAT_INLINE BoundSocket listenOn(const SocketAddress& address, const BindTarget&
   return bound;
 }
 
+/// Every address: both families by one socket where the system has IPv6, else IPv4, as Node does.
 LEAT_INLINE BoundSocket listenEverywhere(const BindTarget& target) {
   const SocketAddress ip6("::", target.port);
   try {
@@ -142,8 +134,8 @@ LEAT_INLINE BoundSocket listenEverywhere(const BindTarget& target) {
   return listenOn(SocketAddress("0.0.0.0", target.port), target);
 }
 
-LEAT_ON_USE_BODY
-Task<BoundSocket> bindAndListen(BindTarget target) {
+/// Throws: RangeError ERR_SOCKET_BAD_PORT, SystemError, AbortError.
+LEAT_ON_USE Task<BoundSocket> bindAndListen(BindTarget target) {
   if (!target.path.empty()) co_return listenOn(SocketAddress::ofPath(target.path), target);
   SocketAddress::checkPort(target.port, "options.port");
   if (target.host.empty()) co_return listenEverywhere(target);

@@ -260,6 +260,8 @@ LEAT_INLINE void Connection::open(sys::UniqueFd&& fd, bool shortMeansBlocked) {
   loop().queue().own(*this);
 }
 
+// ---- receiving ----
+
 LEAT_INLINE int Connection::receiveNow(void* into, std::size_t size) noexcept {
   if (inlineReceives_ >= maxInlineReceives) return -EAGAIN;
   receiveOp_.prepareRecv(handle_, into, size);

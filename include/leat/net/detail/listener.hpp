@@ -201,6 +201,8 @@ LEAT_INLINE void Listener::start(BoundSocket&& bound, AbortState* signal) {
   want();
 }
 
+// ---- accepting ----
+
 LEAT_INLINE void Listener::want() noexcept {
   if (closed_ || paused_ || accepting_ || !listening()) return;
   if (!handler && acceptWaiters_.empty()) return;
@@ -321,6 +323,8 @@ LEAT_INLINE void Listener::leave(AcceptWaiter& waiter) noexcept {
   // What came first comes through, and waits for the next `accept`.
   if (!handler && acceptWaiters_.empty()) hold_.loop().reactor().cancel(acceptOp_);
 }
+
+// ---- the end ----
 
 LEAT_INLINE void Listener::onConnectionClosed(CloseListener& base) noexcept {
   auto& self = static_cast<Listener&>(base);

@@ -223,6 +223,8 @@ LEAT_INLINE void ShutdownHook::end() noexcept {
   core_.ended(*this);
 }
 
+// ---- all of them ----
+
 LEAT_INLINE Listener ShutdownCore::add(Ref<ShutdownHook> hook) {
   if (done_)
     throwError("process::onShutdown: the hooks of this loop have been called already",

@@ -35,10 +35,6 @@ inline std::exception_ptr calledTwice() {
 
 /// Whether the error is an Error with this code.
 LEAT_INLINE bool hasCode(const std::exception_ptr& error, std::string_view code) noexcept;
-/// Whether its name is AbortError: several errors together have only the code.
-LEAT_INLINE bool namesAbort(const std::exception_ptr& error) noexcept;
-/// Two errors of one thing. Node: aggregateTwoErrors.
-LEAT_INLINE std::exception_ptr joinErrors(std::exception_ptr inner, std::exception_ptr outer);
 
 #if LEAT_BODIES
 LEAT_INLINE bool hasCode(const std::exception_ptr& error, std::string_view code) noexcept {
@@ -52,6 +48,7 @@ LEAT_INLINE bool hasCode(const std::exception_ptr& error, std::string_view code)
   }
 }
 
+/// Whether its name is AbortError: several errors together have only the code.
 LEAT_INLINE bool namesAbort(const std::exception_ptr& error) noexcept {
   if (!error) return false;
   try {
@@ -63,6 +60,7 @@ LEAT_INLINE bool namesAbort(const std::exception_ptr& error) noexcept {
   }
 }
 
+/// Two errors of one thing. Node: aggregateTwoErrors.
 LEAT_INLINE std::exception_ptr joinErrors(std::exception_ptr inner, std::exception_ptr outer) {
   if (!inner || !outer || inner == outer) return inner ? inner : outer;
   const std::exception_ptr both[] = {outer, inner};

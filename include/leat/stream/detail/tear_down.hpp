@@ -16,6 +16,8 @@ LEAT_INLINE StreamCore::StreamCore(const EmitterOps& ops, bool emitClose, bool a
   currentQueue().own(*this);
 }
 
+// ---- tear-down ----
+
 LEAT_INLINE void StreamCore::destroy(std::exception_ptr error) {
   if (destroyed()) return;
   if (readable_ != nullptr) readable_->stopMove();
@@ -95,6 +97,8 @@ LEAT_INLINE void StreamCore::abortBy(const AbortSignal& signal) {
     inTick([](StreamCore& stream) { stream.dropSignals(); });
 }
 
+// ---- construction ----
+
 LEAT_INLINE void StreamCore::startConstruction() {
   flags.clear(Flag::Constructed);
   inTick([](StreamCore& stream) { stream.constructNow(); });
@@ -121,6 +125,8 @@ LEAT_INLINE void StreamCore::onConstructed(std::exception_ptr error) {
     if (stream.writable_ != nullptr) stream.writable_->onConstructed();
   });
 }
+
+// ---- events ----
 
 /// Who goes on with the error. For "close" one waits whatever has happened.
 LEAT_INLINE bool StreamCore::someoneWaits() const noexcept {
@@ -194,6 +200,8 @@ LEAT_INLINE void StreamOps::removed(EmitterBase& base, SlotBase& slot, std::stri
   if (ReadableCore* side = stream.readable(); side != nullptr && &slot == &side->readableSlot)
     side->readableListenerRemoved();
 }
+
+// ---- the end of the readable side ----
 
 LEAT_INLINE void ReadableCore::endNow() {
   // An unshift may have come in between.

@@ -6,15 +6,8 @@
 
 namespace leat::inline LEAT_ABI::detail::url {
 
-LEAT_INLINE void changeProtocol(Record& record, std::string_view value);
-LEAT_INLINE void changeCredentials(Record& record, std::string Record::* which,
-                                   std::string_view value);
-LEAT_INLINE void changePort(Record& record, std::string_view value);
 /// With a port behind it unless it has to be the name alone. The fault is for names that only leat does not take.
 LEAT_INLINE Fault changeHost(Record& record, std::string_view value, bool nameOnly);
-LEAT_INLINE void changePath(Record& record, std::string_view value);
-LEAT_INLINE void changeQuery(Record& record, std::string_view value);
-LEAT_INLINE void changeFragment(Record& record, std::string_view value);
 
 #if LEAT_BODIES
 LEAT_INLINE void changeProtocol(Record& record, std::string_view value) {

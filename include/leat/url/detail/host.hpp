@@ -48,14 +48,8 @@ constexpr std::string_view textOf(Fault fault) noexcept {
   return {};
 }
 
-/// Decimal, 0x hexadecimal or 0 octal; larger than 2^32 is 2^32.
-LEAT_INLINE std::optional<std::uint64_t> ipv4Number(std::string_view text) noexcept;
-/// Whether the last label, before a dot at the end, is a number: then the host is an IPv4 address or wrong.
-LEAT_INLINE bool endsInNumber(std::string_view host) noexcept;
-/// One to four numbers, of which the last stands for all bytes that are left; written as four.
-LEAT_INLINE Fault parseIPv4(std::string_view host, std::string& out);
-
 #if LEAT_BODIES
+/// Decimal, 0x hexadecimal or 0 octal; larger than 2^32 is 2^32.
 LEAT_INLINE std::optional<std::uint64_t> ipv4Number(std::string_view text) noexcept {
   constexpr std::uint64_t most = std::uint64_t{1} << 32;
   if (text.empty()) return std::nullopt;
@@ -73,6 +67,7 @@ LEAT_INLINE std::optional<std::uint64_t> ipv4Number(std::string_view text) noexc
   return number;
 }
 
+/// Whether the last label, before a dot at the end, is a number: then the host is an IPv4 address or wrong.
 LEAT_INLINE bool endsInNumber(std::string_view host) noexcept {
   if (host.ends_with('.')) host.remove_suffix(1);
   const std::string_view last = host.substr(host.rfind('.') + 1);
@@ -82,6 +77,7 @@ LEAT_INLINE bool endsInNumber(std::string_view host) noexcept {
   return digits || ipv4Number(last).has_value();
 }
 
+/// One to four numbers, of which the last stands for all bytes that are left; written as four.
 LEAT_INLINE Fault parseIPv4(std::string_view host, std::string& out) {
   if (host.ends_with('.')) host.remove_suffix(1);
   std::uint64_t address = 0;
@@ -110,22 +106,11 @@ struct IPv6Address {
   std::uint16_t group[8] = {};
 };
 
-/// The four decimal bytes that may stand for the last two groups.
-LEAT_INLINE bool takeEmbeddedIPv4(std::string_view text, std::uint16_t* groups) noexcept;
-/// Without brackets, and without a zone, which no URL may have.
-LEAT_INLINE std::optional<IPv6Address> parseIPv6(std::string_view text) noexcept;
-/// In brackets; the first of the longest runs of zeros, of two at least, is "::".
-LEAT_INLINE void appendIPv6(std::string& out, const IPv6Address& address);
-/// Whether what stands behind "xn--" is punycode (RFC 3492) of some text. Which characters a name may have is a
-/// matter of Unicode's tables, and not asked here, but for the controls.
-LEAT_INLINE bool isPunycode(std::string_view label) noexcept;
-LEAT_INLINE Fault checkLabels(std::string_view host) noexcept;
-/// The host of a special scheme. Names stay what they are, in lower case: no Unicode here.
-LEAT_INLINE Fault parseDomain(std::string_view text, std::string& out);
 /// The text is not empty where the scheme is special. `out` is empty, and the host where there is no fault.
 LEAT_INLINE Fault parseHost(std::string_view text, bool special, std::string& out);
 
 #if LEAT_BODIES
+/// The four decimal bytes that may stand for the last two groups.
 LEAT_INLINE bool takeEmbeddedIPv4(std::string_view text, std::uint16_t* groups) noexcept {
   if (!isIPv4Text(text)) return false;
   unsigned byte = 0;
@@ -144,6 +129,7 @@ LEAT_INLINE bool takeEmbeddedIPv4(std::string_view text, std::uint16_t* groups) 
   return true;
 }
 
+/// Without brackets, and without a zone, which no URL may have.
 LEAT_INLINE std::optional<IPv6Address> parseIPv6(std::string_view text) noexcept {
   if (!isIPv6Text(text) || text.find('%') != std::string_view::npos) return std::nullopt;
   IPv6Address address;
@@ -174,6 +160,7 @@ LEAT_INLINE std::optional<IPv6Address> parseIPv6(std::string_view text) noexcept
   return address;
 }
 
+/// In brackets; the first of the longest runs of zeros, of two at least, is "::".
 LEAT_INLINE void appendIPv6(std::string& out, const IPv6Address& address) {
   std::size_t best = 8, bestSize = 1;
   for (std::size_t at = 0; at < 8; ++at) {
@@ -203,6 +190,8 @@ LEAT_INLINE void appendIPv6(std::string& out, const IPv6Address& address) {
   out += ']';
 }
 
+/// Whether what stands behind "xn--" is punycode (RFC 3492) of some text. Which characters a name may have is a
+/// matter of Unicode's tables, and not asked here, but for the controls.
 LEAT_INLINE bool isPunycode(std::string_view label) noexcept {
   constexpr std::uint64_t lastPoint = 0x10ffff;
   const std::size_t dash = label.rfind('-');
@@ -248,6 +237,7 @@ LEAT_INLINE Fault checkLabels(std::string_view host) noexcept {
   }
 }
 
+/// The host of a special scheme. Names stay what they are, in lower case: no Unicode here.
 LEAT_INLINE Fault parseDomain(std::string_view text, std::string& out) {
   std::string host = decoded(text);
   bool ascii = true;

@@ -63,7 +63,6 @@ inline constexpr ByteTable byteClasses = byteTable();
 LEAT_ALWAYS_INLINE inline bool is(ByteClass what, char c) noexcept {
   return (byteClasses.of[static_cast<unsigned char>(c)] & what) != 0;
 }
-LEAT_INLINE bool hasAny(ByteClass what, std::string_view text) noexcept;
 /// Adds the text with those of its bytes that are in `set` as %XX.
 LEAT_INLINE void appendEncoded(std::string& out, std::string_view text, ByteClass set);
 

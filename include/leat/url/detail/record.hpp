@@ -42,14 +42,13 @@ inline bool startsWithDriveLetter(std::string_view text) noexcept {
          (text.size() == 2 || std::string_view("/\\?#").find(text[2]) != std::string_view::npos);
 }
 
-/// How many dots a segment is, which may be written %2e; 0 for what has other characters.
-LEAT_INLINE int dotsOf(std::string_view segment) noexcept;
 /// Takes the last segment away, but for the drive letter of a file.
 LEAT_INLINE void shortenPath(Record& record) noexcept;
 /// Adds the segments of `text`, which begins behind a slash; dots go up, or nowhere.
 LEAT_INLINE void appendSegments(Record& record, std::string_view text);
 
 #if LEAT_BODIES
+/// How many dots a segment is, which may be written %2e; 0 for what has other characters.
 LEAT_INLINE int dotsOf(std::string_view segment) noexcept {
   int dots = 0;
   while (!segment.empty()) {

@@ -25,7 +25,10 @@ class WorkerPoolCore : public TaskPool, public TypedEmitter<Event<"error", std::
   }
   LEAT_INLINE void enter(WorkerTask& task) override;
   LEAT_INLINE void leave(WorkerTask& task) noexcept override;
-  void close() noexcept;
+  void close() noexcept {
+    if (state_ == State::Open) state_ = State::Closing;
+    checkEnd();
+  }
   void destroy(worker_threads::TerminateOptions options) noexcept;
   worker_threads::WorkerPoolStatistics statistics() const noexcept;
 
@@ -155,6 +158,8 @@ LEAT_INLINE worker_threads::WorkerPoolStatistics WorkerPoolCore::statistics() co
           .completed = completed_,
           .utilization = wholeNs > 0 ? busyNs / wholeNs : 0};
 }
+
+// ---- workers ----
 
 LEAT_INLINE void WorkerPoolCore::addWorker() {
   // Nothing that a worker does has to do with who asked for it.
@@ -318,6 +323,8 @@ LEAT_INLINE void WorkerPoolCore::onExit(PoolMember& member, int code) {
   if (member.error && !told) emit<"error">(member.error);
 }
 
+// ---- tasks ----
+
 /// From the worker that it was sent to.
 LEAT_INLINE Ref<WorkerTask> WorkerPoolCore::takeBack(WorkerTask& task) noexcept {
   PoolMember& member = *std::exchange(task.member, nullptr);
@@ -397,10 +404,7 @@ LEAT_INLINE void WorkerPoolCore::leave(WorkerTask& task) noexcept {
   if (alive()) checkEnd();
 }
 
-LEAT_INLINE void WorkerPoolCore::close() noexcept {
-  if (state_ == State::Open) state_ = State::Closing;
-  checkEnd();
-}
+// ---- the end ----
 
 LEAT_INLINE void WorkerPoolCore::destroy(worker_threads::TerminateOptions options) noexcept {
   state_ = State::Destroyed;

@@ -196,8 +196,6 @@ class LiveWorkers {
   std::map<int, WorkerThread*> threads_;
 };
 
-LEAT_INLINE bool isUnwind(const std::exception_ptr& error) noexcept;
-
 #if LEAT_BODIES
 LEAT_INLINE WorkerThread::WorkerThread(WorkerSetup setup)
     : setup_(std::move(setup)),
@@ -242,6 +240,8 @@ LEAT_INLINE void WorkerThread::join() noexcept {
   }
   thread_.join();
 }
+
+// ---- on the thread ----
 
 LEAT_INLINE void* WorkerThread::threadMain(void* argument) noexcept {
   const auto self = Ref<WorkerThread>::adopt(static_cast<WorkerThread*>(argument));
