@@ -330,6 +330,8 @@ LEAT_INLINE std::size_t Connection::takeUnread(std::span<std::byte> into) noexce
   return count;
 }
 
+// ---- the end ----
+
 LEAT_INLINE void Connection::fail(int result, const char* call) {
   const std::exception_ptr error = socketError(-result, call);
   destroy(error);

@@ -149,8 +149,7 @@ class ReadableCore {
 
 // ---- reading ----
 
-#if LEAT_BODIES
-LEAT_INLINE std::size_t ReadableCore::howMuch(std::size_t wanted) noexcept {
+inline std::size_t ReadableCore::howMuch(std::size_t wanted) noexcept {
   if (wanted == 0 || (length == 0 && ended())) return 0;
   if (items_) return 1;
   if (wanted == whole) return flowing() && length > 0 ? frontSize() : length;
@@ -158,6 +157,7 @@ LEAT_INLINE std::size_t ReadableCore::howMuch(std::size_t wanted) noexcept {
   return ended() ? length : 0;
 }
 
+#if LEAT_BODIES
 LEAT_INLINE void ReadableCore::askSource() {
   flags.set(Flag::Reading, Flag::Sync);
   try {
@@ -265,6 +265,8 @@ LEAT_INLINE void ReadableCore::endReadable() {
   stream_.inTick([](StreamCore& stream) { stream.readable()->endNow(); });
 }
 
+// ---- flowing ----
+
 LEAT_INLINE void ReadableCore::resume() {
   if (!flowing()) {
     flags.set(Flag::HasFlowing);
@@ -298,6 +300,8 @@ LEAT_INLINE void ReadableCore::resumeNow() {
   flow();
   if (flowing() && !flags.any(Flag::Reading)) readZero();
 }
+
+// ---- who listens ----
 
 LEAT_INLINE void ReadableCore::dataListenerAdded() {
   stopMove();

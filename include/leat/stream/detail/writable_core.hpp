@@ -326,6 +326,8 @@ LEAT_INLINE void WritableCore::onConstructed() {
   if (ending()) finishMaybe(false);
 }
 
+// ---- the end ----
+
 LEAT_INLINE void WritableCore::end(WriteDone done, std::exception_ptr error) {
   stopMove();
   if (corked > 0) {
