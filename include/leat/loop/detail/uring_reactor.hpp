@@ -126,18 +126,18 @@ LEAT_INLINE void UringReactor::withdraw(File& file, unsigned requests) noexcept 
   }
 }
 
-LEAT_INLINE bool UringReactor::readFile(FileRead& read) noexcept {
-  uring::Sqe* const e = inChild() ? nullptr : entry();
-  if (e == nullptr) return false;
-  e->opcode = uring::opRead;
-  e->fd = read.fd;
-  e->addr = reinterpret_cast<std::uint64_t>(read.data);
-  e->len = read.size;
-  e->off = static_cast<std::uint64_t>(read.position);
-  e->userData = reinterpret_cast<std::uint64_t>(&read) | readTag;
-  ++reads_;
-  if (signal_) flush();  // who polls from outside may not come before it is answered
-  return true;
+LEAT_INLINE UringFile** UringReactor::place(int fd) noexcept {
+  const auto index = static_cast<std::size_t>(fd);
+  if (index < numbers_) return &byNumber_[index];
+  std::size_t wanted = numbers_ < 64 ? 64 : numbers_;
+  while (wanted <= index) wanted *= 2;
+  auto** const grown = new (std::nothrow) File*[wanted]();
+  if (grown == nullptr) return nullptr;
+  for (std::size_t i = 0; i < numbers_; ++i) grown[i] = byNumber_[i];
+  delete[] byNumber_;
+  byNumber_ = grown;
+  numbers_ = wanted;
+  return &byNumber_[index];
 }
 
 LEAT_INLINE uring::Sqe* UringReactor::entry() noexcept {
