@@ -51,6 +51,11 @@ class Ref {
   T* object_ = nullptr;
 };
 
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12
+#pragma GCC diagnostic push
+// Where it has inlined two owners of an object, g++ takes the first one that goes for the last.
+#pragma GCC diagnostic ignored "-Wuse-after-free"
+#endif
 /// A plain count, for objects of one loop. Starts at one: `adopt` the new object.
 template <class Derived>
 class Counted {
@@ -64,6 +69,9 @@ class Counted {
  private:
   unsigned count_ = 1;
 };
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12
+#pragma GCC diagnostic pop
+#endif
 
 /// An atomic count, for objects that travel. Starts at one.
 template <class Derived>
