@@ -176,6 +176,21 @@ def nginx():
     return shutil.which("nginx") or shutil.which(str(brought))
 
 
+def redis_server():
+    """A command that becomes redis-server, or None. Debian's redis-tools has the program under
+    its checker's name; which of them it is depends on the name it is called by."""
+    server = shutil.which("redis-server")
+    if server:
+        return [server]
+    checker = shutil.which("redis-check-rdb")
+    return ["bash", "-c", 'exec -a redis-server "$0" "$@"', checker] if checker else None
+
+
+def _redis_version():
+    return _first_match(r"v=(\S+)", _output(*(redis_server() or ["redis-server"]), "--version"),
+                        "absent")
+
+
 def _nginx_version():
     # It tells by standard error.
     text = _output("sh", "-c", f"'{nginx()}' -v 2>&1") if nginx() else ""
@@ -203,7 +218,7 @@ def facts(compilers):
         ("Node", _output("node", "--version").strip() or "absent"),
         ("Boost", _boost_version(cxx)),
         ("nginx", _nginx_version()),
-        ("redis-server", _first_match(r"v=(\S+)", _output("redis-server", "--version"), "absent")),
+        ("redis-server", _redis_version()),
         ("real-time priority", "yes, except for Node" if REAL_TIME else "not permitted"),
         ("load average at the start", "%.2f" % os.getloadavg()[0]),
     ]

@@ -251,10 +251,10 @@ class Redis(Topic):
             for name in ("leat", "leat epoll"):
                 self.servers[name] = lambda port, name=name: machine.on_back_end(
                     name, [mini_redis, "--port", port])
-        redis = shutil.which("redis-server")
+        redis = machine.redis_server()
         if redis:
             self.servers["redis-server"] = lambda port: [
-                redis, "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+                *redis, "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
 
     def runs(self):
         for command, pipeline, requests in self.CASES:
