@@ -30,7 +30,7 @@ int64_t integer(string_view text, int64_t least = INT64_MIN, int64_t most = INT6
                 const char* otherwise = "ERR value is not an integer or out of range") {
   int64_t value = 0;
   const bool whole = std::from_chars(text.begin(), text.end(), value).ptr == text.end();
-  const bool plain = text == "0" || (value != 0 && text[text[0] == '-'] != '0');
+  const bool plain = value != 0 ? text[text[0] == '-'] != '0' : text == "0";
   if (whole && plain && value >= least && value <= most) return value;
   throw Failure(otherwise);
 }

@@ -230,11 +230,16 @@ LEAT_ON_USE
 Task<std::string> readUntil(Socket socket, ConnectionRef connection, std::string delimiter,
                             std::size_t limit, SignalHold signal);
 
-#if LEAT_BODIES
+[[noreturn]] void throwNoDelimiter(const char* call, std::size_t limit);
+
 /// Whether `size` bytes, with a delimiter that ends at `end` or none, are within the limit.
-LEAT_INLINE void checkLimit(const char* call, std::size_t size, std::size_t end,
-                            std::size_t limit) {
+inline void checkLimit(const char* call, std::size_t size, std::size_t end, std::size_t limit) {
   if (end == std::string_view::npos ? size < limit : end <= limit) return;
+  throwNoDelimiter(call, limit);
+}
+
+#if LEAT_BODIES
+[[noreturn]] LEAT_INLINE void throwNoDelimiter(const char* call, std::size_t limit) {
   throw RangeError(std::string(call) + ": no delimiter within the limit of " +
                    std::to_string(limit) + " bytes");
 }

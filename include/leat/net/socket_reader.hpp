@@ -19,7 +19,9 @@ class SocketReader {
   explicit SocketReader(Socket socket) noexcept : socket_(std::move(socket)) {}
 
   /// What was received and not taken.
-  std::string_view unread() const noexcept { return std::string_view(bytes_).substr(position_); }
+  std::string_view unread() const noexcept {
+    return {bytes_.data() + position_, bytes_.size() - position_};
+  }
   /// Takes a line, without its LF or CRLF; nothing when its end is not there yet.
   /// Throws: RangeError ERR_OUT_OF_RANGE when the first `limit` bytes hold no end; they stay.
   std::optional<std::string_view> line(std::size_t limit = 65536);
@@ -42,14 +44,15 @@ class SocketReader {
 #if LEAT_BODIES
 LEAT_INLINE std::optional<std::string_view> SocketReader::line(std::size_t limit) {
   const std::string_view rest = unread();
-  const std::size_t end = detail::endOf(rest, "\n", searched_);
-  if (end == rest.npos) searched_ = rest.size();
+  const std::size_t feed = rest.find('\n', searched_);
+  const std::size_t end = feed == rest.npos ? feed : feed + 1;
+  if (feed == rest.npos) searched_ = rest.size();
   detail::checkLimit("SocketReader::line", rest.size(), end, limit);
-  if (end == rest.npos) return std::nullopt;
+  if (feed == rest.npos) return std::nullopt;
   position_ += end;
   searched_ = 0;
-  const bool carriageReturn = end > 1 && rest[end - 2] == '\r';
-  return rest.substr(0, end - (carriageReturn ? 2 : 1));
+  const bool carriageReturn = feed > 0 && rest[feed - 1] == '\r';
+  return std::string_view(rest.data(), feed - (carriageReturn ? 1 : 0));
 }
 
 LEAT_INLINE std::optional<std::string_view> SocketReader::bytes(std::size_t count) {
@@ -57,7 +60,7 @@ LEAT_INLINE std::optional<std::string_view> SocketReader::bytes(std::size_t coun
   if (rest.size() < count) return std::nullopt;
   position_ += count;
   searched_ = 0;
-  return rest.substr(0, count);
+  return std::string_view(rest.data(), count);
 }
 
 LEAT_ON_USE_BODY
