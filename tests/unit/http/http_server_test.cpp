@@ -326,7 +326,7 @@ TEST_CASE("a header may be a number") {
   const auto numbers = [](const IncomingMessage&, const ServerResponse& response) {
     response.setHeader("Content-Length", std::size_t{5}).setHeader("X-Less", -7).end("hello");
   };
-  const std::string back = answer(numbers, get("/"));
+  const std::string back = answer(numbers, get("/", closing));
   CHECK(back.find("Content-Length: 5\r\n") != back.npos);
   CHECK(back.find("X-Less: -7\r\n") != back.npos);
 }
