@@ -77,7 +77,7 @@ class SocketEnds : private DirectSink {
   net::Socket socket;
 
  private:
-  using Moving = std::shared_ptr<SocketMove>;
+  using Moving = Ref<SocketMove>;
   /// Whoever is at it stops when nobody waits any more.
   struct Stopper {
     explicit Stopper(Moving m) noexcept : move(std::move(m)) {}
@@ -98,7 +98,7 @@ class SocketEnds : private DirectSink {
   }
   Task<std::optional<PassedOn>> passByWorker(ReadableState<Buffer>& side) {
     const net::Socket own = socket;
-    const Moving move = std::make_shared<SocketMove>();
+    const Moving move = makeRef<SocketMove>();
     move->from = sys::UniqueFd(sys::fcntl(own.fd(), F_DUPFD_CLOEXEC));
     if (!move->from || !move->pipe.open()) co_return std::nullopt;
     const auto run = [move] { return (*move)(); };
@@ -118,7 +118,7 @@ class SocketEnds : private DirectSink {
       // There is no thread: by chunks.
       move->taker.reset();
     }
-    move_.reset();
+    move_ = nullptr;
     own.connection().noteReceived(passed.count + passed.rest.size());
     between.end(passed.count);
     // A file that bytes are appended to takes none of them so.
@@ -127,8 +127,8 @@ class SocketEnds : private DirectSink {
     co_return std::move(passed);
   }
 
-  std::unique_ptr<DirectTaker> beginTaking() override {
-    std::unique_ptr<DirectTaker> taker = takerOf(socket);
+  Owned<DirectTaker> beginTaking() override {
+    Owned<DirectTaker> taker = takerOf(socket);
     if (taker) taking_ = socket;
     return taker;
   }

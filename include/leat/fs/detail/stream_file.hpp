@@ -408,9 +408,9 @@ class FileWriteStream final : public FileWriteState, private DirectSink {
   }
   void callFinal() override {}
   DirectSink* directSink() noexcept override { return this; }
-  std::unique_ptr<DirectTaker> beginTaking() override {
+  Owned<DirectTaker> beginTaking() override {
     if (!file.handle || file.handle->fd() < 0) return nullptr;
-    auto taker = std::make_unique<FileTaker>(file.handle->state(), file.position);
+    auto taker = makeOwned<FileTaker>(file.handle->state(), file.position);
     file.busy = true;
     return taker;
   }
