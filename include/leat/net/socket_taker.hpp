@@ -8,6 +8,7 @@
 
 namespace leat::inline LEAT_ABI::detail {
 
+#if LEAT_BODIES
 /// With a descriptor of its own: the socket may close, and its number be another one's, while a worker is
 /// at it.
 class SocketTaker final : public DirectTaker {
@@ -25,6 +26,7 @@ class SocketTaker final : public DirectTaker {
  private:
   sys::UniqueFd fd_;
 };
+#endif
 
 /// Whether a socket is broken that answers so. The kernel tells it once: the next receive gives the end.
 LEAT_INLINE bool breaksSocket(ssize_t answer) noexcept;

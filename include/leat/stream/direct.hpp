@@ -69,7 +69,6 @@ LEAT_INLINE DirectWay directWayOf(ReadableState<Buffer>& source) {
   pipe->hold();
   return DirectWay::Later;
 }
-#endif
 
 /// One move of bytes, from the question to the answer: both streams are kept, and the sink takes nothing
 /// else meanwhile.
@@ -105,5 +104,6 @@ class DirectMove {
   WritableState<Buffer>& sink_;
   Ref<StreamCore> to_;
 };
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail
