@@ -6,6 +6,7 @@
 
 #include <leat/stream.hpp>
 
+#include <memory>
 #include <utility>
 
 namespace order {

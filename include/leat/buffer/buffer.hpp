@@ -135,7 +135,7 @@ class Buffer {
   operator std::string_view() const&& = delete;
   operator std::span<std::byte>() const& noexcept { return bytes(); }
   operator std::span<std::byte>() const&& = delete;
-  operator std::span<const std::byte>() const& noexcept { return bytes(); }
+  operator std::span<const std::byte>() const& noexcept { return {data_, size_}; }
   operator std::span<const std::byte>() const&& = delete;
   /// The bytes as text. `std::string(buffer)` has them as they are, whether UTF-8 or not.
   std::string toString() const { return detail::wellFormed(view()); }

@@ -35,21 +35,6 @@ consteval DigitTable digitTable(bool base64) {
 inline constexpr DigitTable hexDigits = digitTable(false);
 inline constexpr DigitTable base64Digits = digitTable(true);
 
-/// What a digit of base64 is worth in each place of a group of four; with a high bit when it is none.
-struct Base64Places {
-  std::uint32_t worth[4][256];
-};
-consteval Base64Places base64PlaceTable() {
-  Base64Places table{};
-  for (unsigned i = 0; i < 256; ++i)
-    for (unsigned place = 0; place < 4; ++place)
-      table.worth[place][i] = base64Digits.worth[i] > 63
-                                  ? 1u << 31
-                                  : std::uint32_t{base64Digits.worth[i]} << (18 - 6 * place);
-  return table;
-}
-inline constexpr Base64Places base64Places = base64PlaceTable();
-
 /// The two digits of each byte.
 struct HexPairs {
   char pair[256][2];
@@ -89,6 +74,21 @@ LEAT_INLINE std::string textOf(BufferEncoding encoding, const std::uint8_t* byte
                                std::size_t size);
 
 #if LEAT_BODIES
+/// What a digit of base64 is worth in each place of a group of four; with a high bit when it is none.
+struct Base64Places {
+  std::uint32_t worth[4][256];
+};
+consteval Base64Places base64PlaceTable() {
+  Base64Places table{};
+  for (unsigned i = 0; i < 256; ++i)
+    for (unsigned place = 0; place < 4; ++place)
+      table.worth[place][i] = base64Digits.worth[i] > 63
+                                  ? 1u << 31
+                                  : std::uint32_t{base64Digits.worth[i]} << (18 - 6 * place);
+  return table;
+}
+inline constexpr Base64Places base64Places = base64PlaceTable();
+
 LEAT_INLINE std::size_t readHex(std::string_view text, std::uint8_t* out,
                                 std::size_t room) noexcept {
   const std::uint8_t* const in = octets(text);

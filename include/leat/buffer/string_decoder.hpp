@@ -17,7 +17,7 @@ class StringDecoder {
 
   /// The text of the bytes that came so far and were not given yet.
   std::string write(std::span<const std::byte> bytes);
-  std::string write(const Buffer& bytes) { return write(std::span<const std::byte>(bytes)); }
+  std::string write(const Buffer& bytes);
   /// The same, and then the text of what is kept, which has an end now. Ready for other bytes.
   std::string end();
   std::string end(const Buffer& bytes);
@@ -138,6 +138,10 @@ LEAT_INLINE std::string StringDecoder::write(std::span<const std::byte> bytes) {
   rest.remove_suffix(kept_);
   if (out.empty()) return text(rest);
   return out += text(rest);
+}
+
+LEAT_INLINE std::string StringDecoder::write(const Buffer& bytes) {
+  return write(std::span<const std::byte>(bytes.data(), bytes.size()));
 }
 
 LEAT_INLINE std::string StringDecoder::end() {

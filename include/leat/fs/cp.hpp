@@ -18,6 +18,7 @@ struct CopyStep {
   unsigned mode;
 };
 
+#if LEAT_BODIES
 /// Copies trees without recursion.
 class TreeCopy {
  public:
@@ -67,6 +68,7 @@ class TreeCopy {
   const fs::CpOptions& options_;
   std::vector<CopyStep> todo_;
 };
+#endif
 
 LEAT_INLINE void checkCpOptions(const fs::CpOptions& options);
 /// Does one step, and gives those that follow from it. `offset`: whether it is the first of all.

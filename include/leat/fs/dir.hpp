@@ -2,11 +2,11 @@
 // Dir: the entries of a folder one at a time, for folders that are large.
 #pragma once
 
+#include <leat/base/fifo.hpp>
 #include <leat/core/task.hpp>
 #include <leat/fs/detail/worker.hpp>
 #include <leat/fs/operation.hpp>
 
-#include <deque>
 #include <optional>
 
 namespace leat::inline LEAT_ABI::detail {
@@ -40,7 +40,7 @@ class DirState final : public ClosingJob {
   FolderStream stream_;
   std::vector<std::string> folders_;  // still to be read
   sys::Mutex listMutex_;
-  std::deque<fs::Dirent> entries_;
+  Fifo<fs::Dirent> entries_;
   bool ended_ = false;
 };
 
@@ -49,9 +49,7 @@ LEAT_INLINE std::optional<fs::Dirent> DirState::pop(bool& ended) {
   const sys::MutexLock lock(listMutex_);
   ended = ended_ && entries_.empty();
   if (entries_.empty()) return std::nullopt;
-  std::optional<fs::Dirent> first(std::move(entries_.front()));
-  entries_.pop_front();
-  return first;
+  return entries_.pop();
 }
 
 /// The next entry of this folder or of one below.
@@ -87,7 +85,7 @@ LEAT_INLINE void DirState::fetch(const FileRequest& request) {
     if (entry->d_type == DT_UNKNOWN && statPath(path_ + '/' + entry->d_name, false, known) == 0)
       mode = known.stx_mode & S_IFMT;
     if (recursive_ && S_ISDIR(mode)) folders_.push_back(joinedPath(path_, entry->d_name));
-    entries_.emplace_back(entry->d_name, path_, mode);
+    entries_.push(fs::Dirent(entry->d_name, path_, mode));
   }
 }
 

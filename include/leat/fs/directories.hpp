@@ -39,7 +39,6 @@ LEAT_INLINE int makeFolders(std::string& path, unsigned mode, std::string& first
   }
   return 0;
 }
-#endif
 
 /// The entries of a folder and, when `r.flag`, of all below it, in Node's order. `take(path, prefix,
 /// entry)`: the folder, what it is called in the result, and the entry.
@@ -62,7 +61,6 @@ void walkFolders(FileRequest& r, Take take) {
   }
 }
 
-#if LEAT_BODIES
 LEAT_INLINE std::vector<std::string> namesIn(FileRequest& r) {
   std::vector<std::string> names;
   walkFolders(r, [&](const FolderVisit& visit, FolderEntry& entry) {

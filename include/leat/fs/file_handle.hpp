@@ -58,9 +58,7 @@ class FileHandle {
   Operation<std::string> readFile(std::string_view encoding, FileOptions options = {}) const;
   /// All of it, at the current position.
   Operation<void> writeFile(Buffer data, FileOptions options = {}) const;
-  Operation<void> writeFile(std::string_view data, FileOptions options = {}) const {
-    return writeFile(Buffer::from(data), options);
-  }
+  Operation<void> writeFile(std::string_view data, FileOptions options = {}) const;
   /// The same: whether it appends is for the flag that the file was opened with to say.
   Operation<void> appendFile(Buffer data, FileOptions options = {}) const {
     return writeFile(std::move(data), options);
@@ -377,6 +375,11 @@ LEAT_INLINE Operation<void> FileHandle::writeFile(Buffer data, FileOptions optio
   FileDraft<void> draft(body, FileCall::writeFile, state_);
   draft->buffers.push_back(std::move(data));
   return std::move(draft).with(options.signal);
+}
+
+LEAT_INLINE Operation<void> FileHandle::writeFile(std::string_view data,
+                                                  FileOptions options) const {
+  return writeFile(Buffer::from(data), options);
 }
 
 LEAT_INLINE Operation<Stats> FileHandle::stat(FileOptions options) const {

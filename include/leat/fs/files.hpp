@@ -102,17 +102,24 @@ LEAT_INLINE Operation<void> writeFile(std::string_view path, Buffer data,
   return std::move(draft).with(options.signal);
 }
 #endif
-inline Operation<void> writeFile(std::string_view path, std::string_view data,
-                                 WriteFileOptions options = {}) {
-  return writeFile(path, Buffer::from(data), options);
-}
+LEAT_INLINE Operation<void> writeFile(std::string_view path, std::string_view data,
+                                      WriteFileOptions options = {});
 LEAT_INLINE Operation<void> writeFile(std::string_view path, std::string_view data,
                                       std::string_view encoding, WriteFileOptions options = {});
 /// Writes behind what is there, or makes the file.
 LEAT_INLINE Operation<void> appendFile(std::string_view path, Buffer data,
                                        AppendFileOptions options = {});
+LEAT_INLINE Operation<void> appendFile(std::string_view path, std::string_view data,
+                                       AppendFileOptions options = {});
+LEAT_INLINE Operation<void> appendFile(std::string_view path, std::string_view data,
+                                       std::string_view encoding, AppendFileOptions options = {});
 
 #if LEAT_BODIES
+LEAT_INLINE Operation<void> writeFile(std::string_view path, std::string_view data,
+                                      WriteFileOptions options) {
+  return writeFile(path, Buffer::from(data), options);
+}
+
 LEAT_INLINE Operation<void> writeFile(std::string_view path, std::string_view data,
                                       std::string_view encoding, WriteFileOptions options) {
   leat::detail::checkEncoding(encoding);
@@ -128,15 +135,12 @@ LEAT_INLINE Operation<void> appendFile(std::string_view path, Buffer data,
   all.signal = options.signal;
   return writeFile(path, std::move(data), all);
 }
-#endif
-inline Operation<void> appendFile(std::string_view path, std::string_view data,
-                                  AppendFileOptions options = {}) {
+
+LEAT_INLINE Operation<void> appendFile(std::string_view path, std::string_view data,
+                                       AppendFileOptions options) {
   return appendFile(path, Buffer::from(data), options);
 }
-LEAT_INLINE Operation<void> appendFile(std::string_view path, std::string_view data,
-                                       std::string_view encoding, AppendFileOptions options = {});
 
-#if LEAT_BODIES
 LEAT_INLINE Operation<void> appendFile(std::string_view path, std::string_view data,
                                        std::string_view encoding, AppendFileOptions options) {
   leat::detail::checkEncoding(encoding);

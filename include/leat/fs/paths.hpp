@@ -95,20 +95,11 @@ LEAT_INLINE fs::Operation<void> changeOwner(FileCall call, std::string_view path
 namespace leat::inline LEAT_ABI::fs {
 
 /// What is known of the file that the path leads to.
-inline Operation<Stats> stat(std::string_view path, FileOptions options = {}) {
-  using namespace leat::detail;
-  return FileDraft<Stats>(statOf, FileCall::stat, path).quickly(statAtOnce).with(options.signal);
-}
+LEAT_INLINE Operation<Stats> stat(std::string_view path, FileOptions options = {});
 /// The same, but of a symbolic link itself.
-inline Operation<Stats> lstat(std::string_view path, FileOptions options = {}) {
-  using namespace leat::detail;
-  return FileDraft<Stats>(statOf, FileCall::lstat, path).quickly(statAtOnce).with(options.signal);
-}
+LEAT_INLINE Operation<Stats> lstat(std::string_view path, FileOptions options = {});
 /// What is known of the file system that the file is on.
-inline Operation<StatFs> statfs(std::string_view path, FileOptions options = {}) {
-  using namespace leat::detail;
-  return FileDraft<StatFs>(statFsOf, FileCall::statfs, path).with(options.signal);
-}
+LEAT_INLINE Operation<StatFs> statfs(std::string_view path, FileOptions options = {});
 
 /// Fails unless the process may do what `mode` says: F_OK, or bits of R_OK, W_OK, X_OK.
 /// Throws: RangeError ERR_OUT_OF_RANGE.
@@ -117,6 +108,21 @@ LEAT_INLINE Operation<void> access(std::string_view path, int mode = F_OK,
 LEAT_INLINE Operation<void> chmod(std::string_view path, FileMode mode, FileOptions options = {});
 
 #if LEAT_BODIES
+LEAT_INLINE Operation<Stats> stat(std::string_view path, FileOptions options) {
+  using namespace leat::detail;
+  return FileDraft<Stats>(statOf, FileCall::stat, path).quickly(statAtOnce).with(options.signal);
+}
+
+LEAT_INLINE Operation<Stats> lstat(std::string_view path, FileOptions options) {
+  using namespace leat::detail;
+  return FileDraft<Stats>(statOf, FileCall::lstat, path).quickly(statAtOnce).with(options.signal);
+}
+
+LEAT_INLINE Operation<StatFs> statfs(std::string_view path, FileOptions options) {
+  using namespace leat::detail;
+  return FileDraft<StatFs>(statFsOf, FileCall::statfs, path).with(options.signal);
+}
+
 LEAT_INLINE Operation<void> access(std::string_view path, int mode, FileOptions options) {
   using namespace leat::detail;
   if (mode < 0 || mode > (R_OK | W_OK | X_OK)) throwModeRange();

@@ -7,6 +7,7 @@
 
 namespace leat::inline LEAT_ABI::detail {
 
+#if LEAT_BODIES
 /// Removes trees without recursion, so that depth is only memory.
 class TreeRemoval {
  public:
@@ -42,7 +43,6 @@ int TreeRemoval::tried(Call call) const {
   }
 }
 
-#if LEAT_BODIES
 LEAT_INLINE void TreeRemoval::remove(const std::string& root) {
   todo_.push_back(Step{root, false});
   while (!todo_.empty() && !request_.left()) {

@@ -81,20 +81,16 @@ class WriteStream : public leat::detail::StreamMethods<WriteStream>,
 
 }  // namespace leat::inline LEAT_ABI::fs
 
+#if LEAT_BODIES
 namespace leat::inline LEAT_ABI::detail {
 
 LEAT_ON_USE
-void checkStreamPlace(const char* what, std::int64_t value);
-
-#if LEAT_BODIES
-LEAT_ON_USE_BODY
 void checkStreamPlace(const char* what, std::int64_t value) {
   if (value >= -1) return;
   throw RangeError(SharedText({"The value of \"", what,
                                "\" is out of range. It must be >= 0. Received ", Decimal(value)})
                        .view());
 }
-#endif
 
 template <class = void>
 fs::ReadStream makeReadStream(std::string_view path, std::optional<fs::FileHandle> handle,
@@ -119,6 +115,7 @@ fs::WriteStream makeWriteStream(std::string_view path, std::optional<fs::FileHan
 }
 
 }  // namespace leat::inline LEAT_ABI::detail
+#endif
 
 namespace leat::inline LEAT_ABI::fs {
 

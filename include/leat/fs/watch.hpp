@@ -3,13 +3,13 @@
 // touch the disk (adding folders, looking into them) is done on the blocking pool.
 #pragma once
 
+#include <leat/base/fifo.hpp>
 #include <leat/core/as_result.hpp>
 #include <leat/core/task.hpp>
 #include <leat/fs/detail/worker.hpp>
 #include <leat/fs/operation.hpp>
 #include <leat/loop/wait_fd.hpp>
 
-#include <deque>
 #include <optional>
 #include <vector>
 
@@ -48,17 +48,8 @@ class WatchedFolders {
     Folder* const at = lowerBound(watch);
     return at != folders_.data() + folders_.size() && at->watch == watch ? at : nullptr;
   }
-  void set(int watch, const std::string& prefix) {
-    if (Folder* const known = find(watch)) {
-      known->prefix = prefix;
-    } else {
-      folders_.insert(folders_.begin() + (lowerBound(watch) - folders_.data()),
-                      Folder{watch, prefix});
-    }
-  }
-  void erase(Folder& folder) noexcept {
-    folders_.erase(folders_.begin() + (&folder - folders_.data()));
-  }
+  void set(int watch, const std::string& prefix);
+  void erase(Folder& folder) noexcept;
   /// Of those in a folder `gone` is called with the watch, and they are erased.
   template <class F>
   void eraseBelow(const std::string& prefix, F gone) {
@@ -113,13 +104,8 @@ class WatchState final : public ClosingJob {
     const int fd = std::exchange(fd_, -1);
     if (fd >= 0) (void)sys::close(fd);
   }
-  void push(std::string_view type, std::string name) {
-    const sys::MutexLock lock(listMutex_);
-    events_.push_back(fs::WatchEvent{type, std::move(name)});
-  }
-  std::string pathOf(const std::string& prefix) const {
-    return prefix.empty() ? root_ : root_ + '/' + prefix.substr(0, prefix.size() - 1);
-  }
+  void push(std::string_view type, std::string name);
+  std::string pathOf(const std::string& prefix) const;
   int add(const std::string& prefix);
   /// Whether it is there. Folders come and go, and may belong to others: that is no error.
   static bool checkFolder(const FileRequest& request, int error) {
@@ -137,16 +123,36 @@ class WatchState final : public ClosingJob {
   sys::Mutex workMutex_;
   WatchedFolders folders_;
   sys::Mutex listMutex_;
-  std::deque<fs::WatchEvent> events_;
+  Fifo<fs::WatchEvent> events_;
 };
 
 #if LEAT_BODIES
+LEAT_INLINE void WatchedFolders::set(int watch, const std::string& prefix) {
+  if (Folder* const known = find(watch)) {
+    known->prefix = prefix;
+  } else {
+    folders_.insert(folders_.begin() + (lowerBound(watch) - folders_.data()),
+                    Folder{watch, prefix});
+  }
+}
+
+LEAT_INLINE void WatchedFolders::erase(Folder& folder) noexcept {
+  folders_.erase(folders_.begin() + (&folder - folders_.data()));
+}
+
 LEAT_INLINE std::optional<fs::WatchEvent> WatchState::pop() {
   const sys::MutexLock lock(listMutex_);
   if (events_.empty()) return std::nullopt;
-  std::optional<fs::WatchEvent> first(std::move(events_.front()));
-  events_.pop_front();
-  return first;
+  return events_.pop();
+}
+
+LEAT_INLINE void WatchState::push(std::string_view type, std::string name) {
+  const sys::MutexLock lock(listMutex_);
+  events_.push(fs::WatchEvent{type, std::move(name)});
+}
+
+LEAT_INLINE std::string WatchState::pathOf(const std::string& prefix) const {
+  return prefix.empty() ? root_ : root_ + '/' + prefix.substr(0, prefix.size() - 1);
 }
 
 LEAT_INLINE int WatchState::add(const std::string& prefix) {

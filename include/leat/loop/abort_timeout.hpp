@@ -10,6 +10,11 @@ namespace leat::inline LEAT_ABI {
 
 namespace detail {
 
+/// A signal that is aborted after so many milliseconds.
+LEAT_INLINE AbortSignal timeoutSignal(std::int32_t milliseconds);
+[[noreturn]] LEAT_INLINE void throwNoTimeout(double ms);
+
+#if LEAT_BODIES
 /// The timer of a signal. It belongs to the loop while it is armed and to the signal while there is one;
 /// the last handle of the signal may go on any thread, even while the timer fires.
 class TimeoutSource : private LoopTimer {
@@ -97,6 +102,18 @@ class TimeoutSource : private LoopTimer {
   Atomic<unsigned> count_{2};  // the loop's, until it fires or is disarmed, and the signal's
 };
 
+LEAT_INLINE AbortSignal timeoutSignal(std::int32_t milliseconds) {
+  return TimeoutSource::make(milliseconds);
+}
+
+[[noreturn]] LEAT_INLINE void throwNoTimeout(double ms) {
+  throw RangeError(SharedText({"The value of \"milliseconds\" is out of range. It must be >= 0 && "
+                               "<= 2147483647. Received ",
+                               Decimal(static_cast<long long>(ms))})
+                       .view());
+}
+#endif
+
 }  // namespace detail
 
 /// Throws: RangeError ERR_OUT_OF_RANGE when `delay` is negative or more than 2^31-1 ms (Node takes more
@@ -105,13 +122,8 @@ template <class D>
 AbortSignal AbortSignal::timeout(const D& delay) {
   static_assert(Duration<D>, "AbortSignal::timeout takes milliseconds or a duration");
   const double ms = detail::milliseconds(delay);
-  if (!(ms >= 0 && ms <= 2147483647))
-    throw RangeError(
-        detail::SharedText({"The value of \"milliseconds\" is out of range. It must be >= 0 && <= "
-                            "2147483647. Received ",
-                            detail::Decimal(static_cast<long long>(ms))})
-            .view());
-  return detail::TimeoutSource::make(detail::waitMs(delay));
+  if (!(ms >= 0 && ms <= 2147483647)) detail::throwNoTimeout(ms);
+  return detail::timeoutSignal(detail::waitMs(delay));
 }
 
 }  // namespace leat::inline LEAT_ABI

@@ -2,12 +2,16 @@
 // Which back end a loop gets, and why.
 #pragma once
 
+#include <leat/loop/reactor.hpp>
+
+#include <string_view>
+#if LEAT_BODIES
 #include <leat/core/system_error.hpp>
 #include <leat/loop/detail/epoll_reactor.hpp>
 #include <leat/loop/detail/uring_reactor.hpp>
 
 #include <cstdlib>
-#include <string_view>
+#endif
 
 namespace leat::inline LEAT_ABI::detail {
 

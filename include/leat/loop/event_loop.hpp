@@ -107,10 +107,7 @@ class EventLoop final : private detail::QueueHooks {
   /// After main: ticks, microtasks, rejections.
   void drain() noexcept { afterCallback(); }
   /// Memory for receives without a buffer of their own; used before control returns to the loop.
-  std::span<std::byte> scratch() {
-    if (scratch_ == nullptr) scratch_ = new std::byte[scratchSize];
-    return {scratch_, scratchSize};
-  }
+  std::span<std::byte> scratch();
   bool dead() const noexcept { return queue_.stopped(); }
   /// Prints an exception, or tells its host, and makes the loop end with `code`.
   void fatal(const std::exception_ptr& error, ExceptionOrigin origin, const char* place,
@@ -190,6 +187,11 @@ LEAT_INLINE EventLoop::~EventLoop() {
   delete reactor_;
   delete[] scratch_;
   detail::dropOwned(farewells_);
+}
+
+LEAT_INLINE std::span<std::byte> EventLoop::scratch() {
+  if (scratch_ == nullptr) scratch_ = new std::byte[scratchSize];
+  return {scratch_, scratchSize};
 }
 
 LEAT_INLINE void EventLoop::run() {

@@ -63,6 +63,7 @@ struct WatchedFd : Counted<WatchedFd> {
   bool inLoop = true;
 };
 
+#if LEAT_BODIES
 /// The descriptors that a loop watches, by number.
 class LEAT_API FdTable : public LoopPart {
  public:
@@ -83,7 +84,6 @@ class LEAT_API FdTable : public LoopPart {
   std::vector<Ref<WatchedFd>> byNumber_;
 };
 
-#if LEAT_BODIES
 LEAT_INLINE Ref<WatchedFd> FdTable::join(int fd) {
   Ref<WatchedFd> watched;
   // What is no descriptor gets its error from the kernel, and no place in the table.
@@ -118,25 +118,9 @@ class FdAwaiter : private Op, private Job {
   ~FdAwaiter() { stop(); }
 
   bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> coroutine) {
-    loop_ = &EventLoop::current();
-    if (!hooks_.check()) {
-      continuation_.capture(coroutine);
-      return loop_->queue().pushMicrotask(*this);
-    }
-    watched_ = loop_->parts().get<FdTable>(*loop_).join(fd_);
-    continuation_.capture(coroutine);
-    (void)hooks_.arm();
-    preparePoll(watched_->handle, pollEvents(want_));
-    loop_->reactor().submit(*this);
-    if (referenced_) loop_->hold();
-  }
+  void await_suspend(std::coroutine_handle<> coroutine);
   /// What is ready. Throws: AbortError, SystemError.
-  Ready await_resume() const {
-    if (hooks_.fired()) hooks_.throwAborted();
-    if (result_ < 0) throw SystemError(-result_, "wait", SharedText({"fd ", Decimal(fd_)}).view());
-    return readyOf(result_);
-  }
+  Ready await_resume() const;
 
  private:
   struct Hooks : CancelHooks {
@@ -148,15 +132,7 @@ class FdAwaiter : private Op, private Job {
     }
     FdAwaiter& owner;
   };
-  void stop() noexcept {
-    if (!watched_) return;
-    if (watched_->inLoop) {
-      loop_->reactor().abandon(*this);
-      loop_->parts().get<FdTable>(*loop_).leave(*watched_);
-      if (referenced_) loop_->letGo();
-    }
-    watched_ = nullptr;
-  }
+  void stop() noexcept;
   static void onReady(Op& op, int result, unsigned) noexcept {
     auto& self = static_cast<FdAwaiter&>(op);
     self.result_ = result;
@@ -177,6 +153,38 @@ class FdAwaiter : private Op, private Job {
   Ready want_;
   bool referenced_;
 };
+
+#if LEAT_BODIES
+LEAT_INLINE void FdAwaiter::await_suspend(std::coroutine_handle<> coroutine) {
+  loop_ = &EventLoop::current();
+  if (!hooks_.check()) {
+    continuation_.capture(coroutine);
+    return loop_->queue().pushMicrotask(*this);
+  }
+  watched_ = loop_->parts().get<FdTable>(*loop_).join(fd_);
+  continuation_.capture(coroutine);
+  (void)hooks_.arm();
+  preparePoll(watched_->handle, pollEvents(want_));
+  loop_->reactor().submit(*this);
+  if (referenced_) loop_->hold();
+}
+
+LEAT_INLINE Ready FdAwaiter::await_resume() const {
+  if (hooks_.fired()) hooks_.throwAborted();
+  if (result_ < 0) throw SystemError(-result_, "wait", SharedText({"fd ", Decimal(fd_)}).view());
+  return readyOf(result_);
+}
+
+LEAT_INLINE void FdAwaiter::stop() noexcept {
+  if (!watched_) return;
+  if (watched_->inLoop) {
+    loop_->reactor().abandon(*this);
+    loop_->parts().get<FdTable>(*loop_).leave(*watched_);
+    if (referenced_) loop_->letGo();
+  }
+  watched_ = nullptr;
+}
+#endif
 
 }  // namespace detail
 

@@ -49,9 +49,7 @@ class Socket {
   LEAT_ON_USE
   Task<> readExactly(std::span<std::byte> buffer, SignalRef signal = {}) const;
   LEAT_ON_USE
-  Task<> readExactly(std::span<char> buffer, SignalRef signal = {}) const {
-    return readExactly(std::as_writable_bytes(buffer), signal);
-  }
+  Task<> readExactly(std::span<char> buffer, SignalRef signal = {}) const;
   /// Receives up to and including `delimiter`, at most `limit` bytes; the empty string at the end of the
   /// stream, and what came before it when the last piece has no delimiter. What lies behind the
   /// delimiter stays for the next read.
@@ -163,7 +161,6 @@ LEAT_INLINE void Socket::unshift(Buffer bytes) const {
   connection_->checkThread();
   connection_->putBack(std::move(bytes));
 }
-#endif
 
 namespace detail {
 
@@ -188,25 +185,20 @@ class Gathered {
 class Filled {
  public:
   Filled(ConnectionRef connection, const std::byte* data) noexcept
-      : connection_(std::move(connection)), data_(data) {}
+      : connection_(std::move(connection)), data_(reinterpret_cast<const char*>(data)) {}
   Filled(const Filled&) = delete;
   Filled& operator=(const Filled&) = delete;
   ~Filled() {
-    if (count > 0) connection_->putBack(Buffer::from(std::span(data_, count)));
+    if (count > 0) connection_->putBack(Buffer::from(std::string_view(data_, count)));
   }
   std::size_t count = 0;
 
  private:
   ConnectionRef connection_;
-  const std::byte* data_;
+  const char* data_;
 };
 
 LEAT_ON_USE
-Task<> readExactly(Socket socket, ConnectionRef connection, std::byte* data, std::size_t size,
-                   SignalHold signal);
-
-#if LEAT_BODIES
-LEAT_ON_USE_BODY
 Task<> readExactly(Socket socket, ConnectionRef connection, std::byte* data, std::size_t size,
                    SignalHold signal) {
   Filled filled(std::move(connection), data);
@@ -218,7 +210,6 @@ Task<> readExactly(Socket socket, ConnectionRef connection, std::byte* data, std
   }
   filled.count = 0;
 }
-#endif
 
 /// Where `delimiter` ends in `text`, searched for from `from`; npos when it is not there.
 inline std::size_t endOf(std::string_view text, std::string_view delimiter, std::size_t from) {
@@ -226,22 +217,15 @@ inline std::size_t endOf(std::string_view text, std::string_view delimiter, std:
   return at == text.npos ? at : at + delimiter.size();
 }
 
-LEAT_ON_USE
-Task<std::string> readUntil(Socket socket, ConnectionRef connection, std::string delimiter,
-                            std::size_t limit, SignalHold signal);
-
-[[noreturn]] void throwNoDelimiter(const char* call, std::size_t limit);
+[[noreturn]] LEAT_INLINE void throwNoDelimiter(const char* call, std::size_t limit) {
+  throw RangeError(std::string(call) + ": no delimiter within the limit of " +
+                   std::to_string(limit) + " bytes");
+}
 
 /// Whether `size` bytes, with a delimiter that ends at `end` or none, are within the limit.
 inline void checkLimit(const char* call, std::size_t size, std::size_t end, std::size_t limit) {
   if (end == std::string_view::npos ? size < limit : end <= limit) return;
   throwNoDelimiter(call, limit);
-}
-
-#if LEAT_BODIES
-[[noreturn]] LEAT_INLINE void throwNoDelimiter(const char* call, std::size_t limit) {
-  throw RangeError(std::string(call) + ": no delimiter within the limit of " +
-                   std::to_string(limit) + " bytes");
 }
 
 /// From what is there already, without a copy of what lies behind; empty when that has no delimiter.
@@ -256,7 +240,7 @@ LEAT_INLINE std::string takeUntil(Connection& connection, std::string_view delim
   return line;
 }
 
-LEAT_ON_USE_BODY
+LEAT_ON_USE
 Task<std::string> readUntil(Socket socket, ConnectionRef connection, std::string delimiter,
                             std::size_t limit, SignalHold signal) {
   std::string line;
@@ -281,15 +265,19 @@ Task<std::string> readUntil(Socket socket, ConnectionRef connection, std::string
     co_return line;
   }
 }
-#endif
 
 }  // namespace detail
 
-#if LEAT_BODIES
 LEAT_ON_USE_BODY
 Task<> Socket::readExactly(std::span<std::byte> buffer, SignalRef signal) const {
   return detail::readExactly(*this, connection_, buffer.data(), buffer.size(),
                              detail::SignalHold(signal.state()));
+}
+
+LEAT_ON_USE_BODY
+Task<> Socket::readExactly(std::span<char> buffer, SignalRef signal) const {
+  return detail::readExactly(*this, connection_, reinterpret_cast<std::byte*>(buffer.data()),
+                             buffer.size(), detail::SignalHold(signal.state()));
 }
 
 LEAT_ON_USE_BODY

@@ -33,10 +33,7 @@ class [[nodiscard("a read does nothing until it is awaited")]] ReadBufferOperati
             leat::detail::AbortState* signal) noexcept
         : ReadAwaiter(std::move(connection), scratch.data(), scratch.size(), signal),
           scratch_(scratch) {}
-    Buffer await_resume() {
-      const std::size_t count = ReadAwaiter::await_resume();
-      return Buffer::from(std::span<const std::byte>(scratch_.first(count)));
-    }
+    Buffer await_resume();
 
    private:
     std::span<std::byte> scratch_;
@@ -44,18 +41,27 @@ class [[nodiscard("a read does nothing until it is awaited")]] ReadBufferOperati
   ReadBufferOperation(detail::ConnectionRef connection, std::size_t size, SignalRef signal) noexcept
       : connection_(std::move(connection)), signal_(signal.state()), size_(size) {}
   /// Throws: Error ERR_WRONG_THREAD.
-  Awaiter operator co_await() && {
-    connection_->checkThread();
-    const std::span<std::byte> scratch = connection_->loop().scratch();
-    const std::size_t size = size_ < scratch.size() ? size_ : scratch.size();
-    return Awaiter(std::move(connection_), scratch.first(size), signal_.get());
-  }
+  Awaiter operator co_await() &&;
 
  private:
   detail::ConnectionRef connection_;
   leat::detail::Ref<leat::detail::AbortState> signal_;
   std::size_t size_;
 };
+
+#if LEAT_BODIES
+LEAT_INLINE Buffer ReadBufferOperation::Awaiter::await_resume() {
+  const std::size_t count = ReadAwaiter::await_resume();
+  return Buffer::from(std::span<const std::byte>(scratch_.data(), count));
+}
+
+LEAT_INLINE ReadBufferOperation::Awaiter ReadBufferOperation::operator co_await() && {
+  connection_->checkThread();
+  const std::span<std::byte> scratch = connection_->loop().scratch();
+  const std::size_t size = size_ < scratch.size() ? size_ : scratch.size();
+  return Awaiter(std::move(connection_), scratch.first(size), signal_.get());
+}
+#endif
 
 /// What `write` gives: Node's answer as a bool, and a wait for room.
 class WriteResult {

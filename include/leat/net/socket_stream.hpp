@@ -2,13 +2,22 @@
 // A socket as a stream, for `pipe` and `pipeline`.
 #pragma once
 
-#include <leat/net/detail/socket_move.hpp>
+#include <leat/net/socket.hpp>
 #include <leat/stream/duplex.hpp>
+#if LEAT_BODIES
+#include <leat/net/detail/socket_move.hpp>
+#endif
 
 namespace leat::inline LEAT_ABI {
 
 namespace detail {
 
+/// Node's sockets are not half-open unless they are told to be.
+LEAT_INLINE DuplexOptions socketOptions() noexcept;
+LEAT_ON_USE
+Duplex<Buffer> socketDuplex(net::Socket socket, const DuplexOptions& options);
+
+#if LEAT_BODIES
 /// Reads and writes a socket as the streams ask for it.
 template <class = void>
 class SocketEnds : private DirectSink {
@@ -77,7 +86,7 @@ class SocketEnds : private DirectSink {
   net::Socket socket;
 
  private:
-  using Moving = std::shared_ptr<SocketMove>;
+  using Moving = Ref<SocketMove>;
   /// Whoever is at it stops when nobody waits any more.
   struct Stopper {
     explicit Stopper(Moving m) noexcept : move(std::move(m)) {}
@@ -98,7 +107,7 @@ class SocketEnds : private DirectSink {
   }
   Task<std::optional<PassedOn>> passByWorker(ReadableState<Buffer>& side) {
     const net::Socket own = socket;
-    const Moving move = std::make_shared<SocketMove>();
+    const Moving move = makeRef<SocketMove>();
     move->from = sys::UniqueFd(sys::fcntl(own.fd(), F_DUPFD_CLOEXEC));
     if (!move->from || !move->pipe.open()) co_return std::nullopt;
     const auto run = [move] { return (*move)(); };
@@ -118,7 +127,7 @@ class SocketEnds : private DirectSink {
       // There is no thread: by chunks.
       move->taker.reset();
     }
-    move_.reset();
+    move_ = nullptr;
     own.connection().noteReceived(passed.count + passed.rest.size());
     between.end(passed.count);
     // A file that bytes are appended to takes none of them so.
@@ -127,8 +136,8 @@ class SocketEnds : private DirectSink {
     co_return std::move(passed);
   }
 
-  std::unique_ptr<DirectTaker> beginTaking() override {
-    std::unique_ptr<DirectTaker> taker = takerOf(socket);
+  Owned<DirectTaker> beginTaking() override {
+    Owned<DirectTaker> taker = takerOf(socket);
     if (taker) taking_ = socket;
     return taker;
   }
@@ -162,14 +171,27 @@ inline constexpr net::detail::KeptStream socketsStream{
       return true;
     }};
 
-/// Node's sockets are not half-open unless they are told to be.
-LEAT_INLINE DuplexOptions socketOptions() noexcept;
-
-#if LEAT_BODIES
 LEAT_INLINE DuplexOptions socketOptions() noexcept {
   DuplexOptions options;
   options.allowHalfOpen = false;
   return options;
+}
+
+LEAT_ON_USE_BODY
+Duplex<Buffer> socketDuplex(net::Socket socket, const DuplexOptions& options) {
+  net::detail::Connection& connection = socket.connection();
+  connection.checkThread();
+  if (StreamCore* const there = connection.stream())
+    return Duplex<Buffer>(Ref<StreamCore>(there),
+                          static_cast<DuplexState<Buffer, Buffer>&>(*there));
+  Duplex<Buffer> stream(SocketEnds<>(std::move(socket)), options);
+  if (!connection.closeEmitted()) {
+    stream.core().retain();
+    connection.keepStream(stream.core(), socketsStream);
+  }
+  // What the peer does is seen, though nobody reads yet.
+  if (options.readable) (void)stream.read(0);
+  return stream;
 }
 #endif
 
@@ -184,19 +206,7 @@ LEAT_INLINE DuplexOptions socketOptions() noexcept {
 template <class S>
   requires std::is_same_v<S, net::Socket>
 Duplex<Buffer> duplexFrom(S socket, DuplexOptions options = detail::socketOptions()) {
-  net::detail::Connection& connection = socket.connection();
-  connection.checkThread();
-  if (detail::StreamCore* const there = connection.stream())
-    return Duplex<Buffer>(detail::Ref<detail::StreamCore>(there),
-                          static_cast<detail::DuplexState<Buffer, Buffer>&>(*there));
-  Duplex<Buffer> stream(detail::SocketEnds<>(std::move(socket)), options);
-  if (!connection.closeEmitted()) {
-    stream.core().retain();
-    connection.keepStream(stream.core(), detail::socketsStream);
-  }
-  // What the peer does is seen, though nobody reads yet.
-  if (options.readable) (void)stream.read(0);
-  return stream;
+  return detail::socketDuplex(std::move(socket), options);
 }
 
 namespace net {

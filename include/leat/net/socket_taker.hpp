@@ -8,6 +8,7 @@
 
 namespace leat::inline LEAT_ABI::detail {
 
+#if LEAT_BODIES
 /// With a descriptor of its own: the socket may close, and its number be another one's, while a worker is
 /// at it.
 class SocketTaker final : public DirectTaker {
@@ -25,12 +26,13 @@ class SocketTaker final : public DirectTaker {
  private:
   sys::UniqueFd fd_;
 };
+#endif
 
 /// Whether a socket is broken that answers so. The kernel tells it once: the next receive gives the end.
 LEAT_INLINE bool breaksSocket(ssize_t answer) noexcept;
 /// Null when bytes that were written before are still to go, or there is no descriptor left. Nothing is
 /// written to the socket before `noteTaken`.
-LEAT_INLINE std::unique_ptr<DirectTaker> takerOf(const net::Socket& socket);
+LEAT_INLINE Owned<DirectTaker> takerOf(const net::Socket& socket);
 /// So many bytes were taken, and this was the last answer.
 LEAT_INLINE void noteTaken(net::detail::Connection& connection, std::size_t count, ssize_t answer);
 
@@ -52,11 +54,11 @@ LEAT_INLINE bool breaksSocket(ssize_t answer) noexcept {
   }
 }
 
-LEAT_INLINE std::unique_ptr<DirectTaker> takerOf(const net::Socket& socket) {
+LEAT_INLINE Owned<DirectTaker> takerOf(const net::Socket& socket) {
   if (socket.destroyed() || !socket.connection().sentAll()) return nullptr;
   const int fd = sys::fcntl(socket.fd(), F_DUPFD_CLOEXEC);
   if (fd < 0) return nullptr;
-  return std::make_unique<SocketTaker>(sys::UniqueFd(fd));
+  return makeOwned<SocketTaker>(sys::UniqueFd(fd));
 }
 
 LEAT_INLINE void noteTaken(net::detail::Connection& connection, std::size_t count, ssize_t answer) {

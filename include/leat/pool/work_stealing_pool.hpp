@@ -3,13 +3,12 @@
 // oldest of others; without work it sleeps.
 #pragma once
 
+#include <leat/base/owned.hpp>
 #include <leat/core/awaitable.hpp>
 #include <leat/core/context.hpp>
 #include <leat/core/error.hpp>
 #include <leat/core/system_error.hpp>
 #include <leat/pool/pool_core.hpp>
-
-#include <memory>
 
 namespace leat::inline LEAT_ABI {
 
@@ -51,7 +50,7 @@ struct SubmittedJob : OutsideJob {
   explicit SubmittedJob(Priority priority, X&& f)
       : OutsideJob(onTaken, priority), function(std::forward<X>(f)) {}
   static void onTaken(PoolJob& job, bool run) noexcept {
-    const std::unique_ptr<SubmittedJob> self(&static_cast<SubmittedJob&>(job));
+    const Owned<SubmittedJob> self(&static_cast<SubmittedJob&>(job));
     const ContextScope scope(std::move(self->context));
     if (run) self->function();
   }
@@ -173,9 +172,9 @@ LEAT_INLINE WorkStealingPool& WorkStealingPool::shared() {
     static_cast<void>(atExit);
   }
   while (pool == nullptr || !pool->core_.isHere()) {
-    auto fresh = std::make_unique<WorkStealingPool>();
+    auto fresh = detail::makeOwned<WorkStealingPool>();
     fresh->ofParent_ = pool;
-    if (shared_.compareExchange(pool, fresh.get(), detail::seqCst)) return *fresh.release();
+    if (shared_.compareExchange(pool, fresh.get(), detail::seqCst)) return *fresh.leak();
   }
   return *pool;
 }
@@ -188,10 +187,10 @@ void WorkStealingPool::submit(F&& f, Priority priority) {
                 "submit(f): f cannot be called without arguments");
   static_assert(!Awaitable<std::invoke_result_t<std::decay_t<F>&>>,
                 "submit(f): what f gives would not be awaited; use run");
-  auto job = std::make_unique<Job>(priority, std::forward<F>(f));
+  auto job = detail::makeOwned<Job>(priority, std::forward<F>(f));
   const detail::PoolEntry entry = core_.postOrSleep(*job);
   if (entry != detail::PoolEntry::Queued) detail::throwNotTaken(entry);
-  (void)job.release();
+  (void)job.leak();
 }
 
 #if LEAT_BODIES

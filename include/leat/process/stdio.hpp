@@ -36,20 +36,24 @@ struct InputState : Counted<InputState> {
   bool isFile = false;
   // The wait that is in progress.
   std::optional<AbortController> waiting;
-  void stop() {
-    if (!waiting) return;
-    const AbortController wait = *std::exchange(waiting, std::nullopt);
-    wait.abort();
-  }
+  void stop();
   /// Paused, it does not hold the loop. What a file gives is on its way.
-  void pause(ReadableCore& side) {
-    if (!waiting) return;
-    stop();
-    side.flags.clear(ReadFlag::Reading);
-  }
+  void pause(ReadableCore& side);
 };
 
 #if LEAT_BODIES
+LEAT_INLINE void InputState::stop() {
+  if (!waiting) return;
+  const AbortController wait = *std::exchange(waiting, std::nullopt);
+  wait.abort();
+}
+
+LEAT_INLINE void InputState::pause(ReadableCore& side) {
+  if (!waiting) return;
+  stop();
+  side.flags.clear(ReadFlag::Reading);
+}
+
 /// Bytes of what was ready just now, without waiting where the kernel can promise that: others may read
 /// from it too. -EAGAIN: they did.
 LEAT_ON_USE std::ptrdiff_t readReady(int fd, Buffer& bytes) {
@@ -78,7 +82,6 @@ LEAT_ON_USE Task<bool> readWhenReady(Ref<InputState> state, AbortController stop
     co_return true;
   }
 }
-#endif
 
 /// On a thread of the pool: bytes where the descriptor stands.
 struct FileInput {
@@ -93,10 +96,6 @@ struct FileInput {
   std::size_t size;
 };
 
-LEAT_ON_USE
-Promise<> pumpInput(Readable<Buffer> self, Ref<InputState> state, std::size_t size);
-
-#if LEAT_BODIES
 LEAT_ON_USE Task<Buffer> readInput(Ref<InputState> state, AbortController stop, std::size_t size) {
   if (!state->isFile) {
     Buffer bytes = Buffer::allocUnsafe(size);
@@ -111,7 +110,7 @@ LEAT_ON_USE Task<Buffer> readInput(Ref<InputState> state, AbortController stop, 
   co_return Buffer::adopt(std::move(bytes));
 }
 
-LEAT_ON_USE_BODY
+LEAT_ON_USE
 Promise<> pumpInput(Readable<Buffer> self, Ref<InputState> state, std::size_t size) {
   const AbortController stop;
   std::exception_ptr error;
@@ -134,7 +133,6 @@ Promise<> pumpInput(Readable<Buffer> self, Ref<InputState> state, std::size_t si
     self.push(std::move(bytes));
   }
 }
-#endif
 
 template <class = void>
 struct InputBytes {
@@ -156,9 +154,6 @@ struct InputBytes {
 
 /// Writes all of it, as Node does: a program that ends has written what it wrote. Also to what another
 /// program has made non-blocking.
-LEAT_INLINE void writeWhole(int fd, const Buffer& bytes);
-
-#if LEAT_BODIES
 LEAT_INLINE void writeWhole(int fd, const Buffer& bytes) {
   for (std::size_t at = 0; at < bytes.size();) {
     const std::ptrdiff_t count = sys::write(fd, bytes.data() + at, bytes.size() - at);
@@ -171,7 +166,6 @@ LEAT_INLINE void writeWhole(int fd, const Buffer& bytes) {
     if (error < 0) throw SystemError(-error, "write");
   }
 }
-#endif
 
 struct OutputBytes {
   void write(const Buffer& bytes) const { writeWhole(fd, bytes); }
@@ -192,7 +186,6 @@ class LEAT_API StandardStreams : public LoopPart {
   }
 };
 
-#if LEAT_BODIES
 LEAT_ON_USE Readable<Buffer> makeInput(const Ref<InputState>& state) {
   StreamOptions options;
   options.highWaterMark = 64 * 1024;
@@ -235,15 +228,11 @@ class OutputStream : public Writable<Buffer> {
   int fd() const noexcept { return fd_; }
   /// Whether it is a terminal; then it has a size, else that is empty.
   bool isTTY() const noexcept { return leat::detail::isTerminal(fd_); }
-  std::optional<unsigned> columns() const noexcept { return size(&::winsize::ws_col); }
-  std::optional<unsigned> rows() const noexcept { return size(&::winsize::ws_row); }
+  std::optional<unsigned> columns() const noexcept;
+  std::optional<unsigned> rows() const noexcept;
 
  private:
-  std::optional<unsigned> size(unsigned short ::winsize::* of) const noexcept {
-    ::winsize window{};
-    if (sys::ioctl(fd_, TIOCGWINSZ, &window) != 0) return std::nullopt;
-    return window.*of;
-  }
+  std::optional<unsigned> size(unsigned short ::winsize::* of) const noexcept;
   int fd_;
 };
 
@@ -256,6 +245,21 @@ LEAT_ON_USE
 InputStream stdin_();
 
 #if LEAT_BODIES
+LEAT_INLINE std::optional<unsigned> OutputStream::size(
+    unsigned short ::winsize::* of) const noexcept {
+  ::winsize window{};
+  if (sys::ioctl(fd_, TIOCGWINSZ, &window) != 0) return std::nullopt;
+  return window.*of;
+}
+
+LEAT_INLINE std::optional<unsigned> OutputStream::columns() const noexcept {
+  return size(&::winsize::ws_col);
+}
+
+LEAT_INLINE std::optional<unsigned> OutputStream::rows() const noexcept {
+  return size(&::winsize::ws_row);
+}
+
 LEAT_ON_USE_BODY
 InputStream stdin_() {
   constexpr int fd = 0;

@@ -12,8 +12,14 @@ namespace leat::inline LEAT_ABI {
 
 namespace detail {
 
-/// What a stream of text and the listeners on the stream of bytes under it share.
-struct TextState : Counted<TextState> {
+LEAT_ON_USE
+Readable<std::string> decodedText(Readable<Buffer> bytes, EncodingName encoding);
+
+#if LEAT_BODIES
+/// What a stream of text and the listeners on the stream of bytes under it share. A template, as is what goes with it,
+/// so that a program that decodes nothing does not compile streams of text.
+template <class = void>
+struct TextState : Counted<TextState<>> {
   TextState(Readable<Buffer> from, EncodingName encoding)
       : bytes(std::move(from)), decoder(encoding) {}
 
@@ -42,25 +48,22 @@ struct TextState : Counted<TextState> {
   bool waiting = false;
 };
 
+template <class = void>
 struct TextSource {
   void read(Readable<std::string>& self) { state->read(self); }
   void destroy(std::exception_ptr error, const StreamCallback& done) {
     state->destroy(error);
     done(error);
   }
-  Ref<TextState> state;
+  Ref<TextState<>> state;
 };
 
-LEAT_ON_USE
-Readable<std::string> decodedText(Readable<Buffer> bytes, EncodingName encoding);
-
-#if LEAT_BODIES
 LEAT_ON_USE_BODY
 Readable<std::string> decodedText(Readable<Buffer> bytes, EncodingName encoding) {
-  const auto state = makeRef<TextState>(bytes, encoding);
+  const auto state = makeRef<TextState<>>(bytes, encoding);
   StreamOptions options;
   options.highWaterMark = 1;
-  Readable<std::string> text(TextSource{state}, options);
+  Readable<std::string> text(TextSource<>{state}, options);
   // It tells this only once.
   if (bytes.readableEnded()) text.push(nullptr);
   if (bytes.core().closeEmitted()) {
@@ -77,8 +80,8 @@ Readable<std::string> decodedText(Readable<Buffer> bytes, EncodingName encoding)
   });
   return text;
 }
-#endif
 
+template <class = void>
 struct DecodeText {
   explicit DecodeText(EncodingName encoding) : decoder(encoding) {}
   std::optional<std::string> transform(const Buffer& bytes) { return some(decoder.write(bytes)); }
@@ -89,6 +92,7 @@ struct DecodeText {
   }
   StringDecoder decoder;
 };
+#endif
 
 template <class Self, class T>
 Readable<std::string> ReadableMethods<Self, T>::setEncoding(EncodingName encoding) const
@@ -106,9 +110,15 @@ Readable<std::string> ReadableMethods<Self, T>::setEncoding(EncodingName encodin
 /// Node: what `setEncoding` does. Throws: TypeError ERR_UNKNOWN_ENCODING.
 class TextDecoderStream : public Transform<Buffer, std::string> {
  public:
+  LEAT_ON_USE
   explicit TextDecoderStream(detail::EncodingName encoding = "utf8",
-                             const DuplexOptions& options = {})
-      : Transform(detail::DecodeText(encoding), options) {}
+                             const DuplexOptions& options = {});
 };
+
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
+TextDecoderStream::TextDecoderStream(detail::EncodingName encoding, const DuplexOptions& options)
+    : Transform(detail::DecodeText<>(encoding), options) {}
+#endif
 
 }  // namespace leat::inline LEAT_ABI

@@ -3,6 +3,7 @@
 // Sources ask for it where they would read (fs, net); this is what they ask.
 #pragma once
 
+#include <leat/base/owned.hpp>
 #include <leat/stream/readable.hpp>
 #include <leat/stream/writable.hpp>
 
@@ -10,7 +11,6 @@
 
 #include <cerrno>
 #include <cstdint>
-#include <memory>
 
 namespace leat::inline LEAT_ABI::detail {
 
@@ -29,7 +29,7 @@ class DirectTaker {
 class DirectSink {
  public:
   /// It is busy until `endTaking`. Null when it cannot now.
-  virtual std::unique_ptr<DirectTaker> beginTaking() = 0;
+  virtual Owned<DirectTaker> beginTaking() = 0;
   /// So many bytes came, and this was the last answer.
   virtual void endTaking(std::size_t count, ssize_t answer) = 0;
   /// Whether `takeNow` is a way now, and whether a worker ever is from a pipe.
@@ -69,7 +69,6 @@ LEAT_INLINE DirectWay directWayOf(ReadableState<Buffer>& source) {
   pipe->hold();
   return DirectWay::Later;
 }
-#endif
 
 /// One move of bytes, from the question to the answer: both streams are kept, and the sink takes nothing
 /// else meanwhile.
@@ -82,8 +81,8 @@ class DirectMove {
   ~DirectMove() { stopBy(nullptr); }
 
   /// Null when it cannot be.
-  std::unique_ptr<DirectTaker> begin() {
-    std::unique_ptr<DirectTaker> taker = sink_.directSink()->beginTaking();
+  Owned<DirectTaker> begin() {
+    Owned<DirectTaker> taker = sink_.directSink()->beginTaking();
     if (taker) sink_.beginFill();
     return taker;
   }
@@ -105,5 +104,6 @@ class DirectMove {
   WritableState<Buffer>& sink_;
   Ref<StreamCore> to_;
 };
+#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

@@ -28,18 +28,9 @@ class EndWatch : public Counted<EndWatch>, public FrameAllocated {
 
   void start(const FinishedOptions& options);
   /// Adds its listeners to those of one that its callback leads to, and that ends them.
-  void appendTo(std::vector<Listener>& all) const {
-    for (const Listener& each : {finish_, end_, error_, close_}) all.push_back(each);
-  }
+  void appendTo(std::vector<Listener>& all) const;
   /// Listens no longer, and calls no more.
-  void cleanUp() {
-    callback_.reset();
-    abort_.off();
-    finish_.off();
-    end_.off();
-    error_.off();
-    close_.off();
-  }
+  void cleanUp();
 
  private:
   template <class Slot, class F>
@@ -47,17 +38,8 @@ class EndWatch : public Counted<EndWatch>, public FrameAllocated {
     return joinStream(stream_, slot, Slot::eventName, Slot::make(stream_, std::forward<F>(f)),
                       nullptr, false);
   }
-  void call(const std::exception_ptr& error) {
-    if (!callback_) return;
-    const Ref<EndWatch> alive(this);
-    Callback told = std::move(callback_);
-    callback_.reset();
-    abort_.off();
-    told(error);
-  }
-  void later(void (EndWatch::*f)()) {
-    nextTick([self = Ref<EndWatch>(this), kept = Ref<StreamCore>(&stream_), f] { ((*self).*f)(); });
-  }
+  void call(const std::exception_ptr& error);
+  void later(void (EndWatch::*f)());
   bool readableOver() const noexcept;
   bool writableOver() const noexcept;
   void onFinish();
@@ -98,6 +80,32 @@ LEAT_INLINE Ref<EndWatch> watchEnd(StreamCore& stream, const FinishedOptions& op
                                    EndWatch::Callback callback);
 
 #if LEAT_BODIES
+LEAT_INLINE void EndWatch::appendTo(std::vector<Listener>& all) const {
+  for (const Listener& each : {finish_, end_, error_, close_}) all.push_back(each);
+}
+
+LEAT_INLINE void EndWatch::cleanUp() {
+  callback_.reset();
+  abort_.off();
+  finish_.off();
+  end_.off();
+  error_.off();
+  close_.off();
+}
+
+LEAT_INLINE void EndWatch::call(const std::exception_ptr& error) {
+  if (!callback_) return;
+  const Ref<EndWatch> alive(this);
+  Callback told = std::move(callback_);
+  callback_.reset();
+  abort_.off();
+  told(error);
+}
+
+LEAT_INLINE void EndWatch::later(void (EndWatch::*f)()) {
+  nextTick([self = Ref<EndWatch>(this), kept = Ref<StreamCore>(&stream_), f] { ((*self).*f)(); });
+}
+
 LEAT_INLINE EndWatch::EndWatch(StreamCore& stream, const FinishedOptions& options,
                                Callback callback)
     : stream_(stream),

@@ -2,6 +2,7 @@
 // Streams of what is no stream: ranges, generators, one value. Node: stream.Readable.from.
 #pragma once
 
+#include <leat/base/owned.hpp>
 #include <leat/core/async_generator.hpp>
 #include <leat/stream/readable.hpp>
 
@@ -25,7 +26,7 @@ struct ItemOf<AsyncGenerator<T>> {
 template <class T, class Range>
 class RangeSource {
  public:
-  explicit RangeSource(Range&& range) : kept_(std::make_unique<Kept>(std::move(range))) {}
+  explicit RangeSource(Range&& range) : kept_(makeOwned<Kept>(std::move(range))) {}
   void read(Readable<T>& self) {
     while (!(kept_->at == kept_->range.end())) {
       T item(*kept_->at);
@@ -41,7 +42,7 @@ class RangeSource {
     Range range;
     decltype(std::declval<Range&>().begin()) at;
   };
-  std::unique_ptr<Kept> kept_;
+  Owned<Kept> kept_;
 };
 
 /// A generator as a source: one coroutine asks it for as long as there is room.

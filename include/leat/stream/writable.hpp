@@ -62,13 +62,10 @@ namespace detail {
 template <class F>
 WriteDone keepDone(F&& f) {
   if constexpr (std::is_invocable_v<std::decay_t<F>&, const std::exception_ptr&>) {
-    return std::make_unique<WriteDone::element_type>(
-        keepCallback<const std::exception_ptr&>(std::forward<F>(f)));
+    return makeOwned<DoneFunction>(keepCallback<const std::exception_ptr&>(std::forward<F>(f)));
   } else {
-    return std::make_unique<WriteDone::element_type>(
-        [kept = keepCallback<>(std::forward<F>(f))](const std::exception_ptr&) mutable {
-          (void)kept();
-        });
+    return makeOwned<DoneFunction>([kept = keepCallback<>(std::forward<F>(f))](
+                                       const std::exception_ptr&) mutable { (void)kept(); });
   }
 }
 

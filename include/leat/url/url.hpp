@@ -2,11 +2,11 @@
 // URL (WHATWG URL, section 6.1).
 #pragma once
 
+#include <leat/base/owned.hpp>
 #include <leat/url/detail/changes.hpp>
 #include <leat/url/invalid_url_error.hpp>
 #include <leat/url/search_params.hpp>
 
-#include <memory>
 #include <type_traits>
 
 namespace leat::inline LEAT_ABI {
@@ -118,12 +118,12 @@ class URL {
   URL& changeHost(std::string_view value, bool nameOnly);
   static void changeToParams(URL& url, const URLSearchParams& params);
   void readParams() {
-    if (params_ != nullptr) params_->entries_ = URLSearchParams(search()).entries_;
+    if (params_) params_->entries_ = URLSearchParams(search()).entries_;
   }
 
   std::string href_;
   detail::url::Places places_;
-  std::unique_ptr<URLSearchParams> params_;
+  detail::Owned<URLSearchParams> params_;
 };
 
 #if LEAT_BODIES
@@ -131,7 +131,7 @@ LEAT_INLINE URL::URL(URL&& other) noexcept
     : href_(std::exchange(other.href_, {})),
       places_(std::exchange(other.places_, {})),
       params_(std::move(other.params_)) {
-  if (params_ != nullptr) params_->url_ = this;
+  if (params_) params_->url_ = this;
 }
 
 LEAT_INLINE URL& URL::operator=(const URL& other) {
@@ -297,8 +297,8 @@ LEAT_INLINE URL& URL::setHash(std::string_view hash) {
 }
 
 LEAT_INLINE URLSearchParams& URL::searchParams() & {
-  if (params_ == nullptr) {
-    params_ = std::make_unique<URLSearchParams>(search());
+  if (!params_) {
+    params_ = detail::makeOwned<URLSearchParams>(search());
     params_->url_ = this;
     params_->changed_ = changeToParams;
   }

@@ -6,6 +6,7 @@
 #include <leat/loop/abort_timeout.hpp>
 
 #include <algorithm>
+#include <memory>
 
 namespace order {
 namespace {

@@ -5,6 +5,8 @@
 
 #include <leat/events.hpp>
 
+#include <memory>
+
 namespace order {
 namespace {
 

@@ -4,6 +4,7 @@
 #include "../order.hpp"
 
 #include <csignal>
+#include <memory>
 
 namespace order {
 namespace {

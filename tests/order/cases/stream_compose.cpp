@@ -5,6 +5,8 @@
 
 #include <leat/stream/compose.hpp>
 
+#include <memory>
+
 namespace order {
 namespace {
 

@@ -3,6 +3,8 @@
 
 #include "../streams.hpp"
 
+#include <memory>
+
 namespace order {
 namespace {
 

@@ -3,6 +3,7 @@
 
 #include "../streams.hpp"
 
+#include <memory>
 #include <utility>
 
 namespace order {

@@ -5,6 +5,8 @@
 
 #include <leat/stream/decode.hpp>
 
+#include <memory>
+
 namespace order {
 namespace {
 

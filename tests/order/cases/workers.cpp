@@ -6,6 +6,8 @@
 #include <leat/timers.hpp>
 #include <leat/worker_threads.hpp>
 
+#include <memory>
+
 namespace order {
 namespace {
 

@@ -6,6 +6,8 @@
 #include <leat/promise.hpp>
 #include <leat/timers.hpp>
 
+#include <memory>
+
 using namespace leat;
 using namespace http_rig;
 namespace http = leat::http;

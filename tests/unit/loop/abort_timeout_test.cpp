@@ -6,6 +6,7 @@
 #include <leat/loop/sleep.hpp>
 
 #include <leat_test.hpp>
+#include <memory>
 #include <optional>
 #include <thread>
 

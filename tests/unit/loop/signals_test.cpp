@@ -8,6 +8,7 @@
 
 #include <leat_test.hpp>
 #include <child.hpp>
+#include <memory>
 #include <thread>
 #include <vector>
 

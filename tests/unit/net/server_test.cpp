@@ -10,6 +10,7 @@
 #include <leat/net/connect.hpp>
 
 #include <code_thrown_by.hpp>
+#include <memory>
 #include <thread>
 
 using namespace net_rig;

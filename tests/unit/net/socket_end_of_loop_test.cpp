@@ -2,6 +2,8 @@
 // Loops that end with sockets and servers in every state.
 #include "net_rig.hpp"
 
+#include <memory>
+
 using namespace net_rig;
 
 namespace {

@@ -4,6 +4,7 @@
 
 #include <signal.h>
 
+#include <memory>
 #include <thread>
 
 #include <leat/core/with_context.hpp>

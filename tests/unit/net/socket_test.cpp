@@ -4,6 +4,7 @@
 
 #include <netinet/tcp.h>
 
+#include <memory>
 #include <thread>
 
 using namespace net_rig;

@@ -6,6 +6,7 @@
 
 #include <leat_test.hpp>
 #include <child.hpp>
+#include <memory>
 #include <thread>
 
 using leat::run;

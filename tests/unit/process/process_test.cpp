@@ -5,6 +5,7 @@
 
 #include <leat_test.hpp>
 #include <child.hpp>
+#include <memory>
 #include <optional>
 #include <thread>
 #include <vector>

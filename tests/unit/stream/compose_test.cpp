@@ -4,6 +4,8 @@
 
 #include <leat/stream/compose.hpp>
 
+#include <memory>
+
 using namespace leat;
 using leat_test::counting;
 using leat_test::CountingSink;

@@ -4,6 +4,8 @@
 
 #include <leat/stream/decode.hpp>
 
+#include <memory>
+
 using namespace leat;
 using leat_test::leavesNothing;
 using leat_test::outcome;

@@ -7,6 +7,7 @@
 #include <leat/stream/transform.hpp>
 
 #include <list>
+#include <memory>
 
 using namespace leat;
 using leat_test::counting;

@@ -2,6 +2,8 @@
 // What a wait for the end of a stream holds, and for how long.
 #include "stream_rig.hpp"
 
+#include <memory>
+
 using namespace leat;
 using leat_test::counting;
 using leat_test::leavesNothing;

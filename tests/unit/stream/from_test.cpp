@@ -3,6 +3,7 @@
 #include "stream_rig.hpp"
 
 #include <list>
+#include <memory>
 #include <ranges>
 #include <span>
 

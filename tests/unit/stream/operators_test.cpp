@@ -2,6 +2,8 @@
 // What operators give, in which order, how many calls are in progress, and who is destroyed when.
 #include "stream_rig.hpp"
 
+#include <memory>
+
 using namespace leat;
 using leat_test::counting;
 using leat_test::leavesNothing;

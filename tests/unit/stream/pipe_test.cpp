@@ -3,6 +3,8 @@
 // on: whatever comes in between must end that.
 #include "stream_rig.hpp"
 
+#include <memory>
+
 namespace {
 
 using leat::Buffer;

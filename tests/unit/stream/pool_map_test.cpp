@@ -7,6 +7,7 @@
 #include "stream_rig.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <thread>
 

@@ -2,6 +2,8 @@
 // Implementations that use their own stream while they are called.
 #include "stream_rig.hpp"
 
+#include <memory>
+
 namespace {
 
 using leat::Buffer;

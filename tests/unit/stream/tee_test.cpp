@@ -5,6 +5,8 @@
 #include <leat/stream/tee.hpp>
 #include <leat/stream/transform.hpp>
 
+#include <memory>
+
 using namespace leat;
 using leat_test::counting;
 using leat_test::fresh;

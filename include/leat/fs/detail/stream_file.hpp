@@ -3,10 +3,12 @@
 // flight. Node: lib/internal/fs/streams.js.
 #pragma once
 
-#include <leat/fs/detail/stream_file_move.hpp>
 #include <leat/fs/files.hpp>
 #include <leat/stream/readable.hpp>
 #include <leat/stream/writable.hpp>
+#if LEAT_BODIES
+#include <leat/fs/detail/stream_file_move.hpp>
+#endif
 
 namespace leat::inline LEAT_ABI::fs {
 
@@ -133,14 +135,7 @@ inline constexpr EmitterOps writeStreamOps{"WriteStream", &StreamOps::emitError,
 // ---- reading ----
 
 struct FileReadState : StreamCore, ReadableState<Buffer> {
-  explicit FileReadState(const fs::ReadStreamOptions& options)
-      : StreamCore(readStreamOps, options.emitClose, options.autoClose),
-        ReadableState<Buffer>(static_cast<StreamCore&>(*this), options.highWaterMark),
-        left(options.end == fs::wholeLength ? fs::wholeLength : options.end + 1) {
-    this->attach(this, nullptr);
-    file.position = options.start;
-    if (left != fs::wholeLength && options.start != fs::currentPosition) left -= options.start;
-  }
+  explicit FileReadState(const fs::ReadStreamOptions& options);
   void took(std::size_t count) noexcept {
     file.bytes += count;
     if (file.position != fs::currentPosition) file.position += static_cast<std::int64_t>(count);
@@ -154,15 +149,17 @@ struct FileReadState : StreamCore, ReadableState<Buffer> {
   bool movable = true;
 };
 
-LEAT_ON_USE
-Promise<> readStreamFile(Ref<StreamCore> stream, FileReadState& state, std::size_t size);
-/// Has the kernel move some to the sink of the only pipe. Where it cannot, and at the end, a read goes on
-/// in the same place: its errors are those that there are.
-LEAT_ON_USE
-Promise<> moveStreamFile(Ref<StreamCore> stream, FileReadState& state, std::size_t size);
-
 #if LEAT_BODIES
-LEAT_ON_USE_BODY
+LEAT_INLINE FileReadState::FileReadState(const fs::ReadStreamOptions& options)
+    : StreamCore(readStreamOps, options.emitClose, options.autoClose),
+      ReadableState<Buffer>(static_cast<StreamCore&>(*this), options.highWaterMark),
+      left(options.end == fs::wholeLength ? fs::wholeLength : options.end + 1) {
+  this->attach(this, nullptr);
+  file.position = options.start;
+  if (left != fs::wholeLength && options.start != fs::currentPosition) left -= options.start;
+}
+
+LEAT_ON_USE
 Promise<> readStreamFile(Ref<StreamCore> stream, FileReadState& state, std::size_t size) {
   StreamFile& file = state.file;
   std::exception_ptr error;
@@ -197,7 +194,9 @@ Promise<> readStreamFile(Ref<StreamCore> stream, FileReadState& state, std::size
   state.push(std::move(chunk));
 }
 
-LEAT_ON_USE_BODY
+/// Has the kernel move some to the sink of the only pipe. Where it cannot, and at the end, a read goes on
+/// in the same place: its errors are those that there are.
+LEAT_ON_USE
 Promise<> moveStreamFile(Ref<StreamCore> stream, FileReadState& state, std::size_t size) {
   StreamFile& file = state.file;
   DirectMove move(state);
@@ -232,7 +231,6 @@ Promise<> moveStreamFile(Ref<StreamCore> stream, FileReadState& state, std::size
   file.busy = true;
   (void)readStreamFile(stream, state, size);
 }
-#endif
 
 template <class = void>
 class FileReadStream final : public FileReadState {
@@ -276,6 +274,7 @@ class FileReadStream final : public FileReadState {
     StreamCore::dropListeners();
   }
 };
+#endif
 
 // ---- writing ----
 
@@ -283,13 +282,7 @@ class FileReadStream final : public FileReadState {
 enum class WriteTold { Already, WhenTaken, WhenWritten };
 
 struct FileWriteState : StreamCore, WritableState<Buffer> {
-  explicit FileWriteState(const fs::WriteStreamOptions& options)
-      : StreamCore(writeStreamOps, options.emitClose, options.autoClose),
-        WritableState<Buffer>(static_cast<StreamCore&>(*this), options.highWaterMark) {
-    this->attach(nullptr, this);
-    this->hasWritev = true;
-    file.position = options.start;
-  }
+  explicit FileWriteState(const fs::WriteStreamOptions& options);
   void took(std::size_t count) noexcept {
     file.bytes += count;
     if (file.position != fs::currentPosition) file.position += static_cast<std::int64_t>(count);
@@ -301,11 +294,15 @@ struct FileWriteState : StreamCore, WritableState<Buffer> {
   WriteTold told = WriteTold::Already;
 };
 
-/// Writes what is next until there is nothing more.
-LEAT_ON_USE
-Promise<> writeStreamFile(Ref<StreamCore> stream, FileWriteState& state);
-
 #if LEAT_BODIES
+LEAT_INLINE FileWriteState::FileWriteState(const fs::WriteStreamOptions& options)
+    : StreamCore(writeStreamOps, options.emitClose, options.autoClose),
+      WritableState<Buffer>(static_cast<StreamCore&>(*this), options.highWaterMark) {
+  this->attach(nullptr, this);
+  this->hasWritev = true;
+  file.position = options.start;
+}
+
 /// Takes what was written from the front of the chunks.
 LEAT_INLINE void dropWritten(std::vector<Buffer>& chunks, std::size_t count) {
   std::size_t whole = 0;
@@ -314,7 +311,8 @@ LEAT_INLINE void dropWritten(std::vector<Buffer>& chunks, std::size_t count) {
   if (count > 0) chunks.front() = chunks.front().subarray(static_cast<std::ptrdiff_t>(count));
 }
 
-LEAT_ON_USE_BODY
+/// Writes what is next until there is nothing more.
+LEAT_ON_USE
 Promise<> writeStreamFile(Ref<StreamCore> stream, FileWriteState& state) {
   StreamFile& file = state.file;
   std::exception_ptr error;
@@ -361,7 +359,6 @@ Promise<> writeStreamFile(Ref<StreamCore> stream, FileWriteState& state) {
   if (waited) state.onWrite(error);
   if (gone) (void)streamFileIdle(*stream, file, nullptr);
 }
-#endif
 
 template <class = void>
 class FileWriteStream final : public FileWriteState, private DirectSink {
@@ -408,9 +405,9 @@ class FileWriteStream final : public FileWriteState, private DirectSink {
   }
   void callFinal() override {}
   DirectSink* directSink() noexcept override { return this; }
-  std::unique_ptr<DirectTaker> beginTaking() override {
+  Owned<DirectTaker> beginTaking() override {
     if (!file.handle || file.handle->fd() < 0) return nullptr;
-    auto taker = std::make_unique<FileTaker>(file.handle->state(), file.position);
+    auto taker = makeOwned<FileTaker>(file.handle->state(), file.position);
     file.busy = true;
     return taker;
   }
@@ -429,6 +426,7 @@ class FileWriteStream final : public FileWriteState, private DirectSink {
     StreamCore::dropListeners();
   }
 };
+#endif
 
 /// The part of a handle that a file's stream has besides.
 template <FixedString name>

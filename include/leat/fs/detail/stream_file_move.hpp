@@ -41,7 +41,7 @@ class MoveFileJob final : public FileJob<MoveResult> {
  public:
   /// From `position` on; at most `most` bytes, unless that is negative.
   MoveFileJob(Ref<FileState> from, std::int64_t position, std::int64_t most,
-              std::unique_ptr<DirectTaker> taker)
+              Owned<DirectTaker> taker)
       : FileJob(nullptr, FileCall::copyFile, std::move(from)), taker_(std::move(taker)) {
     request.position = position;
     request.length = most;
@@ -55,7 +55,7 @@ class MoveFileJob final : public FileJob<MoveResult> {
     FileJob::told();
   }
 
-  std::unique_ptr<DirectTaker> taker_;
+  Owned<DirectTaker> taker_;
 };
 
 #if LEAT_BODIES

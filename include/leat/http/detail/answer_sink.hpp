@@ -39,7 +39,7 @@ Task<> endOf(Ref<Exchange> exchange) {
 /// Sends no more of a body than its head has promised: what is too much comes by chunks, and is refused.
 class BodyTaker final : public leat::detail::DirectTaker {
  public:
-  BodyTaker(std::unique_ptr<leat::detail::DirectTaker> socket, std::uint64_t left) noexcept
+  BodyTaker(leat::detail::Owned<leat::detail::DirectTaker> socket, std::uint64_t left) noexcept
       : socket_(std::move(socket)), left_(left) {}
   ssize_t take(int from, std::int64_t& at, std::size_t most) noexcept override {
     if (left_ == 0) return -EFBIG;
@@ -50,7 +50,7 @@ class BodyTaker final : public leat::detail::DirectTaker {
   }
 
  private:
-  const std::unique_ptr<leat::detail::DirectTaker> socket_;
+  const leat::detail::Owned<leat::detail::DirectTaker> socket_;
   std::uint64_t left_;
 };
 
@@ -82,14 +82,14 @@ class AnswerSink : private leat::detail::DirectSink {
 
  private:
   /// Only a body whose size the head tells: chunks have lines between them.
-  std::unique_ptr<leat::detail::DirectTaker> beginTaking() override {
+  leat::detail::Owned<leat::detail::DirectTaker> beginTaking() override {
     const std::uint64_t left = exchange->out.mayLend();
     if (left == 0 || exchange->gone() || !exchange->owner().isFirst(*exchange)) return nullptr;
     exchange->owner().flush();
-    std::unique_ptr<leat::detail::DirectTaker> socket =
+    leat::detail::Owned<leat::detail::DirectTaker> socket =
         leat::detail::takerOf(exchange->owner().socket);
     if (!socket) return nullptr;
-    auto taker = std::make_unique<BodyTaker>(std::move(socket), left);
+    auto taker = leat::detail::makeOwned<BodyTaker>(std::move(socket), left);
     exchange->out.lend();
     return taker;
   }

@@ -10,18 +10,30 @@
 
 namespace leat::inline LEAT_ABI::http {
 
+namespace detail {
+
+/// The head of an Information, for all its copies.
+struct SharedHead : leat::detail::SharedCounted<SharedHead> {
+  explicit SharedHead(Head&& h) : head(std::move(h)) {}
+  const Head head;
+};
+
+}  // namespace detail
+
 /// An answer in front of the answer, with a status below 200. Copies share it.
 class Information {
  public:
-  explicit Information(std::shared_ptr<const detail::Head> head) noexcept
-      : head_(std::move(head)) {}
-  int statusCode() const noexcept { return head_->status; }
-  std::string_view statusMessage() const noexcept { return head_->view(head_->reason); }
+  /// Internal.
+  explicit Information(leat::detail::Ref<detail::SharedHead> shared) noexcept
+      : shared_(std::move(shared)) {}
+  int statusCode() const noexcept { return head().status; }
+  std::string_view statusMessage() const noexcept { return head().view(head().reason); }
   /// Lifetime: of this.
-  MessageHeaders headers() const noexcept { return MessageHeaders(*head_); }
+  MessageHeaders headers() const noexcept { return MessageHeaders(head()); }
 
  private:
-  std::shared_ptr<const detail::Head> head_;
+  const detail::Head& head() const noexcept { return shared_->head; }
+  leat::detail::Ref<detail::SharedHead> shared_;
 };
 
 namespace detail {

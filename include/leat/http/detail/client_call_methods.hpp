@@ -161,7 +161,7 @@ LEAT_INLINE bool ClientCall::takeRetry() noexcept {
 // ---- the answer ----
 
 LEAT_INLINE void ClientCall::inform(Head&& head) {
-  const Information information(std::make_shared<const Head>(std::move(head)));
+  const Information information(leat::detail::makeRef<SharedHead>(std::move(head)));
   if (information.statusCode() == 100) tell([this] { events_.emit<"continue">(); });
   tell([&] { events_.emit<"information">(information); });
 }

@@ -16,21 +16,10 @@ class SendQueue {
   std::size_t bytes() const noexcept { return bytes_; }
   bool empty() const noexcept { return bytes_ == 0; }
 
-  void push(Buffer buffer) {
-    bytes_ += buffer.size();
-    if (buffer.size() > 0) buffers_.push_back(std::move(buffer));
-  }
-  void pushFront(Buffer buffer) {
-    bytes_ += buffer.size();
-    buffers_.insert(buffers_.begin() + static_cast<std::ptrdiff_t>(head_), std::move(buffer));
-  }
+  void push(Buffer buffer);
+  void pushFront(Buffer buffer);
   /// The front of the queue for one gathered write; valid until the queue changes.
-  std::span<const iovec> gather() {
-    vectors_.clear();
-    for (std::size_t i = head_; i < buffers_.size() && vectors_.size() < maxVectors; ++i)
-      vectors_.push_back({buffers_[i].data(), buffers_[i].size()});
-    return vectors_;
-  }
+  std::span<const iovec> gather();
   /// So many bytes have gone.
   void consume(std::size_t count) noexcept;
   void clear() noexcept {
@@ -48,6 +37,24 @@ class SendQueue {
 };
 
 #if LEAT_BODIES
+LEAT_INLINE void SendQueue::push(Buffer buffer) {
+  bytes_ += buffer.size();
+  if (buffer.size() > 0) buffers_.push_back(std::move(buffer));
+}
+
+LEAT_INLINE void SendQueue::pushFront(Buffer buffer) {
+  bytes_ += buffer.size();
+  buffers_.insert(buffers_.begin() + static_cast<std::ptrdiff_t>(head_), std::move(buffer));
+}
+
+LEAT_INLINE std::span<const iovec> SendQueue::gather() {
+  vectors_.clear();
+  for (std::size_t i = head_; i < buffers_.size() && vectors_.size() < maxVectors; ++i)
+    vectors_.push_back({buffers_[i].data(), buffers_[i].size()});
+  // Of a pointer and a size: whether a vector is a range is long to find out.
+  return {vectors_.data(), vectors_.size()};
+}
+
 LEAT_INLINE void SendQueue::consume(std::size_t count) noexcept {
   bytes_ -= count;
   while (count > 0) {

@@ -85,11 +85,11 @@ struct PassedOn {
 
 /// A move on a worker, until nothing more has come for a moment, the sink takes no more, or somebody comes
 /// in between.
-struct SocketMove {
+struct SocketMove : SharedCounted<SocketMove> {
   PassedOn operator()() noexcept;
 
   sys::UniqueFd from;
-  std::unique_ptr<DirectTaker> taker;
+  Owned<DirectTaker> taker;
   PassingPipe pipe;
   Atomic<bool> stop{false};
   static constexpr ssize_t muchFrom = 32768;

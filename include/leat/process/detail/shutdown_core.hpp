@@ -66,7 +66,7 @@ class ShutdownHook final : public ListenerBase {
   static constexpr std::int32_t graceMs = 100;
 
   Promise<> call();
-  void drop() noexcept override { call_ = nullptr; }
+  void drop() noexcept override { call_.reset(); }
   static LEAT_INLINE void onTimer(LoopTimer& timer, JobAction action) noexcept;
   void settled(const std::exception_ptr& error) noexcept;
   void end() noexcept;

@@ -3,9 +3,9 @@
 // Node: lib/internal/streams/writable.js.
 #pragma once
 
+#include <leat/base/owned.hpp>
 #include <leat/stream/detail/stream_core.hpp>
 
-#include <memory>
 #include <vector>
 
 namespace leat::inline LEAT_ABI::detail {
@@ -37,7 +37,8 @@ enum class WriteFlag : unsigned {
 };
 
 /// What a user gave to `write` or `end`; null when nothing.
-using WriteDone = std::unique_ptr<Function<void(const std::exception_ptr&)>>;
+using DoneFunction = Function<void(const std::exception_ptr&)>;
+using WriteDone = Owned<DoneFunction>;
 
 class DirectSink;
 

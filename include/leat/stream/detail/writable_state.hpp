@@ -168,7 +168,7 @@ void WritableState<T>::clearByWritev() {
     auto tellAll = [all = std::move(all)](const std::exception_ptr& error) {
       for (const WriteDone& each : all) (*each)(error);
     };
-    done = std::make_unique<WriteDone::element_type>(std::move(tellAll));
+    done = makeOwned<DoneFunction>(std::move(tellAll));
   }
   beginWrite(length, std::move(done));
   callWritev(std::move(chunks));
