@@ -116,15 +116,16 @@ TEST_CASE("several coroutines wait for one descriptor, for reading and for writi
     (void)spawn(waits, Ready::Readable, 'r');
     (void)spawn(waits, Ready::Writable, 'w');
     (void)spawn(waits, Ready::Readable, 's');
-    leat::setTimeout([&] { put(pair.b); }, 2);
-    leat::setTimeout(
-        [&] {
-          trace += "|";
-          std::string block(1 << 20, ' ');
-          while (::read(pair.b.get(), block.data(), block.size()) > 0) {
-          }
-        },
-        10);
+    const auto peer = [&]() -> Task<> {
+      co_await leat::sleep(2);
+      put(pair.b);
+      while (trace.size() < 2) co_await leat::sleep(1);
+      trace += "|";
+      std::string block(1 << 20, ' ');
+      while (::read(pair.b.get(), block.data(), block.size()) > 0) {
+      }
+    };
+    (void)spawn(peer);
   });
   CHECK(trace == "rs|w");
 }
