@@ -193,10 +193,7 @@ template <class T>
 LEAT_NOINLINE void ReadableState<T>::deliverLong(T&& chunk) {
   if (dataSlot.size() != 1 || dataSlot.block()->entries()[0].record != directListener)
     return void(dataSlot.emit(chunk));
-  if (stream().flags.match(
-          Flags<StreamFlag>(StreamFlag::Destroyed, StreamFlag::Errored, StreamFlag::Constructed),
-          Flags<StreamFlag>(StreamFlag::Constructed)))
-    flags.set(Flag::Direct);
+  if (stream().sound()) flags.set(Flag::Direct);
   handOver(std::move(chunk));
 }
 

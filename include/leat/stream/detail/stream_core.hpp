@@ -105,6 +105,11 @@ class StreamCore : public EmitterBase, public LoopOwned, public Counted<StreamCo
   // ---- the state ----
   bool destroyed() const noexcept { return flags.any(Flag::Destroyed); }
   bool failed() const noexcept { return flags.any(Flag::Destroyed, Flag::Errored); }
+  /// It is constructed, and neither failed nor destroyed: one comparison.
+  bool sound() const noexcept {
+    return flags.match(Flags<Flag>(Flag::Destroyed, Flag::Errored, Flag::Constructed),
+                       Flags<Flag>(Flag::Constructed));
+  }
   bool closeEmitted() const noexcept { return flags.any(Flag::CloseEmitted); }
   /// Whether a "close" is still to come.
   bool willEmitClose() const noexcept {

@@ -86,9 +86,7 @@ class WritableCore {
     return pending == 0 && length == 0 &&
            !flags.any(Flag::Ending, Flag::Writing, Flag::Corked, Flag::NeedDrain, Flag::Buffered,
                       Flag::AfterWritePending) &&
-           stream_.flags.match(Flags<StreamFlag>(StreamFlag::Destroyed, StreamFlag::Errored,
-                                                 StreamFlag::Constructed),
-                               Flags<StreamFlag>(StreamFlag::Constructed));
+           stream_.sound();
   }
   /// The same after a "drain", which is to come now.
   bool willDrain() noexcept {
@@ -174,10 +172,7 @@ class WritableCore {
   }
   /// The next `write` may be short.
   void notePlain() noexcept {
-    if (!done_ && stream_.flags.match(Flags<StreamFlag>(StreamFlag::Destroyed, StreamFlag::Errored,
-                                                        StreamFlag::Constructed),
-                                      Flags<StreamFlag>(StreamFlag::Constructed)))
-      flags.set(Flag::Plain);
+    if (!done_ && stream_.sound()) flags.set(Flag::Plain);
   }
   bool mayClearBuffer() const noexcept {
     return !flags.any(Flag::BufferProcessing) && corked == 0 &&
