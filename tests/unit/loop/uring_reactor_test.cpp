@@ -4,6 +4,7 @@
 #include <leat_test.hpp>
 #include <child.hpp>
 
+#include <leat/loop/detail/uring_reactor.hpp>
 #include <leat/loop/run.hpp>
 #include <leat/testing/fuse.hpp>
 
