@@ -139,7 +139,8 @@ class TaskPrinter(Printer):
             return f'not started: {function}'
         chain = []
         awaiting = promise['awaiting']
-        while int(awaiting) != 0 and len(chain) < MAX_CHAIN:
+        # An odd one is the error of a task that has ended.
+        while int(awaiting) != 0 and int(awaiting) & 1 == 0 and len(chain) < MAX_CHAIN:
             child = int(awaiting['frame']['_M_fr_ptr'])
             if child == 0:
                 break

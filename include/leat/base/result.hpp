@@ -94,6 +94,13 @@ class Slot {
     this->~Slot();
     state_ = Empty;
   }
+  /// Instead of the destructor, where the owner destroys the error.
+  void dropValue() noexcept {
+    if constexpr (!std::is_trivially_destructible_v<Type>) {
+      if (state_ == Value) value_.~Type();
+    }
+  }
+  std::exception_ptr& ownError() noexcept { return error_; }
 
   template <class... Args>
   void emplace(Args&&... args) {
@@ -118,10 +125,9 @@ class Slot {
   T take() {
     if constexpr (std::is_void_v<T>) {
       if (state_ == Error) [[unlikely]]
-        std::rethrow_exception(std::move(error_));
+        throwIt();
     } else if (state_ != Value) [[unlikely]] {
-      if (state_ == Empty) throwNoValue();
-      std::rethrow_exception(std::move(error_));
+      throwIt();
     }
     if constexpr (std::is_reference_v<T>) {
       return static_cast<T>(*value_);
@@ -131,6 +137,12 @@ class Slot {
   }
 
  private:
+  // Apart, as who takes would keep registers for it.
+  [[noreturn]] LEAT_NOINLINE void throwIt() {
+    if (state_ == Empty) throwNoValue();
+    std::rethrow_exception(std::move(error_));
+  }
+
   union {
     Type value_;
     std::exception_ptr error_;

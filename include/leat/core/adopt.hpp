@@ -53,7 +53,7 @@ class TaskIntoState : private LoopOwned, public FrameAllocated {
   static void start(Task<T>&& task, Ref<PromiseState<T>> outer) {
     auto* self = new TaskIntoState(std::move(task), std::move(outer));
     PromiseStateBase::queue().own(*self);
-    ContextScope scope(currentContext());
+    const ContextStays context;
     self->runner_.start();
   }
 

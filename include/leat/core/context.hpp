@@ -162,7 +162,12 @@ inline AbortState* ambientSignal() noexcept {
 }
 /// Replaces the context of what runs now and gives the one before.
 inline ContextRef swapContext(ContextRef next) noexcept {
-  return ContextRef::adopt(std::exchange(threadState.context, next.leak()));
+  ContextNode* before = std::exchange(threadState.context, next.leak());
+  if (before != nullptr && before == threadState.contextLent) {
+    threadState.contextLent = nullptr;  // that count is not to be had, here is another
+    before->retain();
+  }
+  return ContextRef::adopt(before);
 }
 
 /// Makes `context` current until the end of the block, whatever replaces it meanwhile.
@@ -179,6 +184,30 @@ class ContextScope {
 
  private:
   ContextNode* saved_;
+};
+
+/// Leaves the context as it is, and puts it back at the end of the block if it was replaced meanwhile. It is
+/// counted only then.
+class ContextStays {
+ public:
+  ContextStays() noexcept
+      : here_(threadState.context), lent_(std::exchange(threadState.contextLent, here_)) {}
+  ContextStays(const ContextStays&) = delete;
+  ContextStays& operator=(const ContextStays&) = delete;
+  ~ContextStays() {
+    if (threadState.contextLent != here_ || threadState.context != here_) [[unlikely]]
+      putBack();
+    threadState.contextLent = lent_;
+  }
+
+ private:
+  LEAT_NOINLINE void putBack() noexcept {
+    ContextNode* left = std::exchange(threadState.context, here_);
+    if (left != nullptr) left->release();
+  }
+
+  ContextNode* here_;
+  ContextNode* lent_;
 };
 
 /// Puts the context back that is current now. In between it is none, or what the last job left.
@@ -198,6 +227,33 @@ class ContextKeeper {
   ContextNode* kept_;
 };
 
+/// What resumes may free the place that this was called from, and the release may run anything: it goes last.
+LEAT_NOINLINE inline void resumeThenRelease(std::coroutine_handle<> handle,
+                                            ContextNode* before) noexcept {
+  handle.resume();
+  before->release();
+}
+
+/// The last thing that a job of the queues does: a coroutine goes on in `context`, whose count it takes over.
+/// Their drain runs what is parked, and puts back its own context.
+LEAT_ALWAYS_INLINE inline void goOnFromQueue(std::coroutine_handle<> handle,
+                                             ContextNode* context) noexcept {
+  ContextNode* before = std::exchange(threadState.context, context);
+  if (before != nullptr) [[unlikely]]
+    return resumeThenRelease(handle, before);
+  resumeLast(handle);
+}
+
+/// The first thing that another job of the queues does: as above, but the call comes later.
+LEAT_NOINLINE inline void dropContextBefore() noexcept {
+  while (ContextNode* before = std::exchange(threadState.context, nullptr)) before->release();
+}
+LEAT_ALWAYS_INLINE inline void enterFromQueue(ContextNode* context) noexcept {
+  if (threadState.context != nullptr) [[unlikely]]
+    dropContextBefore();
+  threadState.context = context;
+}
+
 /// A coroutine that waits, with the context that it will go on in.
 class Continuation {
  public:
@@ -210,16 +266,7 @@ class Continuation {
     ContextScope scope(std::move(context_));
     run(handle_);
   }
-  /// The last thing that a job of the queues does: their drain runs what is parked, and puts back
-  /// its own context.
-  void resumeFromQueue() noexcept {
-    ContextNode* before = std::exchange(threadState.context, context_.leak());
-    if (before == nullptr) [[likely]]
-      return handle_.resume();
-    // Its release may run anything, so the coroutine, which this is part of, goes first.
-    handle_.resume();
-    before->release();
-  }
+  void resumeFromQueue() noexcept { goOnFromQueue(handle_, context_.leak()); }
   std::coroutine_handle<> handle() const noexcept { return handle_; }
 
  private:

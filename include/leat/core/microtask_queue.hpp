@@ -31,6 +31,45 @@ struct Job : ListNode {
   Function function;
 };
 
+/// The job of an awaiter that only goes on in its turn. While it stands in a queue, and only then, it has a
+/// count of the context that it will go on in.
+class ResumeJob : protected Job {
+ public:
+  ResumeJob(const ResumeJob&) = delete;
+  ResumeJob& operator=(const ResumeJob&) = delete;
+
+ protected:
+  ResumeJob() noexcept : Job(onJob) {}
+  ~ResumeJob() {
+    if (linked()) [[unlikely]]
+      leave();
+  }
+  /// It has just been put into a queue.
+  LEAT_ALWAYS_INLINE void capture(std::coroutine_handle<> handle) noexcept {
+    frame_ = handle.address();
+    ContextNode* context = threadState.context;
+    if (context != nullptr) [[unlikely]]
+      context->retain();
+    context_ = context;
+  }
+
+ private:
+  static void onJob(Job& job, JobAction action) noexcept {
+    auto& self = static_cast<ResumeJob&>(job);
+    if (action != JobAction::Run) [[unlikely]]
+      return self.leave();
+    goOnFromQueue(std::coroutine_handle<>::from_address(self.frame_), self.context_);
+  }
+  LEAT_NOINLINE void leave() noexcept {
+    unlink();
+    if (context_ != nullptr) context_->release();
+  }
+
+  // Not set before `capture`.
+  void* frame_;
+  ContextNode* context_;
+};
+
 /// Something with no owner but the loop, such as the frame of a suspended async function.
 struct LoopOwned : ListNode {
   explicit LoopOwned(void (*function)(LoopOwned&) noexcept) noexcept : drop(function) {}
@@ -125,13 +164,16 @@ class MicrotaskQueue {
   bool closing_ = false;
 };
 
+[[noreturn]] LEAT_NOINLINE inline void throwNoLoop() {
+  throwError("there is no event loop on this thread; use leat::run, or an EventLoop on this thread",
+             "ERR_NO_LOOP");
+}
+
 /// The queues of this thread's loop. Throws: Error ERR_NO_LOOP.
 inline MicrotaskQueue& currentQueue() {
   MicrotaskQueue* queue = threadState.queue;
   if (queue == nullptr) [[unlikely]]
-    throwError(
-        "there is no event loop on this thread; use leat::run, or an EventLoop on this thread",
-        "ERR_NO_LOOP");
+    throwNoLoop();
   return *queue;
 }
 

@@ -175,23 +175,16 @@ namespace detail {
 
 /// The awaiter is the entry of the queue: awaiting a promise allocates nothing.
 template <class T>
-class PromiseAwaiterBase : private Job {
+class PromiseAwaiterBase : private ResumeJob {
  public:
-  explicit PromiseAwaiterBase(Ref<PromiseState<T>> state) noexcept
-      : Job(onJob), state_(std::move(state)) {}
+  explicit PromiseAwaiterBase(Ref<PromiseState<T>> state) noexcept : state_(std::move(state)) {}
   bool await_ready() const noexcept { return false; }
   void await_suspend(std::coroutine_handle<> handle) {
-    continuation_.capture(handle);
     state_->react(*this);
+    capture(handle);
   }
 
  protected:
-  static void onJob(Job& job, JobAction action) noexcept {
-    if (action == JobAction::Run)
-      static_cast<PromiseAwaiterBase&>(job).continuation_.resumeFromQueue();
-  }
-  // In this order: g++ would otherwise move `state_` by a vector load over the word stored just before.
-  Continuation continuation_;
   Ref<PromiseState<T>> state_;
 };
 

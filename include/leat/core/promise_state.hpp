@@ -25,7 +25,9 @@ struct PromiseStateBase {
   PromiseStateBase& operator=(const PromiseStateBase&) = delete;
 
   void retain() noexcept { ++refs; }
-  void release() noexcept {
+  void release() noexcept { releaseHere(); }
+  /// The same, without a call.
+  LEAT_ALWAYS_INLINE void releaseHere() noexcept {
     if (--refs == 0) dispose(*this);
   }
 
@@ -53,6 +55,10 @@ struct PromiseStateBase {
   /// Calls `reaction` in a microtask once this is settled; the rejection counts as handled.
   void react(Job& reaction) {
     checkThread();
+    reactHere(reaction);
+  }
+  /// After `checkThread`.
+  void reactHere(Job& reaction) {
     if (!handled) markHandled();
     if (pending()) {
       // A reaction keeps its promise; nobody is left to end that.
@@ -86,6 +92,8 @@ struct PromiseStateBase {
   // unhandledRejection was emitted for it.
   bool reported = false;
   PromiseStatus status = PromiseStatus::Pending;
+  // For a class derived from this: whether it has more to destroy.
+  bool keeps = false;
   const HomeId home;
   List<Job> reactions;
   const Dispose dispose;
@@ -93,17 +101,23 @@ struct PromiseStateBase {
   std::exception_ptr error;
 
  protected:
-  ~PromiseStateBase() { dropReactions(); }
+  ~PromiseStateBase() {
+    if (!reactions.empty()) [[unlikely]]
+      dropReactions();
+  }
+  /// Whether there is nothing to destroy but the value.
+  bool isBare() const noexcept { return reactions.empty() && !error; }
 
  private:
   LEAT_NOINLINE void tellHandled() { queue().noteHandled(*this); }
   void settle(PromiseStatus to) noexcept {
     status = to;
     locked = true;
-    queue().pushMicrotasks(reactions);
+    if (!reactions.empty()) queueReactions();
   }
+  LEAT_NOINLINE void queueReactions() noexcept { queue().pushMicrotasks(reactions); }
   // A job that is dropped may dispose of the next promise of a chain: they line up instead of nesting.
-  void dropReactions() noexcept {
+  LEAT_NOINLINE void dropReactions() noexcept {
     if (reactions.empty()) return;
     if (threadState.dropping != nullptr) return threadState.dropping->append(reactions);
     List<Job> all;
@@ -160,9 +174,20 @@ struct PromiseState : PromiseStateBase {
   }
   static void destroySelf(PromiseStateBase& base) noexcept {
     auto& self = static_cast<PromiseState&>(base);
-    self.~PromiseState();
+    if (!self.destroyBare()) [[unlikely]]
+      destroyFull(self);
     freeFrame(&self, sizeof(PromiseState));
   }
+  /// Destroys the value, if that is all that there is.
+  LEAT_ALWAYS_INLINE bool destroyBare() noexcept {
+    if (!isBare()) [[unlikely]]
+      return false;
+    if constexpr (!std::is_trivially_destructible_v<Type>) {
+      if (status == PromiseStatus::Fulfilled) value.~Type();
+    }
+    return true;
+  }
+  LEAT_NOINLINE static void destroyFull(PromiseState& self) noexcept { self.~PromiseState(); }
 
   template <class... Args>
   void fulfill(Args&&... args) {
@@ -176,10 +201,8 @@ struct PromiseState : PromiseStateBase {
   /// Takes over what a task left. Throws: Error ERR_MISSING_CO_RETURN.
   void settleFrom(Slot<T>& slot) {
     checkEnd();
-    if (slot.state() == Slot<T>::Error) {
-      reject(slot.error());
-      return;
-    }
+    if (slot.state() == Slot<T>::Error) [[unlikely]]
+      return rejectWith(slot.error());
     if constexpr (!std::is_void_v<T>) {
       if (slot.state() == Slot<T>::Empty) [[unlikely]]
         throwNoValue();
@@ -190,6 +213,7 @@ struct PromiseState : PromiseStateBase {
       fulfill(std::move(slot.stored()));
     }
   }
+  LEAT_NOINLINE void rejectWith(const std::exception_ptr& reason) { reject(reason); }
   /// The value as `co_await` of an lvalue gives it. Throws: the reason.
   decltype(auto) peek() const {
     if (status == PromiseStatus::Rejected) [[unlikely]]

@@ -41,7 +41,8 @@ decltype(auto) callFulfilled(F& f, PromiseState<T>& source) {
       return f();
     }
   } else if constexpr (std::is_invocable_v<F&, const T&>) {
-    if constexpr (std::is_invocable_v<F&, T> &&
+    // A copy of what is trivial is as good as the value itself.
+    if constexpr (std::is_invocable_v<F&, T> && !std::is_trivially_copyable_v<T> &&
                   std::is_same_v<FulfilledResult<F, T>, std::invoke_result_t<F&, const T&>>) {
       if (source.refs - source.resolvers == 1) return f(std::move(source.value));
     }
@@ -110,69 +111,101 @@ class ThenState : public PromiseState<U>, private Job {
       freeFrame(block, sizeof(ThenState));
       throw;
     }
-    auto mine = Ref<PromiseState<U>>::adopt(self);
-    self->retain();
-    self->addResolver();
     try {
-      source.react(*self);
+      source.reactHere(*self);
     } catch (...) {
-      --self->resolvers;
-      self->release();
+      self->giveUp();
       throw;
     }
-    return Promise<U>(std::move(mine));
+    return Promise<U>(Ref<PromiseState<U>>::adopt(self));
   }
 
  private:
   struct Work {
     template <class A, class B>
     Work(PromiseState<T>& s, A&& a, B&& b)
-        : source(&s), context(currentContext()), f(std::forward<A>(a)), g(std::forward<B>(b)) {}
-    Ref<PromiseState<T>> source;
-    ContextRef context;
+        : source(&s), context(threadState.context), f(std::forward<A>(a)), g(std::forward<B>(b)) {}
+    PromiseState<T>* source;  // both with a count
+    ContextNode* context;
     [[no_unique_address]] F f;
     [[no_unique_address]] G g;
   };
 
+  // One handle is the caller's, the other one the job's.
   template <class A, class B>
   ThenState(PromiseState<T>& source, A&& f, B&& g, std::source_location place)
-      : PromiseState<U>(place, destroy), Job(onJob) {
-    work_.emplace(source, std::forward<A>(f), std::forward<B>(g));
+      : PromiseState<U>(place, destroy),
+        Job(onJob),
+        work_(source, std::forward<A>(f), std::forward<B>(g)) {
+    source.retain();
+    if (work_.context != nullptr) work_.context->retain();
+    this->refs = 2;
+    this->resolvers = 1;
+    this->keeps = true;
+  }
+  ~ThenState() {}
+  LEAT_NOINLINE void giveUp() noexcept {
+    this->refs = 1;
+    this->resolvers = 0;
+    this->release();
   }
   static void destroy(PromiseStateBase& base) noexcept {
     auto& self = static_cast<ThenState&>(base);
-    self.~ThenState();
+    if (self.keeps) [[unlikely]]
+      self.dropWork();
+    if (!self.destroyBare()) [[unlikely]]
+      destroyFull(self);
     freeFrame(&self, sizeof(ThenState));
   }
+  LEAT_NOINLINE static void destroyFull(ThenState& self) noexcept { self.~ThenState(); }
+  LEAT_NOINLINE void dropWork() noexcept {
+    this->keeps = false;
+    ContextNode* context = work_.context;
+    PromiseState<T>* source = work_.source;
+    work_.~Work();
+    if (context != nullptr) context->release();
+    if (source != nullptr) source->release();
+  }
+
   static void onJob(Job& job, JobAction action) noexcept {
     auto& self = static_cast<ThenState&>(job);
-    if (action == JobAction::Run) self.settleFromSource();
-    // Settled, it lets go of its callbacks and of the promise that it came from. A callback that is a
-    // coroutine and goes on refers to its closure: that stays until the outcome is dropped.
-    if (self.pending() && self.locked) {
-      self.work_->source = nullptr;
-    } else {
-      self.work_.reset();
-    }
-    self.dropResolver();
-    self.release();
-  }
-  void settleFromSource() noexcept {
-    ContextScope scope(std::move(work_->context));
-    PromiseState<T>& source = *work_->source;
+    if (action != JobAction::Run) [[unlikely]]
+      return self.endUnsettled();
+    enterFromQueue(std::exchange(self.work_.context, nullptr));
+    PromiseState<T>& source = *self.work_.source;
     try {
       if (source.status == PromiseStatus::Fulfilled) {
-        onFulfilled(source);
+        self.onFulfilled(source);
       } else {
-        onRejected(source);
+        self.onRejected(source);
       }
     } catch (...) {
-      this->reject(std::current_exception());
+      self.rejectCaught();
     }
+    if (self.pending()) [[unlikely]]
+      return self.endUnsettled();
+    // Settled, it lets go of its callbacks and of the promise that it came from.
+    self.keeps = false;
+    self.work_.~Work();
+    source.releaseHere();
+    if (self.refs == 1) return destroy(self);
+    --self.refs;
+    --self.resolvers;
+  }
+  LEAT_NOINLINE void rejectCaught() noexcept { this->reject(std::current_exception()); }
+  LEAT_NOINLINE void endUnsettled() noexcept {
+    // A callback that is a coroutine and goes on refers to its closure: that stays until the outcome is dropped.
+    if (this->locked) {
+      std::exchange(work_.source, nullptr)->release();
+    } else {
+      dropWork();
+    }
+    this->dropResolver();
+    this->release();
   }
   void onFulfilled(PromiseState<T>& source) {
     if constexpr (!std::is_same_v<F, PassThrough>) {
-      resolveFrom([&]() -> decltype(auto) { return callFulfilled(work_->f, source); });
+      resolveFrom([&]() -> decltype(auto) { return callFulfilled(work_.f, source); });
     } else if constexpr (std::is_void_v<T>) {
       this->fulfill();
     } else {
@@ -181,7 +214,7 @@ class ThenState : public PromiseState<U>, private Job {
   }
   void onRejected(PromiseState<T>& source) {
     if constexpr (!std::is_same_v<G, PassThrough>) {
-      resolveFrom([&]() -> decltype(auto) { return callRejected(work_->g, source.error); });
+      resolveFrom([&]() -> decltype(auto) { return callRejected(work_.g, source.error); });
     } else {
       this->reject(source.error);
     }
@@ -190,13 +223,15 @@ class ThenState : public PromiseState<U>, private Job {
   void resolveFrom(Call&& call) {
     if constexpr (std::is_void_v<decltype(call())>) {
       call();
-      resolveInto(static_cast<PromiseState<U>&>(*this));
+      this->fulfill();
     } else {
       resolveInto(static_cast<PromiseState<U>&>(*this), call());
     }
   }
 
-  std::optional<Work> work_;
+  union {
+    Work work_;
+  };
 };
 
 template <class U, class T, class F, class G>

@@ -10,6 +10,20 @@
 
 namespace leat::inline LEAT_ABI::detail {
 
+#if LEAT_STACK_CHECK
+/// Whether the stack has grown past the limit. Where it can, this looks at the stack pointer: a function that
+/// asks for the address of its frame has to make one.
+LEAT_ALWAYS_INLINE inline bool isBelowLimit() noexcept {
+#if defined(__x86_64__) && defined(__LP64__)
+  bool below;
+  __asm__("cmpq %1, %%rsp" : "=@ccb"(below) : "m"(threadState.stackLimit));
+  return below;
+#else
+  return static_cast<char*>(__builtin_frame_address(0)) < threadState.stackLimit;
+#endif
+}
+#endif
+
 /// Sets the depth below which transfers are parked for who resumes in this scope. One for a whole
 /// drain of a queue is enough.
 #if LEAT_STACK_CHECK
@@ -56,10 +70,22 @@ LEAT_NOINLINE inline void run(std::coroutine_handle<> handle) noexcept {
   runParked();
 }
 
+/// The same where something that runs in the loop starts a coroutine: in the budget of the run around, if there
+/// is one and some is left.
+inline void runInside(std::coroutine_handle<> handle) noexcept {
+#if LEAT_STACK_CHECK
+  if (threadState.stackLimit != nullptr && !isBelowLimit() && !threadState.next) [[likely]] {
+    handle.resume();
+    return runParked();
+  }
+#endif
+  run(handle);
+}
+
 /// What `await_suspend` returns to go on with `handle`.
 inline std::coroutine_handle<> transfer(std::coroutine_handle<> handle) noexcept {
 #if LEAT_STACK_CHECK
-  if (static_cast<char*>(__builtin_frame_address(0)) < threadState.stackLimit) [[unlikely]] {
+  if (isBelowLimit()) [[unlikely]] {
     threadState.next = handle;
     return std::noop_coroutine();
   }
@@ -76,6 +102,17 @@ struct CallbackFrame {
   void (*resume)(CallbackFrame*) noexcept;
   void (*destroy)(CallbackFrame*) noexcept = [](CallbackFrame*) noexcept {};
 };
+
+/// Resumes as the last act of a function that throws nothing. g++ makes that a jump only where the coroutine is
+/// said to throw nothing either, as is true.
+LEAT_ALWAYS_INLINE inline void resumeLast(std::coroutine_handle<> handle) noexcept {
+#if defined(__clang__)
+  handle.resume();
+#else
+  auto* const frame = static_cast<CallbackFrame*>(handle.address());
+  frame->resume(frame);
+#endif
+}
 
 /// The last act of a function in the place of a coroutine: goes on with another one. g++ checks the depth of
 /// the stack, as in every transfer; clang makes the tail call. LEAT_GOES_ON stands before the function.

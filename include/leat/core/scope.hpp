@@ -96,47 +96,91 @@ class TaskScope::Join {
   TaskScope& scope_;
 };
 
-/// A child and the promise of its result. Owned by the scope until the child ends.
+/// A child, which is the promise of its result, too. The scope has a handle until the child ends.
 template <class T>
-class TaskScope::Child : public detail::ScopeChildBase,
-                         private detail::CallbackFrame,
-                         public detail::FrameAllocated {
+class TaskScope::Child : public detail::PromiseState<T>,
+                         public detail::ScopeChildBase,
+                         private detail::CallbackFrame {
  public:
-  Child(TaskScope& scope, Task<T>&& task, detail::Ref<detail::PromiseState<T>> outcome,
-        bool quiet) noexcept
-      : ScopeChildBase(onDrop),
+  static detail::Ref<detail::PromiseState<T>> start(TaskScope& scope, Task<T>&& task, bool quiet) {
+    auto* self = ::new (detail::allocateFrame(sizeof(Child))) Child(scope, std::move(task), quiet);
+    auto outcome = detail::Ref<detail::PromiseState<T>>::adopt(self);
+    scope.children_.pushBack(*self);
+    detail::startTask(self->task_, *self);
+    return outcome;
+  }
+
+ private:
+  using Slot = detail::Slot<T>;
+
+  Child(TaskScope& scope, Task<T>&& task, bool quiet) noexcept
+      : detail::PromiseState<T>(std::source_location(), onLast),
+        ScopeChildBase(onDrop),
         CallbackFrame(onDone),
         scope_(scope),
         task_(std::move(task)),
-        outcome_(std::move(outcome)),
         quiet_(quiet) {
-    outcome_->addResolver();
+    this->refs = 2;
+    this->resolvers = 1;
+    this->handled = true;
   }
-  ~Child() { outcome_->dropResolver(); }
-  void start() noexcept { detail::startTask(task_, *this); }
-
- private:
-  static void onDrop(ScopeChildBase& base) noexcept { delete &static_cast<Child&>(base); }
+  static void onLast(detail::PromiseStateBase& base) noexcept {
+    auto& self = static_cast<Child&>(base);  // which has left the scope
+    if (!self.destroyBare()) [[unlikely]]
+      destroyFull(self);
+    detail::freeFrame(&self, sizeof(Child));
+  }
+  LEAT_NOINLINE static void destroyFull(Child& self) noexcept { self.~Child(); }
+  static void onDrop(ScopeChildBase& base) noexcept {
+    auto& self = static_cast<Child&>(base);
+    self.dropResolver();
+    self.leave();
+  }
   static void onDone(CallbackFrame* frame) noexcept {
     auto& self = *static_cast<Child*>(frame);
-    TaskScope& scope = self.scope_;
-    detail::Slot<T>& slot = detail::taskResult(self.task_);
-    std::exception_ptr error;
-    if (slot.state() == detail::Slot<T>::Error) error = slot.error();
+    Slot& slot = detail::taskResult(self.task_);
+    if (slot.state() != Slot::Value) [[unlikely]]
+      return self.failed(slot.state() == Slot::Error ? slot.error() : std::exception_ptr());
     try {
-      self.outcome_->settleFrom(slot);
+      self.settleFrom(slot);
     } catch (...) {
-      self.outcome_->reject(error = std::current_exception());
+      return self.failed(std::current_exception());
     }
-    const bool failed = error && !self.quiet_;
-    delete &self;
-    if (failed && !(scope.cancelled_ && detail::isAbortError(error))) scope.fail(std::move(error));
+    self.ended();
+  }
+  LEAT_NOINLINE void failed(std::exception_ptr reason) noexcept {
+    if (!reason) {
+      try {
+        this->settleFrom(detail::taskResult(task_));
+      } catch (...) {
+        reason = std::current_exception();
+      }
+    }
+    this->reject(reason);
+    TaskScope& scope = scope_;
+    // While the child is there, as the scope ends with the last one.
+    const bool tells = !quiet_ && !(scope.cancelled_ && detail::isAbortError(reason));
+    --this->resolvers;
+    leave();
+    if (tells) scope.fail(std::move(reason));
     scope.ended();
+  }
+  void ended() noexcept {
+    TaskScope& scope = scope_;
+    --this->resolvers;
+    leave();
+    scope.ended();
+  }
+  void leave() noexcept {
+    {
+      const Task<T> last = std::move(task_);
+    }
+    this->unlink();
+    this->releaseHere();
   }
 
   TaskScope& scope_;
   Task<T> task_;
-  detail::Ref<detail::PromiseState<T>> outcome_;
   bool quiet_;
 };
 
@@ -176,19 +220,17 @@ inline void TaskScope::ended() noexcept {
 
 template <class T, class A>
 Promise<T> TaskScope::start(A&& awaitable, bool quiet) {
-  auto outcome = detail::PromiseState<T>::make(std::source_location());
-  outcome->markHandled();
-  detail::ContextScope context(detail::WithAmbient(signal_.get())());
-  Task<T> task;
+  (void)detail::currentQueue();
+  std::optional<detail::ContextScope> context;
+  if (detail::ambientSignal() != signal_.get()) [[unlikely]]
+    context.emplace(detail::WithAmbient(signal_.get())());
+  const detail::ContextStays stays;
   if constexpr (std::is_same_v<std::remove_cvref_t<A>, Task<T>>) {
-    task = std::forward<A>(awaitable);
+    return Promise<T>(Child<T>::start(*this, std::move(awaitable), quiet));
   } else {
-    task = detail::awaitAsTask<T, std::remove_cvref_t<A>>(std::forward<A>(awaitable));
+    return Promise<T>(Child<T>::start(
+        *this, detail::awaitAsTask<T, std::remove_cvref_t<A>>(std::forward<A>(awaitable)), quiet));
   }
-  auto* child = new Child<T>(*this, std::move(task), outcome, quiet);
-  children_.pushBack(*child);
-  child->start();
-  return Promise<T>(std::move(outcome));
 }
 
 template <class A>

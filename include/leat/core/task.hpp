@@ -41,21 +41,25 @@ std::coroutine_handle<TaskPromiseBase> frameOf(P& promise) noexcept {
       std::coroutine_handle<P>::from_promise(promise).address());
 }
 
-/// A Slot of any alignment in a promise of `promiseAlign`.
+/// A Slot of any alignment in a promise of `promiseAlign`. It destroys no error, see TaskPromiseBase.
 template <class T>
 class PromiseSlot {
  public:
+  PromiseSlot() noexcept : slot_() {}
+  ~PromiseSlot() { slot_.dropValue(); }
   Slot<T>& get() noexcept { return slot_; }
 
  private:
-  Slot<T> slot_;
+  union {
+    Slot<T> slot_;
+  };
 };
 template <class T>
   requires(alignof(Slot<T>) > promiseAlign)
 class PromiseSlot<T> {
  public:
   PromiseSlot() noexcept { ::new (place()) Slot<T>; }
-  ~PromiseSlot() { get().~Slot<T>(); }
+  ~PromiseSlot() { get().dropValue(); }
   Slot<T>& get() noexcept { return *static_cast<Slot<T>*>(place()); }
 
  private:
@@ -79,35 +83,50 @@ struct TaskPromiseBase : FrameAllocated {
   std::suspend_always initial_suspend() const noexcept { return {}; }
   FinalAwaiter final_suspend() const noexcept { return {}; }
 
+  /// For `awaiting` of a coroutine that has left an error. Its owner, who looks there before it destroys the
+  /// frame, destroys the error first: a frame that called for that would keep registers for the call.
+  void failWith(std::exception_ptr& error) noexcept {
+    awaiting = reinterpret_cast<TaskOwner*>(reinterpret_cast<std::uintptr_t>(&error) | failed);
+  }
+  /// The task that this one awaits now, or null. An error is destroyed.
+  TaskOwner* awaitingNow() noexcept {
+    const auto address = reinterpret_cast<std::uintptr_t>(awaiting);
+    if ((address & failed) == 0) return awaiting;
+    reinterpret_cast<std::exception_ptr*>(address - failed)->~exception_ptr();
+    return awaiting = nullptr;
+  }
+
+  static constexpr std::uintptr_t failed = 1;
   std::coroutine_handle<> continuation;
   // The task that this one awaits now. Destruction walks these to the leaf.
   TaskOwner* awaiting = nullptr;
 };
 
 template <class T>
-struct TaskPromise : TaskPromiseBase {
-  Task<T> get_return_object() noexcept;
-  void unhandled_exception(std::source_location where = std::source_location::current()) noexcept {
+struct ResultPromise : TaskPromiseBase {
+  LEAT_NOINLINE void unhandled_exception(
+      std::source_location where = std::source_location::current()) noexcept {
     threadState.thrownAt = where;
     result.get().fail(std::current_exception());
-  }
-  template <class U = T>
-    requires(std::is_constructible_v<StoredType<T>, U &&> || std::is_reference_v<T>)
-  void return_value(U&& value) {
-    result.get().emplace(std::forward<U>(value));
+    failWith(result.get().ownError());
   }
   PromiseSlot<T> result;
 };
 
-template <>
-struct TaskPromise<void> : TaskPromiseBase {
-  Task<void> get_return_object() noexcept;
-  void unhandled_exception(std::source_location where = std::source_location::current()) noexcept {
-    threadState.thrownAt = where;
-    result.get().fail(std::current_exception());
+template <class T>
+struct TaskPromise : ResultPromise<T> {
+  Task<T> get_return_object() noexcept;
+  template <class U = T>
+    requires(std::is_constructible_v<StoredType<T>, U &&> || std::is_reference_v<T>)
+  void return_value(U&& value) {
+    this->result.get().emplace(std::forward<U>(value));
   }
+};
+
+template <>
+struct TaskPromise<void> : ResultPromise<void> {
+  Task<void> get_return_object() noexcept;
   void return_void() noexcept { result.get().emplace(); }
-  PromiseSlot<void> result;
 };
 
 /// Destroys a suspended chain of tasks leaf first, without recursion.
@@ -118,7 +137,7 @@ LEAT_INLINE void destroyLeafFirst(TaskOwner& root) noexcept {
   // Down: each promise's `awaiting` is turned round to point at its own owner's parent.
   TaskOwner* owner = &root;
   TaskOwner* parent = nullptr;
-  while (TaskOwner* child = owner->frame.promise().awaiting) {
+  while (TaskOwner* child = owner->frame.promise().awaitingNow()) {
     owner->frame.promise().awaiting = parent;
     parent = owner;
     owner = child;
@@ -196,14 +215,15 @@ class Task<T>::Awaiter {
   bool await_ready() const noexcept { return false; }
   template <class P>
   std::coroutine_handle<> await_suspend(std::coroutine_handle<P> parent) noexcept {
-    task_.frame.promise().continuation = parent;
+    const auto child = task_.frame;  // what is stored now might be anything to the compiler
+    child.promise().continuation = parent;
     if constexpr (std::is_base_of_v<detail::TaskPromiseBase, P>) {
       link_ = &parent.promise().awaiting;
       *link_ = &task_;
     } else {
       link_ = &unlinked_;
     }
-    return detail::transfer(task_.frame);
+    return detail::transfer(child);
   }
   T await_resume() {
     *link_ = nullptr;
@@ -238,7 +258,7 @@ inline Task<void> TaskPromise<void>::get_return_object() noexcept { return Task<
 template <class T>
 void startTask(Task<T>& task, CallbackFrame& onDone) noexcept {
   task.frame.promise().continuation = onDone.handle();
-  run(task.frame);
+  runInside(task.frame);
 }
 /// What a task that has ended left.
 template <class T>

@@ -46,6 +46,8 @@ struct ThreadState {
   std::coroutine_handle<> next{};
   // The context of what runs now; this word owns a count.
   ContextNode* context = nullptr;
+  // The same, while somebody wants to have it back with this count: see ContextStays.
+  ContextNode* contextLent = nullptr;
   // The queues of the loop that runs on this thread, or null.
   MicrotaskQueue* queue = nullptr;
   EventLoop* loop = nullptr;

@@ -74,22 +74,15 @@ class SleepAwaiter : private LoopTimer, private Job {
   bool waiting_ = false;
 };
 
-class YieldAwaiter : private Job {
+class YieldAwaiter : private ResumeJob {
  public:
-  YieldAwaiter() noexcept : Job(onJob) {}
+  YieldAwaiter() noexcept {}  // not defaulted, which would set to null what `capture` sets
   bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> handle) {
-    MicrotaskQueue& queue = currentQueue();
-    continuation_.capture(handle);
-    queue.pushMicrotask(*this);
+  void await_suspend(std::coroutine_handle<> handle) noexcept {
+    threadState.queue->pushMicrotask(*this);
+    capture(handle);
   }
   void await_resume() const noexcept {}
-
- private:
-  static void onJob(Job& job, JobAction action) noexcept {
-    if (action == JobAction::Run) static_cast<YieldAwaiter&>(job).continuation_.resumeFromQueue();
-  }
-  Continuation continuation_;
 };
 
 /// Waits for the check phase.
@@ -172,7 +165,11 @@ class [[nodiscard]] NextImmediate {
 /// What `yield` gives.
 class [[nodiscard]] Yield {
  public:
-  detail::YieldAwaiter operator co_await() const noexcept { return {}; }
+  /// Throws: Error ERR_NO_LOOP.
+  detail::YieldAwaiter operator co_await() const {
+    (void)detail::currentQueue();  // here, as no coroutine has an awaiter to destroy yet
+    return {};
+  }
 };
 
 /// Waits at least `delay`: milliseconds or a chrono duration; a fraction of a millisecond is rounded up.

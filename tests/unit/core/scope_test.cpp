@@ -3,9 +3,11 @@
 #include <leat/core/event.hpp>
 #include <leat/core/scope.hpp>
 
+#include <algorithm>
 #include <forgetful.hpp>
 #include <memory>
 #include <queue_fixture.hpp>
+#include <vector>
 
 using leat::AbortController;
 using leat::ManualResetEvent;
@@ -173,6 +175,60 @@ TEST_CASE("children inherit stores, and may start children") {
   queues.drain();
   REQUIRE(running.done());
   REQUIRE(seen == 6);
+}
+
+TEST_CASE("a child that enters another store leaves that of who started it") {
+  QueueFixture queues;
+  leat::AsyncLocalStorage<std::shared_ptr<int>> storage;
+  const std::vector<std::shared_ptr<int>> stores{std::make_shared<int>(0), std::make_shared<int>(1),
+                                                 std::make_shared<int>(2)};
+  ManualResetEvent gate;
+  std::vector<int> seen;
+  auto see = [&] { seen.push_back(**storage.getStore()); };
+  auto grandchild = [&]() -> Task<> {
+    see();
+    storage.enterWith(stores[2]);
+    co_await gate.wait();
+    see();
+  };
+  auto child = [&](TaskScope& scope, bool enters) -> Task<> {
+    if (enters) storage.enterWith(stores[1]);
+    (void)scope.spawn(grandchild());
+    (void)leat::Promise<>(grandchild());
+    see();
+    if (!enters) storage.enterWith(stores[1]);
+    co_await gate.wait();
+    see();
+  };
+  // As an operation in another context does.
+  auto thereAndBack = [&]() -> Task<> {
+    auto before = leat::detail::swapContext(nullptr);
+    leat::detail::swapContext(std::move(before));
+    co_return;
+  };
+  auto inside = [&](TaskScope& scope) -> Task<> {
+    storage.enterWith(stores[0]);
+    (void)scope.spawn(thereAndBack());
+    (void)scope.spawn(child(scope, true));
+    see();
+    (void)scope.spawn(child(scope, false));
+    see();
+    co_await gate.wait();
+    see();
+  };
+  {
+    Running<> running(scoped(inside));
+    REQUIRE(seen == std::vector<int>{1, 1, 1, 0, 0, 0, 0, 0});
+    seen.clear();
+    gate.set();
+    queues.drain();
+    REQUIRE(running.done());
+    std::sort(seen.begin(), seen.end());
+    REQUIRE(seen == std::vector<int>{0, 1, 1, 2, 2, 2, 2});
+  }
+  // None of the contexts is left: not one count too many, nor too few.
+  storage.disable();
+  for (const std::shared_ptr<int>& store : stores) REQUIRE(store.use_count() == 1);
 }
 
 TEST_CASE("an abandoned scope destroys its children, wherever it waits") {

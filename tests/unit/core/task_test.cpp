@@ -134,6 +134,27 @@ TEST_CASE("exceptions of any type pass through awaits") {
   REQUIRE_THROWS_AS(failed.get(), int);
 }
 
+TEST_CASE("what a task threw goes with it, whether it was taken or not") {
+  const auto thrown = std::make_shared<int>(42);
+  auto leaf = [&](bool throws) -> Task<int> {
+    if (throws) throw thrown;
+    co_return 1;
+  };
+  auto body = [&]() -> Task<int> { co_return co_await leaf(true); };
+  {
+    Running<int> taken(body());
+    REQUIRE_THROWS_AS(taken.get(), std::shared_ptr<int>);
+    Running<int> left(body());
+    REQUIRE(thrown.use_count() == 2);
+    REQUIRE(left.error());
+    left.destroy();
+    REQUIRE(thrown.use_count() == 1);
+    Running<int> still(leaf(true));
+    REQUIRE(thrown.use_count() == 2);
+  }
+  REQUIRE(thrown.use_count() == 1);
+}
+
 TEST_CASE("awaiting a task that is used up is a TypeError") {
   auto body = []() -> Task<> {
     Task<int> gone = value(1);
