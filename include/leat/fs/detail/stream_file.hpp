@@ -3,6 +3,7 @@
 // flight. Node: lib/internal/fs/streams.js.
 #pragma once
 
+#include <leat/fs/detail/chunk_shelf.hpp>
 #include <leat/fs/detail/stream_file_move.hpp>
 #include <leat/fs/files.hpp>
 #include <leat/stream/readable.hpp>
@@ -147,6 +148,7 @@ struct FileReadState : StreamCore, ReadableState<Buffer> {
     if (left != fs::wholeLength) left -= static_cast<std::int64_t>(count);
   }
   StreamFile file;
+  Ref<ChunkShelf> shelf = ChunkShelf::ofLoop();
   // How many bytes are still wanted.
   std::int64_t left;
   // The last read gave all that it was asked for, so that there is more; the kernel has not refused yet.
@@ -172,7 +174,8 @@ Promise<> readStreamFile(Ref<StreamCore> stream, FileReadState& state, std::size
     fs::TransferOptions options;
     options.position = file.position;
     options.length = static_cast<std::int64_t>(size);
-    fs::ReadResult result = co_await file.handle->read(Buffer::allocUnsafe(size), options);
+    Buffer room = ChunkShelf::chunkOf(state.shelf.get(), size);
+    fs::ReadResult result = co_await file.handle->read(std::move(room), options);
     count = result.bytesRead;
     chunk = std::move(result.buffer);
   } catch (...) {
