@@ -53,6 +53,8 @@ TARGETS = [
     Target("events", "typed_emit_1", ("signals2",), 0.10),
     Target("events", "typed_emit_10", ("function",), 1.3),
     Target("events", "typed_emit_10", ("signals2",), 0.10),
+    Target("events", "typed_emit_10_apart", ("function",), 1.3),
+    Target("events", "typed_emit_10_apart", ("signals2",), 0.10),
     Target("events", "named_emit_1", ("node",), 0.40),
     Target("events", "named_emit_10", ("node",), 0.40),
     Target("streams", "pipeline_3_transforms", ("node",), 0.167),

@@ -4,6 +4,8 @@
 
 #include <leat/events.hpp>
 
+#include <vector>
+
 #include "bench.hpp"
 
 namespace {
@@ -14,17 +16,19 @@ using leat::TypedEmitter;
 
 constexpr long emits = 10'000'000;
 
-BENCH_NOINLINE void typed(const char* name, int listeners) {
-  long sum = 0;
+/// The listeners have one sum, or each its own.
+BENCH_NOINLINE void typed(const char* name, std::size_t listeners, bool apart = false) {
+  std::vector<long> sums(apart ? listeners : 1);
   TypedEmitter<Event<"data", int>, Event<"end">> emitter;
-  for (int i = 0; i < listeners; ++i) emitter.on<"data">([&sum](int value) { sum += value; });
+  for (std::size_t i = 0; i < listeners; ++i)
+    emitter.on<"data">([&sum = sums[i % sums.size()]](int value) { sum += value; });
   bench(name, emits, [&] {
     for (int i = 0; i < emits; ++i) {
       keep(emitter);
       emitter.emit<"data">(i);
     }
   });
-  keep(sum);
+  keep(sums);
 }
 
 BENCH_NOINLINE void named(const char* name, int listeners) {
@@ -46,6 +50,7 @@ BENCH_NOINLINE void named(const char* name, int listeners) {
 int main() {
   typed("typed_emit_1", 1);
   typed("typed_emit_10", 10);
+  typed("typed_emit_10_apart", 10, true);
   named("named_emit_1", 1);
   named("named_emit_10", 10);
 }

@@ -11,17 +11,19 @@ namespace {
 
 constexpr long emits = 10'000'000;
 
-BENCH_NOINLINE void plain(const char* name, int listeners) {
-  long sum = 0;
+/// The listeners have one sum, or each its own.
+BENCH_NOINLINE void plain(const char* name, std::size_t listeners, bool apart = false) {
+  std::vector<long> sums(apart ? listeners : 1);
   std::vector<std::function<void(int)>> all;
-  for (int i = 0; i < listeners; ++i) all.push_back([&sum](int value) { sum += value; });
+  for (std::size_t i = 0; i < listeners; ++i)
+    all.push_back([&sum = sums[i % sums.size()]](int value) { sum += value; });
   bench(name, emits, [&] {
     for (int i = 0; i < emits; ++i) {
       keep(all);
       for (auto& listener : all) listener(i);
     }
   });
-  keep(sum);
+  keep(sums);
 }
 
 }  // namespace
@@ -29,4 +31,5 @@ BENCH_NOINLINE void plain(const char* name, int listeners) {
 int main() {
   plain("typed_emit_1", 1);
   plain("typed_emit_10", 10);
+  plain("typed_emit_10_apart", 10, true);
 }

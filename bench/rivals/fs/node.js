@@ -73,7 +73,7 @@ async function disk() {
   const readBig = async () => { sum += (await fs.readFile('big')).length; };
   await measure('read_1GiB_per_MiB', bigMiB, readBig);
   sync.unlinkSync('big');
-  const bytes = Buffer.alloc(bigMiB * MiB);
+  const bytes = Buffer.alloc(bigMiB * MiB, 'z');
   const removeCopy = () => sync.rmSync('copy', { force: true });
   await bench('write_1GiB_per_MiB', bigMiB, removeCopy, () => fs.writeFile('copy', bytes));
   removeCopy();

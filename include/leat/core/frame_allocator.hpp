@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Memory of coroutine frames and of the small blocks beside them: per-thread magazines of 64-byte
-// classes up to 1 KiB over a global depot, after Bonwick's magazines. A block may be freed on another
+// classes up to 1088 bytes over a global depot, after Bonwick's magazines. A block may be freed on another
 // thread than it was made on; full magazines travel back through the depot.
 #pragma once
 

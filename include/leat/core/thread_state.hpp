@@ -31,7 +31,8 @@ struct Magazine {
 };
 
 inline constexpr std::size_t frameGrain = 64;
-inline constexpr std::size_t frameClasses = 16;
+// The last is for a KiB with a head in front of it, as a Buffer has.
+inline constexpr std::size_t frameClasses = 17;
 
 enum class FrameCache : unsigned char { Unborn, Live, Dead };
 

@@ -2,7 +2,7 @@
 // Files as streams. Node: fs.createReadStream, fs.createWriteStream.
 #pragma once
 
-#include <leat/fs/detail/stream_file.hpp>
+#include <leat/fs/detail/stream_file_write.hpp>
 
 namespace leat::inline LEAT_ABI::fs {
 
@@ -56,7 +56,7 @@ class WriteStream : public leat::detail::StreamMethods<WriteStream>,
   /// A handle without a stream; to use it throws Error ERR_INVALID_STATE.
   WriteStream() noexcept = default;
 
-  std::uint64_t bytesWritten() const { return state().file.bytes; }
+  std::uint64_t bytesWritten() const { return state().bytesWritten(); }
   std::string_view path() const { return state().file.path; }
   bool pending() const { return !state().file.handle; }
 

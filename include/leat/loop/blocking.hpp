@@ -16,7 +16,7 @@ namespace detail {
 
 /// The part of a blocking call that does not depend on its types. Counted by its operation, by the pool
 /// and on its way back by the loop's queue; whoever waits can leave at any time.
-class BlockingCallBase : public BlockingJob, private PostedJob {
+class BlockingCallBase : public FrameAllocated, public BlockingJob, private PostedJob {
  public:
   /// Told on the loop's thread, once.
   using OnDone = void (*)(void* waiter) noexcept;

@@ -183,6 +183,44 @@ TEST_CASE("while a chunk of a pipe is written more come, unless somebody waits f
   }
 }
 
+TEST_CASE("a worker goes on with what comes while it writes, without the loop's thread") {
+  const TempFolder folder;
+  constexpr int chunks = 40;
+  constexpr std::size_t size = 10'000;
+  int given = 0;
+  bool writing = false;
+  const auto source = [&]() -> Task<std::optional<Buffer>> {
+    while (given == chunks / 2 && !writing) co_await leat::sleep(0);
+    if (given == chunks) co_return std::nullopt;
+    co_return Buffer::alloc(size, static_cast<char>('a' + given++ % 26));
+  };
+  const auto main = [&]() -> Task<> {
+    const auto sink = fs::createWriteStream("f");
+    // What comes before the file is open is written together.
+    while (sink.pending()) co_await leat::sleep(0);
+    Gate gate(Call::writev);
+    bool ended = false;
+    leat::pipeline(Readable<Buffer>(source), sink,
+                   [&](const std::exception_ptr& error) { ended = !error; });
+    co_await gate.reached();
+    CHECK(given < chunks);
+    writing = true;
+    for (int i = 0; i < 5000 && given < chunks; ++i) co_await leat::sleep(1);
+    CHECK(given == chunks);
+    // The last one is on its way.
+    co_await leat::sleep(1);
+    gate.open();
+    // The loop stands still: nobody but the worker can see to the rest.
+    for (int i = 0; i < 5000 && sink.bytesWritten() < chunks * size; ++i) ::usleep(1000);
+    CHECK(sink.bytesWritten() == chunks * size);
+    CHECK_FALSE(ended);
+    co_await sink.closed();
+    CHECK(ended);
+  };
+  CHECK(run(main) == 0);
+  CHECK(get("f").size() == chunks * size);
+}
+
 TEST_CASE(
     "a sink that is destroyed while chunks of a pipe wait writes what is in flight, no more") {
   const TempFolder folder;
@@ -208,6 +246,46 @@ TEST_CASE(
   CHECK(written == get("f").size());
   CHECK(written >= 5);
   CHECK(written < 9 * 20'000);
+}
+
+TEST_CASE("memory of chunks that nobody holds is used again, and only that") {
+  const TempFolder folder;
+  constexpr std::size_t size = 65536;
+  const std::string whole = pattern(40 * size);
+  put("f", whole);
+  std::vector<Buffer> kept;
+  const auto main = [&]() -> Task<> {
+    const auto source = fs::createReadStream("f");
+    int n = 0;
+    std::string all;
+    while (const auto chunk = co_await source.next()) {
+      all += chunk->view();
+      if (n++ % 3 == 0) kept.push_back(*chunk);
+    }
+    CHECK((all == whole));
+#if LEAT_RECYCLE_FRAMES
+    const auto shelf = leat::detail::ChunkShelf::ofLoop();
+    Buffer chunk = leat::detail::ChunkShelf::chunkOf(shelf.get(), size);
+    const void* const place = chunk.data();
+    chunk = Buffer();
+    // Of the heap it would be the next of its size.
+    const Buffer other = Buffer::allocUnsafe(size + 16);
+    CHECK(other.data() != place);
+    CHECK(leat::detail::ChunkShelf::chunkOf(shelf.get(), size).data() == place);
+#endif
+  };
+  CHECK(run(main) == 0);
+  // They outlive the loop, and end wherever.
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    CHECK((kept[i].view() == whole.substr(3 * i * size, size)));
+  }
+  leat::sys::Thread thread;
+  const auto drop = [](void* chunks) -> void* {
+    static_cast<std::vector<Buffer>*>(chunks)->clear();
+    return nullptr;
+  };
+  CHECK(thread.start(drop, &kept) == 0);
+  thread.join();
 }
 
 TEST_CASE("start and end say which bytes are read, the last one included") {

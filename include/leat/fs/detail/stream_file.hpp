@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// A file under a stream: opened first, read or written one piece at a time, closed when nothing is in
-// flight. Node: lib/internal/fs/streams.js.
+// A file under a stream: opened first, read one piece at a time, closed when nothing is in flight. Node:
+// lib/internal/fs/streams.js.
 #pragma once
 
+#include <leat/fs/detail/chunk_shelf.hpp>
 #include <leat/fs/files.hpp>
 #include <leat/stream/readable.hpp>
 #include <leat/stream/writable.hpp>
@@ -142,6 +143,7 @@ struct FileReadState : StreamCore, ReadableState<Buffer> {
     if (left != fs::wholeLength) left -= static_cast<std::int64_t>(count);
   }
   StreamFile file;
+  Ref<ChunkShelf> shelf = ChunkShelf::ofLoop();
   // How many bytes are still wanted.
   std::int64_t left;
   // The last read gave all that it was asked for, so that there is more; the kernel has not refused yet.
@@ -169,7 +171,8 @@ Promise<> readStreamFile(Ref<StreamCore> stream, FileReadState& state, std::size
     fs::TransferOptions options;
     options.position = file.position;
     options.length = static_cast<std::int64_t>(size);
-    fs::ReadResult result = co_await file.handle->read(Buffer::allocUnsafe(size), options);
+    Buffer room = ChunkShelf::chunkOf(state.shelf.get(), size);
+    fs::ReadResult result = co_await file.handle->read(std::move(room), options);
     count = result.bytesRead;
     chunk = std::move(result.buffer);
   } catch (...) {
@@ -271,158 +274,6 @@ class FileReadStream final : public FileReadState {
     file.openSlot.clear();
     file.readySlot.clear();
     ReadableState<Buffer>::letGo();
-    StreamCore::dropListeners();
-  }
-};
-#endif
-
-// ---- writing ----
-
-/// When the stream is told that its chunk is written.
-enum class WriteTold { Already, WhenTaken, WhenWritten };
-
-struct FileWriteState : StreamCore, WritableState<Buffer> {
-  explicit FileWriteState(const fs::WriteStreamOptions& options);
-  void took(std::size_t count) noexcept {
-    file.bytes += count;
-    if (file.position != fs::currentPosition) file.position += static_cast<std::int64_t>(count);
-  }
-  StreamFile file;
-  // What is to be written next, while the worker is at what came before.
-  std::vector<Buffer> next;
-  std::size_t nextBytes = 0;
-  WriteTold told = WriteTold::Already;
-};
-
-#if LEAT_BODIES
-LEAT_INLINE FileWriteState::FileWriteState(const fs::WriteStreamOptions& options)
-    : StreamCore(writeStreamOps, options.emitClose, options.autoClose),
-      WritableState<Buffer>(static_cast<StreamCore&>(*this), options.highWaterMark) {
-  this->attach(nullptr, this);
-  this->hasWritev = true;
-  file.position = options.start;
-}
-
-/// Takes what was written from the front of the chunks.
-LEAT_INLINE void dropWritten(std::vector<Buffer>& chunks, std::size_t count) {
-  std::size_t whole = 0;
-  while (whole < chunks.size() && count >= chunks[whole].size()) count -= chunks[whole++].size();
-  chunks.erase(chunks.begin(), chunks.begin() + static_cast<std::ptrdiff_t>(whole));
-  if (count > 0) chunks.front() = chunks.front().subarray(static_cast<std::ptrdiff_t>(count));
-}
-
-/// Writes what is next until there is nothing more.
-LEAT_ON_USE
-Promise<> writeStreamFile(Ref<StreamCore> stream, FileWriteState& state) {
-  StreamFile& file = state.file;
-  std::exception_ptr error;
-  std::vector<Buffer> chunks;
-  WriteTold told = WriteTold::Already;
-  int fruitless = 0;
-  // At most so many go to the system at once.
-  constexpr std::size_t most = 1024;
-  while (!error) {
-    if (chunks.empty()) {
-      if (state.next.empty()) break;
-      chunks.swap(state.next);
-      state.nextBytes = 0;
-      told = std::exchange(state.told, WriteTold::Already);
-      if (told == WriteTold::WhenTaken) state.onWrite(nullptr);
-    }
-    std::size_t count = 0;
-    try {
-      const std::span<const Buffer> some(chunks.data(),
-                                         chunks.size() < most ? chunks.size() : most);
-      fs::WritevResult result = co_await file.handle->writev(some, file.position);
-      count = result.bytesWritten;
-    } catch (const SystemError& e) {
-      if (e.number() != EAGAIN) error = std::current_exception();
-    } catch (...) {
-      error = std::current_exception();
-    }
-    state.took(count);
-    dropWritten(chunks, count);
-    fruitless = count > 0 ? 0 : fruitless + 1;
-    if (!error && fruitless > 5)
-      error = streamError(
-          SharedText({"write failed: the system takes none of the bytes for '", file.path, "'"})
-              .view(),
-          "ERR_SYSTEM_ERROR");
-    if (!error && stream->destroyed()) error = streamDestroyed("write");
-  }
-  state.next.clear();
-  const bool waited = told == WriteTold::WhenWritten ||
-                      std::exchange(state.told, WriteTold::Already) != WriteTold::Already;
-  const bool gone = stream->destroyed();
-  if (!gone) file.busy = false;
-  if (state.behind()) state.endBehind(waited ? nullptr : error);
-  if (waited) state.onWrite(error);
-  if (gone) (void)streamFileIdle(*stream, file, nullptr);
-}
-
-template <class = void>
-class FileWriteStream final : public FileWriteState, private DirectSink {
- public:
-  FileWriteStream(std::string_view path, std::optional<fs::FileHandle> handle,
-                  const fs::WriteStreamOptions& options)
-      : FileWriteState(options) {
-    file.path = path;
-    file.flags = options.flags;
-    file.mode = options.mode;
-    file.flush = options.flush;
-    file.handle = std::move(handle);
-    if (AbortState* signal = options.signal.state())
-      this->abortBy(AbortSignal(Ref<AbortState>(signal)));
-    // Nothing is opened, and emptied, for a signal that is aborted.
-    if (!this->destroyed()) this->startConstruction();
-  }
-
- private:
-  void callConstruct() override {
-    if (file.handle) return StreamCore::onConstructed(nullptr);
-    (void)openStreamFile(Ref<StreamCore>(this), file);
-  }
-  bool callWrite(Buffer&& chunk) override {
-    // Where nobody sees when a chunk is written, the next may come meanwhile.
-    constexpr std::size_t most = 512 * 1024;
-    const bool unseen = this->feeder != nullptr && this->feeder->alone();
-    nextBytes += chunk.size();
-    next.push_back(std::move(chunk));
-    const bool room = unseen && nextBytes < most;
-    if (!room) told = unseen ? WriteTold::WhenTaken : WriteTold::WhenWritten;
-    if (unseen && !this->behind()) this->beginBehind();
-    startWriting();
-    return room;
-  }
-  void callWritev(std::vector<Buffer>&& chunks) override {
-    for (Buffer& each : chunks) next.push_back(std::move(each));
-    told = WriteTold::WhenWritten;
-    startWriting();
-  }
-  void startWriting() {
-    if (std::exchange(file.busy, true)) return;
-    (void)writeStreamFile(Ref<StreamCore>(this), *this);
-  }
-  void callFinal() override {}
-  DirectSink* directSink() noexcept override { return this; }
-  Owned<DirectTaker> beginTaking() override {
-    if (!file.handle || file.handle->fd() < 0) return nullptr;
-    auto taker = makeOwned<FileTaker>(file.handle->state(), file.position);
-    file.busy = true;
-    return taker;
-  }
-  void endTaking(std::size_t count, ssize_t) override {
-    this->took(count);
-    (void)streamFileIdle(*this, file, nullptr);
-  }
-  void callDestroy(std::exception_ptr error) override {
-    destroyStreamFile(*this, file, std::move(error));
-  }
-  void letGo() noexcept override {
-    const Ref<StreamCore> alive(this);
-    file.openSlot.clear();
-    file.readySlot.clear();
-    WritableState<Buffer>::letGo();
     StreamCore::dropListeners();
   }
 };
