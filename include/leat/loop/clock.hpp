@@ -25,20 +25,22 @@ LEAT_INLINE std::int64_t monotonicNs() noexcept {
 class LoopClock {
  public:
   std::int64_t freshNs() noexcept {
-    ns_ = monotonicNs();
+    const std::int64_t ns = monotonicNs();
     counter_ = counter();
-    return ns_;
+    startMs_ = (ns + slackNs + 999'999) / 1'000'000;
+    return ns;
   }
   /// When a timer armed now starts.
   std::int64_t startMs() noexcept {
     const std::uint64_t passed = counter() - counter_;
-    if (passed >= window) return (freshNs() + 999'999) / 1'000'000;
-    return (ns_ + slackNs + 999'999) / 1'000'000;
+    return passed >= window ? freshStartMs() : startMs_;
   }
   /// What is due now.
   std::int64_t dueMs() noexcept { return freshNs() / 1'000'000; }
 
  private:
+  LEAT_NOINLINE std::int64_t freshStartMs() noexcept { return (freshNs() + 999'999) / 1'000'000; }
+
 #if defined(__x86_64__)
   // 2^16 cycles: 13 to 66 microseconds between 5 and 1 GHz.
   static constexpr std::uint64_t window = 1 << 16;
@@ -49,7 +51,7 @@ class LoopClock {
 #endif
   static constexpr std::int64_t slackNs = 70'000;
 
-  std::int64_t ns_ = 0;
+  std::int64_t startMs_ = 0;  // until the counter has passed the window
   std::uint64_t counter_ = 0;
 };
 

@@ -34,7 +34,8 @@ class EventLoop final : private detail::QueueHooks {
 
   /// The loop of this thread. Throws: Error ERR_NO_LOOP.
   static EventLoop& current() {
-    (void)detail::currentQueue();
+    if (detail::threadState.loop == nullptr) [[unlikely]]
+      (void)detail::currentQueue();
     return *detail::threadState.loop;
   }
   static EventLoop* currentOrNull() noexcept { return detail::threadState.loop; }
@@ -85,9 +86,12 @@ class EventLoop final : private detail::QueueHooks {
     armAt(timer, milliseconds, clock_.startMs());
   }
   void armAt(detail::LoopTimer& timer, std::int32_t milliseconds, std::int64_t startMs) {
-    const bool waited = timer.linked();
-    timers_.insert(timer, milliseconds, startMs);
-    timersArmed_ += waited ? 0 : 1;
+    if (timers_.insert(timer, milliseconds, startMs)) ++timersArmed_;
+  }
+  /// One that does not wait.
+  void armNew(detail::LoopTimer& timer, std::int32_t milliseconds) {
+    timers_.insertNew(timer, milliseconds, clock_.startMs());
+    ++timersArmed_;
   }
   /// Also for a timer that fires now: Node gives up its list in both cases.
   void disarm(detail::LoopTimer& timer, bool referenced = true) noexcept {
@@ -148,9 +152,9 @@ class EventLoop final : private detail::QueueHooks {
   detail::LoopParts parts_;
   detail::List<detail::LoopOwned> farewells_;
   std::string_view backendReason_;
+  long references_ = 0;
   std::uint64_t timersFired_ = 0;
   std::size_t timersArmed_ = 0;
-  long references_ = 0;
   long referencedImmediates_ = 0;
   std::byte* scratch_ = nullptr;
   int exitCode_ = 0;

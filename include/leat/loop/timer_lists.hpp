@@ -3,8 +3,8 @@
 // from duration to list. Its order is a contract, because programs see it (lib/internal/timers.js).
 #pragma once
 
-#include <leat/base/heap.hpp>
-#include <leat/loop/timer_table.hpp>
+#include <leat/loop/timer_heap.hpp>
+#include <leat/loop/timer_starts.hpp>
 
 #include <cstdint>
 #include <limits>
@@ -15,13 +15,15 @@ namespace leat::inline LEAT_ABI::detail {
 /// Times are whole milliseconds of one clock: starts rounded up and the `now` of `process` rounded
 /// down, so that no timer fires early. Durations are at least 1.
 ///
-/// A list that Node would delete stays behind, dead, until its place in the heap comes up or dead lists
-/// are the majority: starting and clearing touches the heap only when the duration is new. For the same
-/// reason an entry of the heap may hold an older key than its list; it is put right when it surfaces.
+/// A start is only written down until somebody looks at the lists: many timers are cleared before, and
+/// never come near them. With few durations that is soon, while the timers are in the cache; with many
+/// the lists are not in the cache. For the same reason what is cleared out of them waits in a ring while
+/// memory is fetched. Of starts and ring one is empty, so that everything happens in the order in which
+/// it was asked for.
 ///
-/// With many durations the lists are not in the cache. What was started or cleared last therefore waits
-/// in a ring while memory is fetched, and nothing looks at the lists before `settle`. At any time one
-/// of the rings is empty, so that everything happens in the order in which it was asked for.
+/// Of a start that was cleared it stays written down when that was, because it shows: the list may have come
+/// with it, and was not given up before. This is forgotten when no start waits any more, when the lists are
+/// brought up to date, and before memory is taken for more starts than wait.
 class TimerLists {
  public:
   static constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
@@ -31,9 +33,12 @@ class TimerLists {
   TimerLists& operator=(const TimerLists&) = delete;
   ~TimerLists();
 
-  /// Starts `timer`, or starts it again when it waits already (Node's `refresh`).
-  /// Throws std::bad_alloc, and then has not changed.
-  void insert(TimerNode& timer, std::int32_t durationMs, std::int64_t startMs);
+  /// Starts `timer`, or starts it again when it waits already (Node's `refresh`): then it answers false.
+  /// Throws std::bad_alloc, and then has not changed. When many are started at once the lists' own memory
+  /// is asked for later: what there is none for then waits until there is.
+  bool insert(TimerNode& timer, std::int32_t durationMs, std::int64_t startMs);
+  /// The same for one that is known not to wait.
+  void insertNew(TimerNode& timer, std::int32_t durationMs, std::int64_t startMs);
   /// Clears a waiting timer; nothing when it does not wait. `refed` tells whether it held the loop:
   /// as in Node, the list that it leaves empty is given up only then.
   void remove(TimerNode& timer, bool refed = true) noexcept;
@@ -54,63 +59,39 @@ class TimerLists {
   void process(std::int64_t nowMs, Fire&& fire, Between&& between);
 
  private:
-  struct Entry {
-    std::int64_t expiry;
-    std::uint64_t id;
-    TimerList* list;
-  };
-  struct Order {
-    static bool before(const Entry& a, const Entry& b) noexcept {
-      return a.expiry != b.expiry ? a.expiry < b.expiry : a.id < b.id;
-    }
-    static void moved(Entry& entry, std::size_t position) noexcept {
-      entry.list->position = position;
-    }
-  };
-  static constexpr std::size_t listsPerBlock = 32;
-  struct Block {
-    Block* next = nullptr;
-    TimerList lists[listsPerBlock];
-  };
-
   template <class Fire, class Between>
   bool processList(TimerList& list, std::int64_t nowMs, Fire& fire, Between& between);
   TimerList* due(std::int64_t nowMs) noexcept;
-  bool settleTop() noexcept;
-  void rearm(TimerList& list, std::int64_t expiry) noexcept;
-  void drop(TimerList& list) noexcept;
-  void sweep() noexcept;
-  void revive(TimerList& list, std::int64_t expiry) noexcept;
 
   void settle() noexcept;
-  void lookAhead(std::uint32_t waiting) noexcept;
-  void placeOldest() noexcept;
-  void place(TimerNode& timer, TimerList* hint) noexcept;
-  void startAgain(TimerNode& timer, std::int32_t durationMs, std::int64_t startMs) noexcept;
-  bool takeBack(TimerNode& timer) noexcept;
+  void placeStarts() noexcept;
+  std::uint32_t placeSome(TimerStart* from, TimerStart* to, std::uint32_t number) noexcept;
+  void place(const TimerStart& start, TimerList* hint, std::uint32_t number) noexcept;
+  TimerList& listFor(std::int32_t durationMs, TimerList* hint, std::int64_t expiry,
+                     std::uint32_t number) noexcept;
+  void giveUpOutlived() noexcept;
+  void startAgain(TimerNode& timer, std::int32_t durationMs, std::int64_t startMs);
+  void clearStarted(TimerNode& timer) noexcept;
   void clearOldest() noexcept;
-
+  void makeRoom();
+  void open() noexcept {
+    if (credit_ >= TimerStarts::few) starts_.open();
+  }
   void reserve();
-  TimerList& obtain(std::int32_t durationMs, std::int64_t expiry) noexcept;
-  void addBlock();
-  void forget(TimerList& list) noexcept;
+  bool hasCredit() noexcept;
 
-  // Started, and not in a list yet: numbers placed_ to started_. Null: cleared by destruction.
-  static constexpr std::uint32_t ringSize = 32;
-  static constexpr std::uint32_t lookupDistance = 8;
-  static constexpr std::uint32_t slotDistance = 16;
-  static constexpr std::uint32_t placeDistance = 24;
-  struct Started {
-    TimerNode* timer;
-    TimerList* hint;  // its list, if it still is that of the duration
-  };
-  std::uint32_t started_ = 0;
-  std::uint32_t placed_ = 0;
-  std::uint32_t credit_ = 0;  // how many starts there is memory for, besides those in the ring
-  bool processing_ = false;
-  bool emptyLive_ = false;     // there may be a live list without timers
-  TimerList* last_ = nullptr;  // the list used last: most programs use few durations
-  Started ring_[ringSize];
+  static constexpr std::uint32_t reserved = 2 * TimerStarts::few;
+
+  TimerStarts starts_;
+  // 0: if the timer that was started last were cleared now, no trace would be left of it. Otherwise a pass is
+  // in progress, there may be a live list without timers, or this many starts have no timer any more.
+  std::uint32_t traces_ = 0;
+  static constexpr std::uint32_t processing = std::uint32_t{1} << 31;
+  static constexpr std::uint32_t emptyLive = std::uint32_t{1} << 30;
+  static constexpr std::uint32_t clearedStarts = emptyLive - 1;
+  std::uint32_t credit_ = 0;       // for so many starts the lists have memory
+  TimerList* last_ = nullptr;      // the list used last: most programs use few durations
+  TimerList* outlived_ = nullptr;  // lists that a cleared start was in, through `nextFree`
   // Cleared, and still in their slots, from where nobody may follow them.
   struct Cleared {
     TimerNode** slot;
@@ -122,14 +103,7 @@ class TimerLists {
   std::uint32_t settled_ = 0;
   Cleared clearedRing_[clearedSize];
 
-  TimerTable table_;
-  TimerChunks chunks_;
-  Heap<Entry, Order> heap_;
-  std::size_t dead_ = 0;
-  std::uint64_t nextId_ = 0;
-  TimerList* free_ = nullptr;
-  std::size_t freeCount_ = 0;
-  Block* blocks_ = nullptr;  // freed only at the end: a stale list is safe to look at
+  TimerHeap lists_;
   // Chosen to fire after the drain in progress, though it may have gone meanwhile.
   TimerNode* next_ = nullptr;
   std::int64_t passMs_ = 0;  // the `nowMs` of the pass
@@ -138,198 +112,243 @@ class TimerLists {
 #if LEAT_BODIES
 LEAT_INLINE TimerLists::~TimerLists() {
   settle();
-  for (std::size_t i = 0; i < heap_.size(); ++i) heap_[i].list->timers.release(chunks_);
-  while (blocks_ != nullptr) {
-    Block* block = blocks_;
-    blocks_ = block->next;
-    delete block;
-  }
+  while (TimerNode* timer = starts_.takeAny()) static_cast<void>(timer);
 }
 
 // ---- starting and clearing ----
 
-LEAT_INLINE void TimerLists::insert(TimerNode& timer, std::int32_t durationMs,
+LEAT_INLINE bool TimerLists::insert(TimerNode& timer, std::int32_t durationMs,
                                     std::int64_t startMs) {
-  if (credit_ == 0) reserve();
-  --credit_;
-  if (timer.linked()) return startAgain(timer, durationMs, startMs);
-  if (cleared_ != settled_) settle();
-  Started& entry = ring_[started_++ % ringSize];
-  entry = {&timer, last_};
-  timer.slot = &entry.timer;
-  timer.queue = nullptr;
+  const bool waits = timer.linked();
+  waits ? startAgain(timer, durationMs, startMs) : insertNew(timer, durationMs, startMs);
+  return !waits;
+}
+
+LEAT_INLINE void TimerLists::insertNew(TimerNode& timer, std::int32_t durationMs,
+                                       std::int64_t startMs) {
+  if (starts_.full()) makeRoom();
+  starts_.add(timer, durationMs);
   timer.startMs = startMs;
   timer.durationMs = durationMs;
-  table_.prefetch(durationMs);
-  if (started_ - placed_ > lookupDistance) lookAhead(started_ - placed_);
 }
 
-/// The stages on the way into a list, each of which touches what the one before has had fetched.
-LEAT_NOINLINE LEAT_INLINE void TimerLists::lookAhead(std::uint32_t waiting) noexcept {
-  Started& entry = ring_[(started_ - 1 - lookupDistance) % ringSize];
-  if (entry.timer != nullptr) {
-    if (entry.hint == nullptr || entry.hint->durationMs != entry.timer->durationMs)
-      entry.hint = table_.find(entry.timer->durationMs);
-    if (entry.hint != nullptr) __builtin_prefetch(entry.hint, 1);
+LEAT_NOINLINE LEAT_INLINE void TimerLists::makeRoom() {
+  if (!starts_.empty()) {
+    const std::uint32_t count = starts_.count();
+    // Those that were destroyed nobody has counted.
+    if (starts_.fourfold()) traces_ = (traces_ & ~clearedStarts) | starts_.forget(0);
+    const bool mostWait = (traces_ & clearedStarts) * 2 < count && count < clearedStarts / 4;
+    if (mostWait && starts_.spread() && starts_.grow()) return;
   }
-  if (waiting <= slotDistance) return;
-  if (const TimerList* list = ring_[(started_ - 1 - slotDistance) % ringSize].hint)
-    list->timers.prefetchEnd();
-  if (waiting > placeDistance) placeOldest();
-}
-
-LEAT_INLINE void TimerLists::placeOldest() noexcept {
-  const Started entry = ring_[placed_++ % ringSize];
-  if (entry.timer != nullptr) place(*entry.timer, entry.hint);
-}
-
-LEAT_INLINE void TimerLists::place(TimerNode& timer, TimerList* list) noexcept {
-  const std::int32_t durationMs = timer.durationMs;
-  if (list == nullptr || list->durationMs != durationMs) list = table_.find(durationMs);
-  if (list == nullptr) {
-    list = &obtain(durationMs, timer.startMs + durationMs);
-  } else if (!list->live) {
-    revive(*list, timer.startMs + durationMs);
-  }
-  last_ = list;
-  list->timers.pushBack(timer, chunks_);
+  settle();
+  if (credit_ < TimerStarts::few) reserve();
+  starts_.open();
+  if (starts_.full() && !starts_.grow()) throw std::bad_alloc();
 }
 
 LEAT_NOINLINE LEAT_INLINE void TimerLists::startAgain(TimerNode& timer, std::int32_t durationMs,
-                                                      std::int64_t startMs) noexcept {
+                                                      std::int64_t startMs) {
   settle();
+  while (credit_ == 0 || timer.queue == nullptr) {
+    reserve();
+    settle();
+  }
   // One that fires now anyway is not started again, as in Node. What has come in its place is not due.
   if (&timer == next_ && timer.durationMs == durationMs && passMs_ - timer.startMs >= durationMs)
     return;
   TimerQueue& queue = TimerQueue::leave(timer);
-  queue.left(chunks_);
+  queue.left(lists_.chunks());
   timer.startMs = startMs;
   timer.durationMs = durationMs;
-  place(timer, &TimerList::of(queue));
-  if (queue.empty()) emptyLive_ = true;
+  TimerList& list = listFor(durationMs, &TimerList::of(queue), startMs + durationMs, 0);
+  list.timers.pushBack(timer, lists_.chunks());
+  --credit_;
+  open();
+  if (queue.empty()) traces_ |= emptyLive;
 }
 
 /// Brings the lists up to date.
-LEAT_NOINLINE LEAT_INLINE void TimerLists::settle() noexcept {
+LEAT_INLINE void TimerLists::settle() noexcept {
   while (cleared_ != settled_) clearOldest();
-  while (started_ != placed_) placeOldest();
+  if (!starts_.empty()) placeStarts();
+}
+
+LEAT_NOINLINE LEAT_INLINE void TimerLists::placeStarts() noexcept {
+  std::uint32_t placed = 0;
+  starts_.forEach([&](TimerStart* from, TimerStart* to) {
+    const std::uint32_t some = placeSome(from, to, placed);
+    placed += some;
+    return from + some == to;
+  });
+  giveUpOutlived();
+  traces_ &= ~clearedStarts;
+  if (placed == starts_.count()) {
+    starts_.clear();
+    open();
+  } else {
+    traces_ |= starts_.forget(placed);
+  }
+}
+
+/// How many it had memory for.
+LEAT_INLINE std::uint32_t TimerLists::placeSome(TimerStart* from, TimerStart* to,
+                                                std::uint32_t number) noexcept {
+  constexpr std::size_t manyLists = 512;
+  TimerList* hints[TimerStarts::few];
+  const bool far = lists_.size() >= manyLists;
+  const auto count = static_cast<std::uint32_t>(to - from);
+  // Each stage touches what the one before has had fetched.
+  if (far) {
+    for (std::uint32_t i = 0; i < count; ++i) {
+      lists_.prefetch(from[i].durationMs);
+      if (from[i].waits()) __builtin_prefetch(from[i].timer, 1);
+    }
+    for (std::uint32_t i = 0; i < count; ++i) {
+      hints[i] = lists_.find(from[i].durationMs);
+      if (hints[i] != nullptr) __builtin_prefetch(hints[i], 1);
+    }
+    for (std::uint32_t i = 0; i < count; ++i)
+      if (hints[i] != nullptr) hints[i]->timers.prefetchEnd();
+  }
+  for (std::uint32_t i = 0; i < count; ++i) {
+    if (from[i].nothing()) continue;
+    if (!hasCredit()) return i;
+    --credit_;
+    place(from[i], far ? hints[i] : last_, number + i);
+  }
+  return count;
+}
+
+LEAT_INLINE void TimerLists::place(const TimerStart& start, TimerList* hint,
+                                   std::uint32_t number) noexcept {
+  if (start.clearedAt == 0) {
+    TimerNode& timer = *start.timer;
+    TimerList& list = listFor(start.durationMs, hint, timer.startMs + start.durationMs, number);
+    list.timers.pushBack(timer, lists_.chunks());
+    return;
+  }
+  TimerList& list = listFor(start.durationMs, hint, start.startMs + start.durationMs, number);
+  if (list.givenUpAt < start.clearedAt) list.givenUpAt = start.clearedAt;
+  if (list.outlived) return;
+  list.outlived = true;
+  list.nextFree = std::exchange(outlived_, &list);
+}
+
+/// The list for the start with that number.
+LEAT_INLINE TimerList& TimerLists::listFor(std::int32_t durationMs, TimerList* list,
+                                           std::int64_t expiry, std::uint32_t number) noexcept {
+  if (list == nullptr || list->durationMs != durationMs) list = lists_.find(durationMs);
+  if (list == nullptr) {
+    list = &lists_.obtain(durationMs, expiry);
+  } else if (!list->live) {
+    lists_.revive(*list, expiry);
+  } else if (list->outlived && list->givenUpAt <= number && list->timers.empty()) {
+    lists_.makeAnew(*list, expiry);
+  }
+  last_ = list;
+  return *list;
+}
+
+LEAT_INLINE void TimerLists::giveUpOutlived() noexcept {
+  while (outlived_ != nullptr) {
+    TimerList& list = *std::exchange(outlived_, outlived_->nextFree);
+    list.outlived = false;
+    list.givenUpAt = 0;
+    if (list.timers.empty()) lists_.drop(list);
+  }
 }
 
 LEAT_INLINE void TimerLists::remove(TimerNode& timer, bool refed) noexcept {
   if (!timer.linked()) return;
-  if (started_ != placed_) {
-    if (refed && takeBack(timer)) return;
-    settle();
+  if (timer.queue == nullptr && refed) {
+    if (traces_ == 0 && starts_.isLast(timer)) return starts_.takeBack(timer);
+    return clearStarted(timer);
   }
+  if (!starts_.empty()) settle();
+  if (timer.queue == nullptr) return clearStarted(timer);
   __builtin_prefetch(timer.slot, 1);
   __builtin_prefetch(timer.queue, 1);
   clearedRing_[cleared_++ % clearedSize] = {std::exchange(timer.slot, nullptr), timer.queue, refed};
+  if (starts_.empty()) starts_.close();
   if (cleared_ - settled_ == clearedSize) clearOldest();
 }
 
-/// Undoes the last start, if the lists would then be as if it had not been: they are, but for a list that
-/// its coming would have filled and its going given up.
-LEAT_INLINE bool TimerLists::takeBack(TimerNode& timer) noexcept {
-  if (timer.slot != &ring_[(started_ - 1) % ringSize].timer || processing_ || emptyLive_)
-    return false;
-  timer.slot = nullptr;
-  --started_;
-  ++credit_;
-  return true;
+LEAT_NOINLINE LEAT_INLINE void TimerLists::clearStarted(TimerNode& timer) noexcept {
+  TimerStart& start = TimerStart::of(std::exchange(timer.slot, nullptr));
+  start.startMs = timer.startMs;
+  start.clearedAt = starts_.count();
+  ++traces_;
+  // As if none of them had been started.
+  if (traces_ != starts_.count()) return;
+  traces_ = 0;
+  starts_.clear();
+  open();
 }
 
 LEAT_NOINLINE LEAT_INLINE void TimerLists::clearOldest() noexcept {
   const Cleared entry = clearedRing_[settled_++ % clearedSize];
   *entry.slot = nullptr;
-  entry.queue->left(chunks_);
+  entry.queue->left(lists_.chunks());
   if (!entry.queue->empty()) return;
   if (entry.refed) {
-    drop(TimerList::of(*entry.queue));
+    lists_.drop(TimerList::of(*entry.queue));
   } else {
-    emptyLive_ = true;
+    traces_ |= emptyLive;
   }
 }
 
 LEAT_INLINE void TimerLists::removeFiring(const TimerNode& timer, bool refed) noexcept {
   settle();
-  TimerList* list = refed && !timer.linked() ? table_.find(timer.durationMs) : nullptr;
-  if (list != nullptr && list->live && list->timers.empty()) drop(*list);
-}
-
-LEAT_INLINE void TimerLists::drop(TimerList& list) noexcept {
-  list.live = false;
-  ++dead_;
-  if (dead_ > 64 && dead_ * 2 > heap_.size()) sweep();
-}
-
-LEAT_INLINE void TimerLists::sweep() noexcept {
-  heap_.removeIf([this](const Entry& entry) {
-    if (entry.list->live) return false;
-    forget(*entry.list);
-    return true;
-  });
-  dead_ = 0;
-}
-
-LEAT_INLINE void TimerLists::revive(TimerList& list, std::int64_t expiry) noexcept {
-  list.live = true;
-  list.expiry = expiry;
-  list.id = nextId_++;
-  --dead_;
-  // Later than the heap believes is put right when the entry surfaces; sooner must be put right now.
-  if (expiry < heap_[list.position].expiry)
-    heap_.update(list.position, Entry{expiry, list.id, &list});
+  TimerList* list = refed && !timer.linked() ? lists_.find(timer.durationMs) : nullptr;
+  if (list != nullptr && list->live && list->timers.empty()) lists_.drop(*list);
 }
 
 // ---- firing ----
 
-/// Whether there is a first entry; if so it is live and holds the key of its list.
-LEAT_INLINE bool TimerLists::settleTop() noexcept {
-  while (!heap_.empty()) {
-    const Entry top = heap_[0];
-    TimerList& list = *top.list;
-    if (!list.live) {
-      heap_.removeAt(0);
-      forget(list);
-      --dead_;
-    } else if (top.id != list.id) {
-      heap_.update(0, Entry{list.expiry, list.id, &list});
-    } else {
-      return true;
-    }
-  }
-  return false;
-}
-
 LEAT_INLINE std::int64_t TimerLists::nextExpiry() noexcept {
   settle();
-  if (settleTop()) return heap_[0].expiry;
-  emptyLive_ = false;
-  return never;
+  const TimerList* list = lists_.first();
+  if (list == nullptr) traces_ &= ~emptyLive;
+  const std::int64_t expiry = list != nullptr ? list->expiry : never;
+  if (starts_.empty()) return expiry;
+  const std::int64_t unplaced = starts_.earliest();
+  return unplaced < expiry ? unplaced : expiry;
 }
 
 LEAT_NOINLINE LEAT_INLINE TimerNode* TimerLists::takeAny() noexcept {
-  while (nextExpiry() != never) {
-    TimerList& list = *heap_[0].list;
-    if (TimerNode* timer = list.timers.first(chunks_)) {
+  settle();
+  while (TimerList* list = lists_.first()) {
+    if (TimerNode* timer = list->timers.first(lists_.chunks())) {
       TimerQueue::leave(*timer).leftInTurn();
       return timer;
     }
-    drop(list);
+    lists_.drop(*list);
   }
-  return nullptr;
+  return starts_.takeAny();
 }
 
 LEAT_INLINE TimerList* TimerLists::due(std::int64_t nowMs) noexcept {
   settle();
-  if (heap_.empty() || heap_[0].expiry > nowMs) return nullptr;
-  return settleTop() && heap_[0].expiry <= nowMs ? heap_[0].list : nullptr;
+  if (!lists_.mayBeDue(nowMs)) return nullptr;
+  TimerList* list = lists_.first();
+  return list != nullptr && list->expiry <= nowMs ? list : nullptr;
 }
 
-LEAT_INLINE void TimerLists::rearm(TimerList& list, std::int64_t expiry) noexcept {
-  list.expiry = expiry;
-  list.id = nextId_++;
-  heap_.update(list.position, Entry{expiry, list.id, &list});
+// ---- memory ----
+
+LEAT_INLINE void TimerLists::reserve() {
+  lists_.reserve(reserved);
+  credit_ = reserved;
+}
+
+LEAT_INLINE bool TimerLists::hasCredit() noexcept {
+  if (credit_ != 0) return true;
+  try {
+    reserve();
+    return true;
+  } catch (...) {
+    return false;
+  }
 }
 #endif
 
@@ -337,7 +356,8 @@ template <class Fire, class Between>
 void TimerLists::process(std::int64_t nowMs, Fire&& fire, Between&& between) {
   bool ran = false;
   passMs_ = nowMs;
-  const bool nested = std::exchange(processing_, true);
+  const std::uint32_t nested = traces_ & processing;
+  traces_ |= processing;
   while (TimerList* list = due(nowMs)) {
     if (ran) {
       const std::uint64_t id = list->id;
@@ -347,7 +367,7 @@ void TimerLists::process(std::int64_t nowMs, Fire&& fire, Between&& between) {
     }
     ran = processList(*list, nowMs, fire, between);
   }
-  processing_ = nested;
+  traces_ = (traces_ & ~processing) | nested;
 }
 
 /// False when a callback threw: the pass begins anew, as Node's does. `nowMs` stays the same through
@@ -359,9 +379,9 @@ bool TimerLists::processList(TimerList& list, std::int64_t nowMs, Fire& fire, Be
     return nowMs - timer.startMs >= list.durationMs;
   };
   bool ran = false;
-  while (TimerNode* timer = list.timers.first(chunks_)) {
+  while (TimerNode* timer = list.timers.first(lists_.chunks())) {
     if (!isDue(*timer)) {
-      rearm(list, timer->startMs + list.durationMs);
+      lists_.rearm(list, timer->startMs + list.durationMs);
       return true;
     }
     if (ran) {
@@ -371,7 +391,7 @@ bool TimerLists::processList(TimerList& list, std::int64_t nowMs, Fire& fire, Be
       settle();
       // What ran may have given up this list, and its memory may hold another one now.
       if (!list.live || list.id != id) return true;
-      if (list.timers.first(chunks_) != timer || !isDue(*timer)) continue;
+      if (list.timers.first(lists_.chunks()) != timer || !isDue(*timer)) continue;
     }
     ran = true;
     list.timers.prefetch();
@@ -381,57 +401,8 @@ bool TimerLists::processList(TimerList& list, std::int64_t nowMs, Fire& fire, Be
     if (!went) return false;
     if (!list.live || list.id != id) return true;
   }
-  drop(list);
+  lists_.drop(list);
   return true;
 }
-
-// ---- the lists ----
-
-#if LEAT_BODIES
-/// Memory for so many starts that one in a ring has it, too.
-LEAT_NOINLINE LEAT_INLINE void TimerLists::reserve() {
-  constexpr std::size_t wanted = std::size_t{2} * ringSize;
-  chunks_.reserve(wanted);
-  while (freeCount_ < wanted) addBlock();
-  heap_.reserve(heap_.size() + wanted);
-  table_.reserve(heap_.size() + wanted);
-  credit_ = ringSize;
-}
-
-/// A live list for a duration that has none. `reserve` has seen to the memory.
-LEAT_INLINE TimerList& TimerLists::obtain(std::int32_t durationMs, std::int64_t expiry) noexcept {
-  TimerList& list = *free_;
-  heap_.push(Entry{expiry, nextId_, &list});
-  free_ = list.nextFree;
-  --freeCount_;
-  list.durationMs = durationMs;
-  list.expiry = expiry;
-  list.id = nextId_++;
-  list.live = true;
-  table_.add(list);
-  return list;
-}
-
-LEAT_INLINE void TimerLists::addBlock() {
-  auto* block = new Block;
-  block->next = blocks_;
-  blocks_ = block;
-  for (std::size_t i = listsPerBlock; i-- > 0;) {
-    block->lists[i].nextFree = free_;
-    free_ = &block->lists[i];
-  }
-  freeCount_ += listsPerBlock;
-}
-
-/// Keeps a list that has left the heap for another duration.
-LEAT_INLINE void TimerLists::forget(TimerList& list) noexcept {
-  if (last_ == &list) last_ = nullptr;
-  table_.remove(list);
-  list.timers.release(chunks_);
-  list.nextFree = free_;
-  free_ = &list;
-  ++freeCount_;
-}
-#endif
 
 }  // namespace leat::inline LEAT_ABI::detail

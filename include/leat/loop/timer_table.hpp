@@ -13,9 +13,13 @@ struct alignas(64) TimerList {
   TimerQueue timers;
   std::int64_t expiry = 0;
   std::uint64_t id = 0;  // never used twice; of two lists with one expiry the younger is second
-  std::size_t position = 0;
+  std::uint32_t position = 0;
+  std::uint32_t givenUpAt = 0;  // see `outlived`
   std::int32_t durationMs = 0;  // 0 when it is in no table
   bool live = false;  // Node has such a list. A dead one is only kept for the next timer to use.
+  // Only while starts are put in lists: a cleared one was in it. Left without timers it was given up
+  // before the start with the number `givenUpAt`.
+  bool outlived = false;
   TimerList* nextFree = nullptr;
 
   /// `timers` is the first member.

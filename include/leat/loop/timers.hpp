@@ -19,14 +19,14 @@ struct TimerBlock : LoopTimer {
     unreferenced = 4,
     cleared = 8,
     calling = 16,
-    empty = 32,  // it has let go of its closure
+    empty = 32,  // it has let go of its closure, or that needs no destruction
     oneCount = 64
   };
 
-  TimerBlock(std::int32_t ms, bool repeat, Function function) noexcept
+  TimerBlock(std::int32_t ms, std::uint32_t flags, Function function) noexcept
       : LoopTimer(function), home(threadState.home), context(currentContext()) {
     durationMs = ms;
-    ownerState = oneCount | (repeat ? repeats : 0U);
+    ownerState = oneCount | flags;
   }
   void retain() noexcept { ownerState += oneCount; }
   void release() noexcept {
@@ -43,8 +43,31 @@ struct TimerBlock : LoopTimer {
     ownerState = (ownerState | active) + oneCount;
     if (referenced()) loop().hold();
   }
-  void disarm() noexcept {
+  /// For the first time, on this loop.
+  void startFirst(EventLoop& on) {
+    on.armNew(*this, durationMs);
+    ownerState += active + oneCount;
+    on.hold();
+  }
+  /// A handle clears it.
+  void close() noexcept {
     if (has(active)) loop().disarm(*this, referenced());
+    clear();
+  }
+  /// Lets go of the closure, which may own a handle to this timer.
+  void clear() noexcept {
+    // The loop's count, or else one of its own, keeps it alive until the end.
+    if (!has(active)) {
+      retain();
+    } else if (referenced()) {
+      loop().letGo();
+    }
+    ownerState = (ownerState | cleared) & ~std::uint32_t{active};
+    if (!has(calling | empty)) {
+      ownerState |= empty;
+      fire(*this, JobAction::Drop);
+    }
+    release();
   }
   void finish() noexcept {
     ownerState &= ~std::uint32_t{active};
@@ -68,7 +91,9 @@ template <class F>
 struct TimerWith final : TimerBlock, FrameAllocated {
   template <class X>
   TimerWith(std::int32_t ms, bool repeat, X&& f)
-      : TimerBlock(ms, repeat, onFire), callable(std::forward<X>(f)) {}
+      : TimerBlock(ms, (repeat ? repeats : 0U) | (std::is_trivially_destructible_v<F> ? empty : 0U),
+                   onFire),
+        callable(std::forward<X>(f)) {}
   ~TimerWith() {
     if (!has(empty)) callable.~F();
   }
@@ -77,26 +102,13 @@ struct TimerWith final : TimerBlock, FrameAllocated {
     if (action == JobAction::Run) return self->run();
     if (action == JobAction::Dispose) {
       delete self;
+    } else if (self->has(cleared)) {
+      self->callable.~F();
     } else {
-      self->clear();
+      self->clear();  // the end of the loop
     }
   }
-  /// Lets go of the closure, which may own a handle to this timer.
-  void clear() noexcept {
-    // The loop's count, or else one of its own, keeps it alive until the end.
-    if (has(active)) {
-      if (referenced()) loop().letGo();
-    } else {
-      retain();
-    }
-    ownerState = (ownerState | cleared) & ~std::uint32_t{active};
-    if (!has(calling | empty)) {
-      ownerState |= empty;
-      callable.~F();
-    }
-    release();
-  }
-  void run() noexcept {
+  LEAT_NOINLINE void run() noexcept {
     Ref<TimerBlock> alive(this);
     const std::int64_t begun = has(repeats) ? loop().startTime() : 0;
     {
@@ -158,7 +170,7 @@ Timeout startTimer(F&& f, const D& delay, bool repeat) {
   EventLoop& loop = EventLoop::current();
   auto* timer = new TimerWith<std::decay_t<F>>(timerMs(delay), repeat, std::forward<F>(f));
   auto handle = Ref<TimerBlock>::adopt(timer);
-  timer->start(loop.startTime());
+  timer->startFirst(loop);
   return Timeout(std::move(handle));
 }
 
@@ -309,9 +321,7 @@ LEAT_INLINE const Timeout& Timeout::refresh() const {
 LEAT_INLINE void Timeout::close() const noexcept {
   if (!usable()) return;
   // The closure may own this handle.
-  detail::TimerBlock& timer = *timer_;
-  timer.disarm();
-  timer.fire(timer, detail::JobAction::Drop);
+  timer_->close();
 }
 #endif
 

@@ -8,13 +8,16 @@
 #include <leat/process/process.hpp>
 
 #include <leat_test.hpp>
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <memory>
 #include <new>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <vector>
 
 using leat::AbortSignal;
 using leat::EventLoop;
@@ -128,6 +131,142 @@ TEST_CASE("a timeout signal may go on another thread that has no memory left") {
   const long before = live.load();
   once();
   CHECK(live.load() == before);
+}
+
+namespace {
+
+using leat::detail::TimerLists;
+using leat::detail::TimerNode;
+
+/// So many durations that what is started waits for its list until somebody asks.
+std::int32_t spread(std::size_t i) { return static_cast<std::int32_t>(1000 + i * 7919 % 1000); }
+
+/// What `f()` gives, which may not allocate.
+template <class F>
+auto withoutMemory(F&& f) {
+  allowed = 0;
+  const auto result = f();
+  allowed = -1;
+  return result;
+}
+
+/// Durations in the order in which the timers fire.
+std::vector<std::int32_t> firedAt(TimerLists& lists, std::int64_t now) {
+  std::vector<std::int32_t> order;
+  lists.process(
+      now,
+      [&](TimerNode& timer) {
+        order.push_back(timer.durationMs);
+        return true;
+      },
+      [] {});
+  return order;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "timers that are cleared or destroyed at once take memory for no more than those that wait") {
+  for (const bool cleared : {true, false}) {
+    TimerLists lists;
+    std::vector<std::unique_ptr<TimerNode>> window(100);
+    const long before = live.load();
+    long most = 0;
+    for (std::size_t i = 0; i < 300'000; ++i) {
+      std::unique_ptr<TimerNode>& timer = window[i % window.size()];
+      if (timer != nullptr && cleared) lists.remove(*timer);
+      timer = std::make_unique<TimerNode>();
+      lists.insert(*timer, spread(i), 0);
+      most = std::max(most, live.load() - before);
+    }
+    // The timers, a list for each duration, 32 in a block, and little else.
+    CHECK(most < 100 + 1000 / 32 + 100);
+    CHECK(firedAt(lists, 5000).size() == window.size());
+  }
+}
+
+TEST_CASE("when the last of many started timers is cleared their memory goes") {
+  TimerLists lists;
+  std::vector<TimerNode> timers(100'000);
+  const auto clearAll = [&] {
+    for (std::size_t i = 0; i < timers.size(); ++i) lists.insert(timers[i], spread(i), 0);
+    const long held = live.load();
+    for (TimerNode& timer : timers) lists.remove(timer);
+    return held;
+  };
+  (void)clearAll();
+  const long before = live.load();
+  CHECK(clearAll() > before + 50);
+  CHECK(live.load() == before);
+  CHECK(lists.nextExpiry() == TimerLists::never);
+}
+
+TEST_CASE("started timers for whose lists there is no memory wait until there is, in their order") {
+  std::vector<TimerNode> timers(3000);
+  std::optional<TimerLists> lists(std::in_place);
+  for (std::size_t i = 0; i < timers.size(); ++i) lists->insert(timers[i], spread(i), 0);
+  std::size_t placed = 0;
+  const std::int64_t next = withoutMemory([&] {
+    const std::int64_t expiry = lists->nextExpiry();
+    lists->process(5000, [&](TimerNode&) { return ++placed > 0; }, [] {});
+    return expiry;
+  });
+  CHECK(next == 1000);
+  CHECK(placed > 0);
+  CHECK(placed < 200);
+  SECTION("they fire") {
+    const std::vector<std::int32_t> order = firedAt(*lists, 5000);
+    CHECK(order.size() == timers.size() - placed);
+    CHECK(std::is_sorted(order.begin(), order.end()));
+    CHECK(lists->nextExpiry() == TimerLists::never);
+  }
+  SECTION("they can be cleared, and started again when there is memory") {
+    for (const bool refed : {true, false}) {
+      TimerNode& timer = timers[timers.size() - (refed ? 1 : 2)];
+      REQUIRE(timer.linked());
+      withoutMemory([&] { return lists->remove(timer, refed), 0; });
+      CHECK_FALSE(timer.linked());
+    }
+    TimerNode& again = timers[timers.size() - 3];
+    const bool threw = withoutMemory([&] {
+      try {
+        lists->insert(again, 9000, 0);
+        return false;
+      } catch (const std::bad_alloc&) {
+        return true;
+      }
+    });
+    CHECK(threw);
+    CHECK(again.linked());
+    lists->insert(again, 9000, 0);
+    CHECK(firedAt(*lists, 5000).size() == timers.size() - placed - 3);
+    CHECK(firedAt(*lists, 9000) == std::vector<std::int32_t>{9000});
+  }
+  SECTION("they are let go of by the end") {
+    const auto take = [&](std::size_t count) {
+      for (; count > 0 && lists->takeAny() != nullptr; --count) continue;
+      return count;
+    };
+    CHECK(withoutMemory([&] { return take(1000); }) == 0);
+    withoutMemory([&] { return lists.reset(), 0; });
+    for (const TimerNode& timer : timers) CHECK_FALSE(timer.linked());
+  }
+}
+
+TEST_CASE("a start for which there is no memory throws, and leaves what waits alone") {
+  std::vector<TimerNode> timers(3000);
+  TimerLists lists;
+  std::size_t started = 0;
+  allowed = 10;
+  try {
+    for (; started < timers.size(); ++started) lists.insert(timers[started], spread(started), 0);
+  } catch (const std::bad_alloc&) {
+  }
+  allowed = -1;
+  REQUIRE(started > 0);
+  REQUIRE(started < timers.size());
+  CHECK_FALSE(timers[started].linked());
+  CHECK(firedAt(lists, 5000).size() == started);
 }
 
 namespace {

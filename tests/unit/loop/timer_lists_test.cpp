@@ -444,6 +444,7 @@ struct Shape {
   unsigned timers = 40;
   unsigned burst = 6;       // so many acts between two passes, at most
   unsigned durations = 60;  // and a third of the timers with one of 6
+  bool held = false;  // none is started again while it waits, all hold the loop, and it takes time
 };
 template <class Lists, class Timer>
 class Program {
@@ -460,6 +461,7 @@ class Program {
   struct Entry : Timer {
     bool refed = true;
     bool repeats = false;
+    bool waits = false;
   };
   unsigned next(unsigned limit) {
     random_ = random_ * 1664525 + 1013904223;
@@ -486,11 +488,12 @@ class Program {
   bool fire(Entry& timer) {
     note("fire", indexOf(timer));
     firing_ = &timer;
+    timer.waits = false;
     const std::int64_t started = now_;
     if (next(6) == 0) now_ += next(5);  // a callback that takes its time
     for (unsigned i = next(4); i > 0; --i) act(true);
     // An interval measures from before its callback, unless the callback cleared or restarted it.
-    if (firing_ == &timer && timer.repeats && next(8) != 0) lists_.insert(timer, period_, started);
+    if (firing_ == &timer && timer.repeats && next(8) != 0) startTimer(timer, period_, started);
     firing_ = nullptr;
     return next(10) != 0;
   }
@@ -502,7 +505,7 @@ class Program {
           lists_.removeFiring(timer, timer.refed);
           firing_ = nullptr;
         } else {
-          lists_.remove(timer, timer.refed);
+          clearTimer(timer);
         }
         break;
       case 1:
@@ -512,13 +515,27 @@ class Program {
         }
         break;
       default:
+        if (shape_.held && timer.waits) return clearTimer(timer);
         if (&timer == firing_) firing_ = nullptr;
-        timer.refed = next(4) != 0;
+        timer.refed = shape_.held || next(4) != 0;
         timer.repeats = next(3) == 0;
-        lists_.insert(timer, static_cast<int>(1 + next(next(3) == 0 ? shape_.durations : 6)), now_);
+        startTimer(timer, duration(), now_);
         // The last one started may be taken back before it is in a list.
-        if (next(5) == 0) lists_.remove(timer, next(4) != 0);
+        if (next(5) == 0) lists_.remove(timer, shape_.held || next(4) != 0), timer.waits = false;
     }
+  }
+  int duration() {
+    const bool any = shape_.held || next(3) == 0;
+    return static_cast<int>(1 + next(any ? shape_.durations : 6));
+  }
+  void startTimer(Entry& timer, int ms, std::int64_t at) {
+    lists_.insert(timer, ms, at);
+    timer.waits = true;
+    if (shape_.held && next(6) == 0) ++now_;
+  }
+  void clearTimer(Entry& timer) {
+    lists_.remove(timer, timer.refed);
+    timer.waits = false;
   }
 
   static constexpr int period_ = 4;
@@ -559,4 +576,11 @@ TEST_CASE("so do programs that start and clear more timers at once than wait for
     compareWithModel(seed, 250, Shape{300, 90, 300});
     compareWithModel(seed, 250, Shape{200, 60, 3});
   }
+}
+
+TEST_CASE("so do programs that clear many of the timers that they have just started") {
+  for (unsigned seed = 1; seed <= 40; ++seed)
+    compareWithModel(seed, 100, Shape{300, 200, 40, true});
+  for (unsigned seed = 1; seed <= 3; ++seed)
+    compareWithModel(seed, 12, Shape{4000, 6000, 1500, true});
 }
