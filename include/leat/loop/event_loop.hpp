@@ -25,9 +25,8 @@ namespace leat::inline LEAT_ABI {
 class EventLoop final : private detail::QueueHooks {
  public:
   explicit EventLoop(LoopOptions options = {});
-  /// Ends everything in flight: operations are abandoned, suspended coroutines destroyed, queues
-  /// dropped. What still refers to the loop does nothing from then on. On another thread it says so
-  /// and aborts: what runs here belongs to no thread but the loop's.
+  /// Abandons operations in flight, destroys suspended coroutines, drops queues. What still refers to the
+  /// loop does nothing from then on. On another thread it says so and aborts: what runs here is its own.
   ~EventLoop();
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
@@ -45,8 +44,7 @@ class EventLoop final : private detail::QueueHooks {
   /// One turn that waits at most `timeoutMs` (negative: until something happens). True while something
   /// referenced is left. For embedding in another loop.
   bool runOnce(long timeoutMs);
-  /// Makes `run` return after the turn in progress, or, called before it, at once. Thread: the loop's;
-  /// elsewhere use `post`.
+  /// Ends `run` after this turn, or at once where it is still to come. Thread: the loop's; else `post`.
   void stop() noexcept { stopping_ = true; }
   /// Whether the last `run` ended because of `stop`.
   bool stopped() const noexcept { return stopped_; }
