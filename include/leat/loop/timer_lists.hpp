@@ -149,9 +149,10 @@ LEAT_NOINLINE LEAT_INLINE void TimerLists::makeRoom() {
 LEAT_NOINLINE LEAT_INLINE void TimerLists::startAgain(TimerNode& timer, std::int32_t durationMs,
                                                       std::int64_t startMs) {
   settle();
-  while (credit_ == 0 || timer.queue == nullptr) {
+  while (credit_ <= TimerStarts::few || timer.queue == nullptr) {
     reserve();
     settle();
+    open();
   }
   // One that fires now anyway is not started again, as in Node. What has come in its place is not due.
   if (&timer == next_ && timer.durationMs == durationMs && passMs_ - timer.startMs >= durationMs)
@@ -159,16 +160,17 @@ LEAT_NOINLINE LEAT_INLINE void TimerLists::startAgain(TimerNode& timer, std::int
   TimerQueue& queue = TimerQueue::leave(timer);
   queue.left(lists_.chunks());
   timer.startMs = startMs;
+  // The list that it was in is alive, also when that was all it had.
+  TimerList* list = &TimerList::of(queue);
+  if (timer.durationMs != durationMs) list = &listFor(durationMs, nullptr, startMs + durationMs, 0);
   timer.durationMs = durationMs;
-  TimerList& list = listFor(durationMs, &TimerList::of(queue), startMs + durationMs, 0);
-  list.timers.pushBack(timer, lists_.chunks());
+  list->timers.pushBack(timer, lists_.chunks());
   --credit_;
-  open();
   if (queue.empty()) traces_ |= emptyLive;
 }
 
 /// Brings the lists up to date.
-LEAT_INLINE void TimerLists::settle() noexcept {
+LEAT_NOINLINE LEAT_INLINE void TimerLists::settle() noexcept {
   while (cleared_ != settled_) clearOldest();
   if (!starts_.empty()) placeStarts();
 }

@@ -152,9 +152,11 @@ class TimerQueue {
 
   TimerNode** end_ = nullptr;    // for the next timer; outside of a chunk or null: there is no room
   TimerNode** begin_ = nullptr;  // nothing but holes before it
-  std::uint32_t count_ = 0;
+  // Not `count_` beside `holes_`: compilers would load both with one instruction, which waits for the stores
+  // of each to have left the processor, and so for every miss of the cache before them.
   std::uint32_t holes_ = 0;  // made since chunks were looked at
   std::uint32_t holesAllowed_ = fewHoles;
+  std::uint32_t count_ = 0;
 };
 
 inline TimerNode::~TimerNode() {
