@@ -257,7 +257,6 @@ LEAT_INLINE void EventLoop::pollIo(std::int64_t maxWaitNs) noexcept {
 LEAT_INLINE void EventLoop::runTimers() noexcept {
   if (timers_.nextExpiry() == detail::TimerLists::never || dead()) return;
   const auto fire = [this](detail::TimerNode& node) {
-    if (dead()) return true;
     auto& timer = static_cast<detail::LoopTimer&>(node);
     --timersArmed_;
     ++timersFired_;
@@ -265,7 +264,8 @@ LEAT_INLINE void EventLoop::runTimers() noexcept {
     // After an exception the next timer fires before the queues are drained, as in Node.
     return !queue_.takeInterrupted();
   };
-  timers_.process(clock_.dueMs(), fire, [this] { afterCallback(); });
+  // What is due when the loop ends is dropped with the rest.
+  timers_.process(clock_.dueMs(), fire, [this] { afterCallback(); }, [this] { return dead(); });
   afterCallback();
 }
 

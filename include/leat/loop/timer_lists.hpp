@@ -55,12 +55,17 @@ class TimerLists {
   /// `between()` between two of them, where Node drains its queues (the drain after the last is the
   /// caller's). `fire` answers false when the callback threw and the exception was dealt with: then
   /// the next timer fires without a drain between. Both may insert, remove and destroy timers.
+  /// When `over()` the rest stays where it is.
+  template <class Fire, class Between, class Over>
+  void process(std::int64_t nowMs, Fire&& fire, Between&& between, Over&& over);
   template <class Fire, class Between>
-  void process(std::int64_t nowMs, Fire&& fire, Between&& between);
+  void process(std::int64_t nowMs, Fire&& fire, Between&& between) {
+    process(nowMs, fire, between, [] { return false; });
+  }
 
  private:
-  template <class Fire, class Between>
-  bool processList(TimerList& list, std::int64_t nowMs, Fire& fire, Between& between);
+  template <class Fire, class Between, class Over>
+  bool processList(TimerList& list, std::int64_t nowMs, Fire& fire, Between& between, Over& over);
   TimerList* due(std::int64_t nowMs) noexcept;
 
   void settle() noexcept;
@@ -354,28 +359,29 @@ LEAT_INLINE bool TimerLists::hasCredit() noexcept {
 }
 #endif
 
-template <class Fire, class Between>
-void TimerLists::process(std::int64_t nowMs, Fire&& fire, Between&& between) {
+template <class Fire, class Between, class Over>
+void TimerLists::process(std::int64_t nowMs, Fire&& fire, Between&& between, Over&& over) {
   bool ran = false;
   passMs_ = nowMs;
   const std::uint32_t nested = traces_ & processing;
   traces_ |= processing;
-  while (TimerList* list = due(nowMs)) {
+  while (TimerList* list = over() ? nullptr : due(nowMs)) {
     if (ran) {
       const std::uint64_t id = list->id;
       between();
       settle();
       if (!list->live || list->id != id) continue;
     }
-    ran = processList(*list, nowMs, fire, between);
+    ran = processList(*list, nowMs, fire, between, over);
   }
   traces_ = (traces_ & ~processing) | nested;
 }
 
 /// False when a callback threw: the pass begins anew, as Node's does. `nowMs` stays the same through
 /// the pass, so that a timer started in it waits for another turn.
-template <class Fire, class Between>
-bool TimerLists::processList(TimerList& list, std::int64_t nowMs, Fire& fire, Between& between) {
+template <class Fire, class Between, class Over>
+bool TimerLists::processList(TimerList& list, std::int64_t nowMs, Fire& fire, Between& between,
+                             Over& over) {
   const std::uint64_t id = list.id;
   const auto isDue = [&](const TimerNode& timer) {
     return nowMs - timer.startMs >= list.durationMs;
@@ -395,6 +401,7 @@ bool TimerLists::processList(TimerList& list, std::int64_t nowMs, Fire& fire, Be
       if (!list.live || list.id != id) return true;
       if (list.timers.first(lists_.chunks()) != timer || !isDue(*timer)) continue;
     }
+    if (over()) return true;
     ran = true;
     list.timers.prefetch();
     TimerQueue::leave(*timer).leftInTurn();

@@ -321,6 +321,30 @@ TEST_CASE("an exception that ends the program drops what is pending") {
   CHECK(token.use_count() == 1);
 }
 
+TEST_CASE("so does a timer's, also those that are due in the same pass") {
+  const Token token = std::make_shared<int>(0);
+  CHECK(run([&] {
+          setTimeout([token] { throw leat::Error("for stderr: this is expected"); }, 1);
+          for (const int ms : {1, 1, 2, 3}) setTimeout([token] { FAIL(); }, ms);
+          setInterval([token] { FAIL(); }, 2);
+          ::usleep(10'000);  // all of them are due
+        }) == 1);
+  CHECK(token.use_count() == 1);
+}
+
+TEST_CASE("timers that are due when a drain between them ends the program are dropped") {
+  const Token token = std::make_shared<int>(0);
+  {
+    EventLoop loop;
+    setTimeout([token] { leat::nextTick([] { throw leat::Error("for stderr: expected"); }); }, 1);
+    for (const int ms : {1, 1, 2, 3}) setTimeout([token] { FAIL(); }, ms);
+    ::usleep(10'000);
+    loop.run();
+    CHECK(loop.metrics().timers == 4);
+  }
+  CHECK(token.use_count() == 1);
+}
+
 TEST_CASE("loops come and go in many threads at once") {
   const Token token = std::make_shared<int>(0);
   std::vector<std::thread> threads;

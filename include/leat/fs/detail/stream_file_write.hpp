@@ -77,8 +77,8 @@ LEAT_INLINE void FileWriteState::onTurn(Job& job, JobAction action) noexcept {
   auto& self = static_cast<FileWriteState&>(job);
   const Ref<StreamCore> alive = std::move(self.kept_);
   if (action != JobAction::Run || !self.gathering_) return;
-  if (std::exchange(self.gathered_, self.queue->waiting()) == self.gathered_)
-    return self.startWriting();
+  const std::size_t waiting = self.queue->waiting();
+  if (std::exchange(self.gathered_, waiting) == waiting) return self.startWriting();
   self.kept_ = alive;
   EventLoop::current().pushPending(self);
 }
