@@ -144,11 +144,15 @@ class TaskScope::Child : public detail::PromiseState<T>,
     try {
       self.settleFrom(slot);
     } catch (...) {
-      return self.failed(std::current_exception());
+      self.error = std::current_exception();
     }
+    // Not in the handler, as who waits for the scope may go on from here.
+    if (self.pending()) [[unlikely]]
+      return self.failed(self.error);
     self.ended();
   }
   LEAT_NOINLINE void failed(std::exception_ptr reason) noexcept {
+    this->checkEnd();
     if (!reason) {
       try {
         this->settleFrom(detail::taskResult(task_));
@@ -226,7 +230,7 @@ Promise<T> TaskScope::start(A&& awaitable, bool quiet) {
     context.emplace(detail::WithAmbient(signal_.get())());
   const detail::ContextStays stays;
   if constexpr (std::is_same_v<std::remove_cvref_t<A>, Task<T>>) {
-    return Promise<T>(Child<T>::start(*this, std::move(awaitable), quiet));
+    return Promise<T>(Child<T>::start(*this, std::forward<A>(awaitable), quiet));
   } else {
     return Promise<T>(Child<T>::start(
         *this, detail::awaitAsTask<T, std::remove_cvref_t<A>>(std::forward<A>(awaitable)), quiet));

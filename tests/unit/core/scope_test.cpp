@@ -43,7 +43,40 @@ Task<int> stubborn(std::string& trace) {
   co_return 0;
 }
 
+/// Goes into its coroutine, but not out of it.
+struct MovedOnce {
+  MovedOnce() = default;
+  MovedOnce(MovedOnce&& other) : moves(other.moves + 1) {
+    if (moves == 2) throw std::runtime_error("moved twice");
+  }
+  int moves = 0;
+};
+Task<MovedOnce> movedOnce(ManualResetEvent& event) {
+  co_await event.wait();
+  co_return MovedOnce();
+}
+
 }  // namespace
+
+TEST_CASE("a child whose result throws on its way fails, and nothing goes on in the handler") {
+  QueueFixture queues;
+  ManualResetEvent gate;
+  std::string seen;
+  bool handling = true;
+  auto body = [&](TaskScope& scope) -> Task<> {
+    const Promise<MovedOnce> child = scope.spawnQuietly(movedOnce(gate));
+    co_await scope.join();
+    handling = std::current_exception() != nullptr;
+    auto outcome = co_await leat::asResult(child);
+    seen = textOf(outcome.error());
+  };
+  Running<> running(scoped(body));
+  gate.set();
+  queues.drain();
+  REQUIRE(running.done());
+  CHECK_FALSE(handling);
+  CHECK(seen == "moved twice");
+}
 
 TEST_CASE("a child that ends without co_return has failed, for its promise and for the scope") {
   QueueFixture queues;
