@@ -133,8 +133,10 @@ class TaskScope::Child : public detail::PromiseState<T>,
   LEAT_NOINLINE static void destroyFull(Child& self) noexcept { self.~Child(); }
   static void onDrop(ScopeChildBase& base) noexcept {
     auto& self = static_cast<Child&>(base);
+    // It is about to leave, and what its task held ends the scope.
+    if (self.resolvers == 0) return;
     self.dropResolver();
-    self.leave();
+    (void)self.leave();
   }
   static void onDone(CallbackFrame* frame) noexcept {
     auto& self = *static_cast<Child*>(frame);
@@ -165,22 +167,24 @@ class TaskScope::Child : public detail::PromiseState<T>,
     // While the child is there, as the scope ends with the last one.
     const bool tells = !quiet_ && !(scope.cancelled_ && detail::isAbortError(reason));
     --this->resolvers;
-    leave();
+    if (!leave()) return;
     if (tells) scope.fail(std::move(reason));
     scope.ended();
   }
   void ended() noexcept {
     TaskScope& scope = scope_;
     --this->resolvers;
-    leave();
-    scope.ended();
+    if (leave()) scope.ended();
   }
-  void leave() noexcept {
+  /// Whether the scope is still there.
+  bool leave() noexcept {
     {
       const Task<T> last = std::move(task_);
     }
+    const bool left = this->linked();
     this->unlink();
     this->releaseHere();
+    return left;
   }
 
   TaskScope& scope_;

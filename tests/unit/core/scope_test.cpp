@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <forgetful.hpp>
 #include <memory>
+#include <optional>
 #include <queue_fixture.hpp>
 #include <vector>
 
@@ -286,6 +287,37 @@ TEST_CASE("an abandoned scope destroys its children, wherever it waits") {
     queues.atTick(tick, [&] { running.reset(); });
     REQUIRE(live == 0);
     queues.drain();
+  }
+}
+
+TEST_CASE("a scope that ends with what its child held") {
+  for (const bool throws : {false, true}) {
+    QueueFixture queues;
+    ManualResetEvent gate;
+    struct Ends {
+      explicit Ends(std::optional<Running<>>& r) : running(&r) {}
+      Ends(Ends&& other) noexcept : running(std::exchange(other.running, nullptr)) {}
+      ~Ends() {
+        if (running != nullptr) running->reset();
+      }
+      std::optional<Running<>>* running;
+    };
+    auto child = [&](Ends) -> Task<> {
+      co_await gate.wait();
+      if (throws) throw 1;
+    };
+    std::optional<Running<>> running;
+    std::optional<Promise<>> outcome;
+    auto body = [&](TaskScope& scope) -> Task<> {
+      outcome = scope.spawn(child(Ends(running)));
+      co_return;
+    };
+    running.emplace(scoped(body));
+    gate.set();
+    queues.drain();
+    CHECK_FALSE(running.has_value());
+    CHECK(outcome->status() ==
+          (throws ? leat::PromiseStatus::Rejected : leat::PromiseStatus::Fulfilled));
   }
 }
 
