@@ -7,6 +7,7 @@
 #include <leat/core/thread_state.hpp>
 
 #include <new>
+#include <utility>
 
 #if defined(__GLIBC__)
 #define LEAT_OWN_STACKS 1
@@ -42,6 +43,8 @@ class OwnStack {
     ::makecontext(&there_, reinterpret_cast<void (*)()>(&enter), 2,
                   static_cast<unsigned>(self >> 32), static_cast<unsigned>(self));
     char* const limit = threadState.destroyLimit;
+    // That of the stack which is left says nothing of this one.
+    char* const stackLimit = std::exchange(threadState.stackLimit, nullptr);
 #if LEAT_ASAN
     void* mine = nullptr;
     __sanitizer_start_switch_fiber(&mine, memory_, bytes);
@@ -51,6 +54,7 @@ class OwnStack {
     __sanitizer_finish_switch_fiber(mine, nullptr, nullptr);
 #endif
     threadState.destroyLimit = limit;
+    threadState.stackLimit = stackLimit;
   }
 
  private:

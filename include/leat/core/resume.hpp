@@ -16,7 +16,8 @@ namespace leat::inline LEAT_ABI::detail {
 LEAT_ALWAYS_INLINE inline bool isBelowLimit() noexcept {
 #if defined(__x86_64__) && defined(__LP64__)
   bool below;
-  __asm__("cmpq %1, %%rsp" : "=@ccb"(below) : "m"(threadState.stackLimit));
+  // In the words of either dialect: see -masm.
+  __asm__("{cmpq %1, %%rsp|cmp rsp, %1}" : "=@ccb"(below) : "m"(threadState.stackLimit));
   return below;
 #else
   return static_cast<char*>(__builtin_frame_address(0)) < threadState.stackLimit;

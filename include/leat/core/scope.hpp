@@ -133,8 +133,10 @@ class TaskScope::Child : public detail::PromiseState<T>,
   LEAT_NOINLINE static void destroyFull(Child& self) noexcept { self.~Child(); }
   static void onDrop(ScopeChildBase& base) noexcept {
     auto& self = static_cast<Child&>(base);
+    // It is about to leave, and what its task held ends the scope.
+    if (self.resolvers == 0) return;
     self.dropResolver();
-    self.leave();
+    (void)self.leave();
   }
   static void onDone(CallbackFrame* frame) noexcept {
     auto& self = *static_cast<Child*>(frame);
@@ -144,11 +146,15 @@ class TaskScope::Child : public detail::PromiseState<T>,
     try {
       self.settleFrom(slot);
     } catch (...) {
-      return self.failed(std::current_exception());
+      self.error = std::current_exception();
     }
+    // Not in the handler, as who waits for the scope may go on from here.
+    if (self.pending()) [[unlikely]]
+      return self.failed(self.error);
     self.ended();
   }
   LEAT_NOINLINE void failed(std::exception_ptr reason) noexcept {
+    this->checkEnd();
     if (!reason) {
       try {
         this->settleFrom(detail::taskResult(task_));
@@ -161,22 +167,24 @@ class TaskScope::Child : public detail::PromiseState<T>,
     // While the child is there, as the scope ends with the last one.
     const bool tells = !quiet_ && !(scope.cancelled_ && detail::isAbortError(reason));
     --this->resolvers;
-    leave();
+    if (!leave()) return;
     if (tells) scope.fail(std::move(reason));
     scope.ended();
   }
   void ended() noexcept {
     TaskScope& scope = scope_;
     --this->resolvers;
-    leave();
-    scope.ended();
+    if (leave()) scope.ended();
   }
-  void leave() noexcept {
+  /// Whether the scope is still there.
+  bool leave() noexcept {
     {
       const Task<T> last = std::move(task_);
     }
+    const bool left = this->linked();
     this->unlink();
     this->releaseHere();
+    return left;
   }
 
   TaskScope& scope_;
@@ -226,7 +234,7 @@ Promise<T> TaskScope::start(A&& awaitable, bool quiet) {
     context.emplace(detail::WithAmbient(signal_.get())());
   const detail::ContextStays stays;
   if constexpr (std::is_same_v<std::remove_cvref_t<A>, Task<T>>) {
-    return Promise<T>(Child<T>::start(*this, std::move(awaitable), quiet));
+    return Promise<T>(Child<T>::start(*this, std::forward<A>(awaitable), quiet));
   } else {
     return Promise<T>(Child<T>::start(
         *this, detail::awaitAsTask<T, std::remove_cvref_t<A>>(std::forward<A>(awaitable)), quiet));

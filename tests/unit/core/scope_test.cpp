@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <forgetful.hpp>
 #include <memory>
+#include <optional>
 #include <queue_fixture.hpp>
 #include <vector>
 
@@ -43,7 +44,40 @@ Task<int> stubborn(std::string& trace) {
   co_return 0;
 }
 
+/// Goes into its coroutine, but not out of it.
+struct MovedOnce {
+  MovedOnce() = default;
+  MovedOnce(MovedOnce&& other) : moves(other.moves + 1) {
+    if (moves == 2) throw std::runtime_error("moved twice");
+  }
+  int moves = 0;
+};
+Task<MovedOnce> movedOnce(ManualResetEvent& event) {
+  co_await event.wait();
+  co_return MovedOnce();
+}
+
 }  // namespace
+
+TEST_CASE("a child whose result throws on its way fails, and nothing goes on in the handler") {
+  QueueFixture queues;
+  ManualResetEvent gate;
+  std::string seen;
+  bool handling = true;
+  auto body = [&](TaskScope& scope) -> Task<> {
+    const Promise<MovedOnce> child = scope.spawnQuietly(movedOnce(gate));
+    co_await scope.join();
+    handling = std::current_exception() != nullptr;
+    auto outcome = co_await leat::asResult(child);
+    seen = textOf(outcome.error());
+  };
+  Running<> running(scoped(body));
+  gate.set();
+  queues.drain();
+  REQUIRE(running.done());
+  CHECK_FALSE(handling);
+  CHECK(seen == "moved twice");
+}
 
 TEST_CASE("a child that ends without co_return has failed, for its promise and for the scope") {
   QueueFixture queues;
@@ -253,6 +287,37 @@ TEST_CASE("an abandoned scope destroys its children, wherever it waits") {
     queues.atTick(tick, [&] { running.reset(); });
     REQUIRE(live == 0);
     queues.drain();
+  }
+}
+
+TEST_CASE("a scope that ends with what its child held") {
+  for (const bool throws : {false, true}) {
+    QueueFixture queues;
+    ManualResetEvent gate;
+    struct Ends {
+      explicit Ends(std::optional<Running<>>& r) : running(&r) {}
+      Ends(Ends&& other) noexcept : running(std::exchange(other.running, nullptr)) {}
+      ~Ends() {
+        if (running != nullptr) running->reset();
+      }
+      std::optional<Running<>>* running;
+    };
+    auto child = [&](Ends) -> Task<> {
+      co_await gate.wait();
+      if (throws) throw 1;
+    };
+    std::optional<Running<>> running;
+    std::optional<Promise<>> outcome;
+    auto body = [&](TaskScope& scope) -> Task<> {
+      outcome = scope.spawn(child(Ends(running)));
+      co_return;
+    };
+    running.emplace(scoped(body));
+    gate.set();
+    queues.drain();
+    CHECK_FALSE(running.has_value());
+    CHECK(outcome->status() ==
+          (throws ? leat::PromiseStatus::Rejected : leat::PromiseStatus::Fulfilled));
   }
 }
 

@@ -7,6 +7,8 @@
 #include <leat/core/promise_then.hpp>
 #include <leat/core/with_context.hpp>
 
+#include <pthread.h>
+
 #include <memory>
 #include <queue_fixture.hpp>
 
@@ -312,4 +314,54 @@ TEST_CASE("destructors on a stack of their own may throw and catch, and start co
                       std::make_unique<Last>(caught));
   all = AsyncGenerator<int>();
   REQUIRE(caught == depth);
+}
+
+namespace {
+
+struct RunsAtItsEnd {
+  explicit RunsAtItsEnd(int& to) : sum(&to) {}
+  RunsAtItsEnd(const RunsAtItsEnd&) = delete;
+  ~RunsAtItsEnd() {
+    auto body = []() -> Task<int> {
+      int ones = 0;
+      for (int i = 0; i < deep; ++i) ones += co_await one();
+      co_return ones;
+    };
+    *sum = Running<int>(body()).get();
+  }
+  int* sum;
+};
+AsyncGenerator<int> keeping(std::unique_ptr<AsyncGenerator<int>> inner,
+                            std::shared_ptr<RunsAtItsEnd> last) {
+  auto value = co_await inner->next();
+  co_yield *value + (last ? 1 : 0);
+}
+/// On a stack at a low address: those that destructors get are above.
+void* runOnLowStack(void* sum) {
+  QueueFixture queues;
+  AsyncGenerator<int> all;
+  auto last = std::make_shared<RunsAtItsEnd>(*static_cast<int*>(sum));
+  for (int i = 0; i < 3'000; ++i)
+    all = keeping(std::make_unique<AsyncGenerator<int>>(std::move(all)), std::move(last));
+  auto body = [&]() -> Task<> {
+    all = AsyncGenerator<int>();
+    co_return;
+  };
+  Running<> running(body());
+  return nullptr;
+}
+
+}  // namespace
+
+TEST_CASE("a stack of destructors that is above the stack of the thread") {
+  alignas(4096) static char low[1 << 20];
+  int sum = 0;
+  pthread_attr_t attributes;
+  pthread_t thread;
+  REQUIRE(::pthread_attr_init(&attributes) == 0);
+  REQUIRE(::pthread_attr_setstack(&attributes, low, sizeof low) == 0);
+  REQUIRE(::pthread_create(&thread, &attributes, runOnLowStack, &sum) == 0);
+  REQUIRE(::pthread_join(thread, nullptr) == 0);
+  ::pthread_attr_destroy(&attributes);
+  REQUIRE(sum == deep);
 }

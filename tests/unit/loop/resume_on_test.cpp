@@ -339,6 +339,24 @@ TEST_CASE("a coroutine that ends on the other loop ends the process with a messa
   }
 }
 
+TEST_CASE("so does a child of a scope, also with an exception") {
+  const leat_test::ChildEnd end = leat_test::inChild([&] {
+    std::signal(SIGABRT, SIG_DFL);
+    const Other other;
+    auto child = [&]() -> Task<> {
+      co_await goAway(other.ref());
+      throw leat::Error("away");
+    };
+    auto body = [&](leat::TaskScope& scope) -> Task<> {
+      (void)scope.spawnQuietly(child());
+      co_await leat::sleep(100);
+    };
+    return run([&]() -> Task<> { co_await leat::scoped(body); });
+  });
+  CHECK(end.signal == SIGABRT);
+  CHECK_THAT(end.err, leat_test::containsText("it must co_await resumeOn(home) before it ends"));
+}
+
 TEST_CASE("a promise of another loop rejects the promise that is to adopt it") {
   Other other;
   std::optional<leat::Promise<int>> theirs;
