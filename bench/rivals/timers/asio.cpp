@@ -36,7 +36,7 @@ double startAndClearAtOnce(asio::io_context& io) {
   return (nowNs() - begin) / kTimers;
 }
 
-double startThenClear(asio::io_context& io) {
+double startThenClear(asio::io_context& io, bool later) {
   std::vector<asio::steady_timer> timers;
   timers.reserve(kTimers);
   std::uint32_t random = 1;
@@ -44,6 +44,7 @@ double startThenClear(asio::io_context& io) {
   for (int i = 0; i < kTimers; ++i) {
     timers.emplace_back(io, milliseconds(nextLongDelayMs(&random))).async_wait(ignore);
   }
+  if (later) pollAll(io);
   for (asio::steady_timer& timer : timers) timer.cancel();
   pollAll(io);
   return (nowNs() - begin) / kTimers;
@@ -73,13 +74,16 @@ int main() {
   asio::io_context io(1);
   double atOnce[kRounds];
   double startClear[kRounds];
+  double clearLater[kRounds];
   double fire[kRounds];
   for (int round = 0; round < kRounds; ++round) {
     atOnce[round] = startAndClearAtOnce(io);
-    startClear[round] = startThenClear(io);
+    startClear[round] = startThenClear(io, false);
+    clearLater[round] = startThenClear(io, true);
     fire[round] = fireDue(io);
   }
   reportMedian("timer_start_clear_at_once", atOnce, kRounds);
   reportMedian("timer_start_clear_1e6", startClear, kRounds);
+  reportMedian("timer_clear_later_1e6", clearLater, kRounds);
   reportMedian("timer_fire_1e6", fire, kRounds);
 }

@@ -37,6 +37,15 @@ function startThenClear() {
   return nsPerTimer(begin);
 }
 
+async function startThenClearLater() {
+  const started = new Array(timers);
+  const begin = process.hrtime.bigint();
+  for (let i = 0; i < timers; i++) started[i] = setTimeout(onTimer, longDelays[i]);
+  await new Promise(setImmediate);
+  for (let i = 0; i < timers; i++) clearTimeout(started[i]);
+  return nsPerTimer(begin);
+}
+
 function sleepMs(ms) { Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms); }
 
 function fireDue() {
@@ -51,9 +60,10 @@ function fireDue() {
 }
 
 async function main() {
-  const samples = { timer_start_clear_at_once: [], timer_start_clear_1e6: [], timer_fire_1e6: [] };
+  const samples = { timer_start_clear_at_once: [], timer_start_clear_1e6: [], timer_clear_later_1e6: [],
+    timer_fire_1e6: [] };
   for (let round = 0; round <= rounds; round++) {
-    const figures = [startAndClearAtOnce(), startThenClear(), await fireDue()];
+    const figures = [startAndClearAtOnce(), startThenClear(), await startThenClearLater(), await fireDue()];
     if (round === 0) continue;
     Object.values(samples).forEach((list, i) => list.push(figures[i]));
   }

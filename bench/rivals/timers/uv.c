@@ -37,11 +37,12 @@ static double startAndClearAtOnce(void) {
   return (nowNs() - begin) / TIMERS;
 }
 
-static double startThenClear(void) {
+static double startThenClear(int later) {
   uint32_t random = 1;
   uv_update_time(loop);
   const double begin = nowNs();
   for (int i = 0; i < TIMERS; ++i) start(&timers[i], nextLongDelayMs(&random));
+  if (later) uv_run(loop, UV_RUN_NOWAIT);
   for (int i = 0; i < TIMERS; ++i) check(uv_timer_stop(&timers[i]), "uv_timer_stop");
   return (nowNs() - begin) / TIMERS;
 }
@@ -60,6 +61,7 @@ static double fireDue(void) {
 int main(void) {
   double atOnce[ROUNDS];
   double startClear[ROUNDS];
+  double clearLater[ROUNDS];
   double fire[ROUNDS];
   loop = uv_default_loop();
   timers = malloc(sizeof *timers * TIMERS);
@@ -70,11 +72,13 @@ int main(void) {
   for (int i = 0; i < TIMERS; ++i) check(uv_timer_init(loop, &timers[i]), "uv_timer_init");
   for (int round = 0; round < ROUNDS; ++round) {
     atOnce[round] = startAndClearAtOnce();
-    startClear[round] = startThenClear();
+    startClear[round] = startThenClear(0);
+    clearLater[round] = startThenClear(1);
     fire[round] = fireDue();
   }
   reportMedian("timer_start_clear_at_once", atOnce, ROUNDS);
   reportMedian("timer_start_clear_1e6", startClear, ROUNDS);
+  reportMedian("timer_clear_later_1e6", clearLater, ROUNDS);
   reportMedian("timer_fire_1e6", fire, ROUNDS);
   free(timers);
 }
