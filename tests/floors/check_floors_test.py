@@ -123,7 +123,11 @@ class Floors(unittest.TestCase):
             for folder in ['base', 'sys', 'core']:
                 self.refuses({f'leat/{folder}/a.hpp': f'#include <{name}>\n'},
                              f'include/leat/{folder}/a.hpp:3: <{name}> is too dear')
-            self.accepts({'leat/loop/a.hpp': f'#include <{name}>\n'})
+            if name == 'memory':
+                self.refuses({'leat/loop/a.hpp': '#include <memory>\n'}, 'include/leat/loop/a.hpp:3: <memory> is too dear')
+                self.accepts({'leat/http/a.hpp': '#include <memory>\n'})
+            else:
+                self.accepts({'leat/loop/a.hpp': f'#include <{name}>\n'})
 
     def test_thread_local_stays_in_one_file_and_comments_do_not_count(self):
         self.accepts({'leat/core/thread_state.hpp': 'inline thread_local int x = 0;\n',

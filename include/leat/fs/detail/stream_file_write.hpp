@@ -27,9 +27,9 @@ struct FileWriteState : StreamCore, WritableState<Buffer>, WriteRoom, private Jo
   }
   /// Those that a worker has written and not told of, too.
   std::uint64_t bytesWritten() const noexcept { return file.bytes + queue->written(); }
-  void roomCame() final;
+  LEAT_INLINE void roomCame() final;
   /// Begins to write what waits, unless that is going on.
-  void startWriting();
+  virtual void startWriting() = 0;
   /// The same in company with what comes until then, when there is enough or a turn brings no more: a
   /// worker that is called for each chunk costs more than it saves.
   void gather();
@@ -38,10 +38,10 @@ struct FileWriteState : StreamCore, WritableState<Buffer>, WriteRoom, private Jo
   // What is to be written next, while a worker is at what came before.
   const Ref<WriteQueue> queue;
   WriteTold told = WriteTold::Already;
+  bool gathering = false;
 
  private:
   static void onTurn(Job& job, JobAction action) noexcept;
-  bool gathering_ = false;
   std::size_t gathered_ = 0;
   Ref<StreamCore> kept_;
 };
@@ -58,15 +58,9 @@ LEAT_INLINE void FileWriteState::roomCame() {
   this->onWrite(nullptr);
 }
 
-LEAT_INLINE void FileWriteState::startWriting() {
-  if (std::exchange(file.busy, true) && !gathering_) return;
-  gathering_ = false;
-  (void)writeStreamFile(Ref<StreamCore>(this), *this);
-}
-
 LEAT_INLINE void FileWriteState::gather() {
-  if (gathering_ || std::exchange(file.busy, true)) return;
-  gathering_ = true;
+  if (gathering || std::exchange(file.busy, true)) return;
+  gathering = true;
   gathered_ = queue->waiting();
   if (kept_) return;
   kept_ = Ref<StreamCore>(this);
@@ -76,7 +70,7 @@ LEAT_INLINE void FileWriteState::gather() {
 LEAT_INLINE void FileWriteState::onTurn(Job& job, JobAction action) noexcept {
   auto& self = static_cast<FileWriteState&>(job);
   const Ref<StreamCore> alive = std::move(self.kept_);
-  if (action != JobAction::Run || !self.gathering_) return;
+  if (action != JobAction::Run || !self.gathering) return;
   const std::size_t waiting = self.queue->waiting();
   if (std::exchange(self.gathered_, waiting) == waiting) return self.startWriting();
   self.kept_ = alive;
@@ -154,6 +148,11 @@ class FileWriteStream final : public FileWriteState, private DirectSink {
     for (Buffer& each : chunks) (void)queue->put(std::move(each));
     told = WriteTold::WhenWritten;
     this->startWriting();
+  }
+  void startWriting() override {
+    if (std::exchange(file.busy, true) && !gathering) return;
+    gathering = false;
+    (void)writeStreamFile(Ref<StreamCore>(this), *this);
   }
   void callFinal() override {}
   DirectSink* directSink() noexcept override { return this; }

@@ -113,7 +113,7 @@ class WriteFileJob final : public FileJob<bool> {
   }
 
  private:
-  void call() noexcept override;
+  LEAT_INLINE void call() noexcept override;
   bool writeAll(std::vector<Buffer>& chunks);
   std::size_t writeSome(std::span<const Buffer> chunks, std::size_t skip);
   bool over() const noexcept { return request.left() || queue_->stopped(); }
