@@ -69,6 +69,15 @@
 #endif
 #endif
 
+/// Whether who awaited a task frees its frame without a call into the coroutine, where nothing is left in it to
+/// destroy. g++ makes one function of a coroutine, which has to find out where it is; clang makes three, and may
+/// do without the frame. The name in LEAT_ABI that tells of checks tells of this, too.
+#if LEAT_RECYCLE_FRAMES && LEAT_STACK_CHECK
+#define LEAT_FREE_FRAMES 1
+#else
+#define LEAT_FREE_FRAMES 0
+#endif
+
 /// g++ 12 destroys the captures of a closure written inside a `co_await` expression twice. With the
 /// guard on, functions that take a callable and give something awaitable refuse such closures.
 #ifndef LEAT_CLOSURE_GUARD

@@ -10,11 +10,11 @@
 namespace leat::inline LEAT_ABI::detail {
 
 struct ListLinks {
-  ListLinks* prev_ = nullptr;
+  ListLinks* prev_;  // says nothing while the other is null
   ListLinks* next_ = nullptr;
 };
 
-/// A link; unlinked when both pointers are null. Leaves its list when destroyed.
+/// A link; unlinked when the pointer to the next one is null. Leaves its list when destroyed.
 class ListNode : private ListLinks {
  public:
   constexpr ListNode() noexcept = default;
@@ -27,7 +27,7 @@ class ListNode : private ListLinks {
     if (next_ == nullptr) return;
     prev_->next_ = next_;
     next_->prev_ = prev_;
-    next_ = prev_ = nullptr;
+    next_ = nullptr;
   }
 
  private:
@@ -61,7 +61,7 @@ class List {
     ListLinks& at = *head_.next_;
     head_.next_ = at.next_;
     at.next_->prev_ = &head_;
-    at.next_ = at.prev_ = nullptr;
+    at.next_ = nullptr;
     return node(&at);
   }
   /// Moves every node of `other` behind the nodes of this list.

@@ -101,6 +101,8 @@ class Slot {
     }
   }
   std::exception_ptr& ownError() noexcept { return error_; }
+  /// A byte for the owner, where there would be padding. The slot neither sets nor copies it.
+  unsigned char& spareByte() noexcept { return spare_; }
 
   template <class... Args>
   void emplace(Args&&... args) {
@@ -148,6 +150,7 @@ class Slot {
     std::exception_ptr error_;
   };
   State state_ = Empty;
+  unsigned char spare_;
 };
 
 }  // namespace detail

@@ -54,7 +54,12 @@ struct FrameAllocated {
 
 #if LEAT_RECYCLE_FRAMES
 
-inline constexpr int magazineSize = 32;
+static_assert(frameGrain << (neverMagazines - 1) == maxFrameAlign);
+/// How many blocks a magazine takes: more of the small ones, which go to the depot by the hundred.
+constexpr int magazineSize(std::size_t cls) noexcept {
+  const std::size_t blocks = 16384 / ((cls + 1) * frameGrain);
+  return blocks < 32 ? 32 : blocks > 128 ? 128 : static_cast<int>(blocks);
+}
 inline constexpr unsigned depotMagazines = 64;  // per class; more are given back to the heap
 
 struct FrameDepot {
@@ -72,9 +77,9 @@ struct FrameDepot {
 LEAT_API inline constinit FrameDepot frameDepot{};
 static_assert(std::is_trivially_destructible_v<FrameDepot>);
 
-inline std::size_t frameClass(std::size_t size) noexcept { return (size - 1) / frameGrain; }
+constexpr std::size_t frameClass(std::size_t size) noexcept { return (size - 1) / frameGrain; }
 
-inline std::size_t classBytes(std::size_t cls) noexcept { return (cls + 1) * frameGrain; }
+constexpr std::size_t classBytes(std::size_t cls) noexcept { return (cls + 1) * frameGrain; }
 
 /// Leaves it empty, with room for none.
 LEAT_INLINE void drainMagazine(Magazine& magazine, std::size_t cls) noexcept;
@@ -123,9 +128,7 @@ LEAT_INLINE void fillMagazine(Magazine& magazine, std::size_t cls) {
       --frameDepot.count[cls];
       magazine = {first, 0};
     } else {
-      int wanted = static_cast<int>(4096 / classBytes(cls));
-      if (wanted > magazineSize) wanted = magazineSize;
-      for (; wanted > 0; --wanted) {
+      for (std::size_t wanted = 4096 / classBytes(cls); wanted > 0; --wanted) {
         auto* block = static_cast<FreeFrame*>(frameDepot.slabs[cls].take(classBytes(cls)));
         block->next = static_cast<FreeFrame*>(magazine.head);
         magazine.head = block;
@@ -168,8 +171,8 @@ LEAT_INLINE void bearFrameCache() {
   static const int guarded = ::pthread_atfork(
       [] { frameDepot.lock(); }, [] { frameDepot.unlock(); }, [] { frameDepot.unlock(); });
   static_cast<void>(guarded);
-  for (Magazine& magazine : thread.loaded) magazine.room = magazineSize;
-  for (Magazine& magazine : thread.spare) magazine.room = magazineSize;
+  for (std::size_t cls = 0; cls < frameClasses; ++cls)
+    thread.loaded[cls].room = thread.spare[cls].room = magazineSize(cls);
   flushFramesAtThreadExit<flushFrames>();
 }
 #endif
@@ -195,6 +198,8 @@ LEAT_NOINLINE inline void freeFrameSlow(void* block, std::size_t cls) noexcept {
   ThreadState& thread = threadState;
   Magazine& magazine = thread.loaded[cls];
   magazine.room = 0;
+  if (cls >= frameClasses)
+    return ::operator delete(block, std::align_val_t(frameGrain << (cls - frameClasses)));
   if (thread.frameCache == FrameCache::Dead) return freeToSlab(block, cls);
   if (thread.frameCache == FrameCache::Live) {
     drainMagazine(thread.spare[cls], cls);
@@ -203,7 +208,7 @@ LEAT_NOINLINE inline void freeFrameSlow(void* block, std::size_t cls) noexcept {
     bearFrameCache();
   }
   static_cast<FreeFrame*>(block)->next = nullptr;
-  magazine = {block, magazineSize - 1};
+  magazine = {block, magazineSize(cls) - 1};
 }
 
 LEAT_ALWAYS_INLINE inline void* allocateFrame(std::size_t size) {
@@ -219,16 +224,58 @@ LEAT_ALWAYS_INLINE inline void* allocateFrame(std::size_t size) {
   return block;
 }
 
-LEAT_ALWAYS_INLINE inline void freeFrame(void* block, std::size_t size) noexcept {
-  const std::size_t cls = frameClass(size);
-  if (cls >= frameClasses) [[unlikely]]
-    return ::operator delete(block, std::align_val_t(frameAlignOf(size)));
-  Magazine& magazine = threadState.loaded[cls];
+LEAT_ALWAYS_INLINE inline void putFrame(Magazine& magazine, void* block, std::size_t cls) noexcept {
   if (--magazine.room < 0) [[unlikely]]
     return freeFrameSlow(block, cls);
   static_cast<FreeFrame*>(block)->next = static_cast<FreeFrame*>(magazine.head);
   magazine.head = block;
 }
+
+LEAT_ALWAYS_INLINE inline void freeFrame(void* block, std::size_t size) noexcept {
+  const std::size_t cls = frameClass(size);
+  if (cls >= frameClasses) [[unlikely]]
+    return ::operator delete(block, std::align_val_t(frameAlignOf(size)));
+  putFrame(threadState.loaded[cls], block, cls);
+}
+
+#if LEAT_FREE_FRAMES
+/// How the frame of a coroutine is freed that has ended, in a byte: into one of the magazines, to the heap with
+/// one of the alignments, or by the coroutine.
+inline constexpr std::size_t freedByCoroutine = frameClasses + neverMagazines;
+constexpr unsigned char freedAs(std::size_t size) noexcept {
+  std::size_t kind = frameClass(size);
+  if (kind >= frameClasses) {
+    kind = frameClasses;
+    for (std::size_t align = frameAlignOf(size); align > frameGrain; align /= 2) ++kind;
+  }
+  return static_cast<unsigned char>(kind);
+}
+
+/// Small frames have a function for each class: an address that has to be computed keeps the next allocation
+/// waiting.
+using FreeEnded = void (*)(void* frame, std::size_t kind) noexcept;
+template <std::size_t Kind>
+void freeEndedSmall(void* frame, std::size_t) noexcept {
+  putFrame(threadState.loaded[Kind], frame, Kind);
+}
+inline void freeEndedOther(void* frame, std::size_t kind) noexcept {
+  if (kind == freedByCoroutine) return std::coroutine_handle<>::from_address(frame).destroy();
+  putFrame(threadState.loaded[kind], frame, kind);
+}
+struct FreeEndedTable {
+  constexpr FreeEndedTable() noexcept
+      : functions{freeEndedSmall<0>, freeEndedSmall<1>, freeEndedSmall<2>,
+                  freeEndedSmall<3>, freeEndedSmall<4>, freeEndedSmall<5>} {
+    for (FreeEnded& function : functions)
+      if (function == nullptr) function = freeEndedOther;
+  }
+  FreeEnded functions[freedByCoroutine + 1];
+};
+inline constexpr FreeEndedTable freeEnded;
+LEAT_ALWAYS_INLINE inline void freeEndedFrame(void* frame, std::size_t kind) noexcept {
+  freeEnded.functions[kind](frame, kind);
+}
+#endif
 
 #else
 

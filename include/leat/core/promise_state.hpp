@@ -21,6 +21,10 @@ struct PromiseStateBase {
 
   PromiseStateBase(Dispose d, std::source_location place) noexcept
       : home(threadState.home), dispose(d), where(place) {}
+  /// One whose rejection is somebody's business already.
+  struct Handled {};
+  PromiseStateBase(Dispose d, Handled) noexcept
+      : handled(true), home(threadState.home), dispose(d) {}
   PromiseStateBase(const PromiseStateBase&) = delete;
   PromiseStateBase& operator=(const PromiseStateBase&) = delete;
 
@@ -88,10 +92,10 @@ struct PromiseStateBase {
   unsigned resolvers = 0;
   // resolve() was called; what it was given may still be pending.
   bool locked = false;
+  PromiseStatus status = PromiseStatus::Pending;
   bool handled = false;
   // unhandledRejection was emitted for it.
   bool reported = false;
-  PromiseStatus status = PromiseStatus::Pending;
   // For a class derived from this: whether it has more to destroy.
   bool keeps = false;
   const HomeId home;
@@ -163,6 +167,7 @@ struct PromiseState : PromiseStateBase {
 
   explicit PromiseState(std::source_location place, Dispose d = destroySelf) noexcept
       : PromiseStateBase(d, place) {}
+  PromiseState(Dispose d, Handled handledBy) noexcept : PromiseStateBase(d, handledBy) {}
   ~PromiseState() {
     if (status == PromiseStatus::Fulfilled) value.~Type();
   }

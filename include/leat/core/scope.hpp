@@ -114,7 +114,7 @@ class TaskScope::Child : public detail::PromiseState<T>,
   using Slot = detail::Slot<T>;
 
   Child(TaskScope& scope, Task<T>&& task, bool quiet) noexcept
-      : detail::PromiseState<T>(std::source_location(), onLast),
+      : detail::PromiseState<T>(onLast, detail::PromiseStateBase::Handled()),
         ScopeChildBase(onDrop),
         CallbackFrame(onDone),
         scope_(scope),
@@ -122,7 +122,6 @@ class TaskScope::Child : public detail::PromiseState<T>,
         quiet_(quiet) {
     this->refs = 2;
     this->resolvers = 1;
-    this->handled = true;
   }
   static void onLast(detail::PromiseStateBase& base) noexcept {
     auto& self = static_cast<Child&>(base);  // which has left the scope

@@ -97,7 +97,10 @@ struct TaskPromiseBase : FrameAllocated {
   }
 
   static constexpr std::uintptr_t failed = 1;
-  std::coroutine_handle<> continuation;
+  union {
+    std::coroutine_handle<> continuation{};
+    TaskOwner* unlinked;  // afterwards: what a parent that keeps nothing of this one clears
+  };
   // The task that this one awaits now. Destruction walks these to the leaf.
   TaskOwner* awaiting = nullptr;
 };
@@ -109,6 +112,31 @@ struct ResultPromise : TaskPromiseBase {
     threadState.thrownAt = where;
     result.get().fail(std::current_exception());
     failWith(result.get().ownError());
+  }
+#if LEAT_FREE_FRAMES
+  LEAT_ALWAYS_INLINE static void* operator new(std::size_t size) {
+    return allocate(size, freedByCoroutine);
+  }
+  /// Notes `kind` where it is when the promise has been constructed there, which sets all but that.
+  LEAT_ALWAYS_INLINE static void* allocate(std::size_t size, unsigned char kind) {
+    void* frame = FrameAllocated::operator new(size);
+    auto& promise = std::coroutine_handle<ResultPromise>::from_address(frame).promise();
+    static_cast<volatile unsigned char&>(promise.result.get().spareByte()) = kind;
+    return frame;
+  }
+#endif
+  /// Destroys a coroutine that has left a value: it awaits nothing and has no error.
+  LEAT_ALWAYS_INLINE void destroyEnded() noexcept {
+    const auto frame = frameOf(*this);
+#if LEAT_FREE_FRAMES
+    const unsigned char kind = static_cast<volatile unsigned char&>(result.get().spareByte());
+    if constexpr (!std::is_trivially_destructible_v<StoredType<T>>) {
+      if (kind != freedByCoroutine) result.get().dropValue();
+    }
+    freeEndedFrame(frame.address(), kind);
+#else
+    frame.destroy();
+#endif
   }
   PromiseSlot<T> result;
 };
@@ -128,6 +156,16 @@ struct TaskPromise<void> : ResultPromise<void> {
   Task<void> get_return_object() noexcept;
   void return_void() noexcept { result.get().emplace(); }
 };
+
+#if LEAT_FREE_FRAMES
+/// The promise of a coroutine in whose frame there is nothing to destroy at the end but this.
+template <class T>
+struct PlainTaskPromise : TaskPromise<T> {
+  LEAT_ALWAYS_INLINE static void* operator new(std::size_t size) {
+    return TaskPromise<T>::allocate(size, freedAs(size));
+  }
+};
+#endif
 
 /// Destroys a suspended chain of tasks leaf first, without recursion.
 LEAT_INLINE void destroyLeafFirst(TaskOwner& root) noexcept;
@@ -153,6 +191,12 @@ LEAT_INLINE void destroyLeafFirst(TaskOwner& root) noexcept {
 #endif
 LEAT_NOINLINE inline void destroyChain(TaskOwner& root) noexcept {
   nestDestroy([&root] { destroyLeafFirst(root); });
+}
+/// Takes the handle: a coroutine that passed a place in its frame would keep a register for it.
+LEAT_NOINLINE inline void destroyFrame(std::coroutine_handle<TaskPromiseBase> frame) noexcept {
+  if (frame.promise().awaiting == nullptr) return frame.destroy();
+  TaskOwner root{frame};
+  destroyChain(root);
 }
 
 }  // namespace detail
@@ -181,7 +225,7 @@ class [[nodiscard("a Task does nothing until it is awaited or spawned")]] Task
   LEAT_ALWAYS_INLINE ~Task() {
     if (!frame) return;
     if (frame.promise().awaiting != nullptr) [[unlikely]] {
-      detail::destroyChain(*this);
+      detail::destroyFrame(frame);
     } else {
       frame.destroy();
     }
@@ -211,7 +255,17 @@ class [[nodiscard("a Task does nothing until it is awaited or spawned")]] Task
 template <class T>
 class Task<T>::Awaiter {
  public:
-  explicit Awaiter(Task&& task) noexcept : task_(std::move(task)) {}
+  explicit Awaiter(Task&& task) noexcept : task_{std::exchange(task.frame, {})} {}
+  Awaiter(const Awaiter&) = delete;
+  Awaiter& operator=(const Awaiter&) = delete;
+  LEAT_ALWAYS_INLINE ~Awaiter() {
+    if (!task_.frame) return;
+    if (promise().result.get().state() == detail::Slot<T>::Value) [[likely]] {
+      promise().destroyEnded();
+    } else {
+      detail::destroyFrame(task_.frame);
+    }
+  }
   bool await_ready() const noexcept { return false; }
   template <class P>
   std::coroutine_handle<> await_suspend(std::coroutine_handle<P> parent) noexcept {
@@ -221,20 +275,21 @@ class Task<T>::Awaiter {
       link_ = &parent.promise().awaiting;
       *link_ = &task_;
     } else {
-      link_ = &unlinked_;
+      link_ = &child.promise().unlinked;
     }
     return detail::transfer(child);
   }
   T await_resume() {
     *link_ = nullptr;
-    return task_.result().take();
+    return promise().result.get().take();
   }
 
  private:
-  Task task_;  // here, so that the chain has no link that another object could break
+  promise_type& promise() noexcept { return static_cast<promise_type&>(task_.frame.promise()); }
+
+  detail::TaskOwner task_;  // here, so that the chain has no link that another object could break
   // What the parent's promise keeps of the task, or of another kind of parent nothing.
   detail::TaskOwner** link_;
-  detail::TaskOwner* unlinked_;
 };
 
 template <class T>
@@ -274,3 +329,12 @@ TaskOwner& taskOwner(Task<T>& task) noexcept {
 }  // namespace detail
 
 }  // namespace leat::inline LEAT_ABI
+
+#if LEAT_FREE_FRAMES
+/// A coroutine whose copies of its parameters need no destructor.
+template <class T, class... Parameters>
+  requires(std::is_trivially_destructible_v<Parameters> && ...)
+struct std::coroutine_traits<leat::Task<T>, Parameters...> {
+  using promise_type = leat::detail::PlainTaskPromise<T>;
+};
+#endif

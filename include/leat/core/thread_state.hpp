@@ -33,6 +33,8 @@ struct Magazine {
 inline constexpr std::size_t frameGrain = 64;
 // The last is for a KiB with a head in front of it, as a Buffer has.
 inline constexpr std::size_t frameClasses = 17;
+// Behind them, for what is freed to the heap, one of each alignment that never has room.
+inline constexpr std::size_t neverMagazines = 5;
 
 enum class FrameCache : unsigned char { Unborn, Live, Dead };
 
@@ -57,7 +59,7 @@ struct ThreadState {
   // Jobs of dropped promises that wait to be dropped in their turn; null while nobody drops.
   List<Job>* dropping = nullptr;
   FrameCache frameCache = FrameCache::Unborn;
-  Magazine loaded[frameClasses]{};
+  Magazine loaded[frameClasses + neverMagazines]{};
   Magazine spare[frameClasses]{};
   // The number of this thread, or 0 when nobody has asked (threadNumber), and how many queues it has had.
   std::uint32_t number = 0;

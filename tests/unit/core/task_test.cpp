@@ -248,3 +248,129 @@ TEMPLATE_TEST_CASE("a result may be more aligned than a frame", "", Wide<1>, Wid
   CHECK(reinterpret_cast<std::uintptr_t>(block) % alignof(TestType) == 0);
   leat::detail::freeFrame(block, sizeof(TestType));
 }
+
+namespace {
+
+/// Frames of every size, with and without a parameter to destroy; each gives the sum of its bytes.
+template <std::size_t bytes>
+Task<std::string> textSized(int x) {
+  volatile char room[bytes]{};
+  room[bytes - 1] = static_cast<char>(x);
+  std::string made(40, 'x');
+  made[0] = room[bytes - 1];
+  co_return made;
+}
+template <std::size_t bytes>
+Task<int> numberSized(int x) {
+  volatile char room[bytes]{};
+  room[bytes - 1] = static_cast<char>(x);
+  const std::string before = co_await textSized<bytes>(x);
+  co_return room[bytes - 1] + (before[0] == room[bytes - 1] ? 1 : 1000);
+}
+template <std::size_t bytes>
+Task<int> trackedSized(Tracked, int x) {
+  volatile char room[bytes]{};
+  room[bytes - 1] = static_cast<char>(x);
+  const int y = co_await numberSized<bytes>(x);
+  co_return room[bytes - 1] + y;
+}
+template <std::size_t bytes>
+Task<> checkSize(int* good) {
+  int live = 0;
+  int sum = 0;
+  for (int i = 0; i < 300; ++i) {
+    const Tracked one(live);
+    sum += co_await trackedSized<bytes>(one, i % 100);
+    if (live != 1) co_return;
+  }
+  if (sum == 2 * 3 * 4950 + 300) ++*good;
+}
+/// Deep enough to use up what a thread keeps of a size.
+template <std::size_t bytes>
+Task<int> deepSized(int depth) {
+  volatile char room[bytes]{};
+  room[bytes - 1] = 1;
+  if (depth == 0) co_return room[bytes - 1];
+  const int below = co_await deepSized<bytes>(depth - 1);
+  co_return below + room[bytes - 1];
+}
+template <std::size_t... bytes>
+Task<> checkSizes(int* good) {
+  (co_await checkSize<bytes>(good), ...);
+  int sum = 0;
+  ((sum += co_await deepSized<bytes>(400)), ...);
+  if (sum == static_cast<int>(sizeof...(bytes)) * 401) ++*good;
+}
+
+}  // namespace
+
+TEST_CASE("frames of every size are freed when their tasks have been awaited") {
+  int good = 0;
+  for (int i = 0; i < 3; ++i) {
+    Running running(checkSizes<1, 60, 130, 300, 700, 1000, 1100, 1500, 3000, 9000>(&good));
+    CHECK(running.done());
+  }
+  CHECK(good == 3 * 11);
+}
+
+#if LEAT_RECYCLE_FRAMES
+namespace {
+
+/// Tells where its frame is.
+template <std::size_t bytes, class... Parameters>
+Task<> tellPlace(const volatile char** place, Parameters...) {
+  volatile char room[bytes]{};
+  const std::suspend_never goesOn;
+  co_await goesOn;
+  room[0] = 1;
+  *place = room;
+}
+template <std::size_t bytes>
+Task<> checkPlace(bool* same) {
+  int live = 0;
+  const Tracked one(live);
+  const volatile char* places[6]{};
+  for (int i = 0; i < 3; ++i) {
+    co_await tellPlace<bytes>(&places[i]);
+    co_await tellPlace<bytes>(&places[i + 3], one);
+  }
+  *same = places[0] == places[1] && places[1] == places[2] && places[3] == places[4] &&
+          places[4] == places[5];
+}
+
+}  // namespace
+
+TEST_CASE("the frame of a task that was awaited is the next one of its size") {
+  bool same[3]{};
+  Running small(checkPlace<8>(&same[0]));
+  Running middle(checkPlace<300>(&same[1]));
+  Running large(checkPlace<900>(&same[2]));
+  CHECK(same[0]);
+  CHECK(same[1]);
+  CHECK(same[2]);
+}
+#endif
+
+TEST_CASE("a task's frame is there until the expression that awaits it ends") {
+  int live = 0;
+  int during = -1;
+  int after = -1;
+  int seen = -1;
+  const auto take = [](Tracked) -> Task<int*> {
+    static int none = 0;
+    co_return &none;
+  };
+  const auto plain = [](int x) -> Task<int*> { co_return &x; };
+  const auto count = [&live](int* in) { return live + *in; };
+  const auto body = [&]() -> Task<> {
+    const Tracked one(live);
+    during = count(co_await take(one));
+    after = live;
+    seen = *co_await plain(5);
+  };
+  Running running(body());
+  CHECK(during == 3);  // here, in the argument and in the frame
+  CHECK(after == 1);
+  CHECK(seen == 5);
+  CHECK(live == 0);
+}
