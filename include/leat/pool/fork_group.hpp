@@ -13,8 +13,8 @@ namespace leat::inline LEAT_ABI::detail {
 /// begins a chain of its own, and puts the token where the next one finds it as long as there are children.
 /// So the deque sees one push and one pop, however many children there are, and a child costs one addition.
 ///
-/// Nobody leaves a child behind: a chain ends when none is left to be claimed, and has then run all that it has
-/// claimed. The chains that have not ended and the token are the parts of the group. Who takes the last away
+/// Nobody leaves a child behind: a chain ends when it has run all that it has claimed, and the token only when
+/// none is left to be claimed. The chains that have not ended and the token are the parts of the group. Who takes the last away
 /// goes on with the parent; until then the group stays, as each part is somebody's who uses it. A part is added
 /// only by who has the token, which is one itself.
 template <class Atomics = RealAtomics>
@@ -70,10 +70,11 @@ class ForkGroup : protected CallbackFrame, protected PoolJob {
   /// From here on other threads may begin children, all but the first.
   void begin(std::coroutine_handle<> parent, std::size_t count) noexcept {
     parent_ = parent;
+    worker_ = PoolWorker::current();
     claims_.begin(count);
     if (threadState.context != nullptr) [[unlikely]]
       context_ = currentContext();
-    if (count > 1) PoolWorker::current()->push(*this);
+    if (count > 1) worker_->push(*this);
   }
   ForkGroup& group() noexcept { return *this; }
   std::size_t claim() noexcept { return claims_.claim(); }
@@ -86,8 +87,15 @@ class ForkGroup : protected CallbackFrame, protected PoolJob {
     task.frame.promise().continuation = handle();
     return task.frame;
   }
-  /// Whether a child is begun here without a look at contexts.
-  bool isPlain() const noexcept { return !context_ && threadState.context == nullptr; }
+  /// Whether this is a worker of the pool: a task may have ended elsewhere.
+  bool isHere() const noexcept {
+    const PoolWorker* const here = PoolWorker::current();
+    return here != nullptr && &here->pool() == &worker_->pool();
+  }
+  /// Whether that is so, and a child is begun without a look at contexts.
+  bool isPlain() const noexcept {
+    return PoolWorker::current() == worker_ && !context_ && threadState.context == nullptr;
+  }
   bool aborted() const noexcept {
     if (!context_) [[likely]]
       return false;
@@ -99,7 +107,7 @@ class ForkGroup : protected CallbackFrame, protected PoolJob {
     if (threadState.context != context_.get()) [[unlikely]]
       (void)swapContext(context_);
   }
-  /// The end of a chain. What goes on now, or nothing.
+  /// The end of a chain, on a worker of the pool. What goes on now, or nothing.
   std::coroutine_handle<> endChain() noexcept;
   /// The same of so many parts.
   std::coroutine_handle<> leave(unsigned parts) noexcept;
@@ -110,16 +118,17 @@ class ForkGroup : protected CallbackFrame, protected PoolJob {
     return parent_;
   }
 
-  std::coroutine_handle<> parent_;  // set by `begin`
+  // Set by `begin`.
+  std::coroutine_handle<> parent_;
+  PoolWorker* worker_;
   ForkClaims<> claims_;
   ContextRef context_;
 };
 
 #if LEAT_BODIES
 LEAT_INLINE std::coroutine_handle<> ForkGroup::endChain() noexcept {
-  PoolWorker* const worker = PoolWorker::current();
   // The token may be in this worker's deque: that of who forks, or of a thief who has put it there.
-  return leave(worker != nullptr && worker->popIf(token()) ? 2 : 1);
+  return leave(PoolWorker::current()->popIf(token()) ? 2 : 1);
 }
 
 LEAT_INLINE std::coroutine_handle<> ForkGroup::leave(unsigned parts) noexcept {
@@ -150,7 +159,7 @@ class ForkSteps : public ForkGroup {
   /// Child `number`, or what follows when it has failed.
   std::coroutine_handle<> beginOr(std::size_t number) noexcept {
     const auto begun = child(number);
-    return begun ? begun : goOn(claim());
+    return begun ? begun : goOn();
   }
   /// Whether `number`, or another one instead of it, is a child that may begin.
   bool isMine(std::size_t& number) noexcept {
@@ -161,24 +170,25 @@ class ForkSteps : public ForkGroup {
     return false;
   }
   /// The next child of a chain, and if there is none what comes after it.
-  LEAT_NOINLINE std::coroutine_handle<> goOn(std::size_t number) noexcept {
-    while (isMine(number)) {
+  LEAT_NOINLINE std::coroutine_handle<> goOn() noexcept {
+    // Who has the token, or takes it, does the rest.
+    if (!isHere()) return leave(1);
+    for (std::size_t number = claim(); isMine(number); number = claim()) {
       restoreContext();
       if (const auto begun = child(number)) return begun;
-      number = claim();
     }
     return endChain();
   }
   /// A child of a chain has ended.
   LEAT_GOES_ON static void onChildDone(CallbackFrame* frame) {
     auto& self = static_cast<ForkSteps&>(of(frame));
-    const std::size_t number = self.claim();
-    const bool plain = self.isChild(number) && self.isPlain();
     std::coroutine_handle<> following{};
-    if (plain) [[likely]]
-      following = self.child(number);
+    if (self.isPlain()) [[likely]] {
+      const std::size_t number = self.claim();
+      following = self.isChild(number) ? self.child(number) : self.endChain();
+    }
     if (!following) [[unlikely]]
-      following = self.goOn(plain ? self.claim() : number);
+      following = self.goOn();
     LEAT_GO_ON(following);
   }
   /// A worker has taken the token out of a deque, perhaps a thief.

@@ -260,6 +260,25 @@ TEST_CASE("a forked range ends with its token below another job") {
   CHECK(onPool(pool, body, &pool, &sum) == 33);
 }
 
+TEST_CASE("a forked range stays on its pool when one of its tasks ends elsewhere") {
+  WorkStealingPool pool({.threads = 1});
+  WorkStealingPool other({.threads = 1});
+  const auto body = [](WorkStealingPool* mine, WorkStealingPool* elsewhere) -> Task<int> {
+    auto task = [](WorkStealingPool& here, WorkStealingPool& there, std::size_t i) -> Task<bool> {
+      const bool right = here.isCurrent();
+      if (i == 0) co_await there.schedule();
+      ::sched_yield();
+      co_return right;
+    };
+    const auto make = [=](std::size_t i) { return task(*mine, *elsewhere, i); };
+    int wrong = 0;
+    for (const bool right : co_await fork(200, make)) wrong += !right;
+    co_return wrong;
+  };
+  // The first task ends on the worker of the other pool, which must not go on with the rest.
+  for (int round = 0; round < 20; ++round) CHECK(onPool(pool, body, &pool, &other) == 0);
+}
+
 TEST_CASE("the stores of AsyncLocalStorage go along into forked ranges and come back") {
   WorkStealingPool pool({.threads = 3});
   static AsyncLocalStorage<int> storage;

@@ -225,10 +225,12 @@ TEST_CASE("the explorer finds the wake-up that is lost without the heavy fence")
 namespace {
 
 /// Who forks a range, and thieves. `Divided`: whether the token becomes a part of its own before it goes on.
+/// `wanders`: a child that ends on a thread that is no worker, if it is one of them.
 template <class Atomics, bool Divided = true>
 struct ForkedRange {
   static constexpr unsigned children = 3;
-  explicit ForkedRange(int workers) : deques(static_cast<std::size_t>(workers)) {
+  ForkedRange(int workers, std::size_t child)
+      : deques(static_cast<std::size_t>(workers)), wanders(child) {
     // The rings are there: what is not delayed is not the matter.
     for (auto& deque : deques) {
       deque.push(&token);
@@ -237,6 +239,7 @@ struct ForkedRange {
   }
   leat::detail::ForkClaims<Atomics> claims;
   std::vector<leat::detail::WorkDeque<int, Atomics>> deques;
+  const std::size_t wanders;
   int token = 0;
   unsigned runs[children] = {};
   bool joined = false;
@@ -257,6 +260,7 @@ struct ForkedRange {
     for (; number < children; number = claims.claim()) {
       ++runs[number];
       use();
+      if (number == wanders) return leave(1);
     }
     leave(deques[who].popIf(&token) ? 2 : 1);
   }
@@ -280,11 +284,12 @@ struct ForkedRange {
     while (deques[who].pop() != nullptr) taken(who);
   }
   /// Gives the number of schedules in which something was wrong.
-  static std::size_t explore(int workers, unsigned preemptions, std::size_t& schedules) {
+  static std::size_t explore(int workers, unsigned preemptions, std::size_t& schedules,
+                             std::size_t wanders = children) {
     Explorer explorer(preemptions);
     std::size_t faults = 0;
     schedules = explorer.explore([&, workers](std::function<void()>& check) {
-      const auto range = std::make_shared<ForkedRange>(workers);
+      const auto range = std::make_shared<ForkedRange>(workers, wanders);
       check = [=, &faults] { faults += range->wrong || !range->joined; };
       std::vector<Explorer::Body> bodies;
       bodies.push_back([=] { range->begin(); });
@@ -306,6 +311,12 @@ TEST_CASE("a forked range runs each child once and joins once, in every schedule
   CHECK(schedules > 300);
   CHECK(ForkedRange<leat_test::DelayedAtomics<false>>::explore(2, 3, schedules) == 0);
   CHECK(schedules > 300);
+}
+
+TEST_CASE("a forked range joins once when a child ends elsewhere, in every schedule") {
+  std::size_t schedules = 0;
+  for (const std::size_t child : {0U, 1U, 2U})
+    CHECK(ForkedRange<ModelAtomics>::explore(2, 3, schedules, child) == 0);
 }
 
 TEST_CASE("the explorer finds a token that is passed on before it is counted") {
