@@ -39,11 +39,11 @@ long invokeFib(int n) {
 Task<long> skynet(long number, long size) {
   if (size == 1) co_return number;
   const long part = size / 10;
+  const auto child = [=](std::size_t i) {
+    return skynet(number + static_cast<long>(i) * part, part);
+  };
   long sum = 0;
-  std::vector<Task<long>> tasks;
-  tasks.reserve(10);
-  for (long i = 0; i < 10; ++i) tasks.push_back(skynet(number + i * part, part));
-  for (const long each : co_await fork(std::move(tasks))) sum += each;
+  for (const long each : co_await fork(10, child)) sum += each;
   co_return sum;
 }
 

@@ -56,6 +56,20 @@ Task<long> fib(int n) {
 Task<> print() { std::printf("%ld\n", co_await WorkStealingPool::shared().run(fib, 30)); }
 // [/fork]
 
+struct Page {
+  double weight;
+};
+Task<double> weigh(const Page& page) { co_return page.weight; }
+
+// [range]
+Task<double> weigh(const std::vector<Page>& pages) {
+  const auto one = [&](std::size_t i) { return weigh(pages[i]); };
+  double sum = 0;
+  for (const double each : co_await fork(pages.size(), one)) sum += each;
+  co_return sum;
+}
+// [/range]
+
 struct Node {
   long value;
   std::vector<Node> children;

@@ -4,7 +4,12 @@
 
 #include <leat/core/abort.hpp>
 #include <leat/core/combinators.hpp>
+#include <leat/pool/fork_group.hpp>
 #include <leat/pool/pool_core.hpp>
+
+#include <iterator>
+#include <tuple>
+#include <vector>
 
 namespace leat::inline LEAT_ABI {
 
@@ -27,9 +32,10 @@ class ForkJoin {
   ForkJoin(const ForkJoin&) = delete;
   ForkJoin& operator=(const ForkJoin&) = delete;
 
-  /// `children` stay until the join. From here on any thread may go on with `parent`.
-  std::coroutine_handle<> start(std::coroutine_handle<> parent, Child* children,
-                                unsigned count) noexcept {
+  /// `children` stay until the join. From here on any thread may go on with `parent`. Out of line: within a
+  /// coroutine it makes its runs slower by some per cent.
+  LEAT_NOINLINE std::coroutine_handle<> start(std::coroutine_handle<> parent, Child* children,
+                                              unsigned count) noexcept {
     parent_ = parent;
     children_ = children;
     count_ = count;
@@ -131,13 +137,18 @@ LEAT_INLINE void ForkJoin::onTakenDone(CallbackFrame* frame) {
       "ERR_NO_POOL");
 }
 
-template <class T>
-[[noreturn]] LEAT_NOINLINE void throwForkError(ForkJoin& join, Slot<T>& slot) {
+inline void checkWorker() {
+  if (PoolWorker::current() == nullptr || threadState.loop != nullptr) [[unlikely]]
+    throwNoPool();
+}
+
+template <class T, class Join>
+[[noreturn]] LEAT_NOINLINE void throwForkError(Join& join, Slot<T>& slot) {
   if (slot.state() == Slot<T>::Empty) join.throwNotBegun();
   std::rethrow_exception(slot.error());
 }
-template <class T>
-LEAT_ALWAYS_INLINE inline void checkOutcome(ForkJoin& join, Task<T>& task) {
+template <class Join, class T>
+LEAT_ALWAYS_INLINE inline void checkOutcome(Join& join, Task<T>& task) {
   Slot<T>& slot = taskResult(task);
   if (slot.state() != Slot<T>::Value) [[unlikely]]
     throwForkError<T>(join, slot);
@@ -160,11 +171,7 @@ class ForkPack {
  public:
   explicit ForkPack(Task<T>&&... tasks) noexcept : tasks_(std::move(tasks)...) {}
 
-  bool await_ready() const {
-    if (PoolWorker::current() == nullptr || threadState.loop != nullptr) [[unlikely]]
-      throwNoPool();
-    return false;
-  }
+  bool await_ready() const { return checkWorker(), false; }
   std::coroutine_handle<> await_suspend(std::coroutine_handle<> parent) noexcept {
     std::apply(
         [this](Task<T>&... task) {
@@ -189,58 +196,62 @@ class ForkPack {
   ForkJoin::Child children_[sizeof...(T)];
 };
 
-/// The children of a fork of a range, in a block such as those of frames.
-class ForkChildren {
- public:
-  using Child = ForkJoin::Child;
-  static_assert(std::is_trivially_destructible_v<Child>);
-
-  ForkChildren() noexcept = default;
-  ForkChildren(const ForkChildren&) = delete;
-  ForkChildren& operator=(const ForkChildren&) = delete;
-  ~ForkChildren() {
-    if (first_ != nullptr) freeFrame(first_, count_ * sizeof(Child));
+/// The results of tasks that stand in a row, in an iterator's clothes: a vector that is made of a range knows
+/// its size, and looks at it once. `Take`: the tasks go with their results, while they are at hand.
+template <class T, bool Take>
+struct ForkResult {
+  using value_type = ItemType<T>;
+  using difference_type = std::ptrdiff_t;
+  using pointer = void;
+  using reference = ItemType<T>;
+  using iterator_category = std::forward_iterator_tag;
+  ItemType<T> operator*() const {
+    if constexpr (Take) {
+      Task<T> ended = std::move(*task);
+      checkOutcome(*group, ended);
+      return takeForked(ended);
+    } else {
+      checkOutcome(*group, *task);
+      return takeForked(*task);
+    }
   }
-  Child* make(std::size_t count) {
-    first_ = static_cast<Child*>(allocateFrame(count * sizeof(Child)));
-    count_ = count;
-    for (std::size_t i = 0; i < count; ++i) ::new (static_cast<void*>(first_ + i)) Child;
-    return first_;
-  }
-
- private:
-  Child* first_ = nullptr;
-  std::size_t count_ = 0;
+  ForkResult& operator++() noexcept { return ++task, *this; }
+  ForkResult operator++(int) noexcept { return {group, task++}; }
+  bool operator==(const ForkResult& other) const noexcept { return task == other.task; }
+  ForkGroup* group;
+  Task<T>* task;
 };
+template <bool Take, class T>
+std::vector<ItemType<T>> forkResults(ForkGroup& group, Task<T>* first, std::size_t count) {
+  return {ForkResult<T, Take>{&group, first}, ForkResult<T, Take>{&group, first + count}};
+}
 
+/// Tasks in a row, none at first, in a block such as those of frames.
 template <class T>
-class ForkRange {
+class ForkTasks {
  public:
-  explicit ForkRange(std::vector<Task<T>>&& tasks) noexcept : tasks_(std::move(tasks)) {}
-
-  bool await_ready() const {
-    if (tasks_.empty()) return true;
-    if (PoolWorker::current() == nullptr || threadState.loop != nullptr) [[unlikely]]
-      throwNoPool();
-    return false;
+  explicit ForkTasks(std::size_t count) noexcept : count_(count) {}
+  ForkTasks(const ForkTasks&) = delete;
+  ForkTasks& operator=(const ForkTasks&) = delete;
+  // Out of line, so that a coroutine that forks saves no registers for the loop, in its short runs either.
+  LEAT_NOINLINE ~ForkTasks() {
+    if (first_ == nullptr) return;
+    for (std::size_t i = 0; i < live_; ++i) first_[i].~Task();
+    freeFrame(first_, count_ * sizeof(Task<T>));
   }
-  std::coroutine_handle<> await_suspend(std::coroutine_handle<> parent) {
-    ForkJoin::Child* const children = children_.make(tasks_.size());
-    for (std::size_t i = 0; i < tasks_.size(); ++i) join_.add(children[i], taskOwner(tasks_[i]));
-    return join_.start(parent, children, static_cast<unsigned>(tasks_.size()));
+  void make() {
+    first_ = static_cast<Task<T>*>(allocateFrame(count_ * sizeof(Task<T>)));
+    for (; live_ < count_; ++live_) ::new (static_cast<void*>(first_ + live_)) Task<T>;
   }
-  std::vector<ItemType<T>> await_resume() {
-    for (Task<T>& task : tasks_) checkOutcome(join_, task);
-    std::vector<ItemType<T>> items;
-    items.reserve(tasks_.size());
-    for (Task<T>& task : tasks_) items.push_back(takeForked(task));
-    return items;
-  }
+  /// All have been moved from.
+  void clear() noexcept { live_ = 0; }
+  Task<T>* data() const noexcept { return first_; }
+  std::size_t size() const noexcept { return count_; }
 
  private:
-  std::vector<Task<T>> tasks_;
-  ForkChildren children_;
-  ForkJoin join_;
+  Task<T>* first_ = nullptr;
+  const std::size_t count_;
+  std::size_t live_ = 0;
 };
 
 template <class T>
@@ -248,6 +259,91 @@ void checkForked(const Task<T>& task) {
   if (!task.valid())
     throwTypeError("fork of a Task that was moved from or already awaited", "ERR_TASK_CONSUMED");
 }
+
+template <class T>
+class ForkRange : ForkSteps<ForkRange<T>> {
+  friend ForkSteps<ForkRange>;
+
+ public:
+  explicit ForkRange(std::vector<Task<T>>&& tasks) noexcept : tasks_(std::move(tasks)) {}
+
+  bool await_ready() const { return tasks_.empty() || (checkWorker(), false); }
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<> parent) noexcept {
+    return this->start(parent, tasks_.size());
+  }
+  std::vector<ItemType<T>> await_resume() {
+    return forkResults<false>(this->group(), tasks_.data(), tasks_.size());
+  }
+
+ private:
+  std::coroutine_handle<> child(std::size_t number) noexcept {
+    return this->prepare(taskOwner(tasks_[number]));
+  }
+  void skip(std::size_t) noexcept {}
+  std::vector<Task<T>> tasks_;
+};
+
+/// The same of tasks that are made one by one, where and when each begins.
+template <class F, class T>
+class ForkEach : ForkSteps<ForkEach<F, T>> {
+  friend ForkSteps<ForkEach>;
+
+ public:
+  ForkEach(std::size_t count, F&& make) : tasks_(count), make_(std::move(make)) {}
+
+  bool await_ready() const { return tasks_.size() == 0 || (checkWorker(), false); }
+  LEAT_NOINLINE std::coroutine_handle<> await_suspend(std::coroutine_handle<> parent) {
+    tasks_.make();
+    return this->start(parent, tasks_.size());
+  }
+  LEAT_NOINLINE std::vector<ItemType<T>> await_resume() {
+    if (failed_.load(relaxed)) [[unlikely]]
+      throwFirst();
+    auto items = forkResults<true>(this->group(), tasks_.data(), tasks_.size());
+    tasks_.clear();
+    return items;
+  }
+
+ private:
+  LEAT_ALWAYS_INLINE std::coroutine_handle<> child(std::size_t number) noexcept {
+    Task<T>& task = tasks_.data()[number];
+    try {
+      ::new (static_cast<void*>(&task)) Task<T>(make_(number));
+      checkForked(task);
+    } catch (...) {
+      missing(number, std::current_exception());
+      return nullptr;
+    }
+    return this->prepare(taskOwner(task));
+  }
+  void skip(std::size_t number) noexcept { missing(number, nullptr); }
+  void missing(std::size_t number, std::exception_ptr error) noexcept {
+    // One thread has the words behind this one, and the join orders them before who looks.
+    if (failed_.exchange(true, relaxed)) return;
+    failedAt_ = number;
+    error_ = std::move(error);
+  }
+  /// What a task before the one that is missing threw, else why that one is.
+  [[noreturn]] LEAT_NOINLINE void throwFirst() {
+    for (std::size_t i = 0; i < failedAt_; ++i)
+      if (tasks_.data()[i].valid()) checkOutcome(this->group(), tasks_.data()[i]);
+    if (!error_) this->throwNotBegun();
+    std::rethrow_exception(std::move(error_));
+  }
+
+  ForkTasks<T> tasks_;
+  const F make_;
+  Atomic<bool> failed_{false};
+  std::size_t failedAt_ = 0;
+  std::exception_ptr error_;
+};
+
+template <class T>
+struct ForkedType;
+template <class T>
+struct ForkedType<Task<T>> {
+  using Type = T;
+};
 
 }  // namespace detail
 
@@ -269,12 +365,26 @@ template <class... T>
   return detail::ForkPack<T...>(std::move(tasks)...);
 }
 
-/// The same with as many tasks as there are; the results are in their order. None gives none.
+/// The same with as many tasks as there are, which may be begun in any order; the results are in theirs. None
+/// gives none. Allocates the vector of the results.
 template <class T>
 [[nodiscard("the tasks do not start until the fork is awaited")]] detail::ForkRange<T> fork(
-    std::vector<Task<T>> tasks) {
+    std::vector<Task<T>>&& tasks) {
   for (const Task<T>& task : tasks) detail::checkForked(task);
   return detail::ForkRange<T>(std::move(tasks));
+}
+
+/// The same with `count` tasks that `make(i)` gives, each made on the worker that runs it when it begins; so
+/// `make` may be called on several at once, and its object is not changed by that. What it throws counts as the
+/// failure of its task.
+template <class F>
+  requires std::is_invocable_v<const std::decay_t<F>&, std::size_t>
+[[nodiscard("the tasks do not start until the fork is awaited")]] auto fork(std::size_t count,
+                                                                            F&& make) {
+  LEAT_GUARD_CLOSURE(F);
+  using Made = std::invoke_result_t<const std::decay_t<F>&, std::size_t>;
+  using T = typename detail::ForkedType<Made>::Type;
+  return detail::ForkEach<std::decay_t<F>, T>(count, std::decay_t<F>(std::forward<F>(make)));
 }
 
 }  // namespace leat::inline LEAT_ABI

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The deque and the gate of sleepers under every schedule of a few threads and operations.
+// The deque, the gate of sleepers and the forks of ranges under every schedule of a few threads and operations.
+#include <leat/pool/fork_group.hpp>
 #include <leat/pool/idle_workers.hpp>
 #include <leat/pool/work_deque.hpp>
 #include <leat_test.hpp>
@@ -219,6 +220,108 @@ TEST_CASE(
 TEST_CASE("the explorer finds the wake-up that is lost without the heavy fence") {
   CHECK_THROWS_AS(Delayed<false>::explore(1, 2), std::runtime_error);
   Explorer::current() = nullptr;
+}
+
+namespace {
+
+/// Who forks a range, and thieves. `Divided`: whether the token becomes a part of its own before it goes on.
+/// `wanders`: a child that ends on a thread that is no worker, if it is one of them.
+template <class Atomics, bool Divided = true>
+struct ForkedRange {
+  static constexpr unsigned children = 3;
+  ForkedRange(int workers, std::size_t child)
+      : deques(static_cast<std::size_t>(workers)), wanders(child) {
+    // The rings are there: what is not delayed is not the matter.
+    for (auto& deque : deques) {
+      deque.push(&token);
+      (void)deque.pop();
+    }
+  }
+  leat::detail::ForkClaims<Atomics> claims;
+  std::vector<leat::detail::WorkDeque<int, Atomics>> deques;
+  const std::size_t wanders;
+  int token = 0;
+  unsigned runs[children] = {};
+  bool joined = false;
+  bool wrong = false;
+
+  /// The group is gone after the join.
+  void use() { wrong |= joined; }
+  void join() {
+    use();
+    for (const unsigned each : runs) wrong |= each != 1;
+    joined = true;
+  }
+  void leave(unsigned parts) {
+    use();
+    if (claims.alone(parts) || claims.leave(parts)) join();
+  }
+  void chain(std::size_t who, std::size_t number) {
+    for (; number < children; number = claims.claim()) {
+      ++runs[number];
+      use();
+      if (number == wanders) return leave(1);
+    }
+    leave(deques[who].popIf(&token) ? 2 : 1);
+  }
+  void taken(std::size_t who) {
+    use();
+    const std::size_t number = claims.claim();
+    if (number >= children) return leave(1);
+    if (!Divided) deques[who].push(&token);
+    if (claims.divide(number) && Divided) deques[who].push(&token);
+    chain(who, number);
+  }
+  void begin() {
+    claims.begin(children);
+    deques[0].push(&token);
+    chain(0, 0);
+    while (deques[0].pop() != nullptr) taken(0);
+  }
+  void steal(std::size_t who) {
+    for (std::size_t from = 0; from < deques.size(); ++from)
+      if (from != who && deques[from].steal() != nullptr) taken(who);
+    while (deques[who].pop() != nullptr) taken(who);
+  }
+  /// Gives the number of schedules in which something was wrong.
+  static std::size_t explore(int workers, unsigned preemptions, std::size_t& schedules,
+                             std::size_t wanders = children) {
+    Explorer explorer(preemptions);
+    std::size_t faults = 0;
+    schedules = explorer.explore([&, workers](std::function<void()>& check) {
+      const auto range = std::make_shared<ForkedRange>(workers, wanders);
+      check = [=, &faults] { faults += range->wrong || !range->joined; };
+      std::vector<Explorer::Body> bodies;
+      bodies.push_back([=] { range->begin(); });
+      for (int i = 1; i < workers; ++i)
+        bodies.push_back([=] { range->steal(static_cast<std::size_t>(i)); });
+      return leat_test::StoreBuffers::all().of(std::move(bodies));
+    });
+    return faults;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a forked range runs each child once and joins once, in every schedule") {
+  std::size_t schedules = 0;
+  CHECK(ForkedRange<ModelAtomics>::explore(2, 3, schedules) == 0);
+  CHECK(schedules > 300);
+  CHECK(ForkedRange<ModelAtomics>::explore(3, 2, schedules) == 0);
+  CHECK(schedules > 300);
+  CHECK(ForkedRange<leat_test::DelayedAtomics<false>>::explore(2, 3, schedules) == 0);
+  CHECK(schedules > 300);
+}
+
+TEST_CASE("a forked range joins once when a child ends elsewhere, in every schedule") {
+  std::size_t schedules = 0;
+  for (const std::size_t child : {0U, 1U, 2U})
+    CHECK(ForkedRange<ModelAtomics>::explore(2, 3, schedules, child) == 0);
+}
+
+TEST_CASE("the explorer finds a token that is passed on before it is counted") {
+  std::size_t schedules = 0;
+  CHECK(ForkedRange<ModelAtomics, false>::explore(3, 2, schedules) > 0);
 }
 
 namespace {
