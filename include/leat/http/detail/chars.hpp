@@ -108,8 +108,9 @@ LEAT_ALWAYS_INLINE inline bool allFit(std::string_view text, Fits fits) noexcept
 }
 struct FitsText {
   LEAT_ALWAYS_INLINE __m128i operator()(__m128i bytes) const noexcept {
-    const __m128i controls = _mm_or_si128(between(bytes, 0, 0x1f), equal(bytes, 0x7f));
-    return _mm_or_si128(equal(bytes, '\t'), _mm_xor_si128(controls, _mm_set1_epi8(-1)));
+    const __m128i blank = _mm_set1_epi8(' ');
+    const __m128i above = _mm_cmpeq_epi8(_mm_max_epu8(bytes, blank), bytes);
+    return _mm_or_si128(equal(bytes, '\t'), _mm_andnot_si128(equal(bytes, 0x7f), above));
   }
 };
 /// What nearly all names are made of: letters, digits and '-'.

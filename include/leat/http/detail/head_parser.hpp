@@ -88,16 +88,7 @@ class HeadParser {
     lines_ = Lines::Trailers;
   }
   /// `text` begins with all it was given since `start`.
-  Outcome parse(std::string_view text) {
-    begin_ = text.data();
-    end_ = begin_ + text.size();
-    const char* at = begin_ + at_;
-    Outcome outcome = Outcome::Done;
-    if (lines_ == Lines::Start) outcome = startLine(at);
-    if (outcome == Outcome::Done) outcome = fieldLines(at);
-    at_ = static_cast<std::size_t>(at - begin_);
-    return outcome == Outcome::Done && lines_ != Lines::Trailers ? finish() : outcome;
-  }
+  Outcome parse(std::string_view text);
   /// Where the head ends, when it is done.
   std::size_t size() const noexcept { return at_; }
   ParseFault fault() const noexcept { return fault_; }
@@ -165,7 +156,7 @@ class HeadParser {
 // ---- the start line ----
 
 #if LEAT_BODIES
-LEAT_INLINE HeadParser::Outcome HeadParser::startLine(const char*& line) noexcept {
+LEAT_ALWAYS_INLINE inline HeadParser::Outcome HeadParser::startLine(const char*& line) noexcept {
   const char* at = line;
   const Outcome outcome = kind_ == MessageKind::Request ? requestLine(at) : statusLine(at);
   if (outcome != Outcome::Done) return outcome;
@@ -174,7 +165,7 @@ LEAT_INLINE HeadParser::Outcome HeadParser::startLine(const char*& line) noexcep
   return outcome;
 }
 
-LEAT_INLINE HeadParser::Outcome HeadParser::requestLine(const char*& at) noexcept {
+LEAT_ALWAYS_INLINE inline HeadParser::Outcome HeadParser::requestLine(const char*& at) noexcept {
   const char* const method = at;
   const bool isGet = end_ - at >= 4 && std::memcmp(at, "GET ", 4) == 0;
   if (isGet) [[likely]] {
@@ -306,7 +297,7 @@ LEAT_ALWAYS_INLINE inline ParseFault HeadParser::field(std::string_view name,
   return ParseFault::None;
 }
 
-LEAT_INLINE HeadParser::Outcome HeadParser::fieldLines(const char*& line) {
+LEAT_ALWAYS_INLINE inline HeadParser::Outcome HeadParser::fieldLines(const char*& line) {
   const char* const end = end_;
   for (const char* at = line;; line = at) {
     if (at != end && *at == '\r') return endLine(line);
@@ -408,6 +399,17 @@ LEAT_INLINE HeadParser::Outcome HeadParser::finish() noexcept {
     head_->framing = kind_ == MessageKind::Request ? Framing::None : Framing::UntilClose;
   }
   return Outcome::Done;
+}
+
+LEAT_INLINE HeadParser::Outcome HeadParser::parse(std::string_view text) {
+  begin_ = text.data();
+  end_ = begin_ + text.size();
+  const char* at = begin_ + at_;
+  Outcome outcome = Outcome::Done;
+  if (lines_ == Lines::Start) outcome = startLine(at);
+  if (outcome == Outcome::Done) outcome = fieldLines(at);
+  at_ = static_cast<std::size_t>(at - begin_);
+  return outcome == Outcome::Done && lines_ != Lines::Trailers ? finish() : outcome;
 }
 #endif
 
