@@ -51,13 +51,15 @@ Answer answerOf(std::string_view input) {
       (behind ? answer.trailers : answer.fields) += "[" + std::string(name) + "=" + trimmed + "]";
     }
     message.fixHead();
-    message.writeHead(answer.text, date, 5, std::nullopt);
+    leat::http::detail::TextBuffer text;
+    message.writeHead(text, date, 5, std::nullopt);
     if (!answer.body.empty()) {
-      message.beginPiece(answer.text, answer.body.size());
-      answer.text += answer.body;
-      message.endPiece(answer.text);
+      message.beginPiece(text, answer.body.size());
+      text.append(answer.body);
+      message.endPiece(text);
     }
-    message.end(answer.text);
+    message.end(text);
+    answer.text = std::string_view(text);
   } catch (const leat::Error&) {
     answer.refused = true;
   }

@@ -64,6 +64,12 @@ class Counted {
   void release() noexcept {
     if (--count_ == 0) delete static_cast<Derived*>(this);
   }
+  /// False: it is the last one, which the caller still has.
+  bool releaseUnlessLast() noexcept {
+    if (count_ == 1) return false;
+    --count_;
+    return true;
+  }
   unsigned useCount() const noexcept { return count_; }
 
  private:

@@ -102,9 +102,10 @@ class OutgoingHandle {
   }
   /// Throws: as `write`; also when less was written than the Content-Length.
   ResponseEnd end(std::string_view bytes = {}) const {
-    const Ref<Exchange> exchange = exchange_.ref();
+    // It keeps the exchange, also where this handle goes meanwhile.
+    Ref<Exchange> exchange = exchange_.ref();
     exchange->end(bytes);
-    return ResponseEnd(exchange);
+    return ResponseEnd(std::move(exchange));
   }
   ResponseEnd end(const Buffer& bytes) const { return end(bytes.view()); }
   /// The body as a stream, for its events and for `pipe`; the same one until it has ended. `pipeline` and

@@ -72,9 +72,11 @@ class ServerResponse : public detail::OutgoingHandle<ServerResponse> {
   void writeEarlyHints(std::initializer_list<HeaderField> headers) const {
     detail::OutgoingFields fields;
     for (const HeaderField& field : headers) fields.add(field.name, field.value);
-    std::string text = "HTTP/1.1 103 Early Hints\r\n";
+    detail::TextBuffer text;
+    text.append("HTTP/1.1 103 Early Hints\r\n");
     fields.writeTo(text);
-    interim(text.append("\r\n"));
+    text.append("\r\n");
+    interim(text);
   }
 
  private:

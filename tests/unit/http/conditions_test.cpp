@@ -19,7 +19,7 @@ struct Fields {
     const auto part = [this](const std::string& text) {
       const HeadPart made{static_cast<std::uint32_t>(head.text.size()),
                           static_cast<std::uint32_t>(text.size())};
-      head.text += text;
+      head.text.append(text);
       return made;
     };
     for (const auto& [name, value] : all) {

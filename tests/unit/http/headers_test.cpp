@@ -115,7 +115,7 @@ TEST_CASE("Headers are made of fields and of pairs") {
   const std::vector<leat::http::HeaderField> fields{{"a", "3"}, {"A", "4"}};
   CHECK(all(Headers(fields)) == "[a: 3, 4]");
   leat::http::detail::Head head;
-  head.text = "X-Tyx-T";
+  head.text.append("X-Tyx-T");
   head.fields = {{{0, 3}, {3, 1}}, {{4, 3}, {3, 1}}};
   CHECK(all(Headers(leat::http::MessageHeaders(head))) == "[x-t: y, y]");
   Headers copy(headers);

@@ -68,35 +68,49 @@ LEAT_ALWAYS_INLINE inline __m128i between(__m128i bytes, char first, char last) 
 LEAT_ALWAYS_INLINE inline __m128i equal(__m128i bytes, char c) noexcept {
   return _mm_cmpeq_epi8(bytes, _mm_set1_epi8(c));
 }
+/// A bit for each byte that was found.
+LEAT_ALWAYS_INLINE inline unsigned bitsOf(__m128i found) noexcept {
+  return static_cast<unsigned>(_mm_movemask_epi8(found));
+}
+LEAT_ALWAYS_INLINE inline __m128i loadBytes(const char* at) noexcept {
+  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+}
 /// Sixteen bytes at a time: the first of which `Fits` does not say that it does, or that is among the last 15.
 template <class Fits>
 LEAT_ALWAYS_INLINE inline const char* skipVectors(const char* at, const char* end,
                                                   Fits fits) noexcept {
   for (; end - at >= 16; at += 16) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
-    const auto others = ~static_cast<unsigned>(_mm_movemask_epi8(fits(bytes))) & 0xffffU;
+    const auto others = ~bitsOf(fits(loadBytes(at))) & 0xffffU;
     if (others != 0) return at + __builtin_ctz(others);
   }
   return at;
 }
+/// A text of 8 to 15 bytes, and NUL behind it.
+LEAT_ALWAYS_INLINE inline __m128i loadShort(std::string_view text) noexcept {
+  std::uint64_t first;
+  std::uint64_t last;
+  std::memcpy(&first, text.data(), 8);
+  std::memcpy(&last, text.data() + text.size() - 8, 8);
+  // Those of the last 8 that are among the first go.
+  last = last >> 8 >> (8 * (15 - text.size()));
+  return _mm_set_epi64x(static_cast<long long>(last), static_cast<long long>(first));
+}
 /// The same of all of 8 bytes or more: those at the end are looked at once more.
 template <class Fits>
-LEAT_ALWAYS_INLINE inline bool allFit(const char* at, std::size_t size, Fits fits) noexcept {
-  const char* const end = at + size;
-  __m128i bytes;
-  if (size >= 16) {
-    if (skipVectors(at, end - (size % 16), fits) != end - (size % 16)) return false;
-    bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(end - 16));
-  } else {
-    bytes = _mm_unpacklo_epi64(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(at)),
-                               _mm_loadl_epi64(reinterpret_cast<const __m128i*>(end - 8)));
-  }
-  return _mm_movemask_epi8(fits(bytes)) == 0xffff;
+LEAT_ALWAYS_INLINE inline bool allFit(std::string_view text, Fits fits) noexcept {
+  const char* const end = text.data() + text.size();
+  for (const char* at = text.data(); end - at > 16; at += 16)
+    if (bitsOf(fits(loadBytes(at))) != 0xffff) return false;
+  if (text.size() >= 16) return bitsOf(fits(loadBytes(end - 16))) == 0xffff;
+  return bitsOf(fits(_mm_unpacklo_epi64(
+             _mm_loadl_epi64(reinterpret_cast<const __m128i*>(text.data())),
+             _mm_loadl_epi64(reinterpret_cast<const __m128i*>(end - 8))))) == 0xffff;
 }
 struct FitsText {
   LEAT_ALWAYS_INLINE __m128i operator()(__m128i bytes) const noexcept {
-    const __m128i controls = _mm_or_si128(between(bytes, 0, 0x1f), equal(bytes, 0x7f));
-    return _mm_or_si128(equal(bytes, '\t'), _mm_xor_si128(controls, _mm_set1_epi8(-1)));
+    const __m128i blank = _mm_set1_epi8(' ');
+    const __m128i above = _mm_cmpeq_epi8(_mm_max_epu8(bytes, blank), bytes);
+    return _mm_or_si128(equal(bytes, '\t'), _mm_andnot_si128(equal(bytes, 0x7f), above));
   }
 };
 /// What nearly all names are made of: letters, digits and '-'.
@@ -111,6 +125,8 @@ struct FitsUsualName {
 LEAT_ALWAYS_INLINE inline const char* endOfText(const char* at, const char* end) noexcept {
 #if defined(__SSE2__)
   at = skipVectors(at, end, FitsText());
+  if (at != end && *at == '\r') [[likely]]
+    return at;
 #endif
   while (at != end && isText(*at)) ++at;
   return at;
@@ -119,6 +135,8 @@ LEAT_ALWAYS_INLINE inline const char* endOfText(const char* at, const char* end)
 LEAT_ALWAYS_INLINE inline const char* endOfToken(const char* at, const char* end) noexcept {
 #if defined(__SSE2__)
   at = skipVectors(at, end, FitsUsualName());
+  if (at != end && *at == ':') [[likely]]
+    return at;
 #endif
   return endOf(charToken, at, end);
 }
@@ -127,6 +145,8 @@ LEAT_ALWAYS_INLINE inline const char* endOfTarget(const char* at, const char* en
   at = skipVectors(at, end, [](__m128i bytes) {
     return _mm_andnot_si128(equal(bytes, '#'), between(bytes, 0x21, 0x7e));
   });
+  if (at != end && *at == ' ') [[likely]]
+    return at;
 #endif
   return endOf(charTarget, at, end);
 }
@@ -137,7 +157,7 @@ LEAT_INLINE bool isToken(std::string_view text) noexcept;
 LEAT_INLINE bool isText(std::string_view text) noexcept {
   const char* const end = text.data() + text.size();
 #if defined(__SSE2__)
-  if (text.size() >= 8) return allFit(text.data(), text.size(), FitsText());
+  if (text.size() >= 8) return allFit(text, FitsText());
 #endif
   return endOfText(text.data(), end) == end;
 }
@@ -145,7 +165,7 @@ LEAT_INLINE bool isText(std::string_view text) noexcept {
 LEAT_INLINE bool isToken(std::string_view text) noexcept {
   const char* const end = text.data() + text.size();
 #if defined(__SSE2__)
-  if (text.size() >= 8 && allFit(text.data(), text.size(), FitsUsualName())) return true;
+  if (text.size() >= 8 && allFit(text, FitsUsualName())) return true;
 #endif
   return !text.empty() && endOf(charToken, text.data(), end) == end;
 }

@@ -103,7 +103,7 @@ class ClientCall final : public ExchangeOwner, public leat::detail::FrameAllocat
   // ---- as its exchange sees it ----
 
   // All that is virtual is defined here: else each file would have the whole class.
-  std::string& lane(Exchange& exchange) override {
+  TextBuffer& lane(Exchange& exchange) override {
     return connection_ != nullptr ? out_ : exchange.waiting;
   }
   void flushSoon() override { startFlush(); }
@@ -111,8 +111,10 @@ class ClientCall final : public ExchangeOwner, public leat::detail::FrameAllocat
   bool isFirst(const Exchange&) noexcept override { return connection_ != nullptr; }
   void answered(Exchange&) override { requestEnded(); }
   void readOn() noexcept override { wakeConnection(); }
-  void writeHead(Exchange& exchange, std::optional<std::size_t> whole) override {
-    exchange.out.writeRequest(lane(exchange), options.method, options.target, whole);
+  TextBuffer& writeHead(Exchange& exchange, std::optional<std::size_t> whole) override {
+    TextBuffer& out = lane(exchange);
+    exchange.out.writeRequest(out, options.method, options.target, whole);
+    return out;
   }
   void dropped(Exchange& exchange) noexcept override { leftAlone(exchange); }
   void destroy(const std::exception_ptr& error) override { fail(error); }
@@ -151,8 +153,8 @@ class ClientCall final : public ExchangeOwner, public leat::detail::FrameAllocat
   leat::detail::ContextRef context_;
   std::optional<Promise<IncomingMessage>::Resolvers> pending_;
   std::vector<AbortRegistration> signals_;
-  std::string out_;
-  std::string sent_;  // to be sent again
+  TextBuffer out_;
+  TextBuffer sent_;  // to be sent again
   SoonJob soon_{*this};
   std::int32_t timeoutMs_ = 0;
   bool soonQueued_ = false;

@@ -7,7 +7,6 @@
 #include <leat/loop/loop_part.hpp>
 #include <leat/sys/calls.hpp>
 
-#include <string>
 #include <string_view>
 
 namespace leat::inline LEAT_ABI::http::detail {
@@ -23,31 +22,37 @@ class LEAT_API DateCache : public leat::detail::LoopPart {
     std::string_view kept;
   };
   /// `nowMs`: of the loop; the time of day is asked for when it moves. `seconds`: of the Keep-Alive field.
-  Fields fields(std::int64_t nowMs, unsigned seconds) {
+  const Fields& fields(std::int64_t nowMs, unsigned seconds) {
     if (nowMs != nowMs_ || seconds != seconds_) refresh(nowMs, seconds);
-    return {std::string_view(text_).substr(0, dateSize_), text_};
+    return fields_;
   }
 
  private:
   LEAT_NOINLINE void refresh(std::int64_t nowMs, unsigned seconds) {
-    nowMs_ = nowMs;
     const std::int64_t second = sys::realtimeNs() / 1'000'000'000;
-    if (second == second_ && seconds == seconds_) return;
+    if (second != second_ || seconds != seconds_) write(second, seconds);
+    nowMs_ = nowMs;
+  }
+  void write(std::int64_t second, unsigned seconds) {
+    // Where there is no memory, it is written again.
+    nowMs_ = second_ = -1;
+    char date[32];
+    text_.clear();
+    text_.append("Date: ");
+    text_.append(writeDate(date, second));
+    text_.append("\r\n");
+    const std::size_t dateSize = text_.size();
+    text_.endAt(putKept(text_.room(64), seconds));
+    fields_ = {std::string_view(text_).substr(0, dateSize), text_};
     second_ = second;
     seconds_ = seconds;
-    char date[32];
-    text_.assign("Date: ").append(writeDate(date, second)).append("\r\n");
-    dateSize_ = text_.size();
-    HeadWriter out(text_, 64);
-    writeKept(out, seconds);
-    out.finish();
   }
 
   std::int64_t nowMs_ = -1;
   std::int64_t second_ = -1;
-  std::size_t dateSize_ = 0;
   unsigned seconds_ = 0;
-  std::string text_;
+  TextBuffer text_;
+  Fields fields_;
 };
 
 }  // namespace leat::inline LEAT_ABI::http::detail

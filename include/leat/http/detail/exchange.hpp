@@ -28,7 +28,7 @@ class ExchangeOwner : public Counted<ExchangeOwner> {
  public:
   virtual ~ExchangeOwner() = default;
   /// What is appended there is sent in its turn.
-  virtual std::string& lane(Exchange& exchange) = 0;
+  virtual TextBuffer& lane(Exchange& exchange) = 0;
   /// Something was appended: it is sent at the end of this tick, at the latest.
   virtual void flushSoon() = 0;
   /// Sends what is there now.
@@ -37,8 +37,8 @@ class ExchangeOwner : public Counted<ExchangeOwner> {
   virtual void answered(Exchange& exchange) = 0;
   /// There is room for more of a body, or nobody wants it.
   virtual void readOn() noexcept = 0;
-  /// The head of what is sent, into its lane. `whole`: the size of all of the body, if it is known.
-  virtual void writeHead(Exchange& exchange, std::optional<std::size_t> whole) = 0;
+  /// The head of what is sent, into its lane, which it gives. `whole`: the size of all of the body, if it is known.
+  virtual TextBuffer& writeHead(Exchange& exchange, std::optional<std::size_t> whole) = 0;
   /// The last handle has gone before it was over.
   virtual void dropped(Exchange& exchange) noexcept = 0;
   /// Nothing else can be done for this request.
@@ -56,12 +56,7 @@ class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
   Exchange() noexcept = default;
   /// The last count gives it to its owner, who may use it for another one.
   void release() noexcept {
-    if (useCount() > 1) return Counted<Exchange>::release();
-    if (const Ref<ExchangeOwner> owner = std::move(owner_)) {
-      owner->recycle(*this);
-    } else {
-      delete this;
-    }
+    if (!releaseUnlessLast()) giveBack();
   }
   /// For another one; the memory stays.
   void clear() noexcept;
@@ -123,7 +118,7 @@ class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
   // ---- what is sent: the answer, or a client's request ----
 
   OutgoingMessage out;
-  std::string waiting;  // what was answered before its turn
+  TextBuffer waiting;  // what was answered before its turn
   bool sentContinue = false;
   bool expectsContinue = false;
   ExchangeOwner& owner() const noexcept { return *owner_; }
@@ -166,7 +161,9 @@ class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
   }
   /// If it is over.
   void dropStreams() noexcept {
-    if ((!keptReader_ && !keptWriter_) || !over()) return;
+    if ((keptReader_ || keptWriter_) && over()) dropKept();
+  }
+  LEAT_NOINLINE void dropKept() noexcept {
     const Ref<Exchange> alive(this);
     const auto readable = std::exchange(keptReader_, std::nullopt);
     const auto writable = std::exchange(keptWriter_, std::nullopt);
@@ -176,8 +173,10 @@ class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
   // ---- the handles: without one nobody can answer ----
 
   void addHandle() noexcept { ++handles_; }
-  void dropHandle() noexcept {
+  /// With the count that it has.
+  LEAT_NOINLINE void dropHandle() noexcept {
     if (--handles_ == 0 && (!over() || untold)) owner_->dropped(*this);
+    release();
   }
   bool handled() const noexcept { return handles_ > 0; }
   /// The socket is somebody else's.
@@ -186,6 +185,7 @@ class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
   bool abandoned() noexcept;
 
  private:
+  void giveBack() noexcept;
   bool put(std::string_view bytes, const Buffer* whole);
   bool hasRoom() const noexcept { return !owner_->socket.writableNeedDrain(); }
   /// From this size on a Buffer goes to the socket as it is.
@@ -204,6 +204,14 @@ class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
 };
 
 #if LEAT_BODIES
+LEAT_INLINE void Exchange::giveBack() noexcept {
+  if (const Ref<ExchangeOwner> owner = std::move(owner_)) {
+    owner->recycle(*this);
+  } else {
+    delete this;
+  }
+}
+
 LEAT_INLINE void Exchange::clear() noexcept {
   head.clear();
   trailers.clear();
@@ -264,7 +272,7 @@ LEAT_INLINE bool Exchange::put(std::string_view bytes, const Buffer* whole) {
   if (gone_) return false;
   sendHead(std::nullopt);
   if (bytes.empty()) return hasRoom();
-  std::string& lane = owner_->lane(*this);
+  TextBuffer& lane = owner_->lane(*this);
   if (out.hasBody()) {
     out.beginPiece(lane, bytes.size());
     if (whole != nullptr && bytes.size() >= large && owner_->isFirst(*this)) {
@@ -282,8 +290,9 @@ LEAT_INLINE bool Exchange::put(std::string_view bytes, const Buffer* whole) {
 LEAT_INLINE void Exchange::end(std::string_view bytes) {
   if (done()) throw writeAfterEnd();
   if (gone_) return out.giveUp();
-  std::string& lane = owner_->lane(*this);
-  if (!out.headWritten()) sendHead(bytes.size());
+  if (!out.headWritten()) out.fixHead();
+  TextBuffer& lane =
+      out.headWritten() ? owner_->lane(*this) : owner_->writeHead(*this, bytes.size());
   if (!bytes.empty() && out.hasBody()) {
     out.beginPiece(lane, bytes.size());
     lane.append(bytes);
@@ -332,6 +341,9 @@ LEAT_INLINE bool Exchange::abandoned() noexcept {
 class ExchangeHandle {
  public:
   ExchangeHandle() noexcept = default;
+  explicit ExchangeHandle(Exchange& exchange) noexcept : exchange_(&exchange) {
+    exchange.addHandle();
+  }
   explicit ExchangeHandle(Ref<Exchange> exchange) noexcept : exchange_(std::move(exchange)) {
     exchange_->addHandle();
   }
@@ -343,8 +355,8 @@ class ExchangeHandle {
     std::swap(exchange_, other.exchange_);
     return *this;
   }
-  ~ExchangeHandle() {
-    if (exchange_) exchange_->dropHandle();
+  LEAT_ALWAYS_INLINE ~ExchangeHandle() {
+    if (Exchange* const exchange = exchange_.leak()) exchange->dropHandle();
   }
   Exchange* operator->() const noexcept { return exchange_.get(); }
   Exchange& operator*() const noexcept { return *exchange_; }

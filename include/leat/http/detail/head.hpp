@@ -3,6 +3,7 @@
 #pragma once
 
 #include <leat/http/detail/chars.hpp>
+#include <leat/http/detail/text_buffer.hpp>
 
 #include <cstdint>
 #include <string>
@@ -29,7 +30,7 @@ struct FieldView {
 enum class Framing : unsigned char { None, Length, Chunked, UntilClose };
 
 struct Head {
-  std::string text;
+  TextBuffer text;
   std::vector<FieldParts> fields;
   HeadPart method;  // of a request
   HeadPart target;

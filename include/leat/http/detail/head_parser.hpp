@@ -14,14 +14,21 @@ enum class MessageKind : unsigned char { Request, Response };
 #if defined(__SSE2__)
 
 #if LEAT_BODIES
-/// Letters, digits, '-' and '.', with a port or without one; not too short.
-LEAT_INLINE bool isUsualHost(std::string_view host) noexcept {
-  std::size_t end = host.size();
-  while (end > 0 && leat::detail::isDigit(host[end - 1])) --end;
-  const std::size_t size = end > 0 && host[end - 1] == ':' ? end - 1 : host.size();
-  return size >= 8 && allFit(host.data(), size, [](__m128i bytes) {
-           return _mm_or_si128(FitsUsualName()(bytes), equal(bytes, '.'));
-         });
+/// Letters, digits, '-' and '.', with a port or without one; not too short. The port is in the last 16 bytes.
+LEAT_ALWAYS_INLINE inline bool isUsualHost(std::string_view host) noexcept {
+  if (host.size() < 8) return false;
+  const auto fits = [](__m128i bytes) {
+    return _mm_or_si128(FitsUsualName()(bytes), equal(bytes, '.'));
+  };
+  const char* const end = host.data() + host.size();
+  for (const char* at = host.data(); end - at > 16; at += 16)
+    if (bitsOf(fits(loadBytes(at))) != 0xffff) return false;
+  const __m128i bytes = host.size() >= 16 ? loadBytes(end - 16) : loadShort(host);
+  const unsigned all = host.size() >= 16 ? 0xffff : (1U << host.size()) - 1;
+  const unsigned colons = bitsOf(equal(bytes, ':'));
+  const unsigned name = colons - 1;  // what is in front of the first colon; without one, all
+  const unsigned known = (bitsOf(fits(bytes)) & name) | (bitsOf(between(bytes, '0', '9')) & ~name);
+  return (colons & name) == 0 && (known | colons) == all;
 }
 #endif
 #endif
@@ -81,16 +88,7 @@ class HeadParser {
     lines_ = Lines::Trailers;
   }
   /// `text` begins with all it was given since `start`.
-  Outcome parse(std::string_view text) {
-    begin_ = text.data();
-    end_ = begin_ + text.size();
-    const char* at = begin_ + at_;
-    Outcome outcome = Outcome::Done;
-    if (lines_ == Lines::Start) outcome = startLine(at);
-    if (outcome == Outcome::Done) outcome = fieldLines(at);
-    at_ = static_cast<std::size_t>(at - begin_);
-    return outcome == Outcome::Done && lines_ != Lines::Trailers ? finish() : outcome;
-  }
+  Outcome parse(std::string_view text);
   /// Where the head ends, when it is done.
   std::size_t size() const noexcept { return at_; }
   ParseFault fault() const noexcept { return fault_; }
@@ -108,22 +106,31 @@ class HeadParser {
     return {static_cast<std::uint32_t>(from - begin_), static_cast<std::uint32_t>(to - from)};
   }
   /// `at` is behind the text of a line: goes behind its CR and LF.
-  Outcome endLine(const char*& at) noexcept {
+  LEAT_ALWAYS_INLINE Outcome endLine(const char*& at) noexcept {
+    if (end_ - at >= 2 && at[0] == '\r' && at[1] == '\n') [[likely]] {
+      at += 2;
+      return Outcome::Done;
+    }
+    return otherEnd(at);
+  }
+  LEAT_NOINLINE Outcome otherEnd(const char* at) noexcept {
     if (at == end_) return Outcome::More;
     if (*at != '\r') return fail(*at == '\n' ? ParseFault::BareLf : ParseFault::Character);
     if (at + 1 == end_) return Outcome::More;
-    if (at[1] != '\n') return fail(ParseFault::BareCr);
-    at += 2;
-    return Outcome::Done;
+    return fail(ParseFault::BareCr);
   }
 
   Outcome startLine(const char*& line) noexcept;
   Outcome requestLine(const char*& line) noexcept;
+  Outcome otherMethod(const char*& at) noexcept;
   Outcome statusLine(const char*& line) noexcept;
   Outcome version(const char*& at) noexcept;
-  bool isTarget(std::string_view target) const noexcept;
+  bool isTarget(std::string_view method, std::string_view target) const noexcept;
   Outcome fieldLines(const char*& line);
   Outcome lastLine(const char*& line) noexcept;
+  /// Bits of the sizes of names that `field` knows.
+  static constexpr std::uint32_t namesOfSize =
+      1U << 4 | 1U << 6 | 1U << 7 | 1U << 10 | 1U << 14 | 1U << 17;
   ParseFault field(std::string_view name, std::string_view value) noexcept;
   ParseFault contentLength(std::string_view value) noexcept;
   ParseFault transferEncoding(std::string_view value) noexcept;
@@ -149,7 +156,7 @@ class HeadParser {
 // ---- the start line ----
 
 #if LEAT_BODIES
-LEAT_INLINE HeadParser::Outcome HeadParser::startLine(const char*& line) noexcept {
+LEAT_ALWAYS_INLINE inline HeadParser::Outcome HeadParser::startLine(const char*& line) noexcept {
   const char* at = line;
   const Outcome outcome = kind_ == MessageKind::Request ? requestLine(at) : statusLine(at);
   if (outcome != Outcome::Done) return outcome;
@@ -158,40 +165,55 @@ LEAT_INLINE HeadParser::Outcome HeadParser::startLine(const char*& line) noexcep
   return outcome;
 }
 
-LEAT_INLINE HeadParser::Outcome HeadParser::requestLine(const char*& at) noexcept {
+LEAT_ALWAYS_INLINE inline HeadParser::Outcome HeadParser::requestLine(const char*& at) noexcept {
   const char* const method = at;
-  const bool isGet = end_ - at >= 4 && std::string_view(at, 4) == "GET ";
-  if (isGet) [[likely]]
+  const bool isGet = end_ - at >= 4 && std::memcmp(at, "GET ", 4) == 0;
+  if (isGet) [[likely]] {
     at += 3;
-  while (at != end_ && *at != ' ') {
-    if (!is(charToken, *at) || at - method >= static_cast<std::ptrdiff_t>(longestMethod))
-      return fail(ParseFault::Method);
-    ++at;
+  } else {
+    const Outcome outcome = otherMethod(at);
+    if (outcome != Outcome::Done) return outcome;
   }
-  if (at == end_) return Outcome::More;
   head_->method = part(method, at);
-  const std::string_view name(method, head_->method.size);
-  if (!isGet && !isMethod(name)) return fail(ParseFault::Method);
   const char* const target = ++at;
   at = endOfTarget(at, end_);
   if (at == end_) return Outcome::More;
   if (*at != ' ') return fail(ParseFault::Target);
   head_->target = part(target, at);
-  const std::string_view text(target, head_->target.size);
-  const bool known = name == "CONNECT" ? isHost(text) && text.find(':') != std::string_view::npos
-                                       : isTarget(text) || (name == "OPTIONS" && text == "*");
-  if (!known) return fail(ParseFault::Target);
+  if (!isGet || *target != '/') [[unlikely]]
+    if (!isTarget({method, head_->method.size}, {target, head_->target.size}))
+      return fail(ParseFault::Target);
   ++at;
+  constexpr std::string_view usual = "HTTP/1.1\r\n";
+  if (end_ - at >= 10 && std::memcmp(at, usual.data(), usual.size()) == 0) [[likely]] {
+    at += usual.size();
+    head_->minorVersion = 1;
+    return Outcome::Done;
+  }
   const Outcome outcome = version(at);
   if (outcome != Outcome::Done) return outcome;
   if (at != end_ && *at != '\r' && *at != '\n') return fail(ParseFault::Version);
   return endLine(at);
 }
 
-/// The path of a server, or a whole URL.
-LEAT_INLINE bool HeadParser::isTarget(std::string_view target) const noexcept {
+LEAT_INLINE HeadParser::Outcome HeadParser::otherMethod(const char*& at) noexcept {
+  const char* const method = at;
+  while (at != end_ && *at != ' ') {
+    if (!is(charToken, *at) || at - method >= static_cast<std::ptrdiff_t>(longestMethod))
+      return fail(ParseFault::Method);
+    ++at;
+  }
+  if (at == end_) return Outcome::More;
+  return isMethod({method, static_cast<std::size_t>(at - method)}) ? Outcome::Done
+                                                                   : fail(ParseFault::Method);
+}
+
+/// The path of a server, or a whole URL; for some methods something else.
+LEAT_INLINE bool HeadParser::isTarget(std::string_view method,
+                                      std::string_view target) const noexcept {
   if (target.empty()) return false;
-  if (target.front() == '/') return true;
+  if (method == "CONNECT") return isHost(target) && target.find(':') != std::string_view::npos;
+  if (target.front() == '/' || (method == "OPTIONS" && target == "*")) return true;
   const std::size_t colon = target.find("://");
   if (colon == std::string_view::npos || colon == 0 || !leat::detail::isLetter(target.front()))
     return false;
@@ -246,43 +268,9 @@ LEAT_INLINE HeadParser::Outcome HeadParser::statusLine(const char*& at) noexcept
 
 // ---- fields ----
 
-LEAT_INLINE HeadParser::Outcome HeadParser::fieldLines(const char*& line) {
-  const char* const end = end_;
-  for (const char* at = line;; line = at) {
-    if (at != end && *at == '\r') return endLine(line);
-    at = endOfToken(at, end);
-    if (at == end) return Outcome::More;
-    if (*at != ':') return at == line ? lastLine(line) : fail(ParseFault::FieldName);
-    const auto nameSize = static_cast<std::uint32_t>(at - line);
-    if (nameSize == 0) return fail(ParseFault::FieldName);
-    do {
-      ++at;
-    } while (at != end && isBlank(*at));
-    const char* const value = at;
-    at = endOfText(at, end);
-    const char* valueEnd = at;
-    if (end - at >= 2 && at[0] == '\r' && at[1] == '\n') [[likely]] {
-      at += 2;
-    } else {
-      return endLine(at);
-    }
-    while (valueEnd != value && isBlank(valueEnd[-1])) --valueEnd;
-    const auto valueSize = static_cast<std::uint32_t>(valueEnd - value);
-    if (head_->fields.size() >= maxFields_) return fail(ParseFault::TooManyFields);
-    const auto offset = [this](const char* p) { return static_cast<std::uint32_t>(p - begin_); };
-    head_->fields.push_back({{offset(line), nameSize}, {offset(value), valueSize}});
-    const ParseFault fault = field({line, nameSize}, {value, valueSize});
-    if (fault != ParseFault::None) return fail(fault);
-  }
-}
-
-/// The empty one, or what is no line at all.
-LEAT_INLINE HeadParser::Outcome HeadParser::lastLine(const char*& line) noexcept {
-  return *line == '\r' || *line == '\n' ? endLine(line) : fail(ParseFault::FieldName);
-}
-
 /// What the message itself depends on.
-LEAT_INLINE ParseFault HeadParser::field(std::string_view name, std::string_view value) noexcept {
+LEAT_ALWAYS_INLINE inline ParseFault HeadParser::field(std::string_view name,
+                                                       std::string_view value) noexcept {
   if (lines_ == Lines::Trailers) return ParseFault::None;
   switch (name.size()) {
     case 4:
@@ -307,6 +295,44 @@ LEAT_INLINE ParseFault HeadParser::field(std::string_view name, std::string_view
       break;
   }
   return ParseFault::None;
+}
+
+LEAT_ALWAYS_INLINE inline HeadParser::Outcome HeadParser::fieldLines(const char*& line) {
+  const char* const end = end_;
+  for (const char* at = line;; line = at) {
+    if (at != end && *at == '\r') return endLine(line);
+    at = endOfToken(at, end);
+    if (at == end) return Outcome::More;
+    if (*at != ':') return at == line ? lastLine(line) : fail(ParseFault::FieldName);
+    const auto nameSize = static_cast<std::uint32_t>(at - line);
+    if (nameSize == 0) return fail(ParseFault::FieldName);
+    ++at;
+    if (end - at >= 2 && *at == ' ' && at[1] > ' ') [[likely]] {
+      ++at;
+    } else {
+      while (at != end && isBlank(*at)) ++at;
+    }
+    const char* const value = at;
+    at = endOfText(at, end);
+    const char* valueEnd = at;
+    const Outcome ended = endLine(at);
+    if (ended != Outcome::Done) [[unlikely]]
+      return ended;
+    while (valueEnd != value && isBlank(valueEnd[-1])) --valueEnd;
+    const auto valueSize = static_cast<std::uint32_t>(valueEnd - value);
+    if (head_->fields.size() >= maxFields_) return fail(ParseFault::TooManyFields);
+    const auto offset = [this](const char* p) { return static_cast<std::uint32_t>(p - begin_); };
+    head_->fields.push_back({{offset(line), nameSize}, {offset(value), valueSize}});
+    if (nameSize < 32 && (namesOfSize >> nameSize & 1) != 0) {
+      const ParseFault fault = field({line, nameSize}, {value, valueSize});
+      if (fault != ParseFault::None) return fail(fault);
+    }
+  }
+}
+
+/// The empty one, or what is no line at all.
+LEAT_INLINE HeadParser::Outcome HeadParser::lastLine(const char*& line) noexcept {
+  return *line == '\r' || *line == '\n' ? endLine(line) : fail(ParseFault::FieldName);
 }
 
 LEAT_INLINE ParseFault HeadParser::contentLength(std::string_view value) noexcept {
@@ -353,10 +379,12 @@ LEAT_INLINE void HeadParser::connection(std::string_view value) noexcept {
 }
 
 LEAT_INLINE HeadParser::Outcome HeadParser::finish() noexcept {
-  head_->keepAlive = (connection_ & wordClose) == 0 &&
-                     (head_->minorVersion == 1 || (connection_ & wordKeepAlive) != 0);
+  const bool old = head_->minorVersion == 0;
+  head_->keepAlive = connection_ == 0 ? !old
+                                      : (connection_ & wordClose) == 0 &&
+                                            (!old || (connection_ & wordKeepAlive) != 0);
   // HTTP/1.0 knows no other protocols (RFC 9110 section 7.8).
-  head_->upgrade = upgradeField_ && (connection_ & wordUpgrade) != 0 && head_->minorVersion == 1;
+  head_->upgrade = upgradeField_ && (connection_ & wordUpgrade) != 0 && !old;
   if (kind_ == MessageKind::Request) {
     if (encoding_ == Encoding::Other) return fail(ParseFault::TransferEncoding);
     if (hosts_ == 0 && head_->minorVersion == 1 && requireHost_) return fail(ParseFault::NoHost);
@@ -371,6 +399,17 @@ LEAT_INLINE HeadParser::Outcome HeadParser::finish() noexcept {
     head_->framing = kind_ == MessageKind::Request ? Framing::None : Framing::UntilClose;
   }
   return Outcome::Done;
+}
+
+LEAT_INLINE HeadParser::Outcome HeadParser::parse(std::string_view text) {
+  begin_ = text.data();
+  end_ = begin_ + text.size();
+  const char* at = begin_ + at_;
+  Outcome outcome = Outcome::Done;
+  if (lines_ == Lines::Start) outcome = startLine(at);
+  if (outcome == Outcome::Done) outcome = fieldLines(at);
+  at_ = static_cast<std::size_t>(at - begin_);
+  return outcome == Outcome::Done && lines_ != Lines::Trailers ? finish() : outcome;
 }
 #endif
 

@@ -5,7 +5,6 @@
 #include <leat/core/error.hpp>
 #include <leat/http/detail/head.hpp>
 
-#include <cstring>
 #include <optional>
 
 namespace leat::inline LEAT_ABI::http {
@@ -23,41 +22,25 @@ namespace detail {
 LEAT_INLINE void checkField(std::string_view name, std::string_view value);
 
 #if LEAT_BODIES
-LEAT_INLINE void checkField(std::string_view name, std::string_view value) {
+[[noreturn]] LEAT_NOINLINE inline void refuseField(std::string_view name) {
   using leat::detail::SharedText;
-  if (!isToken(name)) [[unlikely]]
+  if (!isToken(name))
     throw TypeError(SharedText({"Header name must be a valid HTTP token [\"", name, "\"]"}).view(),
                     "ERR_INVALID_HTTP_TOKEN");
-  if (!isText(value)) [[unlikely]]
-    throw TypeError(SharedText({"Invalid character in header content [\"", name, "\"]"}).view(),
-                    "ERR_INVALID_CHAR");
+  throw TypeError(SharedText({"Invalid character in header content [\"", name, "\"]"}).view(),
+                  "ERR_INVALID_CHAR");
+}
+
+LEAT_INLINE void checkField(std::string_view name, std::string_view value) {
+#if defined(__SSE2__)
+  // As nearly all are.
+  if (name.size() >= 8 && value.size() >= 8 && allFit(name, FitsUsualName()) &&
+      allFit(value, FitsText())) [[likely]]
+    return;
+#endif
+  if (!isToken(name) || !isText(value)) refuseField(name);
 }
 #endif
-
-/// Copies, and gives the place behind. What is short goes without a call.
-LEAT_ALWAYS_INLINE inline char* copyText(char* to, std::string_view text) noexcept {
-  const std::size_t size = text.size();
-  const char* const from = text.data();
-  if (size > 16 || size < 4) {
-    if (size > 0) std::memcpy(to, from, size);
-  } else if (size >= 8) {
-    // What lies in the middle is copied twice.
-    std::uint64_t first;
-    std::uint64_t last;
-    std::memcpy(&first, from, 8);
-    std::memcpy(&last, from + size - 8, 8);
-    std::memcpy(to, &first, 8);
-    std::memcpy(to + size - 8, &last, 8);
-  } else {
-    std::uint32_t first;
-    std::uint32_t last;
-    std::memcpy(&first, from, 4);
-    std::memcpy(&last, from + size - 4, 4);
-    std::memcpy(to, &first, 4);
-    std::memcpy(to + size - 4, &last, 4);
-  }
-  return to + size;
-}
 
 /// In the order in which their names came first, as in Node.
 class OutgoingFields {
@@ -70,12 +53,9 @@ class OutgoingFields {
   /// In the place of those that have the name.
   void set(std::string_view name, std::string_view value) {
     checkField(name, value);
-    const FieldParts* const first = find(name, 0);
+    const FieldParts* const first = mayHave(sizeBit(name.size())) ? find(name, 0) : nullptr;
     if (first == nullptr) return put(name, value);
-    const auto place = static_cast<std::size_t>(first - fields_.data());
-    removeFrom(name, place + 1);
-    fields_[place] = appended(name, value);
-    whole_ = false;
+    replace(static_cast<std::size_t>(first - fields_.data()), name, value);
   }
   void remove(std::string_view name) noexcept { removeFrom(name, 0); }
   std::optional<std::string_view> get(std::string_view name) const noexcept {
@@ -84,6 +64,12 @@ class OutgoingFields {
     return std::nullopt;
   }
   std::size_t size() const noexcept { return fields_.size(); }
+  /// Names of so many bytes, or of 31 and more.
+  static constexpr std::uint32_t sizeBit(std::size_t size) noexcept {
+    return std::uint32_t{1} << (size < 31 ? size : 31);
+  }
+  /// Without, there is no name of one of these sizes.
+  bool mayHave(std::uint32_t sizeBits) const noexcept { return (sizes_ & sizeBits) != 0; }
   bool empty() const noexcept { return fields_.empty(); }
   FieldView operator[](std::size_t i) const noexcept {
     return {view(fields_[i].name), view(fields_[i].value)};
@@ -91,9 +77,11 @@ class OutgoingFields {
   /// At most, as they stand in a message.
   std::size_t bytes() const noexcept { return text_.size(); }
   /// As they stand in a message, where nothing was removed or replaced; else nothing.
-  std::string_view whole() const noexcept { return whole_ ? text_ : std::string_view(); }
+  std::string_view whole() const noexcept {
+    return whole_ ? std::string_view(text_) : std::string_view();
+  }
   /// As they stand in a message.
-  void writeTo(std::string& out) const {
+  void writeTo(TextBuffer& out) const {
     if (whole_) {
       out.append(text_);
       return;
@@ -105,6 +93,7 @@ class OutgoingFields {
   void clear() noexcept {
     text_.clear();
     fields_.clear();
+    sizes_ = 0;
     whole_ = true;
   }
   std::size_t memory() const noexcept {
@@ -131,38 +120,52 @@ class OutgoingFields {
             std::size_t{parts.value.at} + parts.value.size + 2 - parts.name.at};
   }
   /// Each field stands in the text as it does in a message. Both may be parts of that text.
-  FieldParts appended(std::string_view name, std::string_view value) {
-    const std::size_t before = text_.size();
+  LEAT_ALWAYS_INLINE FieldParts appended(std::string_view name, std::string_view value) {
     const std::size_t size = name.size() + value.size() + 4;
-    char local[256];
-    std::string large;
-    if (size > sizeof local) large.resize(size);
-    char* const line = size > sizeof local ? large.data() : local;
-    char* at = copyText(line, name);
+    return text_.fits(size) ? appendedHere(name, value) : appendedBeside(name, value);
+  }
+  LEAT_ALWAYS_INLINE FieldParts appendedHere(std::string_view name, std::string_view value) {
+    const std::size_t before = text_.size();
+    char* at = copyText(text_.room(name.size() + value.size() + 4), name);
     *at++ = ':';
     *at++ = ' ';
     at = copyText(at, value);
     *at++ = '\r';
-    *at = '\n';
-    text_.append(line, size);
+    *at++ = '\n';
+    text_.endAt(at);
     const auto part = [](std::size_t from, std::size_t count) {
       return HeadPart{static_cast<std::uint32_t>(from), static_cast<std::uint32_t>(count)};
     };
     return {part(before, name.size()), part(before + name.size() + 2, value.size())};
   }
+  /// In other memory: what is there meanwhile has both, perhaps.
+  LEAT_NOINLINE FieldParts appendedBeside(std::string_view name, std::string_view value) {
+    TextBuffer more;
+    (void)more.room(2 * (text_.size() + name.size() + value.size() + 4));
+    more.append(text_);
+    text_.swap(more);
+    return appendedHere(name, value);
+  }
+  LEAT_NOINLINE void replace(std::size_t place, std::string_view name, std::string_view value) {
+    removeFrom(name, place + 1);
+    fields_[place] = appended(name, value);
+    whole_ = false;
+  }
   void put(std::string_view name, std::string_view value) {
     if (fields_.capacity() == 0) reserve();
+    sizes_ |= sizeBit(name.size());
     fields_.push_back(appended(name, value));
   }
   /// Enough for most messages, and in one piece.
   void reserve() {
     fields_.reserve(8);
-    text_.reserve(255);
+    (void)text_.room(255);
   }
 
-  std::string text_;
+  TextBuffer text_;
   std::vector<FieldParts> fields_;
-  bool whole_ = true;  // the text is what the fields are in a message
+  std::uint32_t sizes_ = 0;  // bits of the names that were put
+  bool whole_ = true;        // the text is what the fields are in a message
 };
 
 }  // namespace detail

@@ -10,75 +10,47 @@
 
 namespace leat::inline LEAT_ABI::http::detail {
 
-LEAT_INLINE void appendNumber(std::string& out, std::uint64_t number, int base = 10);
-
-#if LEAT_BODIES
-LEAT_INLINE void appendNumber(std::string& out, std::uint64_t number, int base) {
+/// To a std::string or a TextBuffer.
+template <class Text>
+void appendNumber(Text& out, std::uint64_t number, int base = 10) {
   char digits[24];
   const auto end = std::to_chars(digits, digits + sizeof digits, number, base);
-  out.append(digits, end.ptr);
+  out.append(std::string_view(digits, static_cast<std::size_t>(end.ptr - digits)));
 }
-#endif
+
+// A head is written in one go into room for all of it: these copy, and give the place behind.
 
 /// A literal, whose size is known.
 template <std::size_t size>
-LEAT_ALWAYS_INLINE inline void put(std::string& out, const char (&text)[size]) {
-  out.append(text, size - 1);
+LEAT_ALWAYS_INLINE inline char* put(char* to, const char (&text)[size]) noexcept {
+  std::memcpy(to, text, size - 1);
+  return to + size - 1;
 }
-
-/// Writes a head in one go, into room for all of it.
-class HeadWriter {
- public:
-  HeadWriter(std::string& out, std::size_t most) : out_(out), begin_(out.size()) {
-    if (most <= sizeof local_) {
-      at_ = local_;
-    } else {
-      out_.resize(begin_ + most);
-      at_ = out_.data() + begin_;
-      inPlace_ = true;
-    }
-  }
-  HeadWriter(const HeadWriter&) = delete;
-  HeadWriter& operator=(const HeadWriter&) = delete;
-  /// Throws std::bad_alloc where the room was not there before.
-  void finish() {
-    if (inPlace_) {
-      out_.resize(static_cast<std::size_t>(at_ - out_.data()));
-    } else {
-      out_.append(local_, static_cast<std::size_t>(at_ - local_));
-    }
-  }
-
-  template <std::size_t size>
-  LEAT_ALWAYS_INLINE void put(const char (&text)[size]) noexcept {
-    std::memcpy(at_, text, size - 1);
-    at_ += size - 1;
-  }
-  void put(std::string_view text) noexcept { at_ = copyText(at_, text); }
-  void number(std::uint64_t number) noexcept {
-    at_ = std::to_chars(at_, at_ + mostDigits, number).ptr;
-  }
-  static constexpr std::size_t mostDigits = 20;
-
- private:
-  std::string& out_;
-  const std::size_t begin_;
-  char* at_;
-  bool inPlace_ = false;
-  // Room that need not be cleared first.
-  char local_[1024];
-};
-
+/// What is seldom short.
+LEAT_ALWAYS_INLINE inline char* put(char* to, std::string_view text) noexcept {
+  if (!text.empty()) std::memcpy(to, text.data(), text.size());
+  return to + text.size();
+}
+/// At most 20 digits.
+LEAT_INLINE char* putNumber(char* to, std::uint64_t number) noexcept;
 /// Of a connection that stays; 0: who knows how long.
-LEAT_INLINE void writeKept(HeadWriter& out, unsigned seconds) noexcept;
+LEAT_INLINE char* putKept(char* to, unsigned seconds) noexcept;
 
 #if LEAT_BODIES
-LEAT_INLINE void writeKept(HeadWriter& out, unsigned seconds) noexcept {
-  out.put("Connection: keep-alive\r\n");
-  if (seconds == 0) return;
-  out.put("Keep-Alive: timeout=");
-  out.number(seconds);
-  out.put("\r\n");
+LEAT_INLINE char* putNumber(char* to, std::uint64_t number) noexcept {
+  if (number >= 10 && number < 100) {
+    *to++ = static_cast<char>('0' + number / 10);
+    *to++ = static_cast<char>('0' + number % 10);
+    return to;
+  }
+  return std::to_chars(to, to + 20, number).ptr;
+}
+
+LEAT_INLINE char* putKept(char* to, unsigned seconds) noexcept {
+  to = put(to, "Connection: keep-alive\r\n");
+  if (seconds == 0) return to;
+  to = putNumber(put(to, "Keep-Alive: timeout="), seconds);
+  return put(to, "\r\n");
 }
 #endif
 
@@ -92,6 +64,12 @@ LEAT_INLINE void writeKept(HeadWriter& out, unsigned seconds) noexcept {
       leat::detail::SharedText({"Cannot ", verb, " headers after they are sent to the client"})
           .view(),
       "ERR_HTTP_HEADERS_SENT");
+}
+[[noreturn]] LEAT_NOINLINE inline void throwStatus(int status) {
+  throw RangeError(leat::detail::SharedText({"Invalid status code: ",
+                                             leat::detail::Decimal(static_cast<long long>(status))})
+                       .view(),
+                   "ERR_HTTP_INVALID_STATUS_CODE");
 }
 inline Error writeAfterEnd() { return Error("write after end", "ERR_STREAM_WRITE_AFTER_END"); }
 
@@ -127,17 +105,16 @@ class OutgoingMessage {
   /// ERR_INVALID_CHAR.
   void fixHead() {
     if (headSet_) return;
-    if (status < 100 || status > 999)
-      throw RangeError(
-          leat::detail::SharedText(
-              {"Invalid status code: ", leat::detail::Decimal(static_cast<long long>(status))})
-              .view(),
-          "ERR_HTTP_INVALID_STATUS_CODE");
+    if (status < 100 || status > 999) [[unlikely]]
+      throwStatus(status);
     if (!reason.empty() && !isText(reason))
       throw TypeError("Invalid character in statusMessage", "ERR_INVALID_CHAR");
-    said_ = readFields();
+    said_ = Said();
+    bodyLength_.reset();
+    chunked_ = false;
+    if (fields.mayHave(readSizes)) readFields();
     headSet_ = true;
-    if (isBodiless(status)) hasBody_ = false;
+    if (status != 200 && isBodiless(status)) hasBody_ = false;
   }
 
   // ---- what is sent ----
@@ -145,31 +122,26 @@ class OutgoingMessage {
   /// `date`: the field, with its line end. `seconds`: of the Keep-Alive field, 0 for none. `whole`: the size of
   /// all of the body, if it is known. `kept`: the date and the fields of a connection that stays, as they would be written, if that
   /// is at hand.
-  void writeHead(std::string& out, std::string_view date, unsigned seconds,
+  void writeHead(TextBuffer& out, std::string_view date, unsigned seconds,
                  std::optional<std::size_t> whole, std::string_view kept = {});
   /// The same of a client.
-  void writeRequest(std::string& out, std::string_view method, std::string_view target,
+  void writeRequest(TextBuffer& out, std::string_view method, std::string_view target,
                     std::optional<std::size_t> whole);
   bool headWritten() const noexcept { return headWritten_; }
   /// In front of and behind a piece of the body. Throws: Error ERR_HTTP_CONTENT_LENGTH_MISMATCH.
-  void beginPiece(std::string& out, std::size_t size) {
+  void beginPiece(TextBuffer& out, std::size_t size) {
     if (bodyLength_ && size > bodyLeft()) throwMismatch(bodySent_ + size);
     bodySent_ += size;
-    if (!chunked_) return;
-    appendNumber(out, size, 16);
-    put(out, "\r\n");
+    if (chunked_) beginChunk(out, size);
   }
-  void endPiece(std::string& out) const {
-    if (chunked_) put(out, "\r\n");
+  void endPiece(TextBuffer& out) const {
+    if (chunked_) out.append("\r\n");
   }
   /// Throws: Error ERR_HTTP_CONTENT_LENGTH_MISMATCH when less came than was said.
-  void end(std::string& out) {
+  void end(TextBuffer& out) {
     ended_ = true;
     if (hasBody_ && bodyLength_ && (bodySent_ != *bodyLength_ || lent_)) throwMismatch(bodySent_);
-    if (!chunked_) return;
-    put(out, "0\r\n");
-    trailers.writeTo(out);
-    put(out, "\r\n");
+    if (chunked_) endChunks(out);
   }
   /// Nothing more can be sent.
   void giveUp() noexcept { ended_ = true; }
@@ -207,14 +179,20 @@ class OutgoingMessage {
     bool trailer = false;
     bool date = false;
   };
-  Said readFields();
-  void readField(const FieldView& field, Said& said);
+  /// Of the names that `readField` knows.
+  static constexpr std::uint32_t readSizes =
+      OutgoingFields::sizeBit(4) | OutgoingFields::sizeBit(7) | OutgoingFields::sizeBit(10) |
+      OutgoingFields::sizeBit(14) | OutgoingFields::sizeBit(17);
+  void readFields();
+  void readField(const FieldView& field);
   /// Of a body with a length.
   std::uint64_t bodyLeft() const noexcept { return lent_ ? 0 : *bodyLength_ - bodySent_; }
-  void writeFields(HeadWriter& out) const noexcept;
+  char* putFields(char* at) const noexcept;
   void readEncoding(std::string_view codings);
-  void writeConnection(HeadWriter& out, unsigned seconds) const noexcept;
-  void writeFraming(HeadWriter& out, std::optional<std::size_t> whole) noexcept;
+  char* putConnection(char* at, unsigned seconds) const noexcept;
+  static void beginChunk(TextBuffer& out, std::size_t size);
+  void endChunks(TextBuffer& out) const;
+  char* putFraming(char* at, std::optional<std::size_t> whole) noexcept;
   [[noreturn]] LEAT_NOINLINE void throwMismatch(std::uint64_t sent) const {
     using leat::detail::Decimal;
     if (request_ && !said_.length && bodyLength_ == 0)
@@ -257,34 +235,30 @@ LEAT_INLINE void OutgoingMessage::readEncoding(std::string_view codings) {
   }
 }
 
-LEAT_INLINE OutgoingMessage::Said OutgoingMessage::readFields() {
-  Said said;
-  bodyLength_.reset();
-  chunked_ = false;
-  for (std::size_t i = 0; i < fields.size(); ++i) readField(fields[i], said);
-  if (said.length && said.encoding) throwFraming("Content-Length beside Transfer-Encoding");
-  return said;
+LEAT_INLINE void OutgoingMessage::readFields() {
+  for (std::size_t i = 0; i < fields.size(); ++i) readField(fields[i]);
+  if (said_.length && said_.encoding) throwFraming("Content-Length beside Transfer-Encoding");
 }
 
 /// What the framing, and the fields that come by themselves, depend on.
-LEAT_INLINE void OutgoingMessage::readField(const FieldView& field, Said& said) {
+LEAT_INLINE void OutgoingMessage::readField(const FieldView& field) {
   switch (field.name.size()) {
     case 4:
-      if (isName(field.name, "date")) said.date = true;
+      if (isName(field.name, "date")) said_.date = true;
       break;
     case 7:
-      if (isName(field.name, "trailer")) said.trailer = true;
+      if (isName(field.name, "trailer")) said_.trailer = true;
       break;
     case 10:
       if (!isName(field.name, "connection")) break;
-      said.connection = true;
+      said_.connection = true;
       for (std::string_view list = field.value; !list.empty();)
         if (equalsLower(takeMember(list), "close")) last_ = true;
       break;
     case 14: {
       if (!isName(field.name, "content-length")) break;
-      if (said.length) throwFraming("Content-Length a second time");
-      said.length = true;
+      if (said_.length) throwFraming("Content-Length a second time");
+      said_.length = true;
       std::uint64_t length = 0;
       const char* const end = field.value.data() + field.value.size();
       const auto [read, error] = std::from_chars(field.value.data(), end, length);
@@ -294,7 +268,7 @@ LEAT_INLINE void OutgoingMessage::readField(const FieldView& field, Said& said) 
     }
     case 17:
       if (!isName(field.name, "transfer-encoding")) break;
-      said.encoding = true;
+      said_.encoding = true;
       readEncoding(field.value);
       // Else it ends with the connection.
       if (!chunked_) last_ = true;
@@ -304,46 +278,43 @@ LEAT_INLINE void OutgoingMessage::readField(const FieldView& field, Said& said) 
   }
 }
 
-LEAT_INLINE void OutgoingMessage::writeHead(std::string& text, std::string_view date,
+LEAT_INLINE void OutgoingMessage::writeHead(TextBuffer& text, std::string_view date,
                                             unsigned seconds, std::optional<std::size_t> whole,
                                             std::string_view kept) {
   headWritten_ = true;
   // More than all that is not counted here has.
   constexpr std::size_t rest = 256;
-  HeadWriter out(text, rest + reason.size() + fields.bytes() + date.size() + kept.size());
+  char* at = text.room(rest + reason.size() + fields.bytes() + date.size() + kept.size());
   if (status == 200 && reason.empty()) {
-    out.put("HTTP/1.1 200 OK\r\n");
+    at = put(at, "HTTP/1.1 200 OK\r\n");
   } else {
-    out.put("HTTP/1.1 ");
-    out.number(static_cast<std::uint64_t>(status));
-    out.put(" ");
+    at = putNumber(put(at, "HTTP/1.1 "), static_cast<std::uint64_t>(status));
+    at = put(at, " ");
     const std::string_view words = reason.empty() ? statusText(status) : std::string_view(reason);
-    out.put(words.empty() ? std::string_view("unknown") : words);
-    out.put("\r\n");
+    at = put(at, words.empty() ? std::string_view("unknown") : words);
+    at = put(at, "\r\n");
   }
-  writeFields(out);
-  const bool framed = said_.length || said_.encoding || !hasBody_ || !old_ || whole;
+  at = putFields(at);
+  const bool framed = whole || said_.length || said_.encoding || !hasBody_ || !old_;
   if (!framed || !keepAlive_) last_ = true;
   const bool dated = sendDate && !said_.date;
   if (!kept.empty() && dated && !last_ && !said_.connection) {
-    out.put(kept);
+    at = put(at, kept);
   } else {
-    if (dated) out.put(date);
-    if (!said_.connection) writeConnection(out, seconds);
+    if (dated) at = put(at, date);
+    if (!said_.connection) at = putConnection(at, seconds);
   }
-  writeFraming(out, whole);
-  out.put("\r\n");
-  out.finish();
+  text.endAt(put(putFraming(at, whole), "\r\n"));
 }
 
-LEAT_INLINE void OutgoingMessage::writeFields(HeadWriter& out) const noexcept {
+LEAT_INLINE char* OutgoingMessage::putFields(char* at) const noexcept {
   const std::string_view whole = fields.whole();
-  out.put(whole);
-  if (whole.empty())
-    for (std::size_t i = 0; i < fields.size(); ++i) out.put(fields.line(i));
+  if (!whole.empty()) return put(at, whole);
+  for (std::size_t i = 0; i < fields.size(); ++i) at = put(at, fields.line(i));
+  return at;
 }
 
-LEAT_INLINE void OutgoingMessage::writeRequest(std::string& text, std::string_view method,
+LEAT_INLINE void OutgoingMessage::writeRequest(TextBuffer& text, std::string_view method,
                                                std::string_view target,
                                                std::optional<std::size_t> whole) {
   // No request ends with its connection (RFC 9112 section 6.3).
@@ -351,45 +322,48 @@ LEAT_INLINE void OutgoingMessage::writeRequest(std::string& text, std::string_vi
   headWritten_ = request_ = true;
   // More than all that is not counted here has.
   constexpr std::size_t rest = 128;
-  HeadWriter out(text, rest + method.size() + target.size() + fields.bytes());
-  out.put(method);
-  out.put(" ");
-  out.put(target);
-  out.put(" HTTP/1.1\r\n");
-  writeFields(out);
-  if (!said_.connection) writeConnection(out, 0);
+  char* at = text.room(rest + method.size() + target.size() + fields.bytes());
+  at = put(put(at, method), " ");
+  at = put(put(at, target), " HTTP/1.1\r\n");
+  at = putFields(at);
+  if (!said_.connection) at = putConnection(at, 0);
   // Of these nobody expects a body; without one they are not framed.
   if (isUnframed(method) && whole == std::size_t{0}) {
     if (!said_.encoding && !said_.length) bodyLength_ = 0;
   } else {
-    writeFraming(out, whole);
+    at = putFraming(at, whole);
   }
-  out.put("\r\n");
-  out.finish();
+  text.endAt(put(at, "\r\n"));
 }
 
-LEAT_INLINE void OutgoingMessage::writeConnection(HeadWriter& out,
-                                                  unsigned seconds) const noexcept {
-  if (last_) return out.put("Connection: close\r\n");
-  writeKept(out, seconds);
+LEAT_INLINE void OutgoingMessage::beginChunk(TextBuffer& out, std::size_t size) {
+  appendNumber(out, size, 16);
+  out.append("\r\n");
 }
 
-LEAT_INLINE void OutgoingMessage::writeFraming(HeadWriter& out,
-                                               std::optional<std::size_t> whole) noexcept {
+LEAT_INLINE void OutgoingMessage::endChunks(TextBuffer& out) const {
+  out.append("0\r\n");
+  trailers.writeTo(out);
+  out.append("\r\n");
+}
+
+LEAT_INLINE char* OutgoingMessage::putConnection(char* at, unsigned seconds) const noexcept {
+  return last_ ? put(at, "Connection: close\r\n") : putKept(at, seconds);
+}
+
+LEAT_INLINE char* OutgoingMessage::putFraming(char* at, std::optional<std::size_t> whole) noexcept {
   if (!hasBody_) {
     chunked_ = false;
-    return;
+    return at;
   }
-  if (said_.length || said_.encoding) return;
+  if (said_.length || said_.encoding) return at;
   if (whole && !said_.trailer && trailers.empty()) {
-    out.put("Content-Length: ");
-    out.number(*whole);
-    out.put("\r\n");
     bodyLength_ = *whole;
-  } else if (!old_) {
-    out.put("Transfer-Encoding: chunked\r\n");
-    chunked_ = true;
+    return put(putNumber(put(at, "Content-Length: "), *whole), "\r\n");
   }
+  if (old_) return at;
+  chunked_ = true;
+  return put(at, "Transfer-Encoding: chunked\r\n");
 }
 #endif
 

@@ -54,6 +54,10 @@ class Parser {
   /// Between messages: not a byte of the next one has come.
   bool idle() const noexcept { return state_ == State::Before; }
 
+  /// Nothing is missing but to tell of the end.
+  bool complete() const noexcept { return state_ == State::Complete; }
+  /// The `End` that `next` would give.
+  void takeEnd() noexcept { (void)endMessage(); }
   /// After `Head`: there is no body, whatever it says, as in an answer to HEAD.
   void skipBody() noexcept {
     if (state_ != State::Failed) state_ = State::Complete;
@@ -122,6 +126,8 @@ class Parser {
 
 #if LEAT_BODIES
 LEAT_INLINE ParseEvent Parser::next(std::string_view& input) {
+  if (state_ == State::Before && !input.empty() && input.front() > '\r') [[likely]]
+    return headLines(input);
   for (;;) {
     if (state_ == State::Complete) return endMessage();
     if (state_ == State::Stopped) return ParseEvent::Stopped;
@@ -167,7 +173,8 @@ LEAT_INLINE ParseEvent Parser::next(std::string_view& input) {
 /// Lines that came in one piece are parsed where they are, and then copied; others are gathered first.
 LEAT_INLINE Parser::Outcome Parser::lines(Head& head, std::string_view& input) {
   const std::size_t before = head.text.size();
-  const std::string_view usable = input.substr(0, options_.maxHeadSize - before);
+  const std::size_t left = options_.maxHeadSize - before;
+  const std::string_view usable(input.data(), input.size() < left ? input.size() : left);
   if (before > 0) head.text.append(usable);
   const Outcome outcome = lines_.parse(before > 0 ? std::string_view(head.text) : usable);
   if (outcome == Outcome::Failed) {
@@ -176,9 +183,9 @@ LEAT_INLINE Parser::Outcome Parser::lines(Head& head, std::string_view& input) {
   }
   const std::size_t end = outcome == Outcome::Done ? lines_.size() : before + usable.size();
   if (before > 0) {
-    head.text.resize(end);
+    head.text.cut(end);
   } else {
-    head.text.append(usable.substr(0, end));
+    head.text.append({usable.data(), end});
   }
   input.remove_prefix(end - before);
   if (outcome == Outcome::More && end >= options_.maxHeadSize) {

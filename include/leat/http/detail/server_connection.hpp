@@ -62,6 +62,11 @@ LEAT_INLINE void ServerConnection::take(std::string_view input) {
         borrowed = false;
       }
       begin(input);
+      // Without a body that was all of it.
+      if (parser_.complete() && mode_ == Mode::Requests && !socket.destroyed()) {
+        parser_.takeEnd();
+        ended();
+      }
     }
   }
   if (mode_ == Mode::Requests && !input.empty()) rest_.assign(input);
@@ -89,34 +94,33 @@ LEAT_INLINE void ServerConnection::prepare() {
 }
 
 LEAT_INLINE void ServerConnection::begin(std::string_view& input) {
-  const Ref<Exchange> exchange = std::exchange(next_, nullptr);
-  exchange->begin(Ref<ExchangeOwner>(this));
-  const Head& head = exchange->head;
-  exchange->out.answerTo(head.view(head.method), head);
+  current_ = std::move(next_);
+  Exchange& exchange = *current_;
+  exchanges_.push(Ref<Exchange>(current_));
+  exchange.begin(Ref<ExchangeOwner>(this));
+  const Head& head = exchange.head;
+  exchange.out.answerTo(head.view(head.method), head);
   if (!messageComes_) begun_ = came_;
   messageComes_ = true;
   ++requests_;
-  if (head.framing == Framing::None) exchange->body.end();
-  current_ = exchange;
+  if (head.framing == Framing::None) exchange.body.end();
   if (out_.capacity() < server_->spareOut.capacity() && out_.empty()) server_->spareOut.swap(out_);
-  exchanges_.push(Ref<Exchange>(exchange));
-  if (exchanges_.size() == 1) exchange->letGo();
+  if (exchanges_.size() == 1) exchange.letGo();
   const bool connects = head.view(head.method) == "CONNECT";
   if (!connects && !(head.upgrade && server_->events.listenerCount<"upgrade">() > 0))
     return dispatch(exchange);
   parser_.stop();
-  exchange->body.end();
-  current_ = nullptr;
-  upgrading_ = exchange;
+  exchange.body.end();
+  upgrading_ = std::move(current_);
   rest_.assign(std::exchange(input, {}));
-  if (isFirst(*exchange)) handOver();
+  if (isFirst(exchange)) handOver();
 }
 
-LEAT_INLINE void ServerConnection::dispatch(const Ref<Exchange>& exchange) {
+LEAT_INLINE void ServerConnection::dispatch(Exchange& exchange) {
   ServerCore& server = *server_;
-  const Head& head = exchange->head;
+  const Head& head = exchange.head;
   const unsigned most = server.options.maxRequestsPerSocket;
-  if (most > 0 && requests_ >= most) exchange->out.setLast();
+  if (most > 0 && requests_ >= most) exchange.out.setLast();
   if (most > 0 && requests_ > most) return drop(exchange);
   const IncomingMessage request{ExchangeHandle(exchange)};
   const ServerResponse response{request.exchange()};
@@ -126,17 +130,17 @@ LEAT_INLINE void ServerConnection::dispatch(const Ref<Exchange>& exchange) {
       if (!server.events.emit<"checkExpectation">(request, response)) response.writeHead(417).end();
       return;
     }
-    exchange->expectsContinue = true;
+    exchange.expectsContinue = true;
     if (server.events.emit<"checkContinue">(request, response)) return;
     response.writeContinue();
   }
   server.events.emit<"request">(request, response);
 }
 
-LEAT_INLINE void ServerConnection::drop(const Ref<Exchange>& exchange) {
+LEAT_INLINE void ServerConnection::drop(Exchange& exchange) {
   const ExchangeHandle handle(exchange);
   server_->events.emit<"dropRequest">(IncomingMessage(handle), socket);
-  exchange->fail(503);
+  exchange.fail(503);
 }
 
 /// Upgrade and CONNECT, in their turn: from here on the bytes are not ours.
@@ -173,7 +177,9 @@ LEAT_INLINE void ServerConnection::answerBare(int status) {
   if (!alone) return socket.destroy();
   out_.append("HTTP/1.1 ");
   appendNumber(out_, static_cast<std::uint64_t>(status));
-  out_.append(" ").append(statusText(status)).append("\r\nConnection: close\r\n\r\n");
+  out_.append(" ");
+  out_.append(statusText(status));
+  out_.append("\r\nConnection: close\r\n\r\n");
   endSoon();
 }
 
@@ -196,8 +202,8 @@ LEAT_INLINE void ServerConnection::peerEnded() {
 
 // ---- answering ----
 
-LEAT_INLINE void ServerConnection::writeAnswer(Exchange& exchange,
-                                               std::optional<std::size_t> whole) {
+LEAT_INLINE TextBuffer& ServerConnection::writeAnswer(Exchange& exchange,
+                                                      std::optional<std::size_t> whole) {
   // A body that was not asked for may come, or not: nobody can know where the next request begins.
   const bool unasked = exchange.expectsContinue && !exchange.sentContinue;
   // Behind the last answer of a server that closes comes nothing.
@@ -206,13 +212,14 @@ LEAT_INLINE void ServerConnection::writeAnswer(Exchange& exchange,
   const auto seconds = static_cast<unsigned>(server_->options.keepAliveTimeout) / 1000;
   EventLoop& loop = EventLoop::current();
   DateCache& dates = taking_ ? *dates_ : loop.parts().get<DateCache>();
-  const DateCache::Fields known = dates.fields(taking_ ? came_ : loop.startTime(), seconds);
-  exchange.out.writeHead(lane(exchange), known.date, seconds, whole, known.kept);
+  const DateCache::Fields& known = dates.fields(taking_ ? came_ : loop.startTime(), seconds);
+  TextBuffer& out = lane(exchange);
+  exchange.out.writeHead(out, known.date, seconds, whole, known.kept);
+  return out;
 }
 
 LEAT_INLINE void ServerConnection::goOn(Exchange& exchange) {
   const Ref<ServerConnection> alive(this);
-  const Ref<Exchange> kept(&exchange);
   if (!exchange.body.over() && !exchange.body.claimed()) exchange.dumpBody();
   while (!exchanges_.empty() && exchanges_.front()->done()) {
     const Ref<Exchange> first = exchanges_.pop();
@@ -265,9 +272,9 @@ LEAT_INLINE void ServerConnection::onFlush(leat::detail::Job& job,
 LEAT_INLINE void ServerConnection::sendOut() {
   constexpr std::size_t kept = 16 * 1024;
   if (out_.empty()) return;
-  if (!socket.destroyed()) (void)socket.write(out_);
+  if (!socket.destroyed()) (void)socket.write(std::string_view(out_));
   out_.clear();
-  if (out_.capacity() > kept) out_.shrink_to_fit();
+  if (out_.capacity() > kept) out_ = {};
   // Connections that are idle need none.
   if (exchanges_.empty() && server_->spareOut.capacity() < out_.capacity())
     server_->spareOut.swap(out_);

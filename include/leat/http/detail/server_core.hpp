@@ -117,7 +117,7 @@ class ServerCore : public Counted<ServerCore>, private leat::detail::LoopOwned {
   Timeout leaving;  // closes what is idle when the port was handed over
   std::optional<AbortRegistration> stopSignal;
   SpareExchanges spares;
-  std::string spareOut;  // of a connection that has nothing to send
+  TextBuffer spareOut;  // of a connection that has nothing to send
   unsigned closes = 0;
   bool closing = false;
   /// While a listener is being kept: what it captures of this server does not count (see ServerHandle).
@@ -143,7 +143,7 @@ class ServerConnection final : public ExchangeOwner,
     if (mode_ != Mode::Upgraded) dropTimeout();
   }
 
-  std::string& lane(Exchange& exchange) override {
+  TextBuffer& lane(Exchange& exchange) override {
     return isFirst(exchange) ? out_ : exchange.waiting;
   }
   bool isFirst(const Exchange& exchange) noexcept override {
@@ -155,8 +155,8 @@ class ServerConnection final : public ExchangeOwner,
   void answered(Exchange& exchange) override { goOn(exchange); }
   void readOn() noexcept override { wake_.set(); }
   void recycle(Exchange& exchange) noexcept override { server_->spares.put(exchange); }
-  void writeHead(Exchange& exchange, std::optional<std::size_t> whole) override {
-    writeAnswer(exchange, whole);
+  TextBuffer& writeHead(Exchange& exchange, std::optional<std::size_t> whole) override {
+    return writeAnswer(exchange, whole);
   }
   void dropped(Exchange& exchange) noexcept override {
     const Ref<Exchange> alive(&exchange);
@@ -211,20 +211,20 @@ class ServerConnection final : public ExchangeOwner,
   LEAT_ON_USE
   static Task<> untilClosed(Ref<ServerConnection> self);
   void over(const std::exception_ptr& error) noexcept;
-  void writeAnswer(Exchange& exchange, std::optional<std::size_t> whole);
+  TextBuffer& writeAnswer(Exchange& exchange, std::optional<std::size_t> whole);
   void startFlush();
   void sendOut();
   void goOn(Exchange& exchange);
   void take(std::string_view input);
   void prepare();
   void begin(std::string_view& input);
-  void dispatch(const Ref<Exchange>& exchange);
+  void dispatch(Exchange& exchange);
   void ended();
   void handOver();
   void refuse(const std::exception_ptr& error, int status);
   void answerBare(int status);
   void leaveAll(const std::exception_ptr& error) noexcept;
-  void drop(const Ref<Exchange>& exchange);
+  void drop(Exchange& exchange);
   void peerEnded();
   void endSoon();
   void gone(const std::exception_ptr& error) noexcept;
@@ -264,7 +264,7 @@ class ServerConnection final : public ExchangeOwner,
   Ref<Exchange> current_;    // whose body comes
   Ref<Exchange> next_;       // whose head comes
   Ref<Exchange> upgrading_;  // which takes the socket when its turn comes
-  std::string out_;
+  TextBuffer out_;
   std::string rest_;  // received and not parsed
   ManualResetEvent wake_;
   FlushJob flushJob_{*this};
