@@ -67,6 +67,19 @@ class Pool(Micro):
         "from a loop to a worker and back."
     )
 
+    def runs(self):
+        yield from super().runs()
+        for program in self.programs:
+            command = self.builder.command(program)
+            if command and not program.is_node:
+                yield program.name, partial(self._measure_peaks, command)
+
+    @classmethod
+    def _measure_peaks(cls, command):
+        """Each in a process of its own."""
+        for which in ("fork_fib", "skynet_1e6"):
+            yield from cls._measure([*command, which], machine.unpinned)
+
 
 class Streams(Micro):
     name = "streams"

@@ -8,9 +8,11 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <string>
 #include <vector>
 
 #include "bench.hpp"
+#include "trees.hpp"
 
 namespace {
 
@@ -47,28 +49,37 @@ Task<long> skynet(long number, long size) {
   co_return sum;
 }
 
-int queens(int n, unsigned columns, unsigned left, unsigned right) {
-  const unsigned all = (1U << n) - 1;
-  if (columns == all) return 1;
+Task<int> queens(Board board) {
+  if (board.columns == wholeRow) co_return 1;
+  const Places places = placesOf(board);
+  if (places.count == 0) co_return 0;
+  const auto child = [&](std::size_t i) { return queens(withQueen(board, places.bits[i])); };
   int count = 0;
-  for (unsigned free = all & ~(columns | left | right); free != 0; free &= free - 1) {
-    const unsigned bit = free & (~free + 1);
-    count += queens(n, columns | bit, (left | bit) << 1, (right | bit) >> 1);
-  }
-  return count;
+  for (const int each : co_await fork(places.count, child)) count += each;
+  co_return count;
 }
 
-/// Forks in the first rows, where a piece is worth it.
-Task<int> forkQueens(int n, int rows, unsigned columns, unsigned left, unsigned right) {
-  if (rows == 0) co_return queens(n, columns, left, right);
-  std::vector<Task<int>> tasks;
-  for (unsigned free = ((1U << n) - 1) & ~(columns | left | right); free != 0; free &= free - 1) {
-    const unsigned bit = free & (~free + 1);
-    tasks.push_back(forkQueens(n, rows - 1, columns | bit, (left | bit) << 1, (right | bit) >> 1));
-  }
-  int count = 0;
-  for (const int each : co_await fork(std::move(tasks))) count += each;
+Task<long> tree(std::uint64_t node) {
+  const std::size_t children = childrenOf(node);
+  if (children == 0) co_return 1;
+  const auto child = [=](std::size_t i) { return tree(childOf(node, i)); };
+  long count = 1;
+  for (const long each : co_await fork(children, child)) count += each;
   co_return count;
+}
+
+/// c += a * b: each quadrant of c is the sum of two products.
+Task<> multiply(Part c, Part a, Part b) {
+  if (c.size == leafSize) {
+    multiplyLeaf(c, a, b);
+    co_return;
+  }
+  for (std::size_t k = 0; k < 2; ++k) {
+    const auto quadrant = [=](std::size_t i) {
+      return multiply(c.quadrant(i / 2, i % 2), a.quadrant(i / 2, k), b.quadrant(k, i % 2));
+    };
+    co_await fork(4, quadrant);
+  }
 }
 
 void check(bool holds) {
@@ -87,8 +98,16 @@ void forkJoin(unsigned threads) {
         [&] { check(syncWait(pool.run(invokeFib, fibOf)) == 832'040); });
   bench(name("skynet_1e6"), skynetForks,
         [&] { check(syncWait(pool.run(skynet, 0L, leaves)) == skynetSum); });
-  bench(name("queens_12"), 1,
-        [&] { check(syncWait(pool.run(forkQueens, 12, 4, 0U, 0U, 0U)) == 14'200); });
+  bench(name("queens_12"), queensBoards,
+        [&] { check(syncWait(pool.run(queens, Board())) == queensSolutions); });
+  const long nodes = countTree(treeRoot);
+  bench(name("tree"), nodes, [&] { check(syncWait(pool.run(tree, treeRoot)) == nodes); });
+  Matrix first(2);
+  Matrix second(0.5);
+  Matrix product(0);
+  bench(name("matrix_512"), 1,
+        [&] { syncWait(pool.run(multiply, product.whole(), first.whole(), second.whole())); });
+  check(product.items.front() == product.items.back());
   std::vector<double> values(10'000'000, 0.5);
   bench(name("parallel_for_1e7"), 10'000'000, [&] {
     syncWait(pool.run([&] {
@@ -134,9 +153,21 @@ Task<> roundTrips() {
   reportMedian("round_trip_p99", worst.data(), repetitions);
 }
 
+/// The memory of one alone.
+void peakOf(const std::string& which) {
+  WorkStealingPool pool({.threads = 2});
+  if (which == "fork_fib") check(syncWait(pool.run(fib, fibOf)) == 832'040);
+  if (which == "skynet_1e6") check(syncWait(pool.run(skynet, 0L, leaves)) == skynetSum);
+  reportPeak((which + "_peak").c_str());
+}
+
 }  // namespace
 
-int main() {
+int main(int, char** arguments) {
+  if (arguments[1] != nullptr) {
+    peakOf(arguments[1]);
+    return 0;
+  }
   forkJoin(1);
   forkJoin(2);
   return leat::run(roundTrips);

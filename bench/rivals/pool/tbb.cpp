@@ -11,12 +11,13 @@
 #include <tbb/task_group.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstdlib>
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "bench.hpp"
+#include "trees.hpp"
 
 namespace {
 
@@ -57,29 +58,43 @@ long skynet(long number, long size) {
   return sum;
 }
 
-int queens(int n, unsigned columns, unsigned left, unsigned right) {
-  const unsigned all = (1U << n) - 1;
-  if (columns == all) return 1;
+int queens(Board board) {
+  if (board.columns == wholeRow) return 1;
+  const Places places = placesOf(board);
+  if (places.count == 0) return 0;
+  int parts[queensOf];
+  tbb::task_group group;
+  for (std::size_t i = 0; i < places.count; ++i)
+    group.run([&, i] { parts[i] = queens(withQueen(board, places.bits[i])); });
+  group.wait();
   int count = 0;
-  for (unsigned free = all & ~(columns | left | right); free != 0; free &= free - 1) {
-    const unsigned bit = free & (~free + 1);
-    count += queens(n, columns | bit, (left | bit) << 1, (right | bit) >> 1);
-  }
+  for (std::size_t i = 0; i < places.count; ++i) count += parts[i];
   return count;
 }
 
-int forkQueens(int n, int rows, unsigned columns, unsigned left, unsigned right) {
-  if (rows == 0) return queens(n, columns, left, right);
-  std::atomic<int> count{0};
+long tree(std::uint64_t node) {
+  const std::size_t children = childrenOf(node);
+  if (children == 0) return 1;
+  std::vector<long> parts(children);
   tbb::task_group group;
-  for (unsigned free = ((1U << n) - 1) & ~(columns | left | right); free != 0; free &= free - 1) {
-    const unsigned bit = free & (~free + 1);
-    group.run([=, &count] {
-      count += forkQueens(n, rows - 1, columns | bit, (left | bit) << 1, (right | bit) >> 1);
-    });
-  }
+  for (std::size_t i = 0; i < children; ++i)
+    group.run([&, i] { parts[i] = tree(childOf(node, i)); });
   group.wait();
+  long count = 1;
+  for (const long each : parts) count += each;
   return count;
+}
+
+void multiply(Part c, Part a, Part b) {
+  if (c.size == leafSize) return multiplyLeaf(c, a, b);
+  for (std::size_t k = 0; k < 2; ++k) {
+    tbb::task_group group;
+    for (std::size_t i = 0; i < 4; ++i)
+      group.run([=] {
+        multiply(c.quadrant(i / 2, i % 2), a.quadrant(i / 2, k), b.quadrant(k, i % 2));
+      });
+    group.wait();
+  }
 }
 
 void check(bool holds) {
@@ -101,8 +116,17 @@ void forkJoin(int threads) {
         [&] { check(arena.execute([] { return invokeFib(fibOf); }) == 832'040); });
   bench(name("skynet_1e6"), skynetForks,
         [&] { check(arena.execute([] { return skynet(0, leaves); }) == skynetSum); });
-  bench(name("queens_12"), 1,
-        [&] { check(arena.execute([] { return forkQueens(12, 4, 0, 0, 0); }) == 14'200); });
+  bench(name("queens_12"), queensBoards,
+        [&] { check(arena.execute([] { return queens(Board()); }) == queensSolutions); });
+  const long nodes = countTree(treeRoot);
+  bench(name("tree"), nodes, [&] { check(arena.execute([] { return tree(treeRoot); }) == nodes); });
+  Matrix first(2);
+  Matrix second(0.5);
+  Matrix product(0);
+  bench(name("matrix_512"), 1, [&] {
+    arena.execute([&] { multiply(product.whole(), first.whole(), second.whole()); });
+  });
+  check(product.items.front() == product.items.back());
   std::vector<double> values(10'000'000, 0.5);
   bench(name("parallel_for_1e7"), 10'000'000, [&] {
     arena.execute([&] {
@@ -131,9 +155,22 @@ void forkJoin(int threads) {
   check(std::is_sorted(values.begin(), values.end()));
 }
 
+// The memory of one alone.
+void peakOf(const std::string& which) {
+  const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, 2);
+  tbb::task_arena arena(2);
+  if (which == "fork_fib") check(arena.execute([] { return fib(fibOf); }) == 832'040);
+  if (which == "skynet_1e6") check(arena.execute([] { return skynet(0, leaves); }) == skynetSum);
+  reportPeak((which + "_peak").c_str());
+}
+
 }  // namespace
 
-int main() {
+int main(int, char** arguments) {
+  if (arguments[1] != nullptr) {
+    peakOf(arguments[1]);
+    return 0;
+  }
   forkJoin(1);
   forkJoin(2);
 }
