@@ -72,7 +72,8 @@ def _goal(topic, target):
     """(what is compared, its value or None)."""
     subject = f"{target.subject}, {target.case}, {target.metric}"
     if target.over:
-        own, other = (_values(topic, case, target.subject, target.metric) for case in (target.case, target.over))
+        own, other = (_values(topic, case, target.subject, target.metric)
+                      for case in (target.case, target.over))
         both = own.keys() & other.keys()
         return subject, target.over, median(own[r] / other[r] for r in both) if both else None
     if not target.rivals:

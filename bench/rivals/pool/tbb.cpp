@@ -90,9 +90,8 @@ void multiply(Part c, Part a, Part b) {
   for (std::size_t k = 0; k < 2; ++k) {
     tbb::task_group group;
     for (std::size_t i = 0; i < 4; ++i)
-      group.run([=] {
-        multiply(c.quadrant(i / 2, i % 2), a.quadrant(i / 2, k), b.quadrant(k, i % 2));
-      });
+      group.run(
+          [=] { multiply(c.quadrant(i / 2, i % 2), a.quadrant(i / 2, k), b.quadrant(k, i % 2)); });
     group.wait();
   }
 }
@@ -123,9 +122,8 @@ void forkJoin(int threads) {
   Matrix first(2);
   Matrix second(0.5);
   Matrix product(0);
-  bench(name("matrix_512"), 1, [&] {
-    arena.execute([&] { multiply(product.whole(), first.whole(), second.whole()); });
-  });
+  bench(name("matrix_512"), 1,
+        [&] { arena.execute([&] { multiply(product.whole(), first.whole(), second.whole()); }); });
   check(product.items.front() == product.items.back());
   std::vector<double> values(10'000'000, 0.5);
   bench(name("parallel_for_1e7"), 10'000'000, [&] {
