@@ -19,7 +19,7 @@ class Target:
 
 SMALL, LARGE, SINGLE, MANY = "50 x 64 B", "50 x 16 KiB", "1 x 64 B", "500 x 64 B"
 HELD, HANDLED = "held by the program", "handled by a coroutine that reads"
-CPU = "server CPU ns/message"
+CPU, CALLS = "server CPU ns/message", "system calls/message"
 NODE = ("node data", "node pipe")
 REDIS_CPU = "server CPU ns/request"
 ECHO_COST = "coroutine echo server, -O2"
@@ -115,6 +115,7 @@ TARGETS = [
     Target("tcp", SINGLE, ("libuv",), 0.40, "p50 us", "leat busyPoll"),
     *(Target("uring", case, ("io_uring",), 1.10, CPU) for case in (SMALL, LARGE, MANY)),
     *(Target("uring", case, ("leat epoll",), 1.00, CPU) for case in (SMALL, LARGE, MANY)),
+    Target("uring", SMALL, (), 0.5, CALLS),
     Target("idle", HELD, (), 1536.0, "bytes"),
     Target("http", HELLO, ("epoll",), 1.10, HTTP_CPU),
     Target("http", HELLO, ("beast",), 0.85, HTTP_CPU),
@@ -134,6 +135,8 @@ TARGETS = [
     Target("redis", "GET -P 1", ("redis-server",), 1.00, REDIS_CPU),
     Target("redis", "SET -P 16", ("redis-server",), 0.85, REDIS_CPU),
     Target("redis", "GET -P 16", ("redis-server",), 0.85, REDIS_CPU),
+    *(Target("redis", f"{what} -P {depth}", ("leat epoll",), 1.00, REDIS_CPU)
+      for depth in (1, 16) for what in ("SET", "GET")),
     Target("include", ECHO_COST, ("asio",), 0.50, "user s"),
     Target("include", ECHO_COST, ("asio",), 0.50, "peak MiB"),
     Target("include", HELLO_COST, (), 3.0, "user s"),

@@ -2,6 +2,7 @@
 """How each topic is measured: prepare once, then run every program once in each round."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -198,10 +199,19 @@ class Tcp(Topic):
                 # The main thread only: V8's compiler threads, already running, keep all cores.
                 os.sched_setaffinity(process.pid, {SERVER_CORE})
             warmup = 1.0 if program.is_node else 0.2
-            numbers = machine.run([*self.load, port, str(count), str(size), str(self.SECONDS),
-                                   str(warmup), str(process.pid)],
-                                  machine.pinned(LOAD_CORE), timeout=15).split()
-        return [(case, metric, float(value)) for metric, value in zip(self.METRICS, numbers)]
+            load = partial(self._load, port, count, size, pid=process.pid)
+            numbers = load(warmup)
+            calls = self._calls(load, process.pid)
+        figures = [(case, metric, float(value)) for metric, value in zip(self.METRICS, numbers)]
+        return [*figures, *((case, targets.CALLS, value) for value in calls)]
+
+    def _load(self, port, count, size, warmup, pid, before=()):
+        return machine.run([*before, *self.load, port, str(count), str(size), str(self.SECONDS),
+                            str(warmup), str(pid)], machine.pinned(LOAD_CORE), timeout=15).split()
+
+    def _calls(self, load, pid):
+        """Nothing, or how many system calls the server makes for a message."""
+        return ()
 
     @staticmethod
     def _with_port(program, arguments):
@@ -218,6 +228,18 @@ class Uring(Tcp):
     )
     SHAPES = {targets.SMALL: (50, 64), targets.LARGE: (50, 16384), targets.MANY: (500, 64)}
     PROGRAMS = programs.URING
+
+    def _calls(self, load, pid):
+        """As perf counts them, where it may."""
+        with tempfile.NamedTemporaryFile("r") as counted:
+            perf = ["perf", "stat", "-x,", "-e", "raw_syscalls:sys_enter", "-o", counted.name,
+                    "-p", str(pid), "--"]
+            try:
+                numbers = load(0, before=perf)
+            except (Failure, OSError):
+                return ()
+            found = re.search(r"^(\d+),,raw_syscalls", counted.read(), re.M)
+        return (int(found[1]) / (float(numbers[0]) * self.SECONDS),) if found else ()
 
 
 class Idle(Topic):

@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "bench.hpp"
+
 // Which places of the next row are attacked, a bit each.
 struct Board {
   unsigned columns = 0;
@@ -70,8 +72,11 @@ struct Part {
     return {at + row * half * matrixSize + column * half, half};
   }
 };
-// c += a * b.
-inline void multiplyLeaf(Part c, Part a, Part b) {
+// c += a * b. One function for all, and with vector instructions.
+#if !defined(__clang__)
+[[gnu::optimize("O3")]]
+#endif
+BENCH_NOINLINE inline void multiplyLeaf(Part c, Part a, Part b) {
   for (std::size_t i = 0; i < c.size; ++i)
     for (std::size_t k = 0; k < c.size; ++k) {
       const double factor = a.at[i * matrixSize + k];
