@@ -113,7 +113,7 @@ struct ResultPromise : TaskPromiseBase {
     result.get().fail(std::current_exception());
     failWith(result.get().ownError());
   }
-#if LEAT_FREE_FRAMES
+#if LEAT_FREE_FRAMES && !defined(__clang__)
   LEAT_ALWAYS_INLINE static void* operator new(std::size_t size) {
     return allocate(size, freedByCoroutine);
   }
@@ -158,6 +158,14 @@ struct TaskPromise<void> : ResultPromise<void> {
 };
 
 #if LEAT_FREE_FRAMES
+#if defined(__clang__)
+/// The promise of a coroutine that clang makes and g++ may await. It notes nothing in its operator new: clang may
+/// do without the call, or fill the promise before it is constructed. Its name is another one than that of g++'s.
+template <class T>
+struct OwnTaskPromise : TaskPromise<T> {
+  OwnTaskPromise() noexcept { this->result.get().spareByte() = freedByCoroutine; }
+};
+#else
 /// The promise of a coroutine in whose frame there is nothing to destroy at the end but this.
 template <class T>
 struct PlainTaskPromise : TaskPromise<T> {
@@ -165,6 +173,7 @@ struct PlainTaskPromise : TaskPromise<T> {
     return TaskPromise<T>::allocate(size, freedAs(size));
   }
 };
+#endif
 #endif
 
 /// Destroys a suspended chain of tasks leaf first, without recursion.
@@ -331,10 +340,17 @@ TaskOwner& taskOwner(Task<T>& task) noexcept {
 }  // namespace leat::inline LEAT_ABI
 
 #if LEAT_FREE_FRAMES
+#if defined(__clang__)
+template <class T, class... Parameters>
+struct std::coroutine_traits<leat::Task<T>, Parameters...> {
+  using promise_type = leat::detail::OwnTaskPromise<T>;
+};
+#else
 /// A coroutine whose copies of its parameters need no destructor.
 template <class T, class... Parameters>
   requires(std::is_trivially_destructible_v<Parameters> && ...)
 struct std::coroutine_traits<leat::Task<T>, Parameters...> {
   using promise_type = leat::detail::PlainTaskPromise<T>;
 };
+#endif
 #endif

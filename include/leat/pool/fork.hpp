@@ -7,7 +7,11 @@
 #include <leat/pool/fork_group.hpp>
 #include <leat/pool/pool_core.hpp>
 
+#include <sched.h>
+
 #include <iterator>
+#include <limits>
+#include <new>
 #include <tuple>
 #include <vector>
 
@@ -223,7 +227,9 @@ struct ForkResult {
 };
 template <bool Take, class T>
 std::vector<ItemType<T>> forkResults(ForkGroup& group, Task<T>* first, std::size_t count) {
-  return {ForkResult<T, Take>{&group, first}, ForkResult<T, Take>{&group, first + count}};
+  // No braces: of a type that is made of anything, such as std::any, that would be a list of two.
+  using Iterator = ForkResult<T, Take>;
+  return std::vector<ItemType<T>>(Iterator{&group, first}, Iterator{&group, first + count});
 }
 
 /// Tasks in a row, none at first, in a block such as those of frames.
@@ -240,6 +246,8 @@ class ForkTasks {
     freeFrame(first_, count_ * sizeof(Task<T>));
   }
   void make() {
+    if (count_ > std::numeric_limits<std::ptrdiff_t>::max() / sizeof(Task<T>)) [[unlikely]]
+      throw std::bad_array_new_length();
     first_ = static_cast<Task<T>*>(allocateFrame(count_ * sizeof(Task<T>)));
     for (; live_ < count_; ++live_) ::new (static_cast<void*>(first_ + live_)) Task<T>;
   }
@@ -289,7 +297,7 @@ class ForkEach : ForkSteps<ForkEach<F, T>> {
   friend ForkSteps<ForkEach>;
 
  public:
-  ForkEach(std::size_t count, F&& make) : tasks_(count), make_(std::move(make)) {}
+  ForkEach(std::size_t count, F&& make) : make_(std::move(make)), tasks_(count), failedAt_(count) {}
 
   bool await_ready() const { return tasks_.size() == 0 || (checkWorker(), false); }
   LEAT_NOINLINE std::coroutine_handle<> await_suspend(std::coroutine_handle<> parent) {
@@ -297,7 +305,7 @@ class ForkEach : ForkSteps<ForkEach<F, T>> {
     return this->start(parent, tasks_.size());
   }
   LEAT_NOINLINE std::vector<ItemType<T>> await_resume() {
-    if (failed_.load(relaxed)) [[unlikely]]
+    if (failedAt_ < tasks_.size()) [[unlikely]]
       throwFirst();
     auto items = forkResults<true>(this->group(), tasks_.data(), tasks_.size());
     tasks_.clear();
@@ -317,24 +325,27 @@ class ForkEach : ForkSteps<ForkEach<F, T>> {
     return this->prepare(taskOwner(task));
   }
   void skip(std::size_t number) noexcept { missing(number, nullptr); }
-  void missing(std::size_t number, std::exception_ptr error) noexcept {
-    // One thread has the words behind this one, and the join orders them before who looks.
-    if (failed_.exchange(true, relaxed)) return;
-    failedAt_ = number;
-    error_ = std::move(error);
+  /// Of several that are missing the first in the row counts. The join orders this before who looks.
+  LEAT_NOINLINE void missing(std::size_t number, std::exception_ptr error) noexcept {
+    while (locked_.exchange(true, acquire)) ::sched_yield();
+    if (number < failedAt_) {
+      failedAt_ = number;
+      error_.swap(error);
+    }
+    locked_.store(false, release);
   }
   /// What a task before the one that is missing threw, else why that one is.
   [[noreturn]] LEAT_NOINLINE void throwFirst() {
-    for (std::size_t i = 0; i < failedAt_; ++i)
-      if (tasks_.data()[i].valid()) checkOutcome(this->group(), tasks_.data()[i]);
+    for (std::size_t i = 0; i < failedAt_; ++i) checkOutcome(this->group(), tasks_.data()[i]);
     if (!error_) this->throwNotBegun();
     std::rethrow_exception(std::move(error_));
   }
 
+  const F make_;  // before the tasks: it is there as long as they and their parameters are
   ForkTasks<T> tasks_;
-  const F make_;
-  Atomic<bool> failed_{false};
-  std::size_t failedAt_ = 0;
+  // Of what is missing: written under the lock.
+  Atomic<bool> locked_{false};
+  std::size_t failedAt_;
   std::exception_ptr error_;
 };
 

@@ -9,7 +9,8 @@ function(compile_library)
 endfunction()
 set(link ${COMPILER} ${WORK}/main.o ${WORK}/library.o -o ${WORK}/program -pthread)
 
-foreach(flags "-DNDEBUG -DLEAT_CLOSURE_GUARD=0" "-O1 -DLEAT_STACK_BUDGET=16384")
+foreach(flags "-DNDEBUG -DLEAT_CLOSURE_GUARD=0" "-O1 -DLEAT_STACK_BUDGET=16384"
+              "-O1 -fsanitize=undefined -fsanitize-undefined-trap-on-error")
   separate_arguments(list UNIX_COMMAND "${flags}")
   compile_library(${list})
   step("linking with ${flags}" ${link})
@@ -34,3 +35,14 @@ foreach(switch LEAT_RECYCLE_FRAMES LEAT_STACK_CHECK LEAT_USE_LIBURING LEAT_COMPI
     message(FATAL_ERROR "not the error that was expected for ${switch}:\n${text}")
   endif()
 endforeach()
+
+# Flags that fill the promise of a coroutine before it is constructed, or allocate it otherwise. clang is like g++ then in
+# who frees it.
+set(flags -DLEAT_STACK_CHECK=1 -ftrivial-auto-var-init=pattern -Werror)
+if(macros MATCHES "#define __clang__")
+  list(APPEND flags -fcoro-aligned-allocation)
+endif()
+compile_library(${flags})
+step("compiling main.cpp with ${flags}" ${compile} ${flags} -c ${HERE}/configurations/main.cpp -o ${WORK}/main.o)
+step("linking with ${flags}" ${link})
+step("running with ${flags}" ${WORK}/program)
