@@ -126,6 +126,21 @@ TEST_CASE("answers in front of the answer are told", "[http][client]") {
               });
 }
 
+TEST_CASE("what an answer in front of the answer says of a body is not the answer's",
+          "[http][client]") {
+  const std::string early = "HTTP/1.1 103 Early Hints\r\nContent-Length: 3\r\n\r\n";
+  withAnswers({early + answerOf("with a length"),
+               early + "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+               early + "HTTP/1.1 200 OK\r\n\r\nto the end<end>"},
+              [](Scripted& server) -> Task<> {
+                std::string text;
+                for (const std::string expected : {"with a length", "abc", "to the end"}) {
+                  text = co_await textOf(http::get(server.url()));
+                  CHECK(text == expected);
+                }
+              });
+}
+
 TEST_CASE("a listener of what comes before the answer may give the request up", "[http][client]") {
   withAnswers({"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + answerOf("late")},
               [](Scripted& server) -> Task<> {

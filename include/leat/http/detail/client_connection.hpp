@@ -224,7 +224,8 @@ LEAT_INLINE bool ClientConnection::head(std::string_view rest) {
     call->inform(std::move(head));
     // A listener may have given the request up.
     if (call_ != call) return false;
-    head.clear();
+    // Also what stands in no text, which has gone.
+    head = Head();
     return true;
   }
   const bool bodiless = call->options.method == "HEAD";
