@@ -70,11 +70,13 @@ class ForkGroup : protected CallbackFrame, protected PoolJob {
   /// From here on other threads may begin children, all but the first.
   void begin(std::coroutine_handle<> parent, std::size_t count) noexcept {
     parent_ = parent;
-    worker_ = PoolWorker::current();
+    PoolWorker* const worker = PoolWorker::current();
+    worker_ = worker;
+    pool_ = &worker->pool();
     claims_.begin(count);
     if (threadState.context != nullptr) [[unlikely]]
       context_ = currentContext();
-    if (count > 1) worker_->push(*this);
+    if (count > 1) worker->push(*this);
   }
   ForkGroup& group() noexcept { return *this; }
   std::size_t claim() noexcept { return claims_.claim(); }
@@ -90,7 +92,7 @@ class ForkGroup : protected CallbackFrame, protected PoolJob {
   /// Whether this is a worker of the pool: a task may have ended elsewhere.
   bool isHere() const noexcept {
     const PoolWorker* const here = PoolWorker::current();
-    return here != nullptr && &here->pool() == &worker_->pool();
+    return here != nullptr && &here->pool() == pool_;
   }
   /// Whether that is so, and a child is begun without a look at contexts.
   bool isPlain() const noexcept {
@@ -120,7 +122,9 @@ class ForkGroup : protected CallbackFrame, protected PoolJob {
 
   // Set by `begin`.
   std::coroutine_handle<> parent_;
-  PoolWorker* worker_;
+  // To be compared only: when a task ends elsewhere the pool may be gone.
+  const PoolWorker* worker_;
+  const PoolCore* pool_;
   ForkClaims<> claims_;
   ContextRef context_;
 };

@@ -6,6 +6,7 @@
 #include <leat_test.hpp>
 
 #include <any>
+#include <coroutine>
 #include <limits>
 #include <memory>
 #include <new>
@@ -107,6 +108,31 @@ Task<int> parametersThatGoLate() {
   co_return -1;
 }
 
+/// Suspends until somebody resumes what it gives.
+struct Leaves {
+  bool await_ready() const { return false; }
+  void await_suspend(std::coroutine_handle<> handle) const { left->store(handle.address()); }
+  void await_resume() const {}
+  detail::Atomic<void*>* left;
+};
+/// The first of three tasks ends where it is resumed.
+Task<> forkAndLeave(detail::Atomic<void*>* left) {
+  auto task = [](detail::Atomic<void*>& to, std::size_t i) -> Task<> {
+    const Leaves leaves{&to};
+    if (i == 0) co_await leaves;
+  };
+  const auto make = [=](std::size_t i) { return task(*left, i); };
+  co_await fork(3, make);
+}
+/// In the place of who awaits it.
+struct Ended : detail::CallbackFrame {
+  explicit Ended(detail::Atomic<bool>& t) noexcept
+      : CallbackFrame(
+            [](CallbackFrame* self) noexcept { static_cast<Ended*>(self)->told.store(true); }),
+        told(t) {}
+  detail::Atomic<bool>& told;
+};
+
 }  // namespace
 
 TEST_CASE("a forked range has as many results as tasks, also of a type that is made of anything") {
@@ -132,4 +158,20 @@ TEST_CASE("of several tasks of a fork that could not be made the first in the ro
 TEST_CASE("what makes the tasks of a fork is there as long as their parameters are") {
   WorkStealingPool pool({.threads = 1});
   CHECK(syncWait(pool.run(parametersThatGoLate)) == 0);
+}
+
+TEST_CASE("a task of a forked range may end on another pool when its own is gone") {
+  detail::Atomic<void*> left{nullptr};
+  Task<> forks = forkAndLeave(&left);
+  detail::Atomic<bool> joined{false};
+  Ended ended(joined);
+  {
+    WorkStealingPool pool({.threads = 1});
+    pool.submit([&] { detail::startTask(forks, ended); });
+    while (left.load() == nullptr) std::this_thread::yield();
+  }
+  WorkStealingPool other({.threads = 1});
+  other.submit([&] { detail::run(std::coroutine_handle<>::from_address(left.load())); });
+  while (!joined.load()) std::this_thread::yield();
+  CHECK(joined.load());
 }
