@@ -274,14 +274,14 @@ LEAT_INLINE bool Exchange::put(std::string_view bytes, const Buffer* whole) {
   if (bytes.empty()) return hasRoom();
   TextBuffer& lane = owner_->lane(*this);
   if (out.hasBody()) {
-    out.beginPiece(lane, bytes.size());
     if (whole != nullptr && bytes.size() >= large && owner_->isFirst(*this)) {
+      out.beginPiece(lane, bytes.size());
       owner_->flush();
       if (!gone_) (void)owner_->socket.write(*whole);
+      out.endPiece(lane);
     } else {
-      lane.append(bytes);
+      out.writePiece(lane, bytes);
     }
-    out.endPiece(lane);
   }
   owner_->flushSoon();
   return hasRoom() && lane.size() < large;
@@ -293,11 +293,7 @@ LEAT_INLINE void Exchange::end(std::string_view bytes) {
   if (!out.headWritten()) out.fixHead();
   TextBuffer& lane =
       out.headWritten() ? owner_->lane(*this) : owner_->writeHead(*this, bytes.size());
-  if (!bytes.empty() && out.hasBody()) {
-    out.beginPiece(lane, bytes.size());
-    lane.append(bytes);
-    out.endPiece(lane);
-  }
+  if (!bytes.empty() && out.hasBody()) out.writePiece(lane, bytes);
   try {
     out.end(lane);
   } catch (...) {

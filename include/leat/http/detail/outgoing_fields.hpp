@@ -152,14 +152,15 @@ class OutgoingFields {
     whole_ = false;
   }
   void put(std::string_view name, std::string_view value) {
-    if (fields_.capacity() == 0) reserve();
+    // First, for what is in the text is sent.
+    if (fields_.size() == fields_.capacity()) reserve();
     sizes_ |= sizeBit(name.size());
     fields_.push_back(appended(name, value));
   }
-  /// Enough for most messages, and in one piece.
-  void reserve() {
-    fields_.reserve(8);
-    (void)text_.room(255);
+  /// At first enough for most messages, and in one piece.
+  LEAT_NOINLINE void reserve() {
+    if (fields_.capacity() == 0) (void)text_.room(255);
+    fields_.reserve(fields_.empty() ? 8 : 2 * fields_.size());
   }
 
   TextBuffer text_;

@@ -128,6 +128,14 @@ class OutgoingMessage {
   void writeRequest(TextBuffer& out, std::string_view method, std::string_view target,
                     std::optional<std::size_t> whole);
   bool headWritten() const noexcept { return headWritten_; }
+  /// A piece of the body, with what is around it: all of it or nothing. Throws: as `beginPiece`, std::bad_alloc.
+  LEAT_ALWAYS_INLINE void writePiece(TextBuffer& out, std::string_view bytes) {
+    constexpr std::size_t around = 24;
+    (void)out.room(bytes.size() + around);
+    beginPiece(out, bytes.size());
+    out.endAt(copyText(out.room(0), bytes));
+    endPiece(out);
+  }
   /// In front of and behind a piece of the body. Throws: Error ERR_HTTP_CONTENT_LENGTH_MISMATCH.
   void beginPiece(TextBuffer& out, std::size_t size) {
     if (bodyLength_ && size > bodyLeft()) throwMismatch(bodySent_ + size);
@@ -281,10 +289,10 @@ LEAT_INLINE void OutgoingMessage::readField(const FieldView& field) {
 LEAT_INLINE void OutgoingMessage::writeHead(TextBuffer& text, std::string_view date,
                                             unsigned seconds, std::optional<std::size_t> whole,
                                             std::string_view kept) {
-  headWritten_ = true;
   // More than all that is not counted here has.
   constexpr std::size_t rest = 256;
   char* at = text.room(rest + reason.size() + fields.bytes() + date.size() + kept.size());
+  headWritten_ = true;
   if (status == 200 && reason.empty()) {
     at = put(at, "HTTP/1.1 200 OK\r\n");
   } else {
@@ -319,10 +327,10 @@ LEAT_INLINE void OutgoingMessage::writeRequest(TextBuffer& text, std::string_vie
                                                std::optional<std::size_t> whole) {
   // No request ends with its connection (RFC 9112 section 6.3).
   if (said_.encoding && !chunked_) throwFraming("Transfer-Encoding does not end with chunked");
-  headWritten_ = request_ = true;
   // More than all that is not counted here has.
   constexpr std::size_t rest = 128;
   char* at = text.room(rest + method.size() + target.size() + fields.bytes());
+  headWritten_ = request_ = true;
   at = put(put(at, method), " ");
   at = put(put(at, target), " HTTP/1.1\r\n");
   at = putFields(at);

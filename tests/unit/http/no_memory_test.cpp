@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+// Compiled alone: it replaces the allocation operators.
+// Allocations that fail in the middle of an answer: whoever catches that goes on as if nothing had been said.
+#include "http_rig.hpp"
+
+#include <cstdlib>
+#include <new>
+
+namespace http = leat::http;
+using http_rig::ask;
+using http_rig::closing;
+using http_rig::get;
+using http_rig::withServer;
+using leat::Task;
+
+namespace {
+
+// How many allocations this thread may make before all fail; negative: any number.
+thread_local long allowed = -1;
+
+void* allocate(std::size_t size) {
+  if (allowed == 0) throw std::bad_alloc();
+  if (allowed > 0) --allowed;
+  if (void* const block = std::malloc(size > 0 ? size : 1)) return block;
+  throw std::bad_alloc();
+}
+
+// Not inlined, or g++ sees `free` for what came from `new`.
+LEAT_NOINLINE void deallocate(void* block) noexcept { std::free(block); }
+
+/// Calls `f` without memory. Whether it threw.
+template <class F>
+bool failsWithout(F&& f) {
+  allowed = 0;
+  try {
+    f();
+  } catch (const std::bad_alloc&) {
+    allowed = -1;
+    return true;
+  }
+  allowed = -1;
+  return false;
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) { return allocate(size); }
+void* operator new[](std::size_t size) { return allocate(size); }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  try {
+    return ::operator new(size);
+  } catch (...) {
+    return nullptr;
+  }
+}
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
+  return ::operator new(size, std::nothrow);
+}
+void operator delete(void* block) noexcept { deallocate(block); }
+void operator delete[](void* block) noexcept { deallocate(block); }
+void operator delete(void* block, std::size_t) noexcept { deallocate(block); }
+void operator delete[](void* block, std::size_t) noexcept { deallocate(block); }
+
+TEST_CASE("a field for which there is no memory is not sent") {
+  http::detail::OutgoingFields fields;
+  int failed = 0;
+  for (int i = 0; i < 100; ++i) {
+    const std::string name = "X-" + std::to_string(i);
+    if (failsWithout([&] { fields.set(name, "value"); })) ++failed;
+    if (!fields.get(name)) fields.set(name, "again");
+    std::string expected;
+    for (std::size_t k = 0; k < fields.size(); ++k)
+      expected += std::string(fields[k].name) + ": " + std::string(fields[k].value) + "\r\n";
+    CHECK(fields.whole() == expected);
+  }
+  CHECK(failed > 1);
+  CHECK(failed < 100);
+}
+TEST_CASE("an answer for which there was no memory can be given again, with its head") {
+  bool failed = false;
+  const auto handler = [&](const http::IncomingMessage& request,
+                           const http::ServerResponse& response) {
+    if (request.url() == "/before") {  // the date is known from here on
+      response.end("zero");
+      return;
+    }
+    response.setHeader("X-Large", std::string(10'000, 'v'));
+    failed = failsWithout([&] { response.end("one"); });
+    response.end("two");
+  };
+  withServer(handler, [&](http::Server server) -> Task<> {
+    const std::string back = co_await ask(server, get("/before") + get("/", closing));
+    CHECK(failed);
+    const std::string fields = "X-Large: " + std::string(10'000, 'v') + "\r\n";
+    CHECK(back == http_rig::kept("zero") + http_rig::ok("two", "200 OK", fields));
+  });
+}
+TEST_CASE("nothing stands for a piece of a body for which there was no memory") {
+  bool failed = false;
+  bool failedAtEnd = false;
+  const std::string large(100'000, 'x');
+  const auto handler = [&](const http::IncomingMessage&, const http::ServerResponse& response) {
+    (void)response.write("first");
+    failed = failsWithout([&] { (void)response.write(large); });
+    failedAtEnd = failsWithout([&] { response.end(large); });
+    response.end("last");
+  };
+  withServer(handler, [&](http::Server server) -> Task<> {
+    const std::string back = co_await ask(server, get("/", closing));
+    CHECK(failed);
+    CHECK(failedAtEnd);
+    CHECK(back ==
+          "HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+          "5\r\nfirst\r\n4\r\nlast\r\n0\r\n\r\n");
+  });
+}
