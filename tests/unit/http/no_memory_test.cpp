@@ -25,6 +25,9 @@ void* allocate(std::size_t size) {
   throw std::bad_alloc();
 }
 
+// Not inlined, or g++ sees `free` for what came from `new`.
+LEAT_NOINLINE void deallocate(void* block) noexcept { std::free(block); }
+
 /// Calls `f` without memory. Whether it threw.
 template <class F>
 bool failsWithout(F&& f) {
@@ -43,10 +46,20 @@ bool failsWithout(F&& f) {
 
 void* operator new(std::size_t size) { return allocate(size); }
 void* operator new[](std::size_t size) { return allocate(size); }
-void operator delete(void* block) noexcept { std::free(block); }
-void operator delete[](void* block) noexcept { std::free(block); }
-void operator delete(void* block, std::size_t) noexcept { std::free(block); }
-void operator delete[](void* block, std::size_t) noexcept { std::free(block); }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  try {
+    return ::operator new(size);
+  } catch (...) {
+    return nullptr;
+  }
+}
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
+  return ::operator new(size, std::nothrow);
+}
+void operator delete(void* block) noexcept { deallocate(block); }
+void operator delete[](void* block) noexcept { deallocate(block); }
+void operator delete(void* block, std::size_t) noexcept { deallocate(block); }
+void operator delete[](void* block, std::size_t) noexcept { deallocate(block); }
 
 TEST_CASE("a field for which there is no memory is not sent") {
   http::detail::OutgoingFields fields;
