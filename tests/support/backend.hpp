@@ -11,7 +11,7 @@ namespace leat_test {
 /// What LEAT_BACKEND says, else what the machine gives.
 inline bool onUring() {
   static const bool ring = [] {
-    std::string_view reason;
+    leat::detail::SharedText reason;
     const std::unique_ptr<leat::detail::Reactor> made(leat::detail::makeReactor("", reason));
     return std::string_view(made->name()) == "io_uring";
   }();

@@ -70,6 +70,8 @@ class Counted {
     --count_;
     return true;
   }
+  /// Of one that somebody else has, too.
+  void releaseNotLast() noexcept { --count_; }
   unsigned useCount() const noexcept { return count_; }
 
  private:

@@ -60,7 +60,14 @@ struct AbortCallbackBase : AbortListener, Counted<AbortCallbackBase> {
   virtual ~AbortCallbackBase() = default;
   virtual void call() = 0;
   static LEAT_INLINE void dispatch(AbortListener& listener) noexcept;
+  /// Is no listener from now on.
+  void leave() noexcept {
+    if (seen && linked()) --state->seenListeners;
+    unlink();
+  }
 
+  // Counted by the signal.
+  bool seen = false;
   Ref<AbortState> state;
 };
 
@@ -127,16 +134,20 @@ class LateAbort : private Job, public FrameAllocated {
   ContextRef context_;
 };
 
+/// The reason when none is given. For want of memory that is it, here and below.
 LEAT_INLINE std::exception_ptr abortReason(std::exception_ptr reason) noexcept;
 
 #if LEAT_BODIES
 LEAT_INLINE std::exception_ptr abortReason(std::exception_ptr reason) noexcept {
-  return reason
-             ? std::move(reason)
-             : std::make_exception_ptr(AbortError(std::string_view("This operation was aborted")));
+  if (reason) return reason;
+  try {
+    return std::make_exception_ptr(AbortError(std::string_view("This operation was aborted")));
+  } catch (...) {
+    return std::current_exception();
+  }
 }
 #endif
-/// Of what is no exception_ptr. For want of memory that is the reason.
+/// Of what is no exception_ptr.
 template <class R>
 std::exception_ptr abortReasonOf(R&& reason) noexcept {
   constexpr bool error = std::is_base_of_v<std::exception, std::remove_cvref_t<R>>;
@@ -170,7 +181,7 @@ class [[nodiscard(
   }
   ~AbortRegistration() { off(); }
   void off() noexcept {
-    if (callback_) callback_->unlink();
+    if (callback_) callback_->leave();
     callback_ = nullptr;
   }
 
@@ -213,7 +224,8 @@ class AbortSignal {
     if (aborted()) std::rethrow_exception(state_->reason);
   }
   /// Calls `listener()` inside `abort()`, in order of registration; when aborted already, in a
-  /// microtask. What it throws is reported as an uncaught exception in the next tick.
+  /// microtask. What it throws is reported as an uncaught exception in the next tick. It is not counted:
+  /// `addAbortListener` is for listeners whose number a limit watches.
   template <class F>
   AbortRegistration onAbort(F&& listener) const;
 

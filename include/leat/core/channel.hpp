@@ -32,7 +32,7 @@ struct ChannelState : Counted<ChannelState<T>> {
     T value;
   };
 
-  explicit ChannelState(std::size_t c) noexcept : capacity(c) {}
+  explicit ChannelState(std::size_t c) : capacity(c) {}
 
   /// Accepts a value if there is room for it or somebody waits for it.
   bool offer(T& value) {

@@ -49,6 +49,11 @@ struct AbortState : SharedCounted<AbortState>, FrameAllocated {
   Atomic<std::uint64_t> following{0};
   // The others: their signal was dropped on another thread, which may not unlink them.
   Atomic<FollowedSignal*> left{nullptr};
+  // Of events/signal_target.hpp: how many of the listeners its user sees, and how many of these there may be
+  // before a warning; negative: the limit of all.
+  unsigned seenListeners = 0;
+  int maxListeners = -1;
+  bool warned = false;
 };
 
 /// What a combined signal keeps: a link in each source, and the sources alive.

@@ -3,8 +3,8 @@
 #pragma once
 
 #include <leat/core/abort.hpp>
-#include <leat/loop/duration.hpp>
 #include <leat/loop/event_loop.hpp>
+#include <leat/loop/out_of_range.hpp>
 
 namespace leat::inline LEAT_ABI {
 
@@ -107,10 +107,7 @@ LEAT_INLINE AbortSignal timeoutSignal(std::int32_t milliseconds) {
 }
 
 [[noreturn]] LEAT_INLINE void throwNoTimeout(double ms) {
-  throw RangeError(SharedText({"The value of \"milliseconds\" is out of range. It must be >= 0 && "
-                               "<= 2147483647. Received ",
-                               Decimal(static_cast<long long>(ms))})
-                       .view());
+  throwNumberOutOfRange("delay", ">= 0 && <= 2147483647", ms);
 }
 #endif
 

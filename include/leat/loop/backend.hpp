@@ -2,10 +2,12 @@
 // Which back end a loop gets, and why.
 #pragma once
 
+#include <leat/core/error.hpp>
 #include <leat/loop/reactor.hpp>
 
 #include <string_view>
 #if LEAT_BODIES
+#include <leat/base/owned.hpp>
 #include <leat/core/system_error.hpp>
 #include <leat/loop/detail/epoll_reactor.hpp>
 #include <leat/loop/detail/uring_reactor.hpp>
@@ -16,29 +18,18 @@
 namespace leat::inline LEAT_ABI::detail {
 
 /// Throws: RangeError ERR_UNKNOWN_BACKEND for a name that this version does not have, SystemError when
-/// the back end cannot start.
-LEAT_INLINE Reactor* makeReactor(std::string_view wanted, std::string_view& reason);
+/// the back end cannot start. `reason`: who asked for it, and how the ring was made or why there is none.
+LEAT_INLINE Reactor* makeReactor(std::string_view wanted, SharedText& reason);
 
 #if LEAT_BODIES
 LEAT_INLINE Reactor* makeEpoll() {
-  auto* reactor = new EpollReactor;
+  auto reactor = makeOwned<EpollReactor>();
   const int error = reactor->open();
-  if (error == 0) return reactor;
-  delete reactor;
-  throw SystemError(-error, "epoll_create1");
+  if (error != 0) throw SystemError(-error, "epoll_create1");
+  return reactor.leak();
 }
 
-/// Null, and why, when the ring cannot be made.
-LEAT_INLINE UringReactor* tryUring(std::string_view& reason, int& error) {
-  auto* reactor = new UringReactor;
-  error = reactor->open();
-  reason = reactor->mode();
-  if (error == 0) return reactor;
-  delete reactor;
-  return nullptr;
-}
-
-LEAT_INLINE Reactor* makeReactor(std::string_view wanted, std::string_view& reason) {
+LEAT_INLINE Reactor* makeReactor(std::string_view wanted, SharedText& reason) {
   std::string_view who = "asked for by the program";
   if (wanted.empty()) {
     const char* variable = std::getenv("LEAT_BACKEND");
@@ -49,17 +40,17 @@ LEAT_INLINE Reactor* makeReactor(std::string_view wanted, std::string_view& reas
     throw RangeError(
         SharedText({"unknown back end '", wanted, "'; this version has: epoll, io_uring"}).view(),
         "ERR_UNKNOWN_BACKEND");
-  if (wanted != "epoll") {
-    int error = 0;
-    if (Reactor* const reactor = tryUring(reason, error)) {
-      if (!wanted.empty()) reason = who;
-      return reactor;
-    }
-    if (!wanted.empty())
-      throw SystemError(-error, "io_uring_setup", SharedText({reason, "; ", who}).view());
-  } else {
-    reason = who;
+  if (wanted == "epoll") {
+    reason = SharedText(who);
+    return makeEpoll();
   }
+  auto reactor = makeOwned<UringReactor>();
+  const int error = reactor->open();
+  if (error != 0 && !wanted.empty())
+    throw SystemError(-error, "io_uring_setup", SharedText({reactor->mode(), "; ", who}).view());
+  reason = wanted.empty() ? SharedText(reactor->mode()) : SharedText({who, ", ", reactor->mode()});
+  if (error == 0) return reactor.leak();
+  reactor.reset();
   return makeEpoll();
 }
 #endif

@@ -57,9 +57,9 @@ class EventLoop final : private detail::QueueHooks {
     return ref().post(std::forward<F>(f));
   }
 
-  /// "io_uring" or "epoll"; `backendReason` says how the ring was made, or why there is none.
+  /// "io_uring" or "epoll"; `backendReason` says who asked for it, and how the ring was made or why there is none.
   std::string_view backend() const noexcept { return reactor_->name(); }
-  std::string_view backendReason() const noexcept { return backendReason_; }
+  std::string_view backendReason() const noexcept { return backendReason_.view(); }
   /// Readable when `runOnce(0)` has something to do besides timers; for foreign loops.
   int backendFd() noexcept { return reactor_->backendFd(); }
   /// Milliseconds until the next timer, 0 when something waits already, -1 when nothing does.
@@ -149,7 +149,7 @@ class EventLoop final : private detail::QueueHooks {
   detail::ProcessHooks* hooks_ = nullptr;
   detail::LoopParts parts_;
   detail::List<detail::LoopOwned> farewells_;
-  std::string_view backendReason_;
+  detail::SharedText backendReason_;
   long references_ = 0;
   std::uint64_t timersFired_ = 0;
   std::size_t timersArmed_ = 0;

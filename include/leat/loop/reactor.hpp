@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What a loop asks of its back end: operations that are submitted and complete. Shaped for io_uring,
-// where the kernel holds the buffers; epoll and the simulated back end meet the same contract.
+// where the kernel holds the buffers; epoll meets the same contract.
 #pragma once
 
 #include <leat/base/list.hpp>

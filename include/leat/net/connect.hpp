@@ -19,12 +19,12 @@ struct ConnectOptions {
   std::string_view path{};
   /// 4 or 6 asks for addresses of one family only; 0 takes both.
   int family = 0;
-  /// Binds to this address of the machine first.
+  /// Binds to this address of the machine first. Not for a `path`.
   std::string_view localAddress{};
   int localPort = 0;
-  /// For the whole of it, look-up included; 0: no limit of its own.
+  /// For the whole of it, look-up included; 0: no limit of its own. A time too long for a timer is the longest.
   Milliseconds timeout = 0;
-  /// Milliseconds that an address has before the next one joins in.
+  /// Milliseconds that an address has before the next one joins in, at least 1. As in Node, less than 10 is 10.
   int attemptTimeout = 250;
   bool noDelay = false;
   bool keepAlive = false;
@@ -48,7 +48,7 @@ class ConnectTarget {
         localPort(o.localPort),
         family(o.family),
         attemptTimeout(o.attemptTimeout),
-        timeout(o.timeout.count()),
+        timeout(leat::detail::checkedTimeout("options.timeout", o.timeout.count())),
         highWaterMark(o.highWaterMark),
         noDelay(o.noDelay),
         keepAlive(o.keepAlive),
@@ -79,16 +79,28 @@ LEAT_ON_USE
 Task<Socket> connectTo(SocketAddress to, const ConnectTarget& target);
 
 #if LEAT_BODIES
+/// What `connect` says at once.
+LEAT_INLINE void checkConnect(const ConnectOptions& options) {
+  (void)headStartMs(options.attemptTimeout);
+  if (!options.path.empty()) return;
+  SocketAddress::checkPort(options.port);
+  SocketAddress::checkPort(options.localPort, "options.localPort");
+  if (options.localAddress.empty() || isIP(options.localAddress) != 0) return;
+  throw TypeError(leat::detail::SharedText{"Invalid IP address: ", options.localAddress}.view(),
+                  "ERR_INVALID_IP_ADDRESS");
+}
+
 LEAT_INLINE sys::UniqueFd makeSocket(const SocketAddress& to, const ConnectTarget& target) {
   const int made = sys::socket(to.data()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (made < 0) throwConnect(-made, to);
   sys::UniqueFd fd(made);
-  if (!target.localAddress.empty() || target.localPort != 0) {
+  if (to.isIP() && (!target.localAddress.empty() || target.localPort != 0)) {
     const SocketAddress from = target.localAddress.empty()
                                    ? SocketAddress::any(to.family(), target.localPort)
                                    : SocketAddress(target.localAddress, target.localPort);
     const int error = sys::bind(made, from.data(), from.size());
-    if (error < 0) throw SystemError::ofAddress(-error, "bind", from.address(), from.port(), true);
+    const int port = from.port() == 0 ? -1 : from.port();
+    if (error < 0) throw SystemError::ofAddress(-error, "bind", from.address(), port);
   }
   return fd;
 }
@@ -147,7 +159,8 @@ Task<Socket> connectInTime(Target target) {
 ///
 /// Node: `net.connect`, `net.createConnection`. Cancel: AbortError; nothing stays open.
 /// Throws: SystemError ("connect ECONNREFUSED 127.0.0.1:80", ENOTFOUND of the look-up), AggregateError
-/// when all of several addresses failed, TimeoutError, RangeError ERR_SOCKET_BAD_PORT.
+/// when all of several addresses failed, TimeoutError; TypeError ERR_INVALID_ARG_VALUE of a `family` for a name.
+/// At the call: RangeError ERR_SOCKET_BAD_PORT, ERR_OUT_OF_RANGE of times, TypeError ERR_INVALID_IP_ADDRESS.
 LEAT_ON_USE
 Task<Socket> connect(ConnectOptions options);
 /// Node: `net.connect(port, host)`.
@@ -157,9 +170,10 @@ Task<Socket> connect(int port, std::string_view host = {});
 #if LEAT_BODIES
 LEAT_ON_USE_BODY
 Task<Socket> connect(ConnectOptions options) {
-  if (options.path.empty()) SocketAddress::checkPort(options.port);
-  if (options.timeout.count() > 0) return detail::connectInTime(detail::ConnectTarget(options));
-  return detail::connectNow(detail::ConnectTarget(options));
+  detail::checkConnect(options);
+  detail::ConnectTarget target(options);
+  if (target.timeout > 0) return detail::connectInTime(std::move(target));
+  return detail::connectNow(std::move(target));
 }
 
 LEAT_ON_USE_BODY

@@ -5,6 +5,7 @@
 
 #include <leat/core/scope.hpp>
 #include <leat/loop/event_loop.hpp>
+#include <leat/loop/out_of_range.hpp>
 #include <leat/net/address.hpp>
 
 #include <string>
@@ -14,7 +15,7 @@ namespace leat::inline LEAT_ABI {
 namespace net {
 
 struct HappyEyeballsOptions {
-  /// How many milliseconds an attempt has before the next one joins in; at least 10, as in Node.
+  /// How many milliseconds an attempt has before the next one joins in: from 1; less than 10 is 10, as in Node.
   std::int32_t attemptTimeout = 250;
   /// Aborts all attempts, besides the ambient signal.
   SignalRef signal{};
@@ -44,6 +45,17 @@ LEAT_INLINE std::vector<SocketAddress> interleaveFamilies(
 #endif
 
 }  // namespace net
+
+namespace net::detail {
+
+/// Throws: RangeError ERR_OUT_OF_RANGE.
+inline std::int32_t headStartMs(std::int32_t ms) {
+  if (ms < 1)
+    leat::detail::throwNumberOutOfRange("options.attemptTimeout", ">= 1 && <= 2147483647", ms);
+  return ms < 10 ? 10 : ms;
+}
+
+}  // namespace net::detail
 
 namespace detail {
 
@@ -199,7 +211,7 @@ namespace net {
 /// as in RFC 8305, it may still win, so that a host whose every answer is slow is reached as well.
 /// Completes: when every attempt that was started has ended.
 /// Cancel: aborts the attempts and throws AbortError.
-/// Throws: TypeError ERR_INVALID_ARG_VALUE without addresses; the error of a single address; else an
+/// Throws: TypeError ERR_INVALID_ARG_VALUE without addresses, RangeError of `attemptTimeout`; the error of a single address; else an
 /// AggregateError with all errors in order of the attempts and the code of the first.
 template <class Attempt>
 auto happyEyeballs(const std::vector<SocketAddress>& addresses, Attempt&& attempt,
@@ -209,7 +221,7 @@ auto happyEyeballs(const std::vector<SocketAddress>& addresses, Attempt&& attemp
   using T = std::remove_cvref_t<AwaitResult<std::invoke_result_t<Callable&, const SocketAddress&>>>;
   static_assert(!std::is_void_v<T>, "an attempt must give something, such as a descriptor");
   if (addresses.empty()) throw TypeError("The argument 'addresses' must not be empty. Received []");
-  const std::int32_t headStart = options.attemptTimeout < 10 ? 10 : options.attemptTimeout;
+  const std::int32_t headStart = detail::headStartMs(options.attemptTimeout);
   return leat::detail::raceEyeballs<T, Callable>(
       interleaveFamilies(addresses), std::forward<Attempt>(attempt), headStart,
       leat::detail::Ref<leat::detail::AbortState>(options.signal.state()));

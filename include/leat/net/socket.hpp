@@ -3,7 +3,7 @@
 #pragma once
 
 #include <leat/core/task.hpp>
-#include <leat/loop/duration.hpp>
+#include <leat/loop/out_of_range.hpp>
 #include <leat/net/detail/names.hpp>
 #include <leat/net/socket_operations.hpp>
 
@@ -84,12 +84,13 @@ class Socket {
   /// Waits for the close phase in which the socket is closed, however that came about.
   SocketEnd closed() const;
 
-  /// Node: `setNoDelay`, `setKeepAlive(enable, initialDelay)`. Throws: SystemError.
+  /// Node: `setNoDelay`, `setKeepAlive(enable, initialDelay)`. The delay is cut to whole seconds, at most the
+  /// 32767 that the kernel takes; less than one leaves the system's. Throws: SystemError.
   const Socket& setNoDelay(bool enable = true) const;
   template <Duration D = int>
   const Socket& setKeepAlive(bool enable = true, D initialDelay = 0) const;
   /// Calls `onTimeout` when nothing was sent or received for so long; it only tells, as in Node. 0 turns
-  /// it off.
+  /// it off. Throws: RangeError ERR_OUT_OF_RANGE below 0 and of what is no finite number.
   template <Duration D, class F>
   const Socket& setTimeout(D timeout, F&& onTimeout) const;
   template <Duration D>
@@ -344,22 +345,29 @@ LEAT_INLINE const Socket& Socket::setNoDelay(bool enable) const {
 }
 #endif
 
-template <Duration D>
-const Socket& Socket::setKeepAlive(bool enable, D initialDelay) const {
-  connection_->setOption(SOL_SOCKET, SO_KEEPALIVE, enable ? 1 : 0);
-  const int seconds = static_cast<int>(leat::detail::milliseconds(initialDelay) / 1000);
-  if (enable && seconds > 0) connection_->setOption(IPPROTO_TCP, TCP_KEEPIDLE, seconds);
-  return *this;
-}
-
 namespace detail {
 
+/// Whole seconds that the kernel takes; 0 leaves what is set.
+inline int keepAliveSeconds(double ms) noexcept {
+  constexpr int most = 32767;
+  const double seconds = ms / 1000;
+  return seconds >= most ? most : seconds >= 1 ? static_cast<int>(seconds) : 0;
+}
+
 template <Duration D>
-std::int32_t idleMs(const D& timeout) noexcept {
-  return leat::detail::milliseconds(timeout) > 0 ? leat::detail::timerMs(timeout) : 0;
+std::int32_t idleMs(const D& timeout) {
+  return leat::detail::idleTimeoutMs("msecs", leat::detail::milliseconds(timeout));
 }
 
 }  // namespace detail
+
+template <Duration D>
+const Socket& Socket::setKeepAlive(bool enable, D initialDelay) const {
+  connection_->setOption(SOL_SOCKET, SO_KEEPALIVE, enable ? 1 : 0);
+  const int seconds = detail::keepAliveSeconds(leat::detail::milliseconds(initialDelay));
+  if (enable && seconds > 0) connection_->setOption(IPPROTO_TCP, TCP_KEEPIDLE, seconds);
+  return *this;
+}
 
 template <Duration D, class F>
 const Socket& Socket::setTimeout(D timeout, F&& onTimeout) const {

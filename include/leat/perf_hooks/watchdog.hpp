@@ -2,8 +2,8 @@
 // Watchdog: a thread that sees a loop blocked, and says in what.
 #pragma once
 
-#include <leat/loop/duration.hpp>
 #include <leat/loop/event_loop.hpp>
+#include <leat/loop/out_of_range.hpp>
 #include <leat/perf_hooks/detail/stack_names.hpp>
 #include <leat/perf_hooks/detail/thread_stack.hpp>
 #include <leat/sys/fork.hpp>
@@ -246,11 +246,7 @@ class Watchdog {
                   "Watchdog(report): a handle of a loop may not go to another thread");
     const double ms = options.limit.count();
     if (!(ms >= 1 && ms <= 2147483647))
-      throw RangeError(leat::detail::SharedText(
-                           {"The value of \"options.limit\" is out of range. It must be >= 1 "
-                            "&& <= 2147483647. Received ",
-                            std::to_string(ms)})
-                           .view());
+      leat::detail::throwNumberOutOfRange("options.limit", ">= 1 && <= 2147483647", ms);
     core_ = leat::detail::makeRef<leat::detail::WatchdogCore>(
         EventLoop::current().ref(), std::forward<F>(report), leat::detail::waitMs(ms),
         options.stack);

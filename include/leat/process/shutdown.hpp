@@ -2,7 +2,7 @@
 // The orderly end of a program: hooks that are called phase by phase on SIGTERM, SIGINT or `shutdown()`.
 #pragma once
 
-#include <leat/loop/duration.hpp>
+#include <leat/loop/out_of_range.hpp>
 #include <leat/process/detail/shutdown_core.hpp>
 
 namespace leat::inline LEAT_ABI::process {
@@ -75,10 +75,7 @@ LEAT_INLINE std::int32_t shutdownMs(std::string_view name, const Milliseconds& t
   constexpr double most = 2147483647;
   const double ms = time.count();
   if (ms >= 0 && ms <= most) return waitMs(ms);
-  throw RangeError(SharedText({"The value of \"options.", name,
-                               "\" is out of range. It must be >= 0 && <= 2147483647. Received ",
-                               std::to_string(ms)})
-                       .view());
+  throwNumberOutOfRange(SharedText({"options.", name}).view(), ">= 0 && <= 2147483647", ms);
 }
 #endif
 

@@ -194,7 +194,11 @@ LEAT_ON_USE Readable<Buffer> makeInput(const Ref<InputState>& state) {
   return stream;
 }
 
-LEAT_ON_USE Writable<Buffer> makeOutput(int fd) { return Writable<Buffer>(OutputBytes{fd}); }
+LEAT_ON_USE Writable<Buffer> makeOutput(int fd) {
+  Writable<Buffer> stream(OutputBytes{fd});
+  stream.core().flags.set(StreamFlag::Shared);
+  return stream;
+}
 #endif
 
 }  // namespace detail
@@ -292,7 +296,7 @@ namespace process {
 /// then there is a new one. What is written has been written when `write` returns, whatever it is
 /// connected to: a pipe whose reader is slow stops the loop meanwhile.
 ///
-/// A reader that is gone is an "error" EPIPE: loops ignore SIGPIPE, unless the program has chosen otherwise.
+/// `pipe` into it does not end it, so that several sources may follow each other; `pipeline` does. A reader that is gone is an "error" EPIPE: loops ignore SIGPIPE, unless the program has chosen otherwise.
 /// Node: `process.stdout`. The descriptor is never closed. Throws: Error ERR_NO_LOOP.
 LEAT_ON_USE
 OutputStream stdout_();

@@ -19,6 +19,7 @@ enum SetupFlag : unsigned {
   setupCqSize = 1U << 3,
   setupClamp = 1U << 4,
   setupDisabled = 1U << 6,
+  setupSubmitAll = 1U << 7,
   setupCoopTaskrun = 1U << 8,
   setupTaskrunFlag = 1U << 9,
   setupSingleIssuer = 1U << 12,

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <failing_memory.hpp>
 #include <memory>
 #include <new>
 #include <optional>
@@ -22,17 +23,25 @@
 using leat::AbortSignal;
 using leat::EventLoop;
 using leat::Promise;
+using leat_test::allowedBlocks;
+using leat_test::failsOnce;
+
+namespace leat_test {
+constinit thread_local long allowedBlocks = -1;
+constinit thread_local bool failsOnce = false;
+}  // namespace leat_test
 
 namespace {
 
 // Blocks from `operator new` that live, of all threads.
 std::atomic<long> live{0};
-// How many allocations this thread may make before one fails; negative: any number.
-thread_local long allowed = -1;
 
 void* allocate(std::size_t size, std::size_t align) {
-  if (allowed == 0) throw std::bad_alloc();
-  if (allowed > 0) --allowed;
+  if (allowedBlocks == 0) {
+    if (failsOnce) allowedBlocks = -1;
+    throw std::bad_alloc();
+  }
+  if (allowedBlocks > 0) --allowedBlocks;
   void* block = nullptr;
   if (::posix_memalign(&block, align < sizeof(void*) ? sizeof(void*) : align, size) != 0)
     throw std::bad_alloc();
@@ -50,13 +59,13 @@ void deallocate(void* block) noexcept {
 template <class F>
 int failEach(F&& f) {
   for (int count = 0;; ++count) {
-    allowed = count;
+    allowedBlocks = count;
     try {
       f();
-      allowed = -1;
+      allowedBlocks = -1;
       return count;
     } catch (const std::bad_alloc&) {
-      allowed = -1;
+      allowedBlocks = -1;
     }
   }
 }
@@ -120,9 +129,9 @@ TEST_CASE("a timeout signal may go on another thread that has no memory left") {
     EventLoop loop;
     std::optional<AbortSignal> signal = AbortSignal::timeout(100000);
     std::thread([&] {
-      allowed = 0;
+      allowedBlocks = 0;
       signal.reset();
-      allowed = -1;
+      allowedBlocks = -1;
     }).join();
     REQUIRE_FALSE(signal);
     loop.runOnce(0);
@@ -144,9 +153,9 @@ std::int32_t spread(std::size_t i) { return static_cast<std::int32_t>(1000 + i *
 /// What `f()` gives, which may not allocate.
 template <class F>
 auto withoutMemory(F&& f) {
-  allowed = 0;
+  allowedBlocks = 0;
   const auto result = f();
-  allowed = -1;
+  allowedBlocks = -1;
   return result;
 }
 
@@ -257,12 +266,12 @@ TEST_CASE("a start for which there is no memory throws, and leaves what waits al
   std::vector<TimerNode> timers(3000);
   TimerLists lists;
   std::size_t started = 0;
-  allowed = 10;
+  allowedBlocks = 10;
   try {
     for (; started < timers.size(); ++started) lists.insert(timers[started], spread(started), 0);
   } catch (const std::bad_alloc&) {
   }
-  allowed = -1;
+  allowedBlocks = -1;
   REQUIRE(started > 0);
   REQUIRE(started < timers.size());
   CHECK_FALSE(timers[started].linked());

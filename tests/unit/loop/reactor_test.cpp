@@ -51,7 +51,7 @@ struct SameDescriptors {
 using leat_test::onUring;
 
 std::unique_ptr<Reactor> makeReactor() {
-  std::string_view reason;
+  leat::detail::SharedText reason;
   return std::unique_ptr<Reactor>(leat::detail::makeReactor("", reason));
 }
 

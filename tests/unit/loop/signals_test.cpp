@@ -9,6 +9,7 @@
 #include <leat_test.hpp>
 #include <child.hpp>
 #include <memory>
+#include <started.hpp>
 #include <thread>
 #include <vector>
 
@@ -407,6 +408,22 @@ TEST_CASE("a coroutine that is destroyed while it waits for a signal takes its w
     CHECK(disposition(SIGUSR1).sa_handler != SIG_DFL);
   });
   CHECK(disposition(SIGUSR1).sa_handler == SIG_DFL);
+  // In a loop that goes on, who waits as well is not disturbed.
+  run([]() -> Task<> {
+    const auto waits = []() -> Task<int> { co_return co_await leat::nextSignal(SIGUSR1); };
+    leat_test::Started<int> alone(waits());
+    CHECK(disposition(SIGUSR1).sa_handler != SIG_DFL);
+    alone.drop();
+    CHECK(disposition(SIGUSR1).sa_handler == SIG_DFL);
+    leat_test::Started<int> dropped(waits());
+    auto stays = leat::spawn(waits());
+    dropped.drop();
+    leat::setTimeout([] { ::raise(SIGUSR1); }, 2);
+    const int number = co_await stays;
+    CHECK(number == SIGUSR1);
+    CHECK_FALSE(dropped.done());
+    CHECK(disposition(SIGUSR1).sa_handler == SIG_DFL);
+  });
 }
 
 TEST_CASE("a child of fork has the default action again, and may listen on a loop of its own") {

@@ -3,6 +3,7 @@
 // What only the io_uring back end has: how the ring is made, what the kernel holds, what comes late.
 #include <leat_test.hpp>
 #include <child.hpp>
+#include <old_kernel.hpp>
 
 #include <leat/loop/detail/uring_reactor.hpp>
 #include <leat/loop/run.hpp>
@@ -167,6 +168,30 @@ TEST_CASE("a ring is made in the best way that the kernel has, and says which") 
   }
 }
 
+TEST_CASE("a loop on a ring that was asked for says by whom, and how the ring was made") {
+  const auto end = leat_test::inChild([] {
+    const auto says = [](std::string_view who, leat::LoopOptions options = {}) {
+      const std::string ways[] = {"with SINGLE_ISSUER and DEFER_TASKRUN", "with COOP_TASKRUN, as "};
+      for (int refused = 0; refused < 2; ++refused) {
+        FaultInjector injector;
+        injector.fail(Call::io_uring_setup, EINVAL, 1, refused);
+        const leat::EventLoop loop(options);
+        const std::string text(loop.backendReason());
+        if (!text.starts_with(std::string(who) + ways[refused]))
+          std::fprintf(stderr, "%s\n", text.c_str());
+      }
+    };
+    ::setenv("LEAT_BACKEND", "io_uring", 1);
+    says("asked for by LEAT_BACKEND, ");
+    says("asked for by the program, ", {.backend = "io_uring"});
+    ::unsetenv("LEAT_BACKEND");
+    says("");
+    return 0;
+  });
+  CHECK(end.code == 0);
+  CHECK(end.err == "");
+}
+
 TEST_CASE("a ring that cannot be made says why, and leaves nothing") {
   struct Refusal {
     Call call;
@@ -256,6 +281,39 @@ TEST_CASE("where a profile refuses rings a loop runs on epoll and says why") {
     CHECK_THAT(end.err, containsText(error == EPERM ? "EPERM" : "ENOSYS"));
     CHECK_THAT(end.err, containsText(why + "; asked for by the program"));
   }
+}
+
+TEST_CASE("a kernel that grants fewer entries says how many, and all of them can be used") {
+  leat::detail::UringRing ring;
+  REQUIRE(ring.open(100'000, 200'000) == 0);
+  CHECK(ring.entries() < 100'000);
+  CHECK(ring.completions() < 200'000);
+  REQUIRE(ring.completions() >= ring.entries());
+  std::uint64_t asked = 0, answered = 0;
+  for (int round = 0; round < 3; ++round) {
+    unsigned count = 0;
+    for (; leat::detail::uring::Sqe* const entry = ring.next(); ++count) {
+      entry->opcode = leat::detail::uring::opNop;
+      entry->userData = ++asked;
+    }
+    CHECK(count == ring.entries());
+    CHECK(ring.room() == 0);
+    REQUIRE(ring.enter(count, 3000 * ms) == 0);
+    CHECK(ring.unsubmitted() == 0);
+    bool inOrder = true;
+    while (const auto* const completion = ring.peek()) {
+      inOrder = inOrder && completion->userData == ++answered;
+      ring.pop();
+    }
+    CHECK(inOrder);
+    CHECK(answered == asked);
+  }
+}
+
+TEST_CASE("a loop's back end works on a ring that is smaller than it asked for") {
+  UringReactor reactor;
+  REQUIRE(reactor.open(100'000, 200'000) == 0);
+  works(reactor);
 }
 
 // ---- threads and processes ----
@@ -772,9 +830,11 @@ struct Stream {
 
 }  // namespace
 
-TEST_CASE("a million random operations with cancels and destroys lose nothing and leak nothing") {
+namespace {
+
+void operateAtRandom(int steps) {
   SameDescriptors same;
-  constexpr int steps = LEAT_TSAN ? 200'000 : 1'000'000;
+  Stream::moved = 0;
   UringReactor reactor;
   REQUIRE(reactor.open(64, 128) == 0);
   Listener listener;
@@ -827,4 +887,16 @@ TEST_CASE("a million random operations with cancels and destroys lose nothing an
   reactor.abandon(*accept);
   for (const int fd : accept->results)
     if (fd >= 0) ::close(fd);
+}
+
+}  // namespace
+
+TEST_CASE("a million random operations with cancels and destroys lose nothing and leak nothing") {
+  operateAtRandom(LEAT_TSAN ? 200'000 : 1'000'000);
+}
+
+TEST_CASE("nor do they where the kernel refuses receives and accepts that go on") {
+  const leat_test::OldKernel old;
+  operateAtRandom(LEAT_TSAN ? 20'000 : 100'000);
+  CHECK(leat_test::OldKernel::refused() > 10);
 }

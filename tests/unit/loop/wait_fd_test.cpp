@@ -7,6 +7,7 @@
 
 #include <leat_test.hpp>
 #include <dirent.h>
+#include <started.hpp>
 #include <vector>
 
 using leat::AbortController;
@@ -227,16 +228,24 @@ TEST_CASE("a coroutine that is destroyed while it waits takes its wait along") {
   // In a loop that goes on, the other wait is not disturbed.
   std::string outcome;
   run([&]() -> Task<> {
+    const long references = EventLoop::current().metrics().references;
+    leat_test::Started<std::string> alone(codeOf(pair.a.get(), {}));
+    CHECK(EventLoop::current().metrics().references == references + 1);
+    alone.drop();
+    CHECK(EventLoop::current().metrics().references == references);
     AbortController controller;
     const auto waits = [&]() -> Task<std::string> {
       std::string code = co_await codeOf(pair.a.get(), {.signal = controller});
       co_return code;
     };
     auto aborted = spawn(waits);
+    leat_test::Started<std::string> dropped(codeOf(pair.a.get(), {}));
     auto stays = spawn(codeOf(pair.a.get(), {}));
     controller.abort();
+    dropped.drop();
     leat::setTimeout([&] { put(pair.b); }, 2);
     outcome = co_await aborted + " " + co_await stays;
+    CHECK_FALSE(dropped.done());
   });
   CHECK(outcome == "ABORT_ERR ready");
 }

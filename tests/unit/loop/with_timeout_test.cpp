@@ -8,6 +8,7 @@
 #include <leat_test.hpp>
 #include <chrono>
 #include <memory>
+#include <started.hpp>
 
 using leat::AbortController;
 using leat::EventLoop;
@@ -241,6 +242,11 @@ TEST_CASE("one that is never awaited starts nothing; one that is destroyed takes
       auto unused = withTimeout(5, sleep(1));
     }
     CHECK(EventLoop::current().metrics().timers == 0);
+    leat_test::Started<> dropped(withTimeout(100000, sleep(100000)));
+    CHECK(EventLoop::current().metrics().timers == 2);
+    dropped.drop();
+    CHECK(EventLoop::current().metrics().timers == 0);
+    CHECK(EventLoop::current().metrics().references == 0);
     (void)leat::spawn([]() -> Task<> { co_await withTimeout(100000, sleep(100000)); });
     CHECK(EventLoop::current().metrics().timers == 2);
     leat::setImmediate([] { EventLoop::current().stop(); });

@@ -194,6 +194,16 @@ TEST_CASE("an attempt that throws in its call, and one that gives a promise, cou
   CHECK(leat::run(main) == 0);
 }
 
+TEST_CASE("a head start of less than a millisecond is refused") {
+  const auto attempt = [](const SocketAddress& a) { return Promise<int>::resolve(a.port()); };
+  const std::vector<SocketAddress> addresses{v4(1)};
+  const std::string text =
+      "The value of \"options.attemptTimeout\" is out of range. It must be >= 1 && <= 2147483647. "
+      "Received ";
+  CHECK_THROWS_WITH(net::happyEyeballs(addresses, attempt, {.attemptTimeout = 0}), text + "0");
+  CHECK_THROWS_WITH(net::happyEyeballs(addresses, attempt, {.attemptTimeout = -7}), text + "-7");
+}
+
 TEST_CASE("no addresses at all are refused") {
   const auto attempt = [](const SocketAddress& a) { return Promise<int>::resolve(a.port()); };
   const auto main = [&]() -> Task<> {

@@ -13,6 +13,7 @@
 
 #include <dirent.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/un.h>
 
 #include <leat_test.hpp>
@@ -219,6 +220,29 @@ inline leat::sys::UniqueFd dial(const net::SocketAddress& to) {
   if (::connect(fd.get(), to.data(), to.size()) != 0) fd.reset();
   return fd;
 }
+
+/// Listens, with no room for another connection: who connects to it waits.
+class FullListener {
+ public:
+  explicit FullListener(const net::SocketAddress& on = net::SocketAddress("127.0.0.1", 0))
+      : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    if (::bind(listener_.get(), on.data(), on.size()) != 0 || ::listen(listener_.get(), 0) != 0)
+      throw leat::Error("no listener");
+    for (int i = 0; i < 16; ++i) {
+      const int flags = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+      clients_.emplace_back(::socket(AF_INET, flags, 0));
+      (void)::connect(clients_.back().get(), address().data(), address().size());
+      pollfd waiting{clients_.back().get(), POLLOUT, 0};
+      if (::poll(&waiting, 1, 100) == 0) return;
+    }
+    throw leat::Error("the listener has room for everybody");
+  }
+  net::SocketAddress address() const { return net::detail::localAddressOf(listener_.get()); }
+
+ private:
+  leat::sys::UniqueFd listener_;
+  std::vector<leat::sys::UniqueFd> clients_;
+};
 
 inline std::string pattern(std::size_t size) {
   std::string text(size, '\0');

@@ -4,6 +4,8 @@
 
 #include <memory>
 
+#include <leat/net/connect.hpp>
+
 using namespace net_rig;
 
 namespace {
@@ -96,6 +98,40 @@ TEST_CASE("a loop ends with every wait of a socket pending") {
     sockets.clear();
     peers.clear();
   }
+}
+
+TEST_CASE("a loop ends with connects that nobody has answered") {
+  SameDescriptors same;
+  int alive = 0;
+  const FullListener full;
+  const net::SocketAddress to = full.address();
+  {
+    leat::EventLoop loop;
+    const Witness witness(alive);
+    const auto connecting = [](net::ConnectOptions options, Witness) -> leat::Promise<> {
+      (void)co_await net::connect(options);
+    };
+    const auto several = [](std::vector<net::SocketAddress> addresses, Witness) -> leat::Promise<> {
+      const net::ConnectOptions plain{.port = 1};
+      const net::detail::ConnectTarget target(plain);
+      const net::detail::ConnectAttempt attempt(target);
+      (void)co_await net::happyEyeballs(addresses, attempt, {.attemptTimeout = 10});
+    };
+    const leat::AbortController controller;
+    (void)connecting({.port = to.port(), .host = "127.0.0.1"}, witness);
+    (void)connecting({.port = to.port(), .host = "127.0.0.1", .timeout = 100'000}, witness);
+    (void)connecting({.port = to.port(), .host = "127.0.0.1", .signal = controller}, witness);
+    (void)connecting({.port = to.port(), .host = "localhost"}, witness);
+    // Two attempts, as the first is not answered in its time.
+    (void)several({to, net::SocketAddress("127.0.0.3", to.port())}, witness);
+    loop.runOnce(15);
+    loop.runOnce(15);
+    CHECK(alive >= 5);
+    // Told to end, but not heard yet.
+    controller.abort();
+    (void)connecting({.port = to.port(), .host = "127.0.0.1"}, witness);
+  }
+  CHECK(alive == 0);
 }
 
 TEST_CASE("a loop ends with servers in every state") {

@@ -4,6 +4,7 @@
 
 #include <netinet/tcp.h>
 
+#include <cmath>
 #include <memory>
 #include <thread>
 
@@ -608,6 +609,49 @@ TEST_CASE("a timeout's callback may destroy the socket, replace itself or be a c
     co_await until([&] { return log.size() == 3; });
     CHECK(log == "abd");
     duo.socket.destroy();
+  });
+}
+
+TEST_CASE("a timeout that is no time is refused in Node's words, and one too long is the longest") {
+  run([]() -> Task<> {
+    Duo duo;
+    int told = 0;
+    duo.socket.setTimeout(5e9, [&] { ++told; });
+    for (const double bad : {-5.0, std::nan(""), HUGE_VAL}) {
+      const std::string shown = bad < 0 ? "-5" : bad != bad ? "NaN" : "Infinity";
+      const std::string text =
+          "The value of \"msecs\" is out of range. It must be a non-negative finite number. "
+          "Received ";
+      CHECK_THROWS_WITH(duo.socket.setTimeout(bad), text + shown);
+      CHECK_THROWS_AS(duo.socket.setTimeout(bad, [] {}), leat::RangeError);
+    }
+    // Nothing that was refused has changed it, and the 5e9 ms are not over.
+    co_await leat::sleep(20);
+    CHECK(told == 0);
+    duo.socket.setTimeout(1);
+    co_await until([&] { return told == 1; });
+  });
+}
+
+TEST_CASE("the delay of keep-alive is what the kernel takes, whatever it is given") {
+  run([] {
+    Duo duo;
+    const auto idle = [&duo] {
+      int seconds = -1;
+      socklen_t size = sizeof seconds;
+      ::getsockopt(duo.socket.fd(), IPPROTO_TCP, TCP_KEEPIDLE, &seconds, &size);
+      return seconds;
+    };
+    duo.socket.setKeepAlive(true, 7999);
+    CHECK(idle() == 7);
+    for (const double none : {999.0, 0.0, -5000.0, -1e300, std::nan("")}) {
+      duo.socket.setKeepAlive(true, none);
+      CHECK(idle() == 7);
+    }
+    for (const double most : {32767e3, 1e12, 1e300, HUGE_VAL}) {
+      duo.socket.setKeepAlive(true, 7000).setKeepAlive(true, most);
+      CHECK(idle() == 32767);
+    }
   });
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The standard streams on files, pipes, terminals and sockets, in children whose descriptors these are.
+#include <leat/fs.hpp>
 #include <leat/loop/run.hpp>
 #include <leat/loop/sleep.hpp>
 #include <leat/loop/spawn.hpp>
@@ -242,6 +243,63 @@ TEST_CASE("standard output that was ended or destroyed is given anew, its descri
   });
   CHECK(end.code == 0);
   CHECK(end.out == "123");
+}
+
+TEST_CASE("sources that are piped into standard output or standard error do not end it") {
+  const auto end = inChild([] {
+    return run([]() -> Task<int> {
+      const auto out = process::stdout_();
+      const auto err = process::stderr_();
+      // One after the other, also when it is told to end the sink, and through a handle without a descriptor.
+      const auto first = readableFrom("1");
+      first.pipe(out, {.end = true});
+      co_await finished(first);
+      const auto second = readableFrom("2");
+      second.pipe(Writable<Buffer>(out));
+      readableFrom("e").pipe(err);
+      co_await finished(second);
+      out.write("3");
+      // Two at once.
+      const auto third = readableFrom("4"), fourth = readableFrom("5");
+      third.pipe(out);
+      fourth.pipe(out);
+      co_await finished(third);
+      co_await finished(fourth);
+      co_await nextImmediate();
+      err.write("f");
+      const bool same = out == process::stdout_() && err == process::stderr_();
+      const bool open = out.writable() && !out.writableEnded() && err.writable();
+      // Another sink ends as ever.
+      const Writable<Buffer> other([](const Buffer&) {});
+      const auto fifth = readableFrom("");
+      fifth.pipe(other);
+      co_await finished(other);
+      co_return same&& open ? 0 : 5;
+    });
+  });
+  CHECK(end.code == 0);
+  CHECK(end.out == "12345");
+  CHECK(end.err == "ef");
+}
+
+TEST_CASE("a file that is piped into standard output does not end it") {
+  const std::string text(300'000, 'x');
+  const int file = fileWith(text);
+  const auto end = inChild([file] {
+    return run([file]() -> Task<int> {
+      const auto out = process::stdout_();
+      const std::string path = "/proc/self/fd/" + std::to_string(file);
+      for (int i = 0; i < 2; ++i) {
+        const auto source = fs::createReadStream(path);
+        source.pipe(out);
+        co_await finished(source);
+      }
+      co_return out.writable() && out == process::stdout_() ? 0 : 5;
+    });
+  });
+  CHECK(end.code == 0);
+  CHECK(end.out == text + text);
+  ::close(file);
 }
 
 TEST_CASE("a reader of standard output that is gone is an error EPIPE, not the end by a signal") {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The two queues that a process shares with the kernel. This and liburing_ring.hpp are the only files
-// that know which of the two is used.
+// that know which of the two is used. ThreadSanitizer needs no annotations: the words that both sides
+// change are read and written by __atomic_* alone, entries before their tail is told and completions
+// after it was read, and the kernel's own accesses it does not see.
 #pragma once
 
 #include <leat/base/config.hpp>

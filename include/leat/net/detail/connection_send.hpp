@@ -19,11 +19,15 @@ LEAT_INLINE Sent Connection::send(std::span<const std::byte> bytes, const Buffer
     if (sent < 0) return Sent::Full;
     bytes = bytes.subspan(static_cast<std::size_t>(sent));
   }
-  if (!bytes.empty()) {
-    queue_.push(owner != nullptr ? owner->subarray(-static_cast<std::ptrdiff_t>(bytes.size()))
-                                 : Buffer::from(bytes));
-    submitSend();
-  }
+  if (!bytes.empty()) try {
+      queue_.push(owner != nullptr ? owner->subarray(-static_cast<std::ptrdiff_t>(bytes.size()))
+                                   : Buffer::from(bytes));
+      submitSend();
+    } catch (const std::bad_alloc&) {
+      // Some of it may have been sent: whoever wrote it again would say that twice.
+      destroy(std::current_exception());
+      throw;
+    }
   return room();
 }
 
@@ -87,8 +91,13 @@ LEAT_INLINE void Connection::keepStaged(std::span<const std::byte> rest) {
   if (rest.empty()) return;
   // What was written since stands behind.
   abandonSend();
-  queue_.pushFront(Buffer::from(rest));
-  submitSend();
+  try {
+    queue_.pushFront(Buffer::from(rest));
+    submitSend();
+  } catch (const std::bad_alloc&) {
+    // They are lost, and what follows would stand in their place.
+    destroy(std::current_exception());
+  }
 }
 
 /// The socket had no room, or broke.

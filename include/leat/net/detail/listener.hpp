@@ -8,7 +8,6 @@
 #include <leat/net/detail/names.hpp>
 
 #include <netinet/tcp.h>
-
 #include <vector>
 
 namespace leat::inline LEAT_ABI::net::detail {
@@ -118,6 +117,7 @@ class Listener : public Counted<Listener>,
   void arrived(sys::UniqueFd fd) noexcept;
   void handOver(sys::UniqueFd fd) noexcept;
   void pause(const SystemError& why) noexcept;
+  void rest() noexcept;
   void leave() noexcept;
   bool acceptRest() noexcept;
   void takeRest();
@@ -223,8 +223,12 @@ LEAT_INLINE void Listener::onAccepted(Op& op, int result, unsigned flags) noexce
   if (result >= 0) {
     self.warned_ = false;
     self.arrived(sys::UniqueFd(result));
-  } else if (result != -ECANCELED) {
-    self.pause(SystemError(-result, "accept"));
+  } else if (result != -ECANCELED && !self.closed_ && !self.paused_) {
+    try {
+      self.pause(SystemError(-result, "accept"));
+    } catch (const std::bad_alloc&) {
+      self.rest();
+    }
   }
   self.want();
 }
@@ -232,10 +236,15 @@ LEAT_INLINE void Listener::onAccepted(Op& op, int result, unsigned flags) noexce
 /// No descriptors or no memory are left: the connections stay in the backlog, and the processor idle.
 LEAT_INLINE void Listener::pause(const SystemError& why) noexcept {
   if (closed_ || paused_) return;
-  if (!std::exchange(warned_, true)) {
-    const leat::detail::SharedText text({"a server pauses: ", why.message()});
-    leat::detail::printWarning("Warning", text.view());
-  }
+  if (!std::exchange(warned_, true)) try {
+      const leat::detail::SharedText text({"a server pauses: ", why.message()});
+      leat::detail::printWarning("Warning", text.view());
+    } catch (const std::bad_alloc&) {
+    }
+  rest();
+}
+
+LEAT_INLINE void Listener::rest() noexcept {
   hold_.loop().reactor().cancel(acceptOp_);
   paused_ = true;
   hold();
@@ -274,6 +283,8 @@ LEAT_INLINE void Listener::handOver(sys::UniqueFd fd) noexcept {
     // It has been accepted, so it is not lost.
     ready_.push_back(std::move(fd));
     return pause(error);
+  } catch (const std::bad_alloc&) {
+    return;  // its client is told by the end of it
   }
   handler.call(hold_.loop(), std::move(connection));
 }

@@ -38,13 +38,15 @@ class SendQueue {
 
 #if LEAT_BODIES
 LEAT_INLINE void SendQueue::push(Buffer buffer) {
-  bytes_ += buffer.size();
-  if (buffer.size() > 0) buffers_.push_back(std::move(buffer));
+  const std::size_t size = buffer.size();
+  if (size > 0) buffers_.push_back(std::move(buffer));
+  bytes_ += size;
 }
 
 LEAT_INLINE void SendQueue::pushFront(Buffer buffer) {
-  bytes_ += buffer.size();
+  const std::size_t size = buffer.size();
   buffers_.insert(buffers_.begin() + static_cast<std::ptrdiff_t>(head_), std::move(buffer));
+  bytes_ += size;
 }
 
 LEAT_INLINE std::span<const iovec> SendQueue::gather() {
