@@ -4,13 +4,15 @@
 
   compare.py --node NODE --program PROGRAM [-n 3000] [--seed 1]
 
-First those of operations.txt, then random ones. Each line of the output, which holds the result or all of the error, must be
-the same, and so must the trees that are left.
+First those of operations.txt, then random ones, then those of a user without rights (operations_nobody.txt; what root runs it
+gives them up) and those of a process that may open no more files (operations_few.txt). Each line of the output, which holds the
+result or all of the error, must be the same, and so must the trees that are left.
 """
 import argparse
 import os
 import random
 import re
+import resource
 import shutil
 import stat
 import subprocess
@@ -100,26 +102,97 @@ def tree(root):
     for folder, folders, files in os.walk(root):
         for name in sorted(folders + files):
             path = os.path.join(folder, name)
-            known = os.lstat(path)
+            try:
+                known = os.lstat(path)
+            except PermissionError:  # in a folder that may be listed, but not entered
+                found.append((os.path.relpath(path, root), 'unknown', ''))
+                continue
             content = ''
             if stat.S_ISLNK(known.st_mode):
                 content = os.readlink(path).replace(os.path.dirname(root), 'OUTER')
             elif stat.S_ISREG(known.st_mode):
-                with open(path, 'rb') as file:
-                    content = file.read(4096)
+                try:
+                    with open(path, 'rb') as file:
+                        content = file.read(4096)
+                except PermissionError:
+                    content = 'unreadable'
             hidden = re.sub(r'\bt-\w{6}', 't-XXXXXX', os.path.relpath(path, root))
             found.append((hidden, oct(known.st_mode), content))
     return sorted(found, key=repr)
 
 
-def perform(command, lines, folder):
+class Plain:
+    """A folder with nothing in it, and a process like any other."""
+    FILE = 'operations.txt'
+
+    def start(self, folder):
+        """What is there before; gives what is to be called after the tree was looked at."""
+        return lambda: None
+
+    def child(self):
+        """How the process is made: arguments of subprocess.run."""
+        return {}
+
+
+class Running(Plain):
+    """With a program, `running`, that runs."""
+
+    def start(self, folder):
+        copy = os.path.join(folder, 'running')
+        shutil.copy(shutil.which('sleep'), copy)
+        process = subprocess.Popen([copy, '600'])
+        return lambda: (process.kill(), process.wait())
+
+
+class Nobody(Plain):
+    """The folder belongs to another user, where that can be; see operations_nobody.txt."""
+    FILE = 'operations_nobody.txt'
+    USER = 65534
+
+    def start(self, folder):
+        for name in ('own', 'open', 'sticky', 'sticky/d', 'hidden'):
+            os.mkdir(os.path.join(folder, name))
+        for name in ('secret', 'own/f', 'open/f', 'sticky/f', 'hidden/f'):
+            with open(os.path.join(folder, name), 'w', encoding='utf-8') as file:
+                file.write('text')
+        for name, mode in (('open', 0o777), ('sticky', 0o1777), ('hidden', 0), ('secret', 0)):
+            os.chmod(os.path.join(folder, name), mode)
+        if os.geteuid() == 0:
+            os.chown(os.path.join(folder, 'own'), self.USER, self.USER)
+            os.chown(os.path.join(folder, 'own/f'), self.USER, self.USER)
+        return lambda: os.chmod(os.path.join(folder, 'hidden'), 0o755)
+
+    def child(self):
+        if os.geteuid() != 0:
+            return {}
+        return {'user': self.USER, 'group': self.USER, 'extra_groups': []}
+
+
+class Few(Plain):
+    """See operations_few.txt."""
+    FILE = 'operations_few.txt'
+
+    def child(self):
+        # Node raises the soft limit to the hard one.
+        return {'preexec_fn': lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (80, 80))}
+
+
+def perform(command, lines, folder, case):
     # Links may lead one folder up: that is not shared either.
     os.makedirs(os.path.join(folder, 'inner'))
     script = folder + '.txt'
     folder = os.path.join(folder, 'inner')
     with open(script, 'w', encoding='utf-8') as file:
         file.write('\n'.join(lines) + '\n')
-    done = subprocess.run(command + [script], cwd=folder, capture_output=True, text=True, timeout=300)
+    end = case.start(folder)
+    try:
+        return results_of(command, script, folder, case)
+    finally:
+        end()
+
+
+def results_of(command, script, folder, case):
+    done = subprocess.run(command + [script], cwd=folder, capture_output=True, text=True, timeout=300, **case.child())
     if done.returncode != 0:
         raise SystemExit(f'{command[0]} ended with {done.returncode} after {len(done.stdout.splitlines())} operations:\n{done.stderr[-4000:]}')
     # What mkdtemp chose is random, and a link may lead to where the whole of this happens.
@@ -127,9 +200,10 @@ def perform(command, lines, folder):
     return [re.sub(r'\bt-\w{6}', 't-XXXXXX', line) for line in results], tree(folder)
 
 
-def compare(commands, lines, place, name):
+def compare(commands, lines, place, case):
     """How many operations differ, all of which are printed."""
-    results = {side: perform(command, lines, os.path.join(place, side + name)) for side, command in commands.items()}
+    name = f'-{len(os.listdir(place))}'
+    results = {side: perform(command, lines, os.path.join(place, side + name), case) for side, command in commands.items()}
     (node, node_tree), (leat, leat_tree) = results['node'], results['leat']
     if len(node) != len(lines) or len(leat) != len(lines):
         raise SystemExit(f'{len(lines)} operations, of which node did {len(node)} and leat {len(leat)}')
@@ -154,6 +228,36 @@ def compare(commands, lines, place, name):
     return different, codes
 
 
+def fixed(case):
+    with open(os.path.join(HERE, case.FILE), encoding='utf-8') as file:
+        return [line for line in file.read().splitlines() if line and not line.startswith('#')]
+
+
+def nobody_can_run(commands, place):
+    """Whether a user without rights can start both programs: what is below /root, say, is not theirs."""
+    try:
+        script = os.path.join(place, 'nothing.txt')
+        with open(script, 'w', encoding='utf-8'):
+            pass
+        return all(subprocess.run(command + [script], cwd=place, capture_output=True, timeout=60, **Nobody().child()).returncode == 0
+                   for command in commands.values())
+    except OSError:
+        return False
+
+
+def may_write_to_running():
+    """Linux 6.11 and 6.12 let who may write to a program that runs."""
+    with tempfile.TemporaryDirectory() as folder:
+        end = Running().start(folder)
+        try:
+            with open(os.path.join(folder, 'running'), 'r+b'):
+                return True
+        except OSError:
+            return False
+        finally:
+            end()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--node', default='node')
@@ -161,22 +265,44 @@ def main():
     parser.add_argument('-n', type=int, default=int(os.environ.get('LEAT_FS_OPERATIONS', 3000)))
     parser.add_argument('--seed', type=int, default=int(os.environ.get('LEAT_FS_SEED', 1)))
     options = parser.parse_args()
-    commands = {'node': [options.node, '--no-warnings', os.path.join(HERE, 'parity.js')], 'leat': [os.path.abspath(options.program)]}
-    os.umask(0o022)
     place = os.path.realpath(tempfile.mkdtemp(prefix='leat-parity-'))
+    # Where who has no rights can get at both.
+    os.umask(0o022)
+    os.chmod(place, 0o711)
+    program = shutil.copy(options.program, os.path.join(place, 'program'))
+    script = shutil.copy(os.path.join(HERE, 'parity.js'), place)
+    commands = {'node': [options.node, '--no-warnings', script], 'leat': [program]}
+    wanted = {'ENOENT', 'EEXIST', 'ENOTDIR', 'EISDIR', 'ENOTEMPTY', 'ELOOP', 'ENAMETOOLONG', 'EBADF', 'EINVAL', 'EXDEV', 'EPERM', 'EBUSY',
+              'ENOSPC', 'EMFILE', 'EACCES', 'ETXTBSY'}
     try:
-        with open(os.path.join(HERE, 'operations.txt'), encoding='utf-8') as file:
-            fixed = [line for line in file.read().splitlines() if line and not line.startswith('#')]
+        cases = [Running(), Few()]
+        if nobody_can_run(commands, place):
+            cases.append(Nobody())
+        else:
+            wanted.discard('EACCES')
+            print('not compared: what a user without rights gets, who cannot run both programs')
         rest = [' '.join(quoted(word) for word in operation) for operation in Random(options.seed).operations(options.n)]
-        fixed_different, codes = compare(commands, fixed, place, '-fixed')
-        random_different, _ = compare(commands, rest, place, '-random')
+        count, (different, _) = 0, compare(commands, rest, place, Plain())
+        codes = set()
+        for case in cases:
+            lines = fixed(case)
+            count += len(lines)
+            more, made = compare(commands, lines, place, case)
+            different += more
+            codes |= made
     finally:
+        for folder, folders, _ in os.walk(place):
+            for name in folders:
+                path = os.path.join(folder, name)
+                if not os.path.islink(path):
+                    os.chmod(path, 0o700)
         shutil.rmtree(place, ignore_errors=True)
-    missing = {'ENOENT', 'EEXIST', 'ENOTDIR', 'EISDIR', 'ENOTEMPTY', 'ELOOP', 'ENAMETOOLONG', 'EBADF', 'EINVAL', 'EXDEV'} - codes
+    if may_write_to_running():
+        wanted.discard('ETXTBSY')
+    missing = wanted - codes
     if missing:
-        print(f'operations.txt makes no {sorted(missing)}')
-    different = fixed_different + random_different
-    print(f'{len(fixed)} operations and {len(rest)} random ones compared: {different} different; errors: {" ".join(sorted(codes))}')
+        print(f'the operations make no {sorted(missing)}')
+    print(f'{count} operations and {len(rest)} random ones compared: {different} different; errors: {" ".join(sorted(codes))}')
     return 1 if different or missing else 0
 
 

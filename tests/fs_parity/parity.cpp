@@ -270,6 +270,14 @@ Task<std::string> copyFiltered(const Args& a) {
   co_return joined(asked);
 }
 
+Task<std::string> exhaust(const Args& a) {
+  static std::vector<int> spare;
+  for (int fd; (fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0;) spare.push_back(fd);
+  const std::string code = leat::sys::errorName(errno);
+  for (long long i = 0; i < number(a[0]); ++i, spare.pop_back()) ::close(spare.back());
+  co_return code;
+}
+
 Task<std::string> writeWhole(const Args& a) {
   fs::WriteFileOptions options;
   options.flag = a[2];
@@ -336,6 +344,7 @@ const std::map<std::string, Operation> operations = {
     {"copyFile", DO(fs::copyFile(a[0], a[1], static_cast<int>(number(a[2]))))},
     {"copyFileOnly", copyFileOnly}, {"cpTree", copyTree},
     {"cp", DO(fs::cp(a[0], a[1], cpOptions(a[2])))},
+    {"exhaust", exhaust},
     {"watch", GIVE(fs::watch(a[0])) (void)r; co_return "watches"; }},
 };
 // clang-format on

@@ -3,9 +3,10 @@
 // gave. parity.cpp is its other side.
 'use strict';
 const fs = require('fs/promises');
-const { readFileSync } = require('fs');
+const { closeSync, openSync, readFileSync } = require('fs');
 
 const handles = new Map();
+const spare = [];
 const text = (token) => decodeURIComponent(token);
 const number = (token) => Number(token);
 const has = (options, name) => options.split(',').includes(name);
@@ -153,6 +154,15 @@ const operations = {
     } catch (e) {
       await fs.rm(b, { recursive: true, force: true }).catch(() => {});
       throw e;
+    }
+  },
+  // Opens files until no more can be, and gives some of them back.
+  exhaust: async (left) => {
+    try {
+      for (;;) spare.push(openSync('/dev/null'));
+    } catch (e) {
+      for (let i = 0; i < number(left); ++i) closeSync(spare.pop());
+      return e.code;
     }
   },
   watch: async (path) => { for await (const event of fs.watch(path)) return event.eventType; },

@@ -54,10 +54,12 @@ LEAT_INLINE int fillCopy(const FileRequest& request, int from, int to, const str
         sys::ioctl(to, ficlone, reinterpret_cast<void*>(static_cast<std::intptr_t>(from)));
     if (error == 0 || (mode & fs::COPYFILE_FICLONE_FORCE) != 0) return error;
   }
-  return copyBytes(request, from, to);
+  // Of a device or a pipe there is nothing that it holds, and /dev/zero has no end.
+  return S_ISREG(known.stx_mode) ? copyBytes(request, from, to) : 0;
 }
 
-/// 0 or -errno. A copy that failed or was left half-way is removed; a destination that is the source itself stays.
+/// 0 or -errno. A copy that failed or was left half-way is removed; a destination that is the source itself,
+/// or no plain file, stays.
 LEAT_INLINE int copyOne(const FileRequest& request, const char* src, const char* dest, int mode) {
   const int source = sys::open(src, O_RDONLY);
   if (source < 0) return source;
@@ -72,10 +74,11 @@ LEAT_INLINE int copyOne(const FileRequest& request, const char* src, const char*
   struct ::statx there;
   int error = statFd(to.get(), there);
   if (error == 0 && sameFile(known, there)) return 0;
+  const bool plain = error != 0 || S_ISREG(there.stx_mode);
   if (error == 0) error = fillCopy(request, from.get(), to.get(), known, mode);
   const int closed = sys::close(to.release());
   if (error == 0) error = closed;
-  if (error != 0) (void)sys::unlink(dest);
+  if (error != 0 && plain) (void)sys::unlink(dest);
   return error;
 }
 #endif
@@ -90,7 +93,9 @@ namespace leat::inline LEAT_ABI::fs {
 
 /// Copies a file and its mode. `mode` is bits of COPYFILE_EXCL (`dest` must not exist), COPYFILE_FICLONE
 /// (shares the blocks where the file system can) and COPYFILE_FICLONE_FORCE (or fails).
-/// Node: copying a folder empties `dest` before it fails; here it does not.
+/// Of a device or a pipe the copy is an empty file.
+/// Node: copying a folder empties `dest` before it fails, and a copy onto a device fails and removes it; here
+/// both stay as they were. What is in files of /proc and /sys, which say that they are empty, is copied.
 /// Throws: SystemError; RangeError ERR_OUT_OF_RANGE.
 LEAT_INLINE Operation<void> copyFile(std::string_view src, std::string_view dest, int mode = 0,
                                      FileOptions options = {});

@@ -340,7 +340,8 @@ Task<void> underSignal(Task<void> work, AbortSignal signal) {
 namespace leat::inline LEAT_ABI::fs {
 
 /// Copies a file, or when recursive a folder with all in it. Links are copied as links that lead to the
-/// same place, unless `dereference`; with `verbatimSymlinks` they say the same.
+/// same place, unless `dereference`; with `verbatimSymlinks` they say the same. A device becomes an empty file,
+/// a pipe or a socket is an error. With `force` a destination that is there is removed first, also a device.
 /// Cancel: what was copied by then stays.
 /// Throws: SystemError; TypeError ERR_INCOMPATIBLE_OPTION_PAIR; RangeError ERR_OUT_OF_RANGE.
 LEAT_INLINE Operation<void> cp(std::string_view src, std::string_view dest, CpOptions options = {});

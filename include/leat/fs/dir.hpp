@@ -166,6 +166,8 @@ LEAT_INLINE Operation<void> Dir::close() const {
 
 LEAT_INLINE Operation<Dir> opendir(std::string_view path, OpendirOptions options) {
   using namespace leat::detail;
+  if (options.bufferSize == 0)
+    throwNumberOutOfRange("options.bufferSize", ">= 1 && <= 4294967295", 0);
   const auto body = [](FileRequest& r) {
     auto state = makeRef<DirState>(r.path, r.flag, static_cast<unsigned>(r.length));
     r.check(state->open());

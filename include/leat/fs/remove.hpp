@@ -55,9 +55,10 @@ LEAT_INLINE void TreeRemoval::remove(const std::string& root) {
     }
     const int error = tried([&] {
       const int e = sys::unlink(step.path.c_str());
-      // A folder: EISDIR on Linux, EPERM by POSIX.
+      // A folder: EISDIR on Linux, EPERM by POSIX, EACCES where nothing may be removed.
       struct ::statx found;
-      if (e == -EPERM && statPath(step.path, false, found) == 0 && S_ISDIR(found.stx_mode))
+      const bool unclear = e == -EPERM || e == -EACCES;
+      if (unclear && statPath(step.path, false, found) == 0 && S_ISDIR(found.stx_mode))
         return -EISDIR;
       return e;
     });

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <leat/fs/detail/stream_file_write.hpp>
+#include <leat/stream/finished.hpp>
 
 namespace leat::inline LEAT_ABI::fs {
 
@@ -18,12 +19,20 @@ class ReadStream : public leat::detail::StreamMethods<ReadStream>,
   ReadStream() noexcept = default;
 
   std::uint64_t bytesRead() const { return state().file.bytes; }
-  /// As it was given; empty of a FileHandle.
+  /// As it was given; empty of a FileHandle or a descriptor.
   std::string_view path() const { return state().file.path; }
   /// The file is not open yet.
   bool pending() const { return !state().file.handle; }
   /// Destroys it. Node: `close`.
   void close() const { destroy(); }
+  /// The same, with a callback as of `finished`: `callback(error)`, with ERR_STREAM_PREMATURE_CLOSE before its
+  /// end.
+  template <class F>
+    requires std::is_invocable_v<std::decay_t<F>&, const std::exception_ptr&>
+  void close(F&& callback) const {
+    (void)finished(*this, std::forward<F>(callback));
+    destroy();
+  }
 
   /// Internal.
   explicit ReadStream(leat::detail::Ref<leat::detail::FileReadState> state) noexcept
@@ -59,6 +68,20 @@ class WriteStream : public leat::detail::StreamMethods<WriteStream>,
   std::uint64_t bytesWritten() const { return state().bytesWritten(); }
   std::string_view path() const { return state().file.path; }
   bool pending() const { return !state().file.handle; }
+  /// Ends it, and has the file closed then, also without `autoClose`. Node: `close`.
+  void close() const {
+    if (writableFinished() || errored()) return void(destroy());
+    core().flags.set(leat::detail::StreamFlag::AutoDestroy);
+    end();
+  }
+  /// The same; `callback()` is told when it is closed, in the next tick when it is already.
+  template <class F>
+    requires std::is_invocable_v<std::decay_t<F>&>
+  void close(F&& callback) const {
+    if (closed()) return nextTick(std::forward<F>(callback));
+    this->template on<"close">(std::forward<F>(callback));
+    close();
+  }
 
   /// Internal.
   explicit WriteStream(leat::detail::Ref<leat::detail::FileWriteState> state) noexcept
@@ -92,6 +115,25 @@ void checkStreamPlace(const char* what, std::int64_t value) {
                        .view());
 }
 
+/// An open file of a descriptor, which stays open without `autoClose` when the last handle goes. Asks nobody
+/// who may let it wait: of a device that is not known yet, workers read. Throws: RangeError.
+LEAT_INLINE fs::FileHandle streamHandle(int fd, bool autoClose) {
+  if (fd < 0)
+    throw RangeError(SharedText({"The value of \"fd\" is out of range. It must be >= 0 && <= "
+                                 "2147483647. Received ",
+                                 Decimal(fd)})
+                         .view());
+  Ref<FileState> state = makeRef<FileState>(-1);
+  struct ::statx known;
+  const bool found = sys::statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, known) == 0;
+  if (found && S_ISREG(known.stx_mode) &&
+      localDevices.recall(deviceKeyOf(known)) == KnownPlaces::Answer::yes)
+    state->setPlain((sys::fcntl(fd, F_GETFL) & O_DIRECT) != 0);
+  if (!autoClose) state->lend();
+  state->adopt(fd);
+  return fs::FileHandle(std::move(state));
+}
+
 template <class = void>
 fs::ReadStream makeReadStream(std::string_view path, std::optional<fs::FileHandle> handle,
                               const fs::ReadStreamOptions& options) {
@@ -102,6 +144,10 @@ fs::ReadStream makeReadStream(std::string_view path, std::optional<fs::FileHandl
         SharedText({"The value of \"start\" is out of range. It must be <= \"end\" (here: ",
                     Decimal(options.end), "). Received ", Decimal(options.start)})
             .view());
+  if (options.fd && !handle) {
+    handle = streamHandle(*options.fd, options.autoClose);
+    path = {};
+  }
   return fs::ReadStream(
       Ref<FileReadState>(makeRef<FileReadStream<>>(path, std::move(handle), options)));
 }
@@ -110,6 +156,10 @@ template <class = void>
 fs::WriteStream makeWriteStream(std::string_view path, std::optional<fs::FileHandle> handle,
                                 const fs::WriteStreamOptions& options) {
   checkStreamPlace("start", options.start);
+  if (options.fd && !handle) {
+    handle = streamHandle(*options.fd, options.autoClose);
+    path = {};
+  }
   return fs::WriteStream(
       Ref<FileWriteState>(makeRef<FileWriteStream<>>(path, std::move(handle), options)));
 }
@@ -121,7 +171,7 @@ namespace leat::inline LEAT_ABI::fs {
 
 /// Reads a file: it is opened at once, and read when somebody listens or pipes.
 ///
-/// Node: `fs.createReadStream`. Throws: RangeError of `start` and `end`; all else is an "error".
+/// Node: `fs.createReadStream`. Throws: RangeError of `start`, `end` and `fd`; all else is an "error".
 LEAT_ON_USE
 ReadStream createReadStream(std::string_view path, ReadStreamOptions options = {});
 /// Of an open file, which the stream closes (see `autoClose`).
@@ -129,7 +179,7 @@ LEAT_ON_USE
 ReadStream createReadStream(FileHandle file, ReadStreamOptions options = {});
 /// Writes a file: it is opened, and by default emptied, at once.
 ///
-/// Node: `fs.createWriteStream`. Throws: RangeError of `start`; all else is an "error".
+/// Node: `fs.createWriteStream`. Throws: RangeError of `start` and `fd`; all else is an "error".
 LEAT_ON_USE
 WriteStream createWriteStream(std::string_view path, WriteStreamOptions options = {});
 /// Of an open file, which the stream closes (see `autoClose`).

@@ -4,6 +4,7 @@
 
 #include <leat/core/abort.hpp>
 #include <leat/core/inspected.hpp>
+#include <leat/loop/out_of_range.hpp>
 
 #include <fcntl.h>
 
@@ -37,6 +38,15 @@ LEAT_INLINE std::string received(std::int64_t number) {
 }
 [[noreturn]] LEAT_NOINLINE inline void throwModeOutOfRange(std::int64_t value) {
   throwModeOutOfRange(received(value));
+}
+
+[[noreturn]] LEAT_NOINLINE inline void throwNoFileTime(double seconds) {
+  throw TypeError(
+      SharedText{"The \"time\" argument must be an instance of Date or an Time in seconds. "
+                 "Received type number (",
+                 NumberText(seconds), ")"}
+          .view(),
+      "ERR_INVALID_ARG_TYPE");
 }
 
 }  // namespace detail
@@ -81,12 +91,13 @@ class FileMode {
 };
 
 /// A moment for `utimes`: seconds since 1970, as in Node, or any std::chrono::time_point of the system
-/// clock.
+/// clock. Throws: TypeError ERR_INVALID_ARG_TYPE of seconds that are NaN or infinite.
 class FileTime {
  public:
   template <class Number>
     requires std::is_arithmetic_v<Number>
-  constexpr FileTime(Number seconds) noexcept {
+  constexpr FileTime(Number seconds) noexcept(std::is_integral_v<Number>) {
+    if constexpr (std::is_floating_point_v<Number>) seconds = possible(seconds);
     seconds_ = static_cast<std::int64_t>(seconds);
     nanoseconds_ = std::int64_t((static_cast<double>(seconds) - double(seconds_)) * 1e9);
     normalize();
@@ -112,6 +123,13 @@ class FileTime {
   }
 
  private:
+  /// What has no place in 64 bits is a moment beyond every file system, which the kernel cuts off.
+  template <class Number>
+  static constexpr Number possible(Number seconds) {
+    constexpr auto most = static_cast<Number>(9e18);
+    if (seconds - seconds != 0) leat::detail::throwNoFileTime(static_cast<double>(seconds));
+    return seconds > most ? most : seconds < -most ? -most : seconds;
+  }
   constexpr void normalize() noexcept {
     seconds_ += nanoseconds_ / 1'000'000'000;
     nanoseconds_ %= 1'000'000'000;
@@ -182,7 +200,7 @@ struct ReaddirOptions {
   SignalRef signal{};
 };
 struct OpendirOptions {
-  /// Entries that are fetched at once.
+  /// Entries that are fetched at once: from 1.
   unsigned bufferSize = 32;
   bool recursive = false;
   SignalRef signal{};

@@ -28,7 +28,9 @@ struct WatchOptions {
 struct WatchEvent {
   /// "rename" when a name appeared or went, "change" when a file did.
   std::string_view eventType;
-  /// From the folder that is watched; of a file its name. Empty when the system lost events: look again.
+  /// From the folder that is watched; of a file its name. Empty when the system lost events, as more came than
+  /// it keeps for who does not read them: look again. From then on all is told as before, also of folders that
+  /// are new since.
   std::string filename;
 };
 
@@ -50,6 +52,7 @@ class WatchedFolders {
   }
   void set(int watch, const std::string& prefix);
   void erase(Folder& folder) noexcept;
+  std::vector<Folder> takeAll() noexcept { return std::exchange(folders_, {}); }
   /// Of those in a folder `gone` is called with the watch, and they are erased.
   template <class F>
   void eraseBelow(const std::string& prefix, F gone) {
@@ -115,6 +118,7 @@ class WatchState final : public ClosingJob {
   }
   void addTree(const FileRequest& request, std::string prefix, bool tell);
   void forget(const std::string& prefix);
+  void lookAgain(const FileRequest& request);
   void take(const FileRequest& request, const inotify_event& event);
 
   const std::string root_;
@@ -196,8 +200,19 @@ LEAT_INLINE void WatchState::forget(const std::string& prefix) {
   folders_.eraseBelow(prefix, [this](int watch) { (void)sys::inotify_rm_watch(fd_, watch); });
 }
 
+/// Folders may have come, moved and gone without a word. What is watched already keeps its number.
+LEAT_INLINE void WatchState::lookAgain(const FileRequest& request) {
+  const std::vector<WatchedFolders::Folder> before = folders_.takeAll();
+  if (checkFolder(request, add(""))) addTree(request, "", false);
+  for (const WatchedFolders::Folder& folder : before)
+    if (folders_.find(folder.watch) == nullptr) (void)sys::inotify_rm_watch(fd_, folder.watch);
+}
+
 LEAT_INLINE void WatchState::take(const FileRequest& request, const inotify_event& event) {
-  if ((event.mask & IN_Q_OVERFLOW) != 0) return push("rename", std::string());
+  if ((event.mask & IN_Q_OVERFLOW) != 0) {
+    push("rename", std::string());
+    return recursive_ ? lookAgain(request) : void();
+  }
   WatchedFolders::Folder* const folder = folders_.find(event.wd);
   if (folder == nullptr) return;
   if ((event.mask & IN_IGNORED) != 0) return folders_.erase(*folder);

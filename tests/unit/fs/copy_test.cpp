@@ -73,6 +73,34 @@ TEST_CASE("where the kernel does not copy, a buffer does, and a copy that fails 
   CHECK(run(main) == 0);
 }
 
+TEST_CASE("of a device or a pipe the copy is an empty file, and cp refuses pipes and sockets") {
+  const TempFolder folder;
+  const auto main = []() -> Task<> {
+    put("f", "text");
+    for (const char* const device : {"/dev/zero", "/dev/null"}) {
+      co_await fs::copyFile(device, "copy");
+      CHECK(stdfs::file_size("copy") == 0);
+      co_await fs::copyFile("f", "copy");
+      co_await fs::cp(device, "copy");
+      CHECK(stdfs::file_size("copy") == 0);
+    }
+    co_await fs::cp("/proc/self/status", "status");
+    CHECK(get("status").starts_with("Name:"));
+    REQUIRE(::mkfifo("pipe", 0600) == 0);
+    const leat::sys::UniqueFd ends(::open("pipe", O_RDWR | O_CLOEXEC));
+    CHECK(::write(ends.get(), "x", 1) == 1);
+    co_await fs::copyFile("pipe", "copy");
+    CHECK(stdfs::file_size("copy") == 0);
+    auto refused = co_await asResult(fs::cp("pipe", "other"));
+    CHECK(codeOf(refused) == "ERR_FS_CP_FIFO_PIPE");
+    // Onto what cannot be emptied.
+    auto onto = co_await asResult(fs::copyFile("f", "pipe"));
+    CHECK(messageOf(onto) == "EINVAL: invalid argument, copyfile 'f' -> 'pipe'");
+    CHECK(stdfs::is_fifo("pipe"));
+  };
+  CHECK(run(main) == 0);
+}
+
 TEST_CASE("cp copies trees with their links, modes and times") {
   const TempFolder folder;
   const auto main = [&]() -> Task<> {

@@ -92,6 +92,17 @@ TEST_CASE("a folder is listed, with kinds and with what lies below") {
   CHECK(run(main) == 0);
 }
 
+TEST_CASE("a Dir that fetches no entries at once is refused") {
+  const TempFolder folder;
+  const auto main = [] {
+    CHECK(
+        leat_test::thrownBy([] { return fs::opendir(".", {.bufferSize = 0}); }) ==
+        "ERR_OUT_OF_RANGE: The value of \"options.bufferSize\" is out of range. It must be >= 1 && "
+        "<= 4294967295. Received 0");
+  };
+  CHECK(run(main) == 0);
+}
+
 TEST_CASE("a Dir gives its entries one at a time") {
   const TempFolder folder;
   makeTree();

@@ -5,6 +5,7 @@
 #include <sys/un.h>
 
 #include <chrono>
+#include <cmath>
 
 namespace fs = leat::fs;
 using leat::asResult;
@@ -112,6 +113,17 @@ TEST_CASE("modes, owners, times and rights change") {
     const auto link = co_await fs::lstat("s");
     CHECK(link.atimeNs == -1'500'000'000);
     CHECK(link.mtimeNs == -1);
+    for (const double never : {std::nan(""), HUGE_VAL, -HUGE_VAL}) {
+      const std::string shown = never != never ? "NaN" : never > 0 ? "Infinity" : "-Infinity";
+      CHECK(leat_test::thrownBy([never] { return fs::utimes("f", never, 2); }) ==
+            "ERR_INVALID_ARG_TYPE: The \"time\" argument must be an instance of Date or an Time in "
+            "seconds. Received type number (" +
+                shown + ")");
+    }
+    // The farthest that 64 bits can say, instead of what the conversion happens to give.
+    CHECK(fs::FileTime(1e300).value().tv_sec == 9'000'000'000'000'000'000);
+    CHECK(fs::FileTime(-1e300).value().tv_sec == -9'000'000'000'000'000'000);
+    CHECK(fs::FileTime(3.5F).value().tv_nsec == 500'000'000);
     auto nobody = co_await asResult(fs::utimes("no", 1, 2));
     CHECK(messageOf(nobody) == "ENOENT: no such file or directory, utime 'no'");
     auto nobodyElse = co_await asResult(fs::lutimes("no", 1, 2));

@@ -447,6 +447,88 @@ TEST_CASE("a stream of an open file reads on where that stands, and closes it") 
   CHECK(run(main) == 0);
 }
 
+TEST_CASE("a stream of a descriptor closes it, or leaves it to others") {
+  const TempFolder folder;
+  put("f", "0123456789");
+  const auto openFile = [] { return ::open("f", O_RDWR | O_CLOEXEC); };
+  const auto isOpen = [](int fd) { return ::fcntl(fd, F_GETFD) >= 0; };
+  int dropped = -1;
+  int kept = openFile();
+  const auto main = [&]() -> Task<> {
+    // A device that is known is read by the loop, another one by workers.
+    {
+      (void)co_await fs::open("f", "r");
+    }
+    const int closed = openFile();
+    auto source = fs::createReadStream("ignored", {.fd = closed});
+    const std::string all = co_await readAll(source);
+    CHECK(all == "0123456789");
+    co_await source.closed();
+    CHECK_FALSE(isOpen(closed));
+    dropped = openFile();
+    {
+      (void)fs::createReadStream("", {.fd = dropped});
+    }
+    auto lent = fs::createReadStream("", {.fd = kept, .autoClose = false, .start = 8});
+    std::string end;
+    lent.on<"data">([&end](const Buffer& chunk) { end += chunk.toString(); });
+    co_await leat::finished(lent);
+    CHECK(end == "89");
+    auto sink = fs::createWriteStream("", {.fd = kept, .autoClose = false, .start = 1});
+    co_await sink.end(Buffer::from("AB"));
+    // It goes in the background.
+    for (int i = 0; i < 5000 && isOpen(dropped); ++i) co_await leat::sleep(1);
+  };
+  CHECK(run(main) == 0);
+  CHECK_FALSE(isOpen(dropped));
+  CHECK(isOpen(kept));
+  ::close(kept);
+  CHECK(get("f") == "0AB3456789");
+}
+
+TEST_CASE("a descriptor that was lent is closed by destroy and by close") {
+  const TempFolder folder;
+  put("f", "text");
+  const auto main = [&]() -> Task<> {
+    const int first = ::open("f", O_RDWR | O_CLOEXEC);
+    auto source = fs::createReadStream("", {.fd = first, .autoClose = false});
+    source.destroy();
+    co_await source.closed();
+    CHECK(::fcntl(first, F_GETFD) < 0);
+    const int second = ::open("f", O_RDWR | O_CLOEXEC);
+    auto sink = fs::createWriteStream("", {.fd = second, .autoClose = false});
+    co_await sink.end(Buffer::from("TE"));
+    sink.close();
+    co_await sink.closed();
+    CHECK(::fcntl(second, F_GETFD) < 0);
+  };
+  CHECK(run(main) == 0);
+  CHECK(get("f") == "TExt");
+}
+
+TEST_CASE("close has a file closed also when it cannot be written") {
+  const TempFolder folder;
+  put("f", "text");
+  const auto main = [&]() -> Task<> {
+    for (const bool failsBefore : {false, true}) {
+      const int kept = ::open("f", O_RDONLY | O_CLOEXEC);
+      auto sink = fs::createWriteStream("", {.fd = kept, .autoClose = false});
+      std::string trace;
+      note(trace, sink);
+      sink.write("x");
+      if (failsBefore) {
+        while (!sink.errored()) co_await leat::sleep(1);
+        CHECK_FALSE(sink.destroyed());
+      }
+      sink.close([&] { trace += " told"; });
+      co_await sink.closed();
+      CHECK(trace == "EBADF close told");
+      CHECK(::fcntl(kept, F_GETFD) < 0);
+    }
+  };
+  CHECK(run(main) == 0);
+}
+
 // ---- failures ----
 
 TEST_CASE("a file that cannot be opened is one error, and the stream closes") {

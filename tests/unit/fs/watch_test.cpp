@@ -29,6 +29,17 @@ Task<bool> seen(fs::Watcher watcher, std::string wanted) {
   }
 }
 
+/// How many files and folders the system watches for this process.
+int watches() {
+  int count = 0;
+  for (const auto& entry : stdfs::directory_iterator("/proc/self/fdinfo")) {
+    const std::string about = leat_test::get(entry.path().string());
+    for (std::size_t at = 0; (at = about.find("inotify wd:", at)) != std::string::npos; ++at)
+      ++count;
+  }
+  return count;
+}
+
 }  // namespace
 
 TEST_CASE("what happens in a folder is told, also what came while nobody waited") {
@@ -102,6 +113,52 @@ TEST_CASE(
       names.insert(event->filename);
     }
     CHECK(names.count("old/deep/unseen") == 0);
+  };
+  CHECK(run(main) == 0);
+}
+
+TEST_CASE(
+    "when the system loses events a watch says so, and a recursive one looks again for folders") {
+  long most = 0;
+  std::ifstream("/proc/sys/fs/inotify/max_queued_events") >> most;
+  if (most <= 0 || most > 200'000) {
+    WARN("the system keeps too many events to lose any: " << most);
+    return;
+  }
+  const TempFolder folder;
+  stdfs::create_directories("d/moved/deep");
+  stdfs::create_directories("d/stays");
+  put("d/a", "");
+  put("d/b", "");
+  const auto main = [&]() -> Task<> {
+    auto watcher = co_await fs::watch("d", {.recursive = true});
+    auto plain = co_await fs::watch("d");
+    // Two files in turn: what is told twice in a row is told once.
+    for (long i = 0; i <= most; ++i) ::utimensat(AT_FDCWD, i % 2 == 0 ? "d/a" : "d/b", nullptr, 0);
+    stdfs::create_directories("d/lost/deep");
+    stdfs::rename("d/moved", "away");
+    stdfs::rename("d/stays", "d/renamed");
+    const bool overflow = co_await seen(watcher, "rename ");
+    CHECK(overflow);
+    const bool alsoPlain = co_await seen(plain, "rename ");
+    CHECK(alsoPlain);
+    put("d/renamed/f", "x");
+    const bool renamed = co_await seen(watcher, "rename renamed/f");
+    CHECK(renamed);
+    put("d/lost/deep/f", "x");
+    const bool found = co_await seen(watcher, "rename lost/deep/f");
+    CHECK(found);
+    put("away/deep/unseen", "x");
+    put("d/last", "x");
+    std::set<std::string> names;
+    while (names.count("last") == 0) {
+      const auto event = co_await watcher.next();
+      names.insert(event->filename);
+    }
+    CHECK(names.count("moved/deep/unseen") == 0);
+    CHECK(watches() == 4 + 1);
+    const bool plainGoesOn = co_await seen(plain, "rename last");
+    CHECK(plainGoesOn);
   };
   CHECK(run(main) == 0);
 }

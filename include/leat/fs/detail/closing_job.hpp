@@ -73,6 +73,8 @@ class FileState final : public ClosingJob {
 
   /// Before there are handles.
   void adopt(int fd) noexcept { fd_ = fd; }
+  /// Somebody else closes it, unless `close` is called.
+  void lend() noexcept { lent_ = true; }
   /// It is a file with a size and positions on a disk of this machine, so that a ring can read it; and,
   /// unless it was opened with O_DIRECT, reads of what is in memory need not wait.
   void setPlain(bool direct) noexcept {
@@ -132,11 +134,12 @@ class FileState final : public ClosingJob {
   }
 
  private:
-  bool isOpen() const noexcept override { return fd_ >= 0; }
+  bool isOpen() const noexcept override { return fd_ >= 0 && !lent_; }
   void shut() noexcept override { (void)close(); }
 
   int fd_;
   bool closing_ = false;
+  bool lent_ = false;
   Atomic<bool> plain_{false};
   Atomic<bool> cached_{false};
   Attempts attempts_;

@@ -16,6 +16,9 @@ namespace leat::inline LEAT_ABI::fs {
 /// Options of `createReadStream`.
 struct ReadStreamOptions {
   Flags flags = O_RDONLY;
+  /// An open file instead of the path, which is ignored. The stream closes it, but for `autoClose`: without
+  /// that only `destroy` does. Neither "open" nor "ready" is told. It should be one that blocks.
+  std::optional<int> fd{};
   FileMode mode = 0666;
   /// Whether the file is closed at the end and by an error; else by `destroy`.
   bool autoClose = true;
@@ -32,6 +35,8 @@ struct ReadStreamOptions {
 /// Options of `createWriteStream`.
 struct WriteStreamOptions {
   Flags flags = O_WRONLY | O_CREAT | O_TRUNC;
+  /// As for a ReadStream. It is not emptied.
+  std::optional<int> fd{};
   FileMode mode = 0666;
   bool autoClose = true;
   bool emitClose = true;
@@ -164,6 +169,7 @@ LEAT_INLINE FileReadState::FileReadState(const fs::ReadStreamOptions& options)
 LEAT_ON_USE
 Promise<> readStreamFile(Ref<StreamCore> stream, FileReadState& state, std::size_t size) {
   StreamFile& file = state.file;
+  file.busy = true;
   std::exception_ptr error;
   Buffer chunk;
   std::size_t count = 0;
@@ -202,6 +208,7 @@ Promise<> readStreamFile(Ref<StreamCore> stream, FileReadState& state, std::size
 LEAT_ON_USE
 Promise<> moveStreamFile(Ref<StreamCore> stream, FileReadState& state, std::size_t size) {
   StreamFile& file = state.file;
+  file.busy = true;
   DirectMove move(state);
   std::size_t count = 0;
   ssize_t answer = 0;
@@ -231,7 +238,6 @@ Promise<> moveStreamFile(Ref<StreamCore> stream, FileReadState& state, std::size
     co_return;
   }
   if (!full) state.movable = false;
-  file.busy = true;
   (void)readStreamFile(stream, state, size);
 }
 
@@ -262,7 +268,7 @@ class FileReadStream final : public FileReadState {
     if (size == 0) return this->pushEnd();
     const DirectWay way = movable && more ? directWayOf(*this) : DirectWay::None;
     if (way == DirectWay::Later) return ReadableCore::flags.clear(ReadFlag::Reading);
-    file.busy = true;
+    // These are busy when they have begun, for which there has to be memory.
     if (way == DirectWay::Now) return void(moveStreamFile(Ref<StreamCore>(this), *this, size));
     (void)readStreamFile(Ref<StreamCore>(this), *this, size);
   }
