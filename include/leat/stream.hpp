@@ -2,6 +2,7 @@
 // Streams with backpressure. Node: require("stream").
 #pragma once
 
+#include <leat/stream/asked.hpp>
 #include <leat/stream/compose.hpp>
 #include <leat/stream/decode.hpp>
 #include <leat/stream/duplex.hpp>

@@ -250,6 +250,11 @@ class TypedEmitter : public detail::EmitterBase {
     return this->template rawListeners<name>();
   }
 
+  /// Internal.
+  template <FixedString name>
+  const auto& eventSlot() const noexcept {
+    return slot<name>();
+  }
   /// Internal: calls `f(slot)` for the event of this name; false when there is none.
   template <class F>
   static bool withEvent(std::string_view name, F&& f) {
@@ -372,22 +377,13 @@ template <class... Events>
 template <class... Es>
 std::vector<detail::SlotBase*> TypedEmitter<Events...>::inOrder(detail::EventSlots<Es...>& slots) {
   std::vector<detail::SlotBase*> found;
-  const auto note = [&found](detail::SlotBase& each) {
-    if (each.empty()) return;
-    auto at = found.end();
-    while (at != found.begin() && (*(at - 1))->block()->born > each.block()->born) --at;
-    found.insert(at, &each);
-  };
-  (note(static_cast<detail::EventSlot<Es>&>(slots)), ...);
+  (detail::noteHeard(found, static_cast<detail::EventSlot<Es>&>(slots)), ...);
   return found;
 }
 
 template <class... Events>
 std::vector<std::string_view> TypedEmitter<Events...>::eventNames() const {
-  std::vector<std::string_view> names;
-  for (const detail::SlotBase* each : inOrder(const_cast<TypedEmitter*>(this)->slots_))
-    names.push_back(each->block()->name);
-  return names;
+  return detail::namesOf(inOrder(const_cast<TypedEmitter*>(this)->slots_));
 }
 
 template <class... Events>

@@ -4,6 +4,7 @@
 
 #include <leat/base/owned.hpp>
 #include <leat/core/async_generator.hpp>
+#include <leat/core/with_context.hpp>
 #include <leat/stream/readable.hpp>
 
 namespace leat::inline LEAT_ABI {
@@ -49,10 +50,19 @@ class RangeSource {
 template <class T, class Item>
 class GeneratorSource {
  public:
-  explicit GeneratorSource(AsyncGenerator<Item>&& generator)
-      : state_(makeRef<State>(std::move(generator))) {}
+  explicit GeneratorSource(AsyncGenerator<Item>&& generator, AbortState* signal = nullptr)
+      : state_(makeRef<State>(std::move(generator))) {
+    if (signal != nullptr) state_->signal = Ref<AbortState>(signal);
+  }
   void read(Readable<T>& self) {
-    if (!std::exchange(state_->reading, true)) (void)pump(self, state_);
+    if (std::exchange(state_->reading, true)) return;
+    try {
+      begin(self);
+    } catch (...) {
+      // No memory for that: it has not begun, and there is nothing for `destroy` to wait for.
+      state_->reading = false;
+      throw;
+    }
   }
   /// A generator in its own code ends when it yields next; then it is destroyed, as by Node's `return`.
   void destroy(std::exception_ptr error, StreamCallback done) {
@@ -68,10 +78,17 @@ class GeneratorSource {
   struct State : Counted<State> {
     explicit State(AsyncGenerator<Item>&& g) : generator(std::move(g)) {}
     std::optional<AsyncGenerator<Item>> generator;
+    // The ambient one of the generator, besides the one around.
+    Ref<AbortState> signal;
     bool reading = false;
     bool over = false;
     Function<void()> onStop;
   };
+  void begin(Readable<T>& self) {
+    if (!state_->signal) return (void)pump(self, state_);
+    const ContextScope scope(contextUnder(state_->signal));
+    (void)pump(self, state_);
+  }
   static Promise<> pump(Readable<T> self, Ref<State> state) {
     std::exception_ptr error;
     try {

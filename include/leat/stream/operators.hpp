@@ -4,6 +4,7 @@
 #pragma once
 
 #include <leat/core/channel.hpp>
+#include <leat/loop/out_of_range.hpp>
 #include <leat/stream/from.hpp>
 
 namespace leat::inline LEAT_ABI {
@@ -40,6 +41,17 @@ Task<OutcomeOf<F, T>> applied(F& f, T chunk) {
   }
 }
 
+/// How many calls may be in progress. Throws: RangeError of none, as in Node.
+inline std::size_t callsAtOnce(const OperatorOptions& options) {
+  if (options.concurrency > 0) return options.concurrency;
+  throwNumberOutOfRange("options.concurrency", ">= 1 && <= 9007199254740991", 0);
+}
+
+/// The context around, with the signal of options where they have one.
+inline ContextRef contextUnderOption(AbortState* signal) {
+  return signal == nullptr ? currentContext() : contextUnder(Ref<AbortState>(signal));
+}
+
 template <class T, class F>
 AsyncGenerator<OutcomeOf<F, T>> mapChunks(ChunkIterator<T> chunks, F f) {
   while (auto chunk = co_await chunks.next()) {
@@ -47,20 +59,6 @@ AsyncGenerator<OutcomeOf<F, T>> mapChunks(ChunkIterator<T> chunks, F f) {
     co_yield std::move(made);
   }
 }
-
-/// Stops the reader of `mapMany` when its generator goes.
-template <class U>
-struct MapGuard {
-  explicit MapGuard(Channel<Promise<U>> c) : results(std::move(c)) {}
-  MapGuard(const MapGuard&) = delete;
-  MapGuard& operator=(const MapGuard&) = delete;
-  ~MapGuard() {
-    results.close();
-    stop.abort();
-  }
-  Channel<Promise<U>> results;
-  AbortController stop;
-};
 
 template <class T, class F>
 Promise<OutcomeOf<F, T>> startApplied(Ref<CallbackBlock<F>> f, T chunk) {
@@ -95,17 +93,57 @@ Promise<> startAll(ChunkIterator<T> chunks, Ref<CallbackBlock<F>> f, Channel<Pro
   results.close();
 }
 
-/// In order, though up to `concurrency` calls are in progress.
+/// Up to `concurrency` calls in progress, two at least. Their results come in the order of the chunks; the
+/// reader of the chunks is stopped when this goes.
+template <class T, class F>
+class CallsInOrder {
+ public:
+  using U = OutcomeOf<F, T>;
+  // One more waits to be sent, one is waited for by who receives.
+  CallsInOrder(ChunkIterator<T> chunks, F f, std::size_t concurrency) : results(concurrency - 2) {
+    auto kept = makeRef<CallbackBlock<F>>(std::move(f));
+    (void)startAll<T, F, U>(std::move(chunks), std::move(kept), results, stop_.signal());
+  }
+  CallsInOrder(const CallsInOrder&) = delete;
+  CallsInOrder& operator=(const CallsInOrder&) = delete;
+  ~CallsInOrder() {
+    results.close();
+    stop_.abort();
+  }
+  Channel<Promise<U>> results;
+
+ private:
+  AbortController stop_;
+};
+
 template <class T, class F>
 AsyncGenerator<OutcomeOf<F, T>> mapMany(ChunkIterator<T> chunks, F f, std::size_t concurrency) {
-  using U = OutcomeOf<F, T>;
-  // One more waits to be sent, one is waited for here.
-  MapGuard<U> guard(Channel<Promise<U>>(concurrency - 2));
-  auto kept = makeRef<CallbackBlock<F>>(std::move(f));
-  (void)startAll<T, F, U>(std::move(chunks), std::move(kept), guard.results, guard.stop.signal());
-  while (auto started = co_await guard.results.receive()) {
+  CallsInOrder<T, F> calls(std::move(chunks), std::move(f), concurrency);
+  while (auto started = co_await calls.results.receive()) {
     auto made = co_await std::move(*started);
     co_yield std::move(made);
+  }
+}
+
+/// Gives the chunks for which `f` gives `wanted`.
+template <class T, class F>
+struct ChosenBy {
+  Task<std::optional<T>> operator()(T chunk) {
+    const bool is = co_await applied<F, const T&>(f, chunk);
+    std::optional<T> chosen;
+    if (is == wanted) chosen.emplace(std::move(chunk));
+    co_return chosen;
+  }
+  F f;
+  bool wanted = true;
+};
+
+template <class T, class F>
+AsyncGenerator<T> filterMany(ChunkIterator<T> chunks, F f, std::size_t concurrency) {
+  CallsInOrder<T, ChosenBy<T, F>> calls(std::move(chunks), {std::move(f)}, concurrency);
+  while (auto started = co_await calls.results.receive()) {
+    auto chosen = co_await std::move(*started);
+    if (chosen) co_yield std::move(*chosen);
   }
 }
 
@@ -147,11 +185,37 @@ auto flatMapChunks(ChunkIterator<T> chunks, F f)
   }
 }
 
+template <class T, class F>
+auto flatMapMany(ChunkIterator<T> chunks, F f, std::size_t concurrency)
+    -> AsyncGenerator<typename ItemOf<OutcomeOf<F, T>>::Type> {
+  CallsInOrder<T, F> calls(std::move(chunks), std::move(f), concurrency);
+  while (auto started = co_await calls.results.receive()) {
+    auto many = co_await std::move(*started);
+    for (auto& each : many) co_yield std::move(each);
+  }
+}
+
 // ---- those that end with a value ----
 
 template <class T, class F>
 Promise<> eachChunk(ChunkIterator<T> chunks, F f) {
   while (auto chunk = co_await chunks.next()) (void)co_await applied(f, std::move(*chunk));
+}
+
+/// Calls, and gives that it has.
+template <class T, class F>
+struct CalledBy {
+  Task<bool> operator()(T chunk) {
+    (void)co_await applied(f, std::move(chunk));
+    co_return true;
+  }
+  F f;
+};
+
+template <class T, class F>
+Promise<> eachOfMany(ChunkIterator<T> chunks, F f, std::size_t concurrency) {
+  CallsInOrder<T, CalledBy<T, F>> calls(std::move(chunks), {std::move(f)}, concurrency);
+  while (auto started = co_await calls.results.receive()) (void)co_await std::move(*started);
 }
 
 template <class T>
@@ -161,6 +225,12 @@ Promise<std::vector<T>> gatherChunks(ChunkIterator<T> chunks) {
   co_return all;
 }
 
+/// What a call has given after it was aborted does not count.
+inline void throwIfAbortedAround() {
+  const AbortState* const around = ambientSignal();
+  if (around != nullptr && isAborted(*around)) throw AbortError(around->reason);
+}
+
 /// The first chunk for which `f` gives `wanted`.
 template <class T, class F>
 Promise<std::optional<T>> findChunk(ChunkIterator<T> chunks, F f, bool wanted) {
@@ -168,6 +238,7 @@ Promise<std::optional<T>> findChunk(ChunkIterator<T> chunks, F f, bool wanted) {
   while (auto chunk = co_await chunks.next()) {
     const bool is = co_await applied<F, const T&>(f, *chunk);
     if (is != wanted) continue;
+    throwIfAbortedAround();
     found = std::move(chunk);
     break;
   }
@@ -175,8 +246,32 @@ Promise<std::optional<T>> findChunk(ChunkIterator<T> chunks, F f, bool wanted) {
 }
 
 template <class T, class F>
-Promise<bool> hasChunk(ChunkIterator<T> chunks, F f, bool wanted) {
-  const auto found = co_await findChunk<T, F>(std::move(chunks), std::move(f), wanted);
+Promise<std::optional<T>> findOfMany(ChunkIterator<T> chunks, F f, bool wanted,
+                                     std::size_t concurrency) {
+  std::optional<T> found;
+  CallsInOrder<T, ChosenBy<T, F>> calls(std::move(chunks), {std::move(f), wanted}, concurrency);
+  while (auto started = co_await calls.results.receive()) {
+    auto chosen = co_await std::move(*started);
+    if (!chosen) continue;
+    throwIfAbortedAround();
+    found = std::move(chosen);
+    break;
+  }
+  co_return found;
+}
+
+template <class T, class F>
+Promise<std::optional<T>> findBy(ChunkIterator<T> chunks, F f, bool wanted,
+                                 const OperatorOptions& options) {
+  const ContextScope scope(contextUnderOption(options.signal.state()));
+  const std::size_t many = callsAtOnce(options);
+  if (many < 2) return findChunk<T, F>(std::move(chunks), std::move(f), wanted);
+  return findOfMany<T, F>(std::move(chunks), std::move(f), wanted, many);
+}
+
+template <class T>
+Promise<bool> hasFound(Promise<std::optional<T>> finding, bool wanted) {
+  const auto found = co_await std::move(finding);
   co_return found.has_value() == wanted;
 }
 
@@ -192,70 +287,113 @@ Promise<U> foldChunks(ChunkIterator<T> chunks, F f, U value) {
   co_return value;
 }
 
+template <class T, class F>
+Promise<T> foldFromFirst(ChunkIterator<T> chunks, F f) {
+  auto first = co_await chunks.next();
+  if (!first)
+    throwTypeError("Reduce of an empty stream requires an initial value", "ERR_MISSING_ARGS");
+  co_return co_await foldChunks<T, F, T>(std::move(chunks), std::move(f), std::move(*first));
+}
+
+/// What a generator makes of the chunks, until the signal aborts.
+template <class Item>
+auto operatorStream(AsyncGenerator<Item> made, SignalRef signal, std::size_t mark = unsetMark) {
+  using T = std::remove_cvref_t<Item>;
+  StreamOptions options;
+  options.highWaterMark = mark;
+  options.signal = signal;
+  return Readable<T>(GeneratorSource<T, Item>(std::move(made), signal.state()),
+                     fromOptions(options));
+}
+
 template <class Self, class T>
 template <class F>
 auto ReadableMethods<Self, T>::map(F&& f, OperatorOptions options) const {
   LEAT_GUARD_CLOSURE(F);
-  StreamOptions made;
-  made.highWaterMark = options.concurrency;
-  if (options.concurrency < 2)
-    return readableFrom(mapChunks<T, std::decay_t<F>>(iterator(), std::forward<F>(f)), made);
-  return readableFrom(
-      mapMany<T, std::decay_t<F>>(iterator(), std::forward<F>(f), options.concurrency), made);
+  using Kept = std::decay_t<F>;
+  const std::size_t many = callsAtOnce(options);
+  if (many < 2)
+    return operatorStream(mapChunks<T, Kept>(iterator(), std::forward<F>(f)), options.signal, many);
+  return operatorStream(mapMany<T, Kept>(iterator(), std::forward<F>(f), many), options.signal,
+                        many);
 }
 template <class Self, class T>
 template <class F>
-auto ReadableMethods<Self, T>::filter(F&& f) const {
+auto ReadableMethods<Self, T>::filter(F&& f, OperatorOptions options) const {
   LEAT_GUARD_CLOSURE(F);
-  return readableFrom(filterChunks<T, std::decay_t<F>>(iterator(), std::forward<F>(f)));
+  using Kept = std::decay_t<F>;
+  const std::size_t many = callsAtOnce(options);
+  if (many < 2)
+    return operatorStream(filterChunks<T, Kept>(iterator(), std::forward<F>(f)), options.signal);
+  return operatorStream(filterMany<T, Kept>(iterator(), std::forward<F>(f), many), options.signal,
+                        many);
 }
 template <class Self, class T>
 template <class F>
-auto ReadableMethods<Self, T>::flatMap(F&& f) const {
+auto ReadableMethods<Self, T>::flatMap(F&& f, OperatorOptions options) const {
   LEAT_GUARD_CLOSURE(F);
-  return readableFrom(flatMapChunks<T, std::decay_t<F>>(iterator(), std::forward<F>(f)));
+  using Kept = std::decay_t<F>;
+  const std::size_t many = callsAtOnce(options);
+  if (many < 2)
+    return operatorStream(flatMapChunks<T, Kept>(iterator(), std::forward<F>(f)), options.signal);
+  return operatorStream(flatMapMany<T, Kept>(iterator(), std::forward<F>(f), many), options.signal,
+                        many);
 }
 template <class Self, class T>
-Readable<T> ReadableMethods<Self, T>::take(std::size_t count) const {
-  return readableFrom(takeChunks<T>(iterator(), count));
+Readable<T> ReadableMethods<Self, T>::take(std::size_t count, WaitOptions options) const {
+  return operatorStream(takeChunks<T>(iterator(), count), options.signal);
 }
 template <class Self, class T>
-Readable<T> ReadableMethods<Self, T>::drop(std::size_t count) const {
-  return readableFrom(dropChunks<T>(iterator(), count));
+Readable<T> ReadableMethods<Self, T>::drop(std::size_t count, WaitOptions options) const {
+  return operatorStream(dropChunks<T>(iterator(), count), options.signal);
 }
 template <class Self, class T>
 template <class F>
-Promise<> ReadableMethods<Self, T>::forEach(F&& f) const {
+Promise<> ReadableMethods<Self, T>::forEach(F&& f, OperatorOptions options) const {
   LEAT_GUARD_CLOSURE(F);
-  return eachChunk<T, std::decay_t<F>>(iterator(), std::forward<F>(f));
+  using Kept = std::decay_t<F>;
+  const ContextScope scope(contextUnderOption(options.signal.state()));
+  const std::size_t many = callsAtOnce(options);
+  if (many < 2) return eachChunk<T, Kept>(iterator(), std::forward<F>(f));
+  return eachOfMany<T, Kept>(iterator(), std::forward<F>(f), many);
 }
 template <class Self, class T>
-Promise<std::vector<T>> ReadableMethods<Self, T>::toArray() const {
+Promise<std::vector<T>> ReadableMethods<Self, T>::toArray(WaitOptions options) const {
+  const ContextScope scope(contextUnderOption(options.signal.state()));
   return gatherChunks<T>(iterator());
 }
 template <class Self, class T>
 template <class F>
-Promise<std::optional<T>> ReadableMethods<Self, T>::find(F&& f) const {
+Promise<std::optional<T>> ReadableMethods<Self, T>::find(F&& f, OperatorOptions options) const {
   LEAT_GUARD_CLOSURE(F);
-  return findChunk<T, std::decay_t<F>>(iterator(), std::forward<F>(f), true);
+  return findBy<T, std::decay_t<F>>(iterator(), std::forward<F>(f), true, options);
 }
 template <class Self, class T>
 template <class F>
-Promise<bool> ReadableMethods<Self, T>::some(F&& f) const {
-  LEAT_GUARD_CLOSURE(F);
-  return hasChunk<T, std::decay_t<F>>(iterator(), std::forward<F>(f), true);
+Promise<bool> ReadableMethods<Self, T>::some(F&& f, OperatorOptions options) const {
+  return hasFound<T>(find(std::forward<F>(f), options), true);
 }
 template <class Self, class T>
 template <class F>
-Promise<bool> ReadableMethods<Self, T>::every(F&& f) const {
+Promise<bool> ReadableMethods<Self, T>::every(F&& f, OperatorOptions options) const {
   LEAT_GUARD_CLOSURE(F);
-  return hasChunk<T, std::decay_t<F>>(iterator(), std::forward<F>(f), false);
+  LEAT_GUARD_CLOSURE(F);
+  return hasFound<T>(findBy<T, std::decay_t<F>>(iterator(), std::forward<F>(f), false, options),
+                     false);
 }
 template <class Self, class T>
 template <class F, class U>
-Promise<U> ReadableMethods<Self, T>::reduce(F&& f, U initial) const {
+Promise<U> ReadableMethods<Self, T>::reduce(F&& f, U initial, WaitOptions options) const {
   LEAT_GUARD_CLOSURE(F);
+  const ContextScope scope(contextUnderOption(options.signal.state()));
   return foldChunks<T, std::decay_t<F>, U>(iterator(), std::forward<F>(f), std::move(initial));
+}
+template <class Self, class T>
+template <class F>
+Promise<T> ReadableMethods<Self, T>::reduce(F&& f, WaitOptions options) const {
+  LEAT_GUARD_CLOSURE(F);
+  const ContextScope scope(contextUnderOption(options.signal.state()));
+  return foldFromFirst<T, std::decay_t<F>>(iterator(), std::forward<F>(f));
 }
 
 }  // namespace detail

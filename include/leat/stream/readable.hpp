@@ -2,6 +2,7 @@
 // Readable: a source of chunks that is asked for more only when there is room. Node: stream.Readable.
 #pragma once
 
+#include <leat/core/wait_options.hpp>
 #include <leat/stream/detail/hooks.hpp>
 #include <leat/stream/detail/pipe.hpp>
 #include <leat/stream/next.hpp>
@@ -10,7 +11,7 @@ namespace leat::inline LEAT_ABI {
 
 /// Options of `pipe`.
 struct PipeOptions {
-  /// Whether the end of the source ends the sink.
+  /// Whether the end of the source ends the sink. Standard output and standard error stay open.
   bool end = true;
 };
 
@@ -20,10 +21,12 @@ struct IteratorOptions {
   bool destroyOnReturn = true;
 };
 
-/// Options of `map`.
+/// Options of `map`, `filter`, `flatMap`, `forEach`, `find`, `some` and `every`.
 struct OperatorOptions {
-  /// How many calls may be in progress. What comes out stays in order.
+  /// How many calls may be in progress, from 1; else RangeError ERR_OUT_OF_RANGE. What comes out stays in order.
   std::size_t concurrency = 1;
+  /// Ends it with an AbortError, and destroys the source. It is the ambient signal of the calls.
+  SignalRef signal{};
 };
 
 template <class T>
@@ -61,10 +64,26 @@ class ReadableMethods {
   {
     return push(T::from(text));
   }
+  /// Throws: TypeError ERR_UNKNOWN_ENCODING.
+  bool push(std::string_view text, EncodingName encoding) const
+    requires countsBytes<T>
+  {
+    return push(T::from(text, encoding));
+  }
   /// Puts a chunk back in front of the others. "error" ERR_STREAM_UNSHIFT_AFTER_END_EVENT after "end".
   bool unshift(T chunk) const {
     const Ref<StreamCore> alive(&core());
     return side().unshift(std::move(chunk));
+  }
+  bool unshift(std::string_view text) const
+    requires countsBytes<T>
+  {
+    return unshift(T::from(text));
+  }
+  bool unshift(std::string_view text, EncodingName encoding) const
+    requires countsBytes<T>
+  {
+    return unshift(T::from(text, encoding));
   }
 
   // ---- for who reads ----
@@ -103,8 +122,8 @@ class ReadableMethods {
     return self();
   }
   bool isPaused() const { return side().isPaused(); }
-  /// Writes all chunks to a sink, which slows this down, and ends it. Gives the sink.
-  /// Errors are not passed on: see `pipeline`. Node: `pipe`.
+  /// Writes all chunks to a sink, which slows this down, and ends it, unless it is standard output or
+  /// standard error. Gives the sink. Errors are not passed on: see `pipeline`. Node: `pipe`.
   template <class Sink>
     requires WritesChunks<Sink, T>
   Sink pipe(Sink sink, PipeOptions options = {}) const {
@@ -135,34 +154,37 @@ class ReadableMethods {
   }
 
   // ---- for each chunk, in operators.hpp; callables may be coroutines, and what they throw is the
-  //      error of the streams ----
+  //      error of the streams. Those with WaitOptions end with an AbortError by the signal, too ----
 
   /// A stream of what `f(chunk)` gives.
   template <class F>
   auto map(F&& f, OperatorOptions options = {}) const;
   /// A stream of the chunks for which `f(chunk)` is true.
   template <class F>
-  auto filter(F&& f) const;
+  auto filter(F&& f, OperatorOptions options = {}) const;
   /// A stream of the items of the ranges that `f(chunk)` gives.
   template <class F>
-  auto flatMap(F&& f) const;
+  auto flatMap(F&& f, OperatorOptions options = {}) const;
   /// The first chunks; then this is destroyed.
-  Readable<T> take(std::size_t count) const;
+  Readable<T> take(std::size_t count, WaitOptions options = {}) const;
   /// All but the first chunks.
-  Readable<T> drop(std::size_t count) const;
+  Readable<T> drop(std::size_t count, WaitOptions options = {}) const;
   template <class F>
-  Promise<> forEach(F&& f) const;
-  Promise<std::vector<T>> toArray() const;
+  Promise<> forEach(F&& f, OperatorOptions options = {}) const;
+  Promise<std::vector<T>> toArray(WaitOptions options = {}) const;
   /// The first chunk for which `f(chunk)` is true; then this is destroyed.
   template <class F>
-  Promise<std::optional<T>> find(F&& f) const;
+  Promise<std::optional<T>> find(F&& f, OperatorOptions options = {}) const;
   template <class F>
-  Promise<bool> some(F&& f) const;
+  Promise<bool> some(F&& f, OperatorOptions options = {}) const;
   template <class F>
-  Promise<bool> every(F&& f) const;
+  Promise<bool> every(F&& f, OperatorOptions options = {}) const;
   /// `value = f(value, chunk)` for each.
   template <class F, class U>
-  Promise<U> reduce(F&& f, U initial) const;
+  Promise<U> reduce(F&& f, U initial, WaitOptions options = {}) const;
+  /// The same, begun with the first chunk. Throws: TypeError ERR_MISSING_ARGS when there is none.
+  template <class F>
+  Promise<T> reduce(F&& f, WaitOptions options = {}) const;
 
   // ---- the state: Node's properties ----
 
@@ -178,9 +200,7 @@ class ReadableMethods {
   std::size_t readableHighWaterMark() const { return side().highWaterMark; }
   static constexpr bool readableObjectMode() noexcept { return !countsBytes<T>; }
   bool readableDidRead() const { return side().flags.any(ReadFlag::DataEmitted); }
-  bool readableAborted() const {
-    return !side().flags.any(ReadFlag::Disabled, ReadFlag::EndEmitted) && core().failed();
-  }
+  bool readableAborted() const { return side().aborted(); }
 
  private:
   const Self& self() const noexcept { return static_cast<const Self&>(*this); }

@@ -101,6 +101,18 @@ class WritableMethods {
   WriteResult write(std::string_view text, F&& done) const {
     return put(T::from(text), keepDone(std::forward<F>(done)));
   }
+  /// The bytes that the text is in this encoding: `write("aGk=", "base64")`.
+  /// Throws: TypeError ERR_UNKNOWN_ENCODING.
+  WriteResult write(std::string_view text, EncodingName encoding) const
+    requires countsBytes<T>
+  {
+    return put(T::from(text, encoding), nullptr);
+  }
+  template <DoneCallback F>
+    requires countsBytes<T>
+  WriteResult write(std::string_view text, EncodingName encoding, F&& done) const {
+    return put(T::from(text, encoding), keepDone(std::forward<F>(done)));
+  }
   /// Nothing comes after what was written. Awaited: goes on after "finish", whatever the ambient signal
   /// says, and throws the stream's error. Node: `end`.
   StreamEnd end() const { return finish(nullptr, nullptr); }
@@ -109,6 +121,11 @@ class WritableMethods {
     requires countsBytes<T>
   {
     return finish(nullptr, putLast(T::from(last)));
+  }
+  StreamEnd end(std::string_view last, EncodingName encoding) const
+    requires countsBytes<T>
+  {
+    return finish(nullptr, putLast(T::from(last, encoding)));
   }
   template <DoneCallback F>
   StreamEnd end(F&& done) const {
@@ -119,6 +136,16 @@ class WritableMethods {
     WriteDone kept = keepDone(std::forward<F>(done));
     std::exception_ptr refused = putLast(std::move(last));
     return finish(std::move(kept), std::move(refused));
+  }
+  template <DoneCallback F>
+    requires countsBytes<T>
+  StreamEnd end(std::string_view last, F&& done) const {
+    return end(T::from(last), std::forward<F>(done));
+  }
+  template <DoneCallback F>
+    requires countsBytes<T>
+  StreamEnd end(std::string_view last, EncodingName encoding, F&& done) const {
+    return end(T::from(last, encoding), std::forward<F>(done));
   }
 
   /// Keeps what is written until `uncork` was called as often; then it goes at once to `writev`.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <leat/events/emitter_handle.hpp>
+#include <leat/events/event_listener.hpp>
 #include <leat/events/once.hpp>
 #include <leat/events/sequence.hpp>
 #include <leat/loop/run.hpp>
@@ -7,6 +8,8 @@
 #include <leat_test.hpp>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 using leat::Event;
 using leat::run;
@@ -55,6 +58,33 @@ TEST_CASE("copies of an emitter handle have the same listeners") {
   CHECK(bell.listenerCount<"off">() == 0);
   bell.setMaxListeners(3);
   CHECK(same.getMaxListeners() == 3);
+}
+
+TEST_CASE("a handle has both forms of every method") {
+  const Bell bell;
+  int calls = 0;
+  const leat::SharedListener count([&calls] { ++calls; });
+  bell.addListener("ring"_e, count);
+  bell.prependOnceListener("ring"_e, count);
+  bell.once("off"_e, count);
+  CHECK(bell.eventNames() == std::vector<std::string_view>{"ring", "off"});
+  CHECK(bell.listenerCount("ring"_e, count) == 2);
+  CHECK(bell.listenerCount<"ring">(count) == 2);
+  CHECK(bell.listeners("off"_e).size() == 1);
+  bell.rawListeners<"ring">()[0](1);
+  CHECK(calls == 1);
+  CHECK(bell.listenerCount<"ring">() == 1);
+  bell.rawListeners("off"_e)[0]();
+  CHECK(calls == 2);
+  CHECK(bell.eventNames() == std::vector<std::string_view>{"ring"});
+  bell.removeListener<"ring">(count);
+  CHECK(bell.eventNames().empty());
+  bell.on("ring"_e, count);
+  bell.on("ring"_e, count);
+  bell.removeListener("ring"_e, count);
+  CHECK(bell.listenerCount<"ring">() == 1);
+  bell.removeAllListeners("ring"_e);
+  CHECK(bell.listenerCount<"ring">() == 0);
 }
 
 TEST_CASE("once and on take an emitter handle") {

@@ -190,3 +190,63 @@ TEST_CASE("waiting for a signal ends by another one, and does not hold the loop"
   });
   CHECK(code == 0);
 }
+
+TEST_CASE("a signal counts its listeners, not those of onAbort and of operations that wait") {
+  int warnings = 0;
+  runs([&]() -> Task<> {
+    process::on<"warning">([&] { ++warnings; });
+    AbortController controller;
+    std::vector<AbortRegistration> kept;
+    for (int i = 0; i < 30; ++i) kept.push_back(controller.signal().onAbort([] {}));
+    std::vector<Promise<>> sleeps;
+    for (int i = 0; i < 30; ++i) sleeps.push_back(sleep(1, {.signal = controller}));
+    for (Promise<>& each : sleeps) co_await each;
+    CHECK(getEventListeners(controller.signal(), "abort"_e).empty());
+    // What comes and goes does not add up.
+    for (int i = 0; i < 30; ++i) (void)addAbortListener(controller.signal(), [] {});
+    for (int i = 0; i < 10; ++i) kept.push_back(addAbortListener(controller.signal(), [] {}));
+    co_await sleep(1);
+    CHECK(warnings == 0);
+    kept.push_back(addAbortListener(controller.signal(), [] {}));
+    kept.push_back(addAbortListener(controller.signal(), [] {}));
+    co_await sleep(1);
+    CHECK(warnings == 1);
+  });
+  CHECK(warnings == 1);
+}
+
+TEST_CASE("the handle of a signal's listener removes it, also when it has gone") {
+  AbortController controller;
+  const AbortSignal& signal = controller.signal();
+  int calls = 0;
+  auto first = addAbortListener(signal, [&] { ++calls; });
+  const auto second = addEventListener(signal, "abort"_e, [&] { calls += 10; });
+  const auto all = getEventListeners(signal, "abort"_e);
+  CHECK(all.size() == 2);
+  CHECK(all[0] == getEventListeners(signal, "abort"_e)[0]);
+  CHECK(all[0] != all[1]);
+  CHECK(all[0].active());
+  all[1].off();
+  CHECK_FALSE(all[1].active());
+  CHECK(getEventListeners(signal, "abort"_e).size() == 1);
+  first.off();
+  CHECK_FALSE(all[0].active());
+  all[0].off();
+  CHECK(getEventListeners(signal, "abort"_e).empty());
+  const auto third = addAbortListener(signal, [&] { calls += 100; });
+  const auto told = getEventListeners(signal, "abort"_e);
+  controller.abort();
+  CHECK(calls == 100);
+  CHECK_FALSE(told[0].active());
+  told[0].off();
+  CHECK(getEventListeners(signal, "abort"_e).empty());
+}
+
+TEST_CASE("the limit of a signal is no negative number") {
+  AbortController controller;
+  CHECK_THROWS_AS(setMaxListeners(-1, controller.signal()), RangeError);
+  CHECK(getMaxListeners(controller.signal()) == defaultMaxListeners());
+  AbortSignal named = controller.signal();
+  setMaxListeners(3, named);
+  CHECK(getMaxListeners(controller.signal()) == 3);
+}

@@ -163,6 +163,31 @@ TEST_CASE("a sequence keeps many events in order while nobody takes them") {
   });
 }
 
+TEST_CASE("a target that is destroyed ends its sequence, after what it has kept") {
+  runs([]() -> Task<> {
+    auto target = std::make_unique<EventTarget>();
+    auto events = on(*target, "x");
+    target->dispatchEvent(CustomEvent<int>("x", 3));
+    target = nullptr;
+    const auto kept = co_await events.next();
+    CHECK(std::get<0>(*kept).type() == "x");
+    CHECK(std::get<0>(*kept).target() == nullptr);
+    const auto end = co_await asResult(events.next());
+    CHECK_THROWS_WITH(end.value(), containsText("destroyed while on() listened"));
+  });
+}
+
+TEST_CASE("a sequence of a target stops listening when it goes, and takes no marks") {
+  EventTarget target;
+  {
+    const auto events = on(target, "x");
+    CHECK(target.listeners("x").size() == 1);
+  }
+  CHECK(target.listeners("x").empty());
+  CHECK_THROWS_AS(on(target, "x", {.highWaterMark = 1}), TypeError);
+  CHECK(target.listeners("x").empty());
+}
+
 TEST_CASE("the marks of a sequence pause an emitter that can be paused") {
   runs([]() -> Task<> {
     Paused feed;

@@ -29,7 +29,7 @@ Transform<int> plus(int n) {
 AsyncGenerator<int> doubled(ChunkIterator<int> chunks) {
   while (auto chunk = co_await chunks.next()) co_yield *chunk * 2;
 }
-AsyncGenerator<std::string> asText(ChunkIterator<int> chunks) {
+AsyncGenerator<std::string> composedText(ChunkIterator<int> chunks) {
   while (auto chunk = co_await chunks.next()) co_yield std::to_string(*chunk);
 }
 
@@ -38,7 +38,7 @@ AsyncGenerator<std::string> asText(ChunkIterator<int> chunks) {
 TEST_CASE("what is written to a composed stream comes out of its last stage") {
   leavesNothing([](Token token) -> Task<> {
     const auto seen = fresh();
-    const auto row = compose(plus(1), doubled, through(seen, 0, token), asText);
+    const auto row = compose(plus(1), doubled, through(seen, 0, token), composedText);
     static_assert(std::is_same_v<std::decay_t<decltype(row)>, Duplex<std::string, int>>);
     for (int i = 0; i < 3; ++i) row.write(i);
     row.end();
@@ -103,7 +103,7 @@ TEST_CASE("compose of one stage is duplexFrom") {
     const auto same = plus(1);
     CHECK(compose(same) == same);
     same.destroy();
-    const auto text = compose(asText);
+    const auto text = compose(composedText);
     text.end(7);
     const auto all = co_await text.toArray();
     CHECK(all == std::vector<std::string>{"7"});
@@ -178,7 +178,7 @@ TEST_CASE("a composed stream takes no more than its stages have room for") {
 
 TEST_CASE("a composed stream that is not ended goes with the loop") {
   leat_test::leavesNothingWithin(3, [](Token token) {
-    const auto row = compose(through(fresh(), 0, token), doubled, asText);
+    const auto row = compose(through(fresh(), 0, token), doubled, composedText);
     row.write(1);
     row.on<"data">([token](const std::string&) {});
   });

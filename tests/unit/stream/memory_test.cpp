@@ -193,3 +193,23 @@ TEST_CASE("a fast source of objects into a slow sink") {
   // Both marks, and one chunk more on each side.
   CHECK(grown <= allowed + 18 * 256);
 }
+
+TEST_CASE("a tee with one slow branch") {
+  const long grown = growth([]() -> Task<> {
+    const Readable<Buffer> source((Bytes()));
+    const auto branches = tee(source);
+    std::size_t fast = 0;
+    std::size_t slow = 0;
+    const Writable<Buffer> quick([&fast](const Buffer& chunk) { fast += chunk.size(); });
+    const auto slowly = slowSink(slow);
+    const Writable<Buffer> sink(slowly);
+    const auto first = pipeline(branches[0], quick);
+    const auto second = pipeline(branches[1], sink);
+    co_await first;
+    co_await second;
+    if (fast != total || slow != total) throw Error("not all has come");
+  });
+  CAPTURE(grown);
+  CHECK(grown >= 0);
+  CHECK(grown <= allowed);
+}

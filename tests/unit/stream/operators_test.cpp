@@ -16,7 +16,7 @@ namespace {
 
 using Numbers = std::vector<int>;
 
-Numbers upTo(int count) {
+Numbers numbersUpTo(int count) {
   Numbers all;
   for (int i = 1; i <= count; ++i) all.push_back(i);
   return all;
@@ -26,13 +26,13 @@ bool isBeginning(const Numbers& got) {
   return got.size() <= all.size() && std::equal(got.begin(), got.end(), all.begin());
 }
 /// How many calls are in progress, and have been at once.
-struct Gauge {
+struct CallGauge {
   int now = 0;
   int most = 0;
   int calls = 0;
 };
 /// Takes the longer the smaller the chunk is within five.
-Promise<int> slow(Gauge& gauge, int chunk, int failAt = 0) {
+Promise<int> slow(CallGauge& gauge, int chunk, int failAt = 0) {
   ++gauge.calls;
   gauge.most = std::max(gauge.most, ++gauge.now);
   co_await turns(6 - chunk % 5);
@@ -47,11 +47,11 @@ TEST_CASE("map keeps the order and has no more calls in progress than it is told
   for (const std::size_t concurrency : {1U, 2U, 3U, 5U}) {
     leavesNothing([concurrency](Token token) -> Task<> {
       const auto seen = std::make_shared<Seen>();
-      Gauge gauge;
+      CallGauge gauge;
       const auto call = [&gauge, token](int chunk) { return slow(gauge, chunk); };
       const auto mapped = counting(seen, 23, 0, token).map(call, {.concurrency = concurrency});
       const Numbers all = co_await mapped.toArray();
-      Numbers wanted = upTo(23);
+      Numbers wanted = numbersUpTo(23);
       for (int& each : wanted) each *= 10;
       CHECK(all == wanted);
       CHECK(gauge.most == static_cast<int>(concurrency));
@@ -65,7 +65,7 @@ TEST_CASE("a call that fails is the error of the stream of map, and ends its sou
   for (const std::size_t concurrency : {1U, 2U, 5U}) {
     leavesNothing([concurrency](Token token) -> Task<> {
       const auto seen = std::make_shared<Seen>();
-      Gauge gauge;
+      CallGauge gauge;
       const auto call = [&gauge, token](int chunk) { return slow(gauge, chunk, 4); };
       const auto source = counting(seen, 100, 0, token);
       const auto mapped = source.map(call, {.concurrency = concurrency});
@@ -92,7 +92,7 @@ TEST_CASE("a source that fails is the error of the stream of map") {
   for (const std::size_t concurrency : {1U, 2U, 5U}) {
     leavesNothing([concurrency](Token token) -> Task<> {
       const auto seen = std::make_shared<Seen>();
-      Gauge gauge;
+      CallGauge gauge;
       const auto call = [&gauge, token](int chunk) { return slow(gauge, chunk); };
       const auto source = counting(seen, 100, 4, token);
       const auto mapped = source.map(call, {.concurrency = concurrency});
@@ -115,7 +115,7 @@ TEST_CASE("who leaves the stream of map early stops its reader and its source") 
   for (const std::size_t concurrency : {1U, 2U, 5U}) {
     leavesNothing([concurrency](Token token) -> Task<> {
       const auto seen = std::make_shared<Seen>();
-      Gauge gauge;
+      CallGauge gauge;
       const auto call = [&gauge, token](int chunk) { return slow(gauge, chunk); };
       const auto source = counting(seen, 1000, 0, token);
       const Numbers got = co_await source.map(call, {.concurrency = concurrency}).take(3).toArray();
@@ -133,7 +133,7 @@ TEST_CASE("a stream of map that is destroyed, or dropped with its loop, leaves n
   for (const std::size_t concurrency : {1U, 2U, 5U}) {
     leavesNothing([concurrency](Token token) -> Task<> {
       const auto seen = std::make_shared<Seen>();
-      Gauge gauge;
+      CallGauge gauge;
       const auto call = [&gauge, token](int chunk) { return slow(gauge, chunk); };
       const auto source = counting(seen, 1000, 0, token);
       const auto mapped = source.map(call, {.concurrency = concurrency});
@@ -147,7 +147,7 @@ TEST_CASE("a stream of map that is destroyed, or dropped with its loop, leaves n
       co_await turns(20);
     });
     for (int count = 0; count < 20; ++count) {
-      Gauge gauge;
+      CallGauge gauge;
       leat_test::leavesNothingWithin(count, [&gauge, concurrency](const Token& token) {
         const auto call = [&gauge, token](int chunk) { return slow(gauge, chunk); };
         const auto source = counting(std::make_shared<Seen>(), 1000, 0, token);
@@ -163,7 +163,7 @@ TEST_CASE(
     const auto source = [&](int count) {
       return counting(std::make_shared<Seen>(), count, 0, token);
     };
-    Gauge gauge;
+    CallGauge gauge;
     const auto odd = [&gauge, token](int chunk) -> Promise<bool> {
       gauge.most = std::max(gauge.most, ++gauge.now);
       co_await turns(2);
@@ -233,7 +233,7 @@ TEST_CASE("take gives no more than it is told, of a source that has more, fewer 
       const auto seen = std::make_shared<Seen>();
       const auto source = counting(seen, 5, 0, token);
       const Numbers got = co_await source.take(static_cast<std::size_t>(count)).toArray();
-      CHECK(got == upTo(std::min(count, 5)));
+      CHECK(got == numbersUpTo(std::min(count, 5)));
       co_await source.closed();
       CHECK(seen->destroys == 1);
       const Numbers rest =
@@ -254,6 +254,253 @@ TEST_CASE("chunks that cannot be copied pass operators") {
     const auto unwrap = [](std::unique_ptr<int> chunk) { return *chunk; };
     const Numbers got = co_await source.filter(even).map(unwrap).toArray();
     CHECK(got == Numbers{2, 4});
+  });
+}
+
+// ---- several calls at once ----
+
+namespace {
+
+/// As `slow`, and tells whether the chunk is odd.
+Promise<bool> slowlyOdd(CallGauge& gauge, int chunk, int failAt = 0) {
+  (void)co_await slow(gauge, chunk, failAt);
+  co_return chunk % 2 == 1;
+}
+Promise<Numbers> slowlyTwice(CallGauge& gauge, int chunk) {
+  Numbers both;
+  both.push_back(co_await slow(gauge, chunk));
+  both.push_back(chunk);
+  co_return both;
+}
+Promise<> slowly(CallGauge& gauge, Numbers& done, int chunk, int failAt = 0) {
+  (void)co_await slow(gauge, chunk, failAt);
+  done.push_back(chunk);
+}
+
+}  // namespace
+
+TEST_CASE("filter and flatMap keep the order and have as many calls in progress as they are told") {
+  for (const std::size_t concurrency : {1U, 2U, 3U, 5U}) {
+    leavesNothing([concurrency](Token token) -> Task<> {
+      const auto seen = std::make_shared<Seen>();
+      CallGauge filtering, mapping;
+      const auto odd = [&filtering, token](int chunk) { return slowlyOdd(filtering, chunk); };
+      const auto twice = [&mapping, token](int chunk) { return slowlyTwice(mapping, chunk); };
+      const auto filtered = counting(seen, 23, 0, token).filter(odd, {.concurrency = concurrency});
+      const Numbers kept = co_await filtered.toArray();
+      const auto mapped = counting(seen, 23, 0, token).flatMap(twice, {.concurrency = concurrency});
+      const Numbers flat = co_await mapped.toArray();
+      Numbers wantedKept, wantedFlat;
+      for (const int each : numbersUpTo(23)) {
+        if (each % 2 == 1) wantedKept.push_back(each);
+        wantedFlat.push_back(each * 10);
+        wantedFlat.push_back(each);
+      }
+      CHECK(kept == wantedKept);
+      CHECK(flat == wantedFlat);
+      for (const CallGauge& gauge : {filtering, mapping}) {
+        CHECK(gauge.most == static_cast<int>(concurrency));
+        CHECK(gauge.calls == 23);
+      }
+      CHECK(seen->destroys == 2);
+    });
+  }
+}
+
+TEST_CASE("forEach has as many calls in progress as it is told, and ends with the last") {
+  for (const std::size_t concurrency : {1U, 2U, 5U}) {
+    leavesNothing([concurrency](Token token) -> Task<> {
+      const auto seen = std::make_shared<Seen>();
+      CallGauge gauge;
+      Numbers done;
+      const auto call = [&, token](int chunk) { return slowly(gauge, done, chunk); };
+      co_await counting(seen, 23, 0, token).forEach(call, {.concurrency = concurrency});
+      CHECK(gauge.most == static_cast<int>(concurrency));
+      CHECK(gauge.now == 0);
+      std::sort(done.begin(), done.end());
+      CHECK(done == numbersUpTo(23));
+      const auto fail = [&, token](int chunk) { return slowly(gauge, done, chunk, 4); };
+      const auto source = counting(seen, 1000, 0, token);
+      const auto failed = co_await outcome(source.forEach(fail, {.concurrency = concurrency}));
+      CHECK(failed == "call");
+      co_await source.closed();
+      co_await turns(20);
+      CHECK(gauge.now == 0);
+      CHECK(gauge.calls <= 23 + 4 + static_cast<int>(concurrency));
+      CHECK(seen->destroys == 2);
+    });
+  }
+}
+
+TEST_CASE("find, some and every ask several at once, and give what one after the other gives") {
+  for (const std::size_t concurrency : {1U, 2U, 5U}) {
+    leavesNothing([concurrency](Token token) -> Task<> {
+      const auto seen = std::make_shared<Seen>();
+      const OperatorOptions many{.concurrency = concurrency};
+      CallGauge gauge;
+      const auto odd = [&gauge, token](int chunk) { return slowlyOdd(gauge, chunk); };
+      // 7 is the quicker one, 6 is the first.
+      const auto large = [&gauge, token](int chunk) -> Promise<bool> {
+        (void)co_await slow(gauge, chunk);
+        co_return chunk > 5;
+      };
+      const auto source = counting(seen, 1000, 0, token);
+      const std::optional<int> found = co_await source.find(large, many);
+      CHECK(found == 6);
+      co_await source.closed();
+      co_await turns(20);
+      CHECK(gauge.now == 0);
+      CHECK(gauge.most == static_cast<int>(concurrency));
+      CHECK(gauge.calls <= 6 + static_cast<int>(concurrency));
+      const std::optional<int> none = co_await counting(seen, 4, 0, token).find(large, many);
+      CHECK_FALSE(none.has_value());
+      const bool some = co_await counting(seen, 9, 0, token).some(large, many);
+      CHECK(some);
+      const bool someOfFew = co_await counting(seen, 5, 0, token).some(large, many);
+      CHECK_FALSE(someOfFew);
+      const bool every = co_await counting(seen, 3, 0, token).every(odd, many);
+      CHECK_FALSE(every);
+      const bool everyOfOne = co_await counting(seen, 1, 0, token).every(odd, many);
+      CHECK(everyOfOne);
+      const auto fails = [&gauge, token](int chunk) { return slowlyOdd(gauge, 2 * chunk + 1, 5); };
+      const std::string failed = co_await outcome(counting(seen, 9, 0, token).every(fails, many));
+      CHECK(failed == "call");
+      const std::string ofSource = co_await outcome(counting(seen, 9, 2, token).some(large, many));
+      CHECK(ofSource == "source");
+      co_await turns(30);
+      CHECK(seen->destroys == 8);
+    });
+  }
+}
+
+TEST_CASE("the signal of an operator ends it, its source, and what its calls wait for") {
+  for (const std::size_t concurrency : {1U, 3U}) {
+    leavesNothing([concurrency](Token token) -> Task<> {
+      const auto seen = std::make_shared<Seen>();
+      int calls = 0, aborted = 0;
+      const auto forEver = [&, token](int) -> Promise<bool> {
+        ++calls;
+        const auto waited = co_await asResult(sleep(10'000));
+        if (!waited) ++aborted;
+        co_return true;
+      };
+      const auto begin = [&](const auto& source, const OperatorOptions& options, int which) {
+        const WaitOptions only{options.signal};
+        const auto value = [forEver](int, int) -> Promise<int> {
+          (void)co_await forEver(0);
+          co_return 0;
+        };
+        const auto many = [forEver](int) -> Promise<Numbers> {
+          (void)co_await forEver(0);
+          co_return Numbers();
+        };
+        switch (which) {
+          case 0:
+            return outcome(source.map(forEver, options).toArray());
+          case 1:
+            return outcome(source.filter(forEver, options).toArray());
+          case 2:
+            return outcome(source.flatMap(many, options).toArray());
+          case 3:
+            return outcome(source.forEach(forEver, options));
+          case 4:
+            return outcome(source.find(forEver, options).then([](std::optional<int>) {}));
+          case 5:
+            return outcome(source.some(forEver, options));
+          case 6:
+            return outcome(source.every(forEver, options));
+          case 7:
+            return outcome(source.reduce(value, 0, only));
+          default:
+            return outcome(source.reduce(value, only));
+        }
+      };
+      for (int which = 0; which < 9; ++which) {
+        calls = aborted = 0;
+        AbortController stop;
+        const auto source = counting(seen, 1000, 0, token);
+        const OperatorOptions options{.concurrency = concurrency, .signal = stop};
+        auto ended = spawn(begin(source, options, which));
+        co_await turns(20);
+        CHECK(calls == (which < 7 ? static_cast<int>(concurrency) : 1));
+        stop.abort();
+        const std::string how = co_await std::move(ended);
+        CHECK(how == "ABORT_ERR");
+        co_await source.closed();
+        co_await turns(5);
+        CHECK(aborted == calls);
+        CHECK(seen->destroys == which + 1);
+      }
+    });
+  }
+}
+
+TEST_CASE("the signal of take, drop, toArray and an aborted one end what waits for chunks") {
+  leavesNothing([](Token token) -> Task<> {
+    const auto silent = [token] { return Readable<int>([token](Readable<int>&) {}); };
+    AbortController stop;
+    const auto a = silent(), b = silent(), c = silent();
+    auto taken = spawn(outcome(a.take(3, {.signal = stop}).toArray()));
+    auto dropped = spawn(outcome(b.drop(3, {.signal = stop}).toArray()));
+    auto gathered = spawn(outcome(c.toArray({.signal = stop})));
+    co_await turns(3);
+    stop.abort();
+    const std::string how = co_await std::move(taken);
+    const std::string how2 = co_await std::move(dropped);
+    const std::string how3 = co_await std::move(gathered);
+    CHECK(how + how2 + how3 == "ABORT_ERRABORT_ERRABORT_ERR");
+    for (const auto& each : {a, b, c}) co_await each.closed();
+    const auto source = counting(std::make_shared<Seen>(), 3, 0, token);
+    const auto late = co_await outcome(source.toArray({.signal = stop}));
+    CHECK(late == "ABORT_ERR");
+    co_await source.closed();
+    CHECK(source.destroyed());
+  });
+}
+
+TEST_CASE("reduce without a value begins with the first chunk, and there has to be one") {
+  leavesNothing([](Token token) -> Task<> {
+    const auto seen = std::make_shared<Seen>();
+    const auto add = [token](int so, int chunk) { return so * 10 + chunk; };
+    const auto later = [token](int so, int chunk) -> Promise<int> {
+      co_await turns(1);
+      co_return so * 10 + chunk;
+    };
+    const int three = co_await counting(seen, 3, 0, token).reduce(add);
+    CHECK(three == 123);
+    const int awaited = co_await counting(seen, 4, 0, token).reduce(later);
+    CHECK(awaited == 1234);
+    const int one = co_await counting(seen, 1, 0, token).reduce(add);
+    CHECK(one == 1);
+    auto none = co_await asResult(counting(seen, 0, 0, token).reduce(add));
+    std::string told;
+    try {
+      none.value();
+    } catch (const TypeError& error) {
+      told = std::string(error.code()) + ": " + std::string(error.message());
+    }
+    CHECK(told == "ERR_MISSING_ARGS: Reduce of an empty stream requires an initial value");
+    const auto failed = co_await outcome(counting(seen, 9, 1, token).reduce(add));
+    CHECK(failed == "source");
+    CHECK(seen->destroys == 5);
+  });
+}
+
+TEST_CASE("no call at once is refused, as in Node") {
+  leavesNothing([](Token token) {
+    const auto seen = std::make_shared<Seen>();
+    const auto call = [token](int chunk) { return chunk > 0; };
+    const auto many = [token](int chunk) { return Numbers{chunk}; };
+    const OperatorOptions none{.concurrency = 0};
+    const auto source = counting(seen, 3, 0, token);
+    CHECK_THROWS_AS(source.map(call, none), RangeError);
+    CHECK_THROWS_AS(source.filter(call, none), RangeError);
+    CHECK_THROWS_AS(source.flatMap(many, none), RangeError);
+    CHECK_THROWS_AS(source.forEach(call, none), RangeError);
+    CHECK_THROWS_AS(source.find(call, none), RangeError);
+    CHECK_THROWS_AS(source.some(call, none), RangeError);
+    CHECK_THROWS_AS(source.every(call, none), RangeError);
+    source.destroy();
   });
 }
 

@@ -8,6 +8,8 @@
 #include <leat/events/detail/listeners.hpp>
 #include <leat/loop/warn.hpp>
 
+#include <vector>
+
 namespace leat::inline LEAT_ABI {
 
 namespace detail {
@@ -118,6 +120,10 @@ inline void emitLeakWarning(std::string text) {
 
 LEAT_INLINE void checkMaxListeners(int count);
 
+/// Puts an event that somebody listens to among others of its emitter, in the order in which that began.
+LEAT_INLINE void noteHeard(std::vector<SlotBase*>& found, SlotBase& slot);
+LEAT_INLINE std::vector<std::string_view> namesOf(const std::vector<SlotBase*>& slots);
+
 #if LEAT_BODIES
 LEAT_INLINE void checkMaxListeners(int count) {
   if (count >= 0) return;
@@ -125,6 +131,19 @@ LEAT_INLINE void checkMaxListeners(int count) {
                                "number. Received ",
                                Decimal(count)})
                        .view());
+}
+
+LEAT_INLINE void noteHeard(std::vector<SlotBase*>& found, SlotBase& slot) {
+  if (slot.empty()) return;
+  auto at = found.end();
+  while (at != found.begin() && (*(at - 1))->block()->born > slot.block()->born) --at;
+  found.insert(at, &slot);
+}
+
+LEAT_INLINE std::vector<std::string_view> namesOf(const std::vector<SlotBase*>& slots) {
+  std::vector<std::string_view> names;
+  for (const SlotBase* each : slots) names.push_back(each->block()->name);
+  return names;
 }
 
 LEAT_INLINE void EmitterBase::setMaxListeners(int count) {

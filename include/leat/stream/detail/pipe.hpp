@@ -66,6 +66,7 @@ void Pipe<T>::start(bool end) {
   const Ref<Pipe> self(this);
   if (source_.pipes.size() == 1) source_.severalSinks = true;
   source_.pipes.push_back(self);
+  end = end && !to_->flags.any(StreamFlag::Shared);
   const auto atEnd = [self, end] {
     if (end) {
       self->sink_.end();

@@ -55,6 +55,10 @@ class ReadableCore {
     return !flags.any(Flag::Disabled, Flag::EndEmitted) && !stream_.destroyed() &&
            !stream_.flags.any(StreamFlag::ErrorEmitted);
   }
+  /// Node: `stream.readableAborted`.
+  bool aborted() const noexcept {
+    return !flags.any(Flag::Disabled, Flag::EndEmitted) && stream_.failed();
+  }
   bool canPushMore() const noexcept { return !ended() && (length < highWaterMark || length == 0); }
 
   void pause();
@@ -74,6 +78,8 @@ class ReadableCore {
   void dataListenerAdded();
   void readableListenerAdded();
   void readableListenerRemoved();
+  /// All have gone. As in Node what flows goes on.
+  void allListenersRemoved(bool flows);
   /// A coroutine waits: it counts as a listener for "readable" until it goes on.
   void addReader(Job& reader);
   /// It has been woken, and there was nothing for it.
@@ -132,7 +138,7 @@ class ReadableCore {
   void scheduleResume();
   void resumeNow();
   void readMoreNow();
-  void updateListening();
+  void updateListening(bool flows = false);
   void flow() {
     while (flowing() && readForListeners()) {
     }
@@ -326,13 +332,18 @@ LEAT_INLINE void ReadableCore::readableListenerRemoved() {
   stream_.inTick([](StreamCore& stream) { stream.readable()->updateListening(); });
 }
 
-LEAT_INLINE void ReadableCore::updateListening() {
+LEAT_INLINE void ReadableCore::allListenersRemoved(bool flows) {
+  if (!flows) return readableListenerRemoved();
+  stream_.inTick([](StreamCore& stream) { stream.readable()->updateListening(true); });
+}
+
+LEAT_INLINE void ReadableCore::updateListening(bool flows) {
   flags.put(Flag::ReadableListening, readableListeners() > 0);
   if (flags.match(Flags<Flag>(Flag::HasPaused, Flag::Paused, Flag::ResumeScheduled),
                   Flags<Flag>(Flag::HasPaused, Flag::ResumeScheduled))) {
     // Else the resume that is to come would not flow.
     flags.set(Flag::HasFlowing, Flag::Flowing);
-  } else if (listenedTo()) {
+  } else if (flows || listenedTo()) {
     resume();
   } else if (!flags.any(Flag::ReadableListening)) {
     flags.clear(Flag::HasFlowing, Flag::Flowing);

@@ -123,12 +123,14 @@ LEAT_ALWAYS_INLINE inline void ReadableState<T>::add(T&& chunk, bool front) {
     clearAwaitDrain();
     deliver(std::move(chunk));
   } else {
-    length += chunkSize(chunk);
+    // Without memory for it, it is not counted.
+    const std::size_t size = chunkSize(chunk);
     if (front) {
       buffer_.pushFront(std::move(chunk));
     } else {
       buffer_.push(std::move(chunk));
     }
+    length += size;
     if (flags.any(Flag::NeedReadable)) emitReadable();
   }
   maybeReadMore();

@@ -50,6 +50,8 @@ enum class StreamFlag : unsigned {
   Untold = 2048,
   // Nobody has to be told.
   Quiet = 4096,
+  // It is the process's, and others write to it too: the end of a source that is piped into it is not its end.
+  Shared = 8192,
 };
 
 /// A set of the bits of an enumeration.

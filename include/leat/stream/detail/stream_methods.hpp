@@ -2,6 +2,7 @@
 // What the handles of all streams have: the methods of an emitter, and destroy.
 #pragma once
 
+#include <leat/events/emitter_methods.hpp>
 #include <leat/stream/detail/readable_state.hpp>
 #include <leat/stream/detail/writable_state.hpp>
 
@@ -137,9 +138,17 @@ auto findStreamSlot(const Self& self) noexcept {
   }
 }
 
+/// What streams have besides those of every emitter.
+template <FixedString... names>
+struct EventList {};
+using StreamEvents = EventList<"close", "error", "data", "readable", "end", "pause", "resume",
+                               "drain", "prefinish", "finish", "pipe", "unpipe", "open", "ready">;
+
 /// A listener comes, as to any emitter.
 LEAT_INLINE Listener joinStream(StreamCore& stream, SlotBase& slot, std::string_view name,
                                 Ref<ListenerRecord> record, ListenerRecord::Call once, bool front);
+/// All listeners go, event by event, those for "removeListener" last.
+LEAT_INLINE void clearStream(StreamCore& stream, const std::vector<SlotBase*>& heard);
 
 #if LEAT_BODIES
 LEAT_INLINE Listener joinStream(StreamCore& stream, SlotBase& slot, std::string_view name,
@@ -151,42 +160,27 @@ LEAT_INLINE Listener joinStream(StreamCore& stream, SlotBase& slot, std::string_
   stream.add(slot, *record, once != nullptr ? once : record->plain, front, name);
   return handle;
 }
+
+LEAT_INLINE void clearStream(StreamCore& stream, const std::vector<SlotBase*>& heard) {
+  if (stream.readable() != nullptr) stream.readable()->flags.clear(ReadFlag::Direct);
+  for (SlotBase* each : heard)
+    if (each != &stream.removedSlot) stream.removeAll(*each, !stream.removedSlot.empty());
+  stream.removeAll(stream.removedSlot, true);
+}
 #endif
 
 /// Self derives from this, and has core() and, as hasReadable and hasWritable say, readSide() and
 /// writeSide().
 template <class Self>
-class StreamMethods {
+class StreamMethods : public EmitterMethods<StreamMethods<Self>> {
  public:
-  using LoopBound = void;
-  using EmitterKind = TypedEmitterKind;
   template <FixedString name>
   using SlotOf = std::remove_pointer_t<decltype(findStreamSlot<name>(std::declval<const Self&>()))>;
   template <FixedString name>
   using Kept = typename SlotOf<name>::Kept;
 
-  // ---- events: the methods of TypedEmitter ----
+  // ---- events: with EmitterMethods the methods of TypedEmitter ----
 
-  template <FixedString name, class F>
-  Listener on(F&& listener) const {
-    return attach<name>(std::forward<F>(listener), false, false);
-  }
-  template <FixedString name, class F>
-  Listener addListener(F&& listener) const {
-    return attach<name>(std::forward<F>(listener), false, false);
-  }
-  template <FixedString name, class F>
-  Listener once(F&& listener) const {
-    return attach<name>(std::forward<F>(listener), true, false);
-  }
-  template <FixedString name, class F>
-  Listener prependListener(F&& listener) const {
-    return attach<name>(std::forward<F>(listener), false, true);
-  }
-  template <FixedString name, class F>
-  Listener prependOnceListener(F&& listener) const {
-    return attach<name>(std::forward<F>(listener), true, true);
-  }
   template <FixedString name, class... Args>
   bool emit(Args&&... args) const {
     const Ref<StreamCore> alive(&core());
@@ -194,85 +188,22 @@ class StreamMethods {
       core().emitError(asReason(std::forward<Args>(args)...));
       return true;
     } else {
-      return slot<name>().tell(std::forward<Args>(args)...);
+      return eventSlot<name>().tell(std::forward<Args>(args)...);
     }
   }
-  template <FixedString name, class F>
-  void off(const F& listener) const {
-    if (ListenerRecord* found = findListener(slot<name>(), listener)) found->off();
+  template <FixedString name, class... Args>
+  bool emit(EventName<name>, Args&&... args) const {
+    return this->template emit<name>(std::forward<Args>(args)...);
   }
-  template <FixedString name, class F>
-  void removeListener(const F& listener) const {
-    off<name>(listener);
-  }
-  template <FixedString name>
-  void removeAllListeners() const {
-    if constexpr (name.view() == "data") self().readSide().flags.clear(ReadFlag::Direct);
-    core().removeAll(slot<name>(), !core().removedSlot.empty());
-    if constexpr (name.view() == "readable") self().readSide().readableListenerRemoved();
-  }
-  template <FixedString name>
-  std::size_t listenerCount() const {
-    return slot<name>().size();
-  }
-  template <FixedString name, class F>
-  std::size_t listenerCount(const F& listener) const {
-    return countListeners(slot<name>(), listener);
-  }
-  template <FixedString name>
-  auto listeners() const {
-    return listenersOf<std::vector<typename SlotOf<name>::Handle>>(slot<name>(), false);
-  }
-  template <FixedString name>
-  auto rawListeners() const {
-    return listenersOf<std::vector<typename SlotOf<name>::Handle>>(slot<name>(), true);
-  }
-
-  template <FixedString name, class F>
-  Listener on(EventName<name>, F&& listener) const {
-    return attach<name>(std::forward<F>(listener), false, false);
-  }
-  template <FixedString name, class F>
-  Listener addListener(EventName<name>, F&& listener) const {
-    return attach<name>(std::forward<F>(listener), false, false);
-  }
-  template <FixedString name, class F>
-  Listener once(EventName<name>, F&& listener) const {
-    return attach<name>(std::forward<F>(listener), true, false);
-  }
-  /// Node's `on("name", f)`: here the compiler knows the names, and says so.
-  template <class F>
-  Listener on(std::string_view, F&&) const {
-    return detail::nameAtRunTime<F>();
-  }
-  template <class F>
-  Listener once(std::string_view, F&&) const {
-    return detail::nameAtRunTime<F>();
-  }
-  template <FixedString name, class F>
-  Listener prependListener(EventName<name>, F&& listener) const {
-    return attach<name>(std::forward<F>(listener), false, true);
-  }
-  template <FixedString name, class F>
-  Listener prependOnceListener(EventName<name>, F&& listener) const {
-    return attach<name>(std::forward<F>(listener), true, true);
-  }
-  template <FixedString name, class F>
-  void off(EventName<name>, const F& listener) const {
-    this->template off<name>(listener);
-  }
-  template <FixedString name>
-  std::size_t listenerCount(EventName<name>) const {
-    return slot<name>().size();
-  }
+  /// Of the events that somebody listens to, in the order in which that began.
+  std::vector<std::string_view> eventNames() const { return namesOf(heard()); }
   void setMaxListeners(int count) const { core().setMaxListeners(count); }
   int getMaxListeners() const { return core().getMaxListeners(); }
 
   /// Internal: calls `f(slot)` for the event of this name; false when there is none.
   template <class F>
   static bool withEvent(std::string_view name, F&& f) {
-    return withEventOf<"close", "error", "data", "readable", "end", "pause", "resume", "drain",
-                       "prefinish", "finish", "pipe", "unpipe">(name, f);
+    return withEventOf(StreamEvents(), name, f);
   }
 
   // ---- the end ----
@@ -295,16 +226,18 @@ class StreamMethods {
   std::exception_ptr errored() const { return core().errored; }
 
  private:
+  friend class EmitterMethods<StreamMethods>;
+
   template <FixedString name>
-  auto& slot() const {
+  auto& eventSlot() const {
     if constexpr (std::is_same_v<SlotOf<name>, TheEmitterHasNoEvent<name>>) {
       static_assert(sizeof(TheEmitterHasNoEvent<name>) > 0);
     } else {
       return *findStreamSlot<name>(self());
     }
   }
-  template <FixedString name, class F>
-  Listener attach(F&& listener, bool once, bool front) const {
+  template <FixedString name, bool once, bool front, class F>
+  Listener attach(F&& listener) const {
     using Found = SlotOf<name>;
     if constexpr (std::is_same_v<Found, TheEmitterHasNoEvent<name>>) {
       static_assert(sizeof(TheEmitterHasNoEvent<name>) > 0);
@@ -313,19 +246,51 @@ class StreamMethods {
           sizeof(TheListenerDoesNotTakeTheArgumentsOfEvent<name, typename Found::Arguments>) > 0);
     } else {
       const auto onceCall = reinterpret_cast<ListenerRecord::Call>(Found::onceCall());
-      Listener handle = joinStream(core(), slot<name>(), Found::eventName,
+      Listener handle = joinStream(core(), eventSlot<name>(), Found::eventName,
                                    Found::make(core(), std::forward<F>(listener)),
                                    once ? onceCall : nullptr, front);
-      if constexpr (name.view() == "data") {
-        if (!front) self().readSide().dataListenerAdded();
-      } else if constexpr (name.view() == "readable") {
-        if (!front) self().readSide().readableListenerAdded();
+      if constexpr (name.view() == "data" && !front) {
+        self().readSide().dataListenerAdded();
+      } else if constexpr (name.view() == "readable" && !front) {
+        self().readSide().readableListenerAdded();
       }
       return handle;
     }
   }
+  template <FixedString name>
+  void clearEvent() const {
+    if constexpr (name.view() == "data") self().readSide().flags.clear(ReadFlag::Direct);
+    core().removeAll(eventSlot<name>(), !core().removedSlot.empty());
+    if constexpr (name.view() == "readable") self().readSide().readableListenerRemoved();
+  }
+  void clearEvents() const {
+    const Ref<StreamCore> alive(&core());
+    if constexpr (Self::hasReadable) {
+      auto& side = self().readSide();
+      const bool flows = side.listenedTo();
+      clearStream(core(), heard());
+      side.allListenersRemoved(flows);
+    } else {
+      clearStream(core(), heard());
+    }
+  }
+  std::vector<SlotBase*> heard() const {
+    return [this]<FixedString... names>(EventList<names...>) {
+      std::vector<SlotBase*> found;
+      (noteEvent<names>(found), ...);
+      noteHeard(found, core().monitorSlot);
+      noteHeard(found, core().addedSlot);
+      noteHeard(found, core().removedSlot);
+      return found;
+    }(StreamEvents());
+  }
+  template <FixedString name>
+  void noteEvent(std::vector<SlotBase*>& found) const {
+    if constexpr (!std::is_same_v<SlotOf<name>, TheEmitterHasNoEvent<name>>)
+      noteHeard(found, eventSlot<name>());
+  }
   template <FixedString... names, class F>
-  static bool withEventOf(std::string_view name, F& f) {
+  static bool withEventOf(EventList<names...>, std::string_view name, F& f) {
     return (tryEvent<names>(name, f) || ...);
   }
   template <FixedString name, class F>

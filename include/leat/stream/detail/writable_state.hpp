@@ -115,14 +115,17 @@ bool WritableState<T>::write(T&& chunk, WriteDone done, std::exception_ptr* erro
     if (error != nullptr) *error = std::move(refusal);
     return false;
   }
-  ++pending;
   const std::size_t size = chunkSize(chunk);
-  length += size;
   if (busy()) {
     stopMove();
+    // Without memory for it, it is not counted.
     buffer_.push(Waiting{std::move(chunk), std::move(done)});
+    ++pending;
+    length += size;
     flags.set(Flag::Buffered);
   } else {
+    ++pending;
+    length += size;
     beginWrite(size, std::move(done));
     if (callWrite(std::move(chunk))) answered();
     flags.clear(Flag::Sync);
