@@ -55,8 +55,11 @@ class ForkJoin {
     child.task = &task;
     task.frame.promise().continuation = child.handle();
   }
-  /// What a child that was not begun ends with. Throws: AbortError.
-  [[noreturn]] void throwNotBegun() const { throw AbortError(context_->signal()->reason); }
+  /// What a child without an outcome ends with: one that was not begun, or has no `co_return`. Throws: AbortError.
+  [[noreturn]] void throwNotBegun() const {
+    if (!aborted()) throwNoValue();
+    throw AbortError(context_->signal()->reason);
+  }
 
  private:
   bool aborted() const noexcept {
@@ -194,7 +197,7 @@ class ForkPack {
         tasks_);
   }
 
- private:
+ protected:
   std::tuple<Task<T>...> tasks_;
   ForkJoin join_;
   ForkJoin::Child children_[sizeof...(T)];
@@ -269,7 +272,7 @@ void checkForked(const Task<T>& task) {
 }
 
 template <class T>
-class ForkRange : ForkSteps<ForkRange<T>> {
+class ForkRange : protected ForkSteps<ForkRange<T>> {
   friend ForkSteps<ForkRange>;
 
  public:
@@ -288,12 +291,14 @@ class ForkRange : ForkSteps<ForkRange<T>> {
     return this->prepare(taskOwner(tasks_[number]));
   }
   void skip(std::size_t) noexcept {}
+
+ protected:
   std::vector<Task<T>> tasks_;
 };
 
 /// The same of tasks that are made one by one, where and when each begins.
 template <class F, class T>
-class ForkEach : ForkSteps<ForkEach<F, T>> {
+class ForkEach : protected ForkSteps<ForkEach<F, T>> {
   friend ForkSteps<ForkEach>;
 
  public:
@@ -341,6 +346,7 @@ class ForkEach : ForkSteps<ForkEach<F, T>> {
     std::rethrow_exception(std::move(error_));
   }
 
+ protected:
   const F make_;  // before the tasks: it is there as long as they and their parameters are
   ForkTasks<T> tasks_;
   // Of what is missing: written under the lock.
@@ -365,7 +371,8 @@ struct ForkedType<Task<T>> {
 /// The first task runs at once on this worker, the others are done after it unless another worker takes
 /// them first. After it the coroutine may be on another worker: a lock may not be held, and nothing that
 /// belongs to a thread may be kept across it. Nothing is allocated.
-/// Throws: what the first of the tasks that failed threw, when all have ended; Error ERR_NO_POOL.
+/// Throws: what the first of the tasks that failed threw, when all have ended, and the other failures are dropped:
+/// `forkSettled` gives all; Error ERR_NO_POOL.
 /// Cancel: a task that has not begun when the ambient signal is aborted never does, and stands for an
 /// AbortError.
 template <class... T>

@@ -58,8 +58,11 @@ class ForkGroup : protected CallbackFrame, protected PoolJob {
  public:
   ForkGroup(const ForkGroup&) = delete;
   ForkGroup& operator=(const ForkGroup&) = delete;
-  /// What a child that was not begun ends with. Throws: AbortError.
-  [[noreturn]] void throwNotBegun() const { throw AbortError(context_->signal()->reason); }
+  /// What a child without an outcome ends with: one that was not begun, or has no `co_return`. Throws: AbortError.
+  [[noreturn]] void throwNotBegun() const {
+    if (!aborted()) throwNoValue();
+    throw AbortError(context_->signal()->reason);
+  }
 
  protected:
   ForkGroup(void (*onChildDone)(CallbackFrame*), Act onTaken) noexcept

@@ -4,6 +4,10 @@
 
 #include <leat/pool/fork.hpp>
 
+#include <sched.h>
+
+#include <vector>
+
 namespace leat::inline LEAT_ABI {
 
 namespace detail {
@@ -35,8 +39,17 @@ class ForkScope {
     if (detail::threadState.context != context_.get()) (void)detail::swapContext(context_);
     return joiner_;
   }
-  void fail(std::exception_ptr error) noexcept {
-    if (!failed_.exchange(true, detail::acqRel)) error_ = std::move(error);
+  LEAT_NOINLINE void fail(std::exception_ptr error) noexcept {
+    while (locked_.exchange(true, detail::acquire)) ::sched_yield();
+    if (errors_ != nullptr) {
+      try {
+        errors_->push_back(error);
+      } catch (const std::bad_alloc&) {
+        // The first is thrown all the same.
+      }
+    }
+    if (!error_) error_.swap(error);
+    locked_.store(false, detail::release);
   }
   bool aborted() const noexcept {
     const detail::AbortState* signal = context_ ? context_->signal() : nullptr;
@@ -45,8 +58,10 @@ class ForkScope {
 
   // The body counts as one.
   detail::Atomic<std::size_t> open_{1};
-  detail::Atomic<bool> failed_{false};
+  // Of the errors: written under the lock.
+  detail::Atomic<bool> locked_{false};
   std::exception_ptr error_;
+  std::vector<std::exception_ptr>* errors_ = nullptr;  // all of them, for who asks
   std::coroutine_handle<> joiner_;
   detail::ContextRef context_;
 };
@@ -101,8 +116,10 @@ class ForkScopeAwaiter : private CallbackFrame {
   using Body = std::invoke_result_t<F&, ForkScope&>;
 
  public:
-  explicit ForkScopeAwaiter(F&& body)
-      : CallbackFrame(inPlaceOfFrame(onBodyDone)), body_(std::move(body)) {}
+  explicit ForkScopeAwaiter(F&& body, std::vector<std::exception_ptr>* errors = nullptr)
+      : CallbackFrame(inPlaceOfFrame(onBodyDone)), body_(std::move(body)) {
+    scope_.errors_ = errors;
+  }
   ForkScopeAwaiter(const ForkScopeAwaiter&) = delete;
   ForkScopeAwaiter& operator=(const ForkScopeAwaiter&) = delete;
 
@@ -155,7 +172,8 @@ class ForkScopeAwaiter : private CallbackFrame {
 /// `co_await forkScope(f)`, where `f(ForkScope& scope)` is a coroutine that calls `scope.fork(task)`. Gives
 /// what the body gives. On a worker of a pool only; see `fork` for what that means.
 ///
-/// Throws: what the body threw, else what the first task that failed threw; the other failures are dropped.
+/// Throws: what the body threw, else what the first task that failed threw. The other failures are dropped here;
+/// the next form keeps them.
 /// Cancel: tasks that have not begun when the ambient signal is aborted never do; AbortError.
 template <class F>
   requires std::is_invocable_v<std::decay_t<F>&, ForkScope&>
@@ -163,6 +181,16 @@ template <class F>
 forkScope(F&& body) {
   LEAT_GUARD_CLOSURE(F);
   return detail::ForkScopeAwaiter<std::decay_t<F>>(std::decay_t<F>(std::forward<F>(body)));
+}
+
+/// The same, and what each task threw is added to `errors`, which stay until the join, in the order in which they
+/// failed; tasks that were not begun with an AbortError each. What the body threw is not among them.
+template <class F>
+  requires std::is_invocable_v<std::decay_t<F>&, ForkScope&>
+[[nodiscard("it does not begin until it is awaited")]] detail::ForkScopeAwaiter<std::decay_t<F>>
+forkScope(F&& body, std::vector<std::exception_ptr>& errors) {
+  LEAT_GUARD_CLOSURE(F);
+  return detail::ForkScopeAwaiter<std::decay_t<F>>(std::decay_t<F>(std::forward<F>(body)), &errors);
 }
 
 }  // namespace leat::inline LEAT_ABI

@@ -103,6 +103,11 @@ class IdleWorkers {
   unsigned sleepers() const noexcept {
     return static_cast<unsigned>(sleeping(state_.load(relaxed)));
   }
+  /// Those that sleep and those that search.
+  unsigned atRest() const noexcept {
+    const std::uint64_t now = state_.load(relaxed);
+    return static_cast<unsigned>(sleeping(now) + searching(now));
+  }
 
  private:
   static constexpr std::uint64_t oneSearching = std::uint64_t{1} << 32;

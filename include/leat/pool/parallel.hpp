@@ -93,22 +93,73 @@ LEAT_ALWAYS_INLINE inline void invokeBoth(PoolWorker& worker, F& f, G& g) {
     std::rethrow_exception(std::move(error));
 }
 
-/// How many pieces a range is cut into when nobody says how large they are: some for each worker, so that
-/// there is something left to steal from one that is slow.
-inline std::size_t automaticGrain(std::size_t count, const PoolWorker& worker) noexcept {
-  const std::size_t pieces = std::size_t{8} * worker.pool().threads();
-  return count / pieces > 0 ? count / pieces : 1;
+/// The grain when nobody says one: so many pieces for each worker that there is something left to steal from one that
+/// is slow, and the last ones end soon. A worker that is the only one does all in a row.
+inline std::size_t automaticGrain(std::size_t count, const PoolWorker& worker,
+                                  unsigned piecesEach = 16) noexcept {
+  const unsigned threads = worker.pool().threads();
+  const std::size_t pieces = threads > 1 ? std::size_t{piecesEach} * threads : 1;
+  // Not less: halves of halves would be one step finer then.
+  return count / pieces + (count % pieces > 0 ? 1 : 0);
 }
 
-/// Calls `piece(first, last)` for pieces of at most `grain` indices: halves, the right one to be stolen.
+/// A part of a range of indices, and the workers that it is for, `workers` of them from `worker` on. Whichever of them
+/// the call is on, each begins with the same part in each pass over a range: its caches may still have that. Who is
+/// done earlier steals from others.
+struct Share {
+  std::size_t size() const noexcept { return last - first; }
+  bool isFor(const PoolWorker& here) const noexcept {
+    return here.index() >= worker && here.index() < worker + workers;
+  }
+
+  std::size_t first;
+  std::size_t last;
+  unsigned worker;
+  unsigned workers;
+};
+
+inline Share shareOfAll(std::size_t count, const PoolWorker& worker) noexcept {
+  return {0, count, 0, worker.pool().threads()};
+}
+
+/// A share in two: one for one worker is halved, one for several is divided among them.
+struct DividedShare {
+  LEAT_ALWAYS_INLINE DividedShare(const Share& share, const PoolWorker& here) noexcept
+      : mine{share.first, share.first + share.size() / 2, share.worker, share.workers},
+        other{mine.last, share.last, share.worker, share.workers} {
+    if (share.workers > 1) [[unlikely]]
+      divideAmongWorkers(share, here);
+  }
+  Share mine;  // what this worker begins with
+  Share other;
+  bool mineIsRight = false;
+
+ private:
+  void divideAmongWorkers(const Share& share, const PoolWorker& here) noexcept;
+};
+
+#if LEAT_BODIES
+LEAT_NOINLINE LEAT_INLINE void DividedShare::divideAmongWorkers(const Share& share,
+                                                                const PoolWorker& here) noexcept {
+  mine.workers = share.workers / 2;
+  other.worker += mine.workers;
+  other.workers -= mine.workers;
+  // Fewer indices than workers stay halved, so that no part is empty.
+  if (share.size() >= share.workers)
+    mine.last = other.first = share.first + share.size() / share.workers * mine.workers;
+  mineIsRight = other.isFor(here);
+  if (mineIsRight) std::swap(mine, other);
+}
+#endif
+
+/// Calls `piece(first, last)` for pieces of at most `grain` indices: of two parts the other one is to be stolen.
 template <class F>
-void forHalves(PoolWorker& worker, std::size_t first, std::size_t last, std::size_t grain,
-               F& piece) {
-  if (last - first <= grain) return piece(first, last);
-  const std::size_t middle = first + (last - first) / 2;
-  auto left = [&] { forHalves(worker, first, middle, grain, piece); };
-  auto right = [&] { forHalves(*PoolWorker::current(), middle, last, grain, piece); };
-  invokeBoth(worker, left, right);
+void forShares(PoolWorker& worker, const Share& share, std::size_t grain, F& piece) {
+  if (share.size() <= grain) return piece(share.first, share.last);
+  const DividedShare divided(share, worker);
+  auto mine = [&] { forShares(worker, divided.mine, grain, piece); };
+  auto other = [&] { forShares(*PoolWorker::current(), divided.other, grain, piece); };
+  invokeBoth(worker, mine, other);
 }
 
 /// One after the other.
@@ -120,18 +171,18 @@ T sumOf(std::size_t first, std::size_t last, Map& map, Join& join) {
 }
 
 template <class T, class Map, class Join>
-T reduceHalves(PoolWorker& worker, std::size_t first, std::size_t last, std::size_t grain, Map& map,
-               Join& join) {
-  if (last - first <= grain) return sumOf<T>(first, last, map, join);
-  const std::size_t middle = first + (last - first) / 2;
-  Slot<T> left;
-  Slot<T> right;
-  auto doLeft = [&] { left.emplace(reduceHalves<T>(worker, first, middle, grain, map, join)); };
-  auto doRight = [&] {
-    right.emplace(reduceHalves<T>(*PoolWorker::current(), middle, last, grain, map, join));
+T reduceShares(PoolWorker& worker, const Share& share, std::size_t grain, Map& map, Join& join) {
+  if (share.size() <= grain) return sumOf<T>(share.first, share.last, map, join);
+  const DividedShare divided(share, worker);
+  Slot<T> mine;
+  Slot<T> other;
+  auto doMine = [&] { mine.emplace(reduceShares<T>(worker, divided.mine, grain, map, join)); };
+  auto doOther = [&] {
+    other.emplace(reduceShares<T>(*PoolWorker::current(), divided.other, grain, map, join));
   };
-  invokeBoth(worker, doLeft, doRight);
-  return join(left.take(), right.take());
+  invokeBoth(worker, doMine, doOther);
+  if (divided.mineIsRight) return join(other.take(), mine.take());
+  return join(mine.take(), other.take());
 }
 
 }  // namespace detail
@@ -149,7 +200,7 @@ void parallelInvoke(F&& f, G&& g) {
 
 /// Calls `f(i)` for each index of [0, count), in any order, on the workers of the pool that this one belongs
 /// to, and returns when all have been called. `grain`: how many indices in a row are never divided; 0 picks a
-/// number. See `parallelInvoke`.
+/// number. Each worker begins with the same part of the range in each pass over it. See `parallelInvoke`.
 ///
 /// Throws: what one of the calls threw; of the others some may not have been made then.
 template <class F>
@@ -160,8 +211,8 @@ void parallelFor(std::size_t count, F&& f, std::size_t grain = 0) {
   auto piece = [&f](std::size_t first, std::size_t last) {
     for (; first < last; ++first) f(first);
   };
-  detail::forHalves(worker, 0, count, grain > 0 ? grain : detail::automaticGrain(count, worker),
-                    piece);
+  detail::forShares(worker, detail::shareOfAll(count, worker),
+                    grain > 0 ? grain : detail::automaticGrain(count, worker), piece);
 }
 
 /// Calls `f(item)` for each item of a range with an index (a vector, array or span). See `parallelFor`.
@@ -184,8 +235,9 @@ template <class T, class Map, class Join>
 T parallelReduce(std::size_t count, T empty, Map&& map, Join&& join, std::size_t grain = 0) {
   detail::PoolWorker& worker = detail::workerHere();
   if (count == 0) return empty;
-  return detail::reduceHalves<T>(
-      worker, 0, count, grain > 0 ? grain : detail::automaticGrain(count, worker), map, join);
+  return detail::reduceShares<T>(worker, detail::shareOfAll(count, worker),
+                                 grain > 0 ? grain : detail::automaticGrain(count, worker), map,
+                                 join);
 }
 
 /// The sums on the way: calls `use(i, sum)` for each index of [0, count), in any order, where `sum` is what
@@ -198,8 +250,7 @@ T parallelScan(std::size_t count, T empty, Map&& map, Join&& join, Use&& use,
                std::size_t grain = 0) {
   detail::PoolWorker& worker = detail::workerHere();
   if (count == 0) return empty;
-  if (grain == 0)
-    grain = worker.pool().threads() > 1 ? detail::automaticGrain(count, worker) : count;
+  if (grain == 0) grain = detail::automaticGrain(count, worker, 8);
   const std::size_t pieces = (count - 1) / grain + 1;
   // Of each piece its own sum, then that of all up to its end.
   std::vector<detail::Slot<T>> sums(pieces);

@@ -77,7 +77,7 @@ void parallelSort(It first, It last, Less less = {}, std::size_t grain = 0) {
   constexpr std::size_t least = 2048;
   constexpr std::size_t few = 16;
   if (grain == 0) {
-    grain = worker.pool().threads() > 1 ? detail::automaticGrain(count, worker) : count;
+    grain = detail::automaticGrain(count, worker, 8);
     if (grain < least) grain = least;
   }
   unsigned depth = 8;

@@ -5,6 +5,7 @@
 #include <leat/core/resume.hpp>
 #include <leat/pool/idle_workers.hpp>
 #include <leat/pool/pool_inlet.hpp>
+#include <leat/pool/worker_time.hpp>
 #include <leat/sys/fork.hpp>
 #include <leat/sys/processors.hpp>
 
@@ -44,6 +45,8 @@ class PoolWorker {
   static PoolWorker* current() noexcept { return threadState.worker; }
 
   PoolCore& pool() const noexcept { return *pool_; }
+  /// Below the number of threads of the pool.
+  unsigned index() const noexcept { return index_; }
   /// For itself or a thief. On the worker's thread, as the next ones.
   LEAT_ALWAYS_INLINE inline void push(PoolJob& job) noexcept;
   /// The same of several, of which others are told when the last is there.
@@ -82,6 +85,7 @@ class PoolWorker {
   Atomic<std::uint64_t> executed_{0};
   Atomic<std::uint64_t> steals_{0};
   Atomic<std::uint64_t> parks_{0};
+  WorkerTime time_;
 };
 
 /// What a pool is but for its public face.
@@ -91,6 +95,7 @@ class PoolCore {
     std::uint64_t executed = 0;
     std::uint64_t steals = 0;
     std::uint64_t parks = 0;
+    WorkerTime::Reading time;
   };
 
   explicit PoolCore(const PoolOptions& options) noexcept;
@@ -116,6 +121,10 @@ class PoolCore {
   std::size_t queued() const noexcept { return inlet_.size(); }
   std::size_t waiting() const noexcept { return inlet_.waiting(); }
   unsigned sleeping() const noexcept { return idle_.sleepers(); }
+  /// Workers that neither sleep nor look for work.
+  unsigned running() const noexcept;
+  /// Of one of `threads()`, and of all together.
+  Counts counts(unsigned worker) const noexcept;
   Counts counts() const noexcept;
 
  private:
@@ -141,7 +150,7 @@ class PoolCore {
   Atomic<bool> stopping_{false};
   Atomic<unsigned> posting_{0};  // threads inside of `enter` and `withdraw`: `stop` waits for them
   alignas(64) IdleWorkers<> idle_;
-  alignas(64) sys::Mutex endMutex_;
+  alignas(64) mutable sys::Mutex endMutex_;
   sys::Condition ended_;
   unsigned alive_ = 0;  // guarded by `endMutex_`
 };
@@ -233,7 +242,9 @@ LEAT_INLINE PoolJob* PoolWorker::waitForWork() noexcept {
       idle.stayAwake();
     } else {
       count(parks_);
+      time_.sleep(sys::monotonicNs());
       idle.sleep();
+      time_.wake(sys::monotonicNs());
     }
     searches = true;
   }
@@ -304,8 +315,10 @@ LEAT_INLINE void PoolCore::setUp(unsigned index) const noexcept {
 LEAT_INLINE void* PoolCore::workerMain(void* argument) noexcept {
   auto& worker = *static_cast<PoolWorker*>(argument);
   threadState.worker = &worker;
+  worker.time_.begin(sys::monotonicNs());
   worker.pool_->setUp(worker.index_);
   worker.work();
+  worker.time_.end(sys::monotonicNs());
   threadState.worker = nullptr;
   worker.pool_->end();
   return nullptr;
@@ -379,12 +392,28 @@ LEAT_INLINE bool PoolCore::stop(std::int64_t timeoutNs) noexcept {
   return true;
 }
 
+LEAT_INLINE unsigned PoolCore::running() const noexcept {
+  const sys::MutexLock lock(endMutex_);
+  // The two are not of one moment.
+  const unsigned atRest = idle_.atRest();
+  return alive_ > atRest ? alive_ - atRest : 0;
+}
+
+LEAT_INLINE PoolCore::Counts PoolCore::counts(unsigned worker) const noexcept {
+  const PoolWorker& of = workers_[worker];
+  return {of.executed_.load(relaxed), of.steals_.load(relaxed), of.parks_.load(relaxed),
+          of.time_.read(sys::monotonicNs)};
+}
+
 LEAT_INLINE PoolCore::Counts PoolCore::counts() const noexcept {
   Counts sum;
-  for (unsigned i = 0; i < threads_; ++i) {
-    sum.executed += workers_[i].executed_.load(relaxed);
-    sum.steals += workers_[i].steals_.load(relaxed);
-    sum.parks += workers_[i].parks_.load(relaxed);
+  for (unsigned i = 0; i < started_; ++i) {
+    const Counts one = counts(i);
+    sum.executed += one.executed;
+    sum.steals += one.steals;
+    sum.parks += one.parks;
+    sum.time.activeNs += one.time.activeNs;
+    sum.time.idleNs += one.time.idleNs;
   }
   return sum;
 }

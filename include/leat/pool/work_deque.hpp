@@ -21,8 +21,8 @@ struct RealAtomics {
   static void heavyFence() noexcept { sys::heavyFence(); }
 };
 
-/// Items are pointers; null is none. `push`, `pop` and `popIf` belong to one thread.
-template <class T, class Atomics = RealAtomics>
+/// Items are pointers; null is none. `push`, `pop` and `popIf` belong to one thread. `FirstSize`: a power of two.
+template <class T, class Atomics = RealAtomics, std::int64_t FirstSize = 256>
 class WorkDeque {
  public:
   WorkDeque() noexcept = default;
@@ -104,12 +104,11 @@ class WorkDeque {
     Ring* older;
     std::int64_t mask;
   };
-  static constexpr std::int64_t firstSize = 256;
 
   LEAT_NOINLINE bool makeRoom(std::int64_t bottom) noexcept {
     knownTop_ = top_.load(acquire);
     if (bottom - knownTop_ < room_) return true;
-    const std::int64_t size = room_ == 0 ? firstSize : 2 * room_;
+    const std::int64_t size = room_ == 0 ? FirstSize : 2 * room_;
     const auto bytes = sizeof(Ring) + static_cast<std::size_t>(size) * sizeof(Word<T*>);
     void* const block = ::operator new(bytes, std::nothrow);
     if (block == nullptr) return false;

@@ -12,7 +12,8 @@
 
 namespace leat::inline LEAT_ABI {
 
-/// Of a pool since it was made. Each figure is exact for a pool at rest.
+/// Of a pool since it was made. Each figure is exact for a pool at rest; of one at work they are of moments
+/// close to each other.
 struct PoolStatistics {
   /// Jobs from outside that no worker has taken yet.
   std::uint64_t queued = 0;
@@ -25,6 +26,23 @@ struct PoolStatistics {
   unsigned sleeping = 0;
   /// Jobs from outside that wait for room, when the pool has a bound.
   std::uint64_t waiting = 0;
+  /// Workers that do jobs now: that neither sleep nor look for work.
+  unsigned running = 0;
+  /// Nanoseconds, of all workers together: see PoolWorkerStatistics.
+  std::uint64_t activeNs = 0;
+  std::uint64_t idleNs = 0;
+};
+
+/// Of one worker since its thread began.
+struct PoolWorkerStatistics {
+  std::uint64_t executed = 0;
+  std::uint64_t steals = 0;
+  std::uint64_t parks = 0;
+  /// Nanoseconds that it has not slept: in jobs, whatever these do, and in the microseconds of looking for
+  /// work before each sleep. Both times are those of a clock on the wall, and go on while they are read.
+  std::uint64_t activeNs = 0;
+  /// Nanoseconds that it has slept for want of work.
+  std::uint64_t idleNs = 0;
 };
 
 namespace detail {
@@ -128,6 +146,9 @@ class WorkStealingPool {
 
   unsigned threads() const noexcept { return core_.threads(); }
   PoolStatistics statistics() const noexcept;
+  /// Of worker `number`, from 0 to below `threads()`: the one whose thread has that number in its name.
+  /// Throws: RangeError.
+  PoolWorkerStatistics workerStatistics(unsigned number) const;
   /// Whether this thread is one of its workers.
   bool isCurrent() const noexcept {
     const detail::PoolWorker* const worker = detail::PoolWorker::current();
@@ -196,8 +217,26 @@ void WorkStealingPool::submit(F&& f, Priority priority) {
 #if LEAT_BODIES
 LEAT_INLINE PoolStatistics WorkStealingPool::statistics() const noexcept {
   const detail::PoolCore::Counts counts = core_.counts();
-  return {core_.queued(), counts.executed,  counts.steals,
-          counts.parks,   core_.sleeping(), core_.waiting()};
+  return {.queued = core_.queued(),
+          .executed = counts.executed,
+          .steals = counts.steals,
+          .parks = counts.parks,
+          .sleeping = core_.sleeping(),
+          .waiting = core_.waiting(),
+          .running = core_.running(),
+          .activeNs = counts.time.activeNs,
+          .idleNs = counts.time.idleNs};
+}
+
+LEAT_INLINE PoolWorkerStatistics WorkStealingPool::workerStatistics(unsigned number) const {
+  if (number >= threads())
+    throw RangeError("workerStatistics: the pool has no worker of that number");
+  const detail::PoolCore::Counts counts = core_.counts(number);
+  return {.executed = counts.executed,
+          .steals = counts.steals,
+          .parks = counts.parks,
+          .activeNs = counts.time.activeNs,
+          .idleNs = counts.time.idleNs};
 }
 #endif
 

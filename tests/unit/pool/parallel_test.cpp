@@ -82,7 +82,7 @@ TEST_CASE("what was stolen goes back to the worker that waits") {
 
 TEST_CASE("parallelFor calls each index once, with any grain") {
   WorkStealingPool pool({.threads = 3});
-  for (const std::size_t count : {0U, 1U, 2U, 7U, 1000U, 4096U}) {
+  for (const std::size_t count : {0U, 1U, 2U, 3U, 4U, 7U, 1000U, 4096U}) {
     for (const std::size_t grain : {0U, 1U, 3U, 5000U}) {
       std::vector<int> calls(count);
       onPool(pool, [&] { parallelFor(count, [&](std::size_t i) { ++calls[i]; }, grain); });
@@ -91,6 +91,51 @@ TEST_CASE("parallelFor calls each index once, with any grain") {
       REQUIRE(wrong == 0);
     }
   }
+}
+
+TEST_CASE("each of two workers begins with the same part, whichever the call is on") {
+  WorkStealingPool pool({.threads = 2});
+  for (unsigned caller = 0; caller < 2; ++caller) {
+    // Who comes waits for the other one, so two workers come.
+    detail::Atomic<int> ready{0};
+    detail::Atomic<int> inFor{0};
+    detail::Atomic<int> inReduce{0};
+    const auto meet = [](detail::Atomic<int>& here) {
+      here.fetchAdd(1);
+      while (here.load() < 2) ::sched_yield();
+      return detail::PoolWorker::current()->index();
+    };
+    std::vector<unsigned> workers(2);
+    std::vector<unsigned> reducers;
+    const auto here = [&](std::size_t) { return std::vector<unsigned>{meet(inReduce)}; };
+    const auto join = [](std::vector<unsigned> a, const std::vector<unsigned>& b) {
+      a.insert(a.end(), b.begin(), b.end());
+      return a;
+    };
+    const auto job = [&] {
+      if (meet(ready) != caller) return;
+      parallelFor(2, [&](std::size_t i) { workers[i] = meet(inFor); });
+      reducers = parallelReduce(std::size_t{2}, std::vector<unsigned>(), here, join);
+    };
+    onPool(pool, [&] { parallelInvoke(job, job); });
+    CHECK((workers == std::vector<unsigned>{0, 1}));
+    CHECK((reducers == std::vector<unsigned>{0, 1}));
+  }
+}
+
+TEST_CASE("one worker does a range in a row, unless a grain is said") {
+  WorkStealingPool pool({.threads = 1});
+  std::string order;
+  const auto letter = [](std::size_t i) { return std::string(1, static_cast<char>('a' + i)); };
+  const auto join = [](const std::string& a, const std::string& b) { return '(' + a + b + ')'; };
+  const auto reduce = [&](std::size_t grain) {
+    return onPool(
+        pool, [&] { return parallelReduce(std::size_t{4}, std::string(), letter, join, grain); });
+  };
+  onPool(pool, [&] { parallelFor(5, [&](std::size_t i) { order += letter(i); }); });
+  CHECK(order == "abcde");
+  CHECK(reduce(0) == "(((ab)c)d)");
+  CHECK(reduce(1) == "((ab)(cd))");
 }
 
 TEST_CASE("parallelForEach changes the items in place") {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The deque, the gate of sleepers and the forks of ranges under every schedule of a few threads and operations.
+// The gate of sleepers, the forks of ranges and the deque under every schedule of a few threads and operations, as far as
+// the number of preemptions goes that each test gives to its Explorer. Without a bound: deque_model_test.cpp.
 #include <leat/pool/fork_group.hpp>
 #include <leat/pool/idle_workers.hpp>
 #include <leat/pool/work_deque.hpp>
@@ -42,7 +43,7 @@ struct Taken {
 
 }  // namespace
 
-TEST_CASE("an owner and two thieves take each item once, in every schedule") {
+TEST_CASE("an owner and two thieves take each item once, in every schedule of two preemptions") {
   Explorer explorer(2);
   const std::size_t schedules = explorer.explore([](std::function<void()>& check) {
     const auto deque = std::make_shared<Deque>();
@@ -64,7 +65,9 @@ TEST_CASE("an owner and two thieves take each item once, in every schedule") {
   CHECK(schedules > 300);
 }
 
-TEST_CASE("an owner that pushes and pops the last item meets a thief in every schedule") {
+TEST_CASE(
+    "an owner that pushes and pops the last item meets a thief in every schedule of three "
+    "preemptions") {
   Explorer explorer(3);
   const std::size_t schedules = explorer.explore([](std::function<void()>& check) {
     const auto deque = std::make_shared<Deque>();
@@ -147,11 +150,13 @@ std::size_t exploreWorkers(int workers, int all, unsigned preemptions) {
 
 }  // namespace
 
-TEST_CASE("no wake-up is lost between a producer and a worker, in every schedule") {
+TEST_CASE(
+    "no wake-up is lost between a producer and a worker, in every schedule of four preemptions") {
   CHECK(exploreWorkers(1, 1, 4) > 100);
 }
 
-TEST_CASE("no wake-up is lost between a producer and two workers, in every schedule") {
+TEST_CASE(
+    "no wake-up is lost between a producer and two workers, in every schedule of two preemptions") {
   CHECK(exploreWorkers(2, 2, 2) > 100);
 }
 

@@ -271,32 +271,103 @@ TEST_CASE("calls of many loops come back to the loop that made them") {
   CHECK(wrong.load() == 0);
 }
 
+namespace {
+
+void rest(long ms) {
+  const timespec time{ms / 1000, ms % 1000 * 1'000'000};
+  ::nanosleep(&time, nullptr);
+}
+
+/// Until all workers sleep, and have written that down: a worker that does not grows older while it is looked at.
+PoolStatistics waitUntilAtRest(const WorkStealingPool& pool) {
+  for (;;) {
+    const PoolStatistics before = pool.statistics();
+    rest(1);
+    const PoolStatistics after = pool.statistics();
+    if (after.sleeping == pool.threads() && after.activeNs == before.activeNs) return after;
+  }
+}
+
+}  // namespace
+
 TEST_CASE("a pool at rest uses no processor") {
   WorkStealingPool pool({.threads = 4});
   for (int i = 0; i < 100; ++i) syncWait(pool.run([] {}));
-  const auto rest = [](long ms) {
-    const timespec time{ms / 1000, ms % 1000 * 1'000'000};
-    ::nanosleep(&time, nullptr);
-  };
-  while (pool.statistics().sleeping < pool.threads()) ::sched_yield();
-  // The last to say that it sleeps has still to count it.
-  PoolStatistics before;
-  do {
-    before = pool.statistics();
-    rest(200);
-  } while (pool.statistics().parks != before.parks);
+  waitUntilAtRest(pool);
   rusage start{};
   rusage end{};
   ::getrusage(RUSAGE_SELF, &start);
-  rest(1000);
+  const PoolStatistics before = pool.statistics();
+  rest(5000);
+  const PoolStatistics after = pool.statistics();
   ::getrusage(RUSAGE_SELF, &end);
   const auto micros = [](const rusage& u) {
     return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1'000'000L + u.ru_utime.tv_usec +
            u.ru_stime.tv_usec;
   };
   CHECK(micros(end) - micros(start) < 10'000);
-  CHECK(pool.statistics().parks == before.parks);
-  CHECK(pool.statistics().sleeping == 4);
+  CHECK(after.parks == before.parks);
+  CHECK(after.sleeping == 4);
+  CHECK(after.running == 0);
+  CHECK(after.activeNs == before.activeNs);
+  CHECK(after.idleNs - before.idleNs >= 20'000'000'000);
+}
+
+TEST_CASE("statistics count each job, and each worker that is busy") {
+  WorkStealingPool pool({.threads = 2});
+  Busy gates[2];
+  for (Busy& gate : gates) pool.submit([&gate] { gate.wait(); });
+  for (Busy& gate : gates) gate.waitUntilEntered();
+  pool.submit([] {});
+  PoolStatistics now = pool.statistics();
+  CHECK(now.running == 2);
+  CHECK(now.executed == 2);
+  CHECK(now.queued == 1);
+  CHECK(now.sleeping == 0);
+  gates[0].open();
+  while (pool.statistics().executed < 3 || pool.statistics().sleeping < 1) ::sched_yield();
+  CHECK(pool.statistics().running == 1);
+  gates[1].open();
+  while (pool.statistics().sleeping < 2) ::sched_yield();
+  now = pool.statistics();
+  CHECK(now.running == 0);
+  CHECK(now.queued == 0);
+  CHECK(now.executed == 3);
+}
+
+TEST_CASE("statistics of the workers are parts of those of the pool") {
+  WorkStealingPool pool({.threads = 3});
+  for (int i = 0; i < 50; ++i) syncWait(pool.run([] {}));
+  const PoolStatistics all = waitUntilAtRest(pool);
+  PoolWorkerStatistics sum;
+  for (unsigned i = 0; i < pool.threads(); ++i) {
+    const PoolWorkerStatistics one = pool.workerStatistics(i);
+    CHECK(one.activeNs > 0);
+    CHECK(one.idleNs > 0);
+    sum.executed += one.executed;
+    sum.steals += one.steals;
+    sum.parks += one.parks;
+    sum.activeNs += one.activeNs;
+  }
+  CHECK(sum.executed == 50);
+  CHECK(sum.executed == all.executed);
+  CHECK(sum.steals == all.steals);
+  CHECK(sum.parks == all.parks);
+  CHECK(sum.activeNs == all.activeNs);
+  CHECK_THROWS_AS(pool.workerStatistics(3), RangeError);
+}
+
+TEST_CASE("a worker is active as long as its job, whatever that does") {
+  WorkStealingPool pool({.threads = 1});
+  Busy gate;
+  pool.submit([&gate] { gate.wait(); });
+  gate.waitUntilEntered();
+  const PoolWorkerStatistics before = pool.workerStatistics(0);
+  rest(20);
+  const PoolWorkerStatistics after = pool.workerStatistics(0);
+  CHECK(after.activeNs - before.activeNs >= 20'000'000);
+  CHECK(after.idleNs == before.idleNs);
+  gate.open();
 }
 
 TEST_CASE("no job is lost when outsiders and sleepers meet") {
