@@ -34,8 +34,8 @@ Answer answerOf(std::string_view input) {
   OutgoingMessage message;
   message.answerTo("GET", http_rig::Head());
   try {
-    message.reason = takePart(input);
-    answer.reason = message.reason.empty() ? "OK" : message.reason;
+    message.setReason(takePart(input));
+    answer.reason = message.reason().empty() ? "OK" : message.reason();
     answer.body = takePart(input);
     bool behind = false;
     while (!input.empty()) {
@@ -45,7 +45,7 @@ Answer answerOf(std::string_view input) {
         behind = true;
         continue;
       }
-      (behind ? message.trailers : message.fields).add(name, value);
+      behind ? message.addTrailer(name, value) : message.fields.add(name, value);
       // Blanks around a value are none of it.
       const auto trimmed = std::string(leat::http::detail::trimBlanks(value));
       (behind ? answer.trailers : answer.fields) += "[" + std::string(name) + "=" + trimmed + "]";

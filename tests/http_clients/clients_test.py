@@ -36,8 +36,10 @@ def same_of(answers):
 
 
 class Clients(unittest.TestCase):
+    options = ()
+
     def setUp(self):
-        self.server = Server()
+        self.server = Server(*self.options)
         self.addCleanup(self.server.kill)
 
     def tearDown(self):
@@ -46,11 +48,13 @@ class Clients(unittest.TestCase):
         self.assertEqual(self.server.terminate(), 0)
 
 
-class Curl(Clients):
+class WithCurl(Clients):
     def curl(self, *arguments, target='/', **more):
         """(body, what was said on the way)"""
         return call('curl', '--silent', '--verbose', '--max-time', '30', *arguments, self.server.url(target), **more)
 
+
+class Curl(WithCurl):
     def test_get(self):
         body, said = self.curl()
         self.assertEqual(body, b'hello')
@@ -153,6 +157,86 @@ class Curl(Clients):
         self.assertEqual(body, b'hello' * 100)
 
 
+class CurlsFiles(WithCurl):
+    """Parts of a file, and a file that may not have changed."""
+    BYTES = bytes(range(256)) * 4000
+    THEN = 1_600_000_000
+    BEFORE, AFTER = 'Sun, 13 Sep 2020 12:26:39 GMT', 'Sun, 13 Sep 2020 12:26:41 GMT'
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+        path = self.path('film', self.BYTES)
+        os.utime(path, (self.THEN, self.THEN))
+        self.options = ('file=' + path,)
+        super().setUp()
+
+    def path(self, name, data):
+        path = os.path.join(self.folder, name)
+        with open(path, 'wb') as file:
+            file.write(data)
+        return path
+
+    def file(self, status, *arguments, **more):
+        body, said = self.curl(*arguments, target='/file', **more)
+        self.assertIn(f'< HTTP/1.1 {status} ', said, arguments)
+        return body, said
+
+    def test_all_of_it(self):
+        body, said = self.file(200)
+        self.assertEqual(body, self.BYTES)
+        for field in ('Content-Type: video/mp4', 'Accept-Ranges: bytes', f'Content-Length: {len(self.BYTES)}', 'Last-Modified: Sun, 13 Sep 2020 12:26:40 GMT'):
+            self.assertIn('< ' + field, said)
+        body, said = self.file(200, '--head')
+        self.assertIn(f'< Content-Length: {len(self.BYTES)}', said)
+        self.assertTrue(body.endswith(b'\r\n\r\n'), body)
+
+    def test_ranges(self):
+        size = len(self.BYTES)
+        for words, first, end in (('0-0', 0, 1), ('300-999', 300, 1000), ('1000000-', 1_000_000, size), ('-500', size - 500, size), ('0-9999999', 0, size)):
+            body, said = self.file(206, '--range', words)
+            self.assertEqual(body, self.BYTES[first:end], words)
+            self.assertIn(f'< Content-Range: bytes {first}-{end - 1}/{size}', said)
+        body, _ = self.file(200, '--range', '0-1,5-6')
+        self.assertEqual(body, self.BYTES)
+        _, said = self.file(416, '--range', f'{size}-')
+        self.assertIn(f'< Content-Range: bytes */{size}', said)
+
+    def test_a_download_that_goes_on(self):
+        half = self.path('half', self.BYTES[:400_000])
+        _, said = self.file(206, '--continue-at', '-', '--output', half)
+        self.assertIn('> Range: bytes=400000-', said)
+        with open(half, 'rb') as file:
+            self.assertEqual(file.read(), self.BYTES)
+
+    def test_a_file_that_has_not_changed(self):
+        for when, status in ((self.BEFORE, 200), (self.AFTER, 304), ('-' + self.AFTER, 200), ('-' + self.BEFORE, 412)):
+            body, said = self.file(status, '--time-cond', when)
+            self.assertIn('> If-' + ('Unm' if when[0] == '-' else 'M') + 'odified-Since: ', said)
+            self.assertEqual(body, self.BYTES if status == 200 else b'', when)
+        # Of the time that it has, as by a copy of it.
+        copy = self.path('copy', b'')
+        self.file(200, '--remote-time', '--output', copy)
+        self.assertEqual(os.stat(copy).st_mtime, self.THEN)
+        self.file(304, '--time-cond', copy)
+
+    def test_a_file_whose_tag_is_the_same(self):
+        tag = os.path.join(self.folder, 'tag')
+        self.file(200, '--etag-save', tag)
+        body, said = self.file(304, '--etag-compare', tag)
+        self.assertIn('> If-None-Match: W/"', said)
+        self.assertEqual(body, b'')
+        os.utime(os.path.join(self.folder, 'film'), (self.THEN + 9, self.THEN + 9))
+        body, _ = self.file(200, '--etag-compare', tag)
+        self.assertEqual(body, self.BYTES)
+
+    def test_a_part_of_what_has_not_changed(self):
+        for when, status in (('Sun, 13 Sep 2020 12:26:40 GMT', 206), (self.BEFORE, 200)):
+            body, _ = self.file(status, '--range', '1-2', '--header', 'If-Range: ' + when)
+            self.assertEqual(body, self.BYTES[1:3] if status == 206 else self.BYTES)
+
+
 class Others(Clients):
     def test_ab(self):
         for arguments in (['-c', '20'], ['-c', '20', '-k'], ['-c', '5', '-p', __file__, '-T', 'text/plain']):
@@ -162,6 +246,20 @@ class Others(Clients):
             self.assertRegex(text, r'Complete requests:\s+1000\n', arguments)
             self.assertRegex(text, r'Failed requests:\s+0\n', arguments)
             self.assertNotIn('Non-2xx', text, arguments)
+
+    def test_wrk(self):
+        text, _ = call('wrk', '-t1', '-c20', '-d1s', self.server.url('/'))
+        text = text.decode('latin-1')
+        self.assertRegex(text, r'[1-9]\d* requests in ')
+        self.assertNotRegex(text, r'Socket errors|Non-2xx')
+
+    def test_nc(self):
+        text = get('/') + get('/echo', 'Content-Length: 3\r\n', 'POST') + b'abc' + get('/', 'Connection: close\r\n')
+        answers, _ = call('nc', '127.0.0.1', str(self.server.port), data=text)
+        self.assertEqual(re.findall(rb'HTTP/1.1 ([^\r]*)\r\n', answers), [b'200 OK'] * 3)
+        self.assertIn(b'\r\n\r\nabc', same_of(answers))
+        answers, _ = call('nc', '127.0.0.1', str(self.server.port), data=b'wonders\r\n\r\n')
+        self.assertEqual(answers, b'HTTP/1.1 400 Refused\r\nConnection: close\r\n\r\n')
 
     def test_node(self):
         output, _ = call('node', os.path.join(HERE, 'clients.js'), str(self.server.port))

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// A server for real clients, good and bad ones: server [NAME=NUMBER...], an option of http::ServerOptions each. Prints its
-// port; ends by SIGTERM, in the middle of everything.
+// A server for real clients, good and bad ones: server [NAME=NUMBER...] [file=PATH], an option of http::ServerOptions
+// each, and what "/file" is. Prints its port; ends by SIGTERM, in the middle of everything.
 
 #include <leat.hpp>
 #include <leat/http.hpp>
+#include <leat/http/send_file.hpp>
 
 #include <cstdio>
 #include <cstdlib>
@@ -23,6 +24,7 @@ struct Counts {
 };
 Counts counts;
 std::string report;  // of the page
+std::string file;
 
 constexpr int assets = 50;
 
@@ -87,6 +89,8 @@ Task<> answer(IncomingMessage request, ServerResponse response) {
   } else if (url.starts_with("/asset/")) {
     response.setHeader("Content-Type", "image/svg+xml");
     response.end("<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>");
+  } else if (url == "/file") {
+    co_await http::sendFile(request, response, file, {.contentType = "video/mp4"});
   } else if (url == "/never") {
     co_await waitForEver(request);
   } else if (url == "/throw") {
@@ -112,7 +116,9 @@ void setOption(std::string_view argument) {
   const std::size_t sign = argument.find('=');
   const std::string_view name = argument.substr(0, sign);
   const int value = std::atoi(argument.data() + sign + 1);
-  if (name == "headersTimeout") {
+  if (name == "file") {
+    file = argument.substr(sign + 1);
+  } else if (name == "headersTimeout") {
     options.headersTimeout = value;
   } else if (name == "keepAliveTimeout") {
     options.keepAliveTimeout = value;

@@ -53,7 +53,7 @@ class Asked {
       cookies += (cookies.empty() ? "" : ",") + std::string(each);
     say(std::to_string(message.statusCode()) + " " + std::string(message.statusMessage()) +
         " HTTP/" + std::string(message.httpVersion()) + " x=" + message.headers().joined("x-a") +
-        " cookie=" + cookies);
+        " etag=" + message.headers().joined("etag") + " cookie=" + cookies);
     std::string body;
     for (;;) {
       const auto chunk = co_await asResult(message.next());
@@ -145,6 +145,7 @@ Task<> everything(int port) {
   co_await a.ask("no content");
   co_await a.ask("not modified");
   co_await a.ask("joined");
+  co_await a.ask("all joined", a.of("all joined").setJoinDuplicateHeaders(true));
   co_await a.ask("hints");
   co_await a.ask("expect", a.of("expect", "POST").setHeader("Expect", "100-continue"),
                  [](const auto& r) { r.flushHeaders(); });

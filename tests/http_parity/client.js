@@ -22,7 +22,7 @@ function ask(name, options, send) {
     });
     request.on('error', (error) => done(`error ${error.code}`));
     request.on('response', (answer) => {
-      said.push(`${answer.statusCode} ${answer.statusMessage} HTTP/${answer.httpVersion} x=${answer.headers['x-a'] ?? ''} cookie=${answer.headers['set-cookie'] ?? ''}`);
+      said.push(`${answer.statusCode} ${answer.statusMessage} HTTP/${answer.httpVersion} x=${answer.headers['x-a'] ?? ''} etag=${answer.headers.etag ?? ''} cookie=${answer.headers['set-cookie'] ?? ''}`);
       let body = '';
       answer.on('data', (chunk) => (body += chunk));
       answer.on('error', (error) => done(`body ${body} error ${error.code} ${error.message}`));
@@ -74,6 +74,7 @@ async function main() {
   await ask('no content', {});
   await ask('not modified', {});
   await ask('joined', {});
+  await ask('all joined', { joinDuplicateHeaders: true });
   await ask('hints', {});
   await ask('expect', { method: 'POST', headers: { Expect: '100-continue' } }, (r) => r.flushHeaders());
   await ask('cut', {});

@@ -99,7 +99,7 @@ class Random:
         if request:
             good = r.random() < (.7 if broken else 1)
             method = r.choice(['GET', 'POST', 'PUT', 'HEAD'] if good else METHODS)
-            target = r.choice(['/', '/a?b=c', 'http://a/b'] if good else TARGETS)
+            target = r.choice(['/', '/a?b=c', 'http://a/b', 'http://b:1?c'] if good else TARGETS)
             version = r.choice(['HTTP/1.1'] * 5 + ['HTTP/1.0'] if good else VERSIONS)
             text = f'{method} {target} {version}'
         else:
@@ -175,13 +175,29 @@ def other_words(message):
                for name, value in (field.split('=', 1) for field in fields.split(';')[:-1]))
 
 
+def host_of_target(message):
+    """With the host that the target of a request says in the place of its Host."""
+    parts = message.split(',')
+    target = bytes.fromhex(parts[1]) if len(parts) > 5 else b'/'
+    url = re.match(rb'[A-Za-z][-A-Za-z0-9+.]*://([^/?]+)', target)
+    if not url and parts[0] != 'CONNECT':
+        return message
+    host = (url.group(1) if url else target).hex()
+    parts[5] = re.sub(r'(?i)(^|;)(686f7374|486f7374)=[0-9a-f]*', lambda found: f'{found[1]}{found[2]}={host}', parts[5])
+    return ','.join(parts)
+
+
 def difference(data, ours, theirs):
     """Empty when they agree or differ as is listed; a word that says how otherwise. And the entry of the list."""
     our_messages, our_last, our_end = split(ours)
     node_messages, node_last, node_end = split(theirs)
+    # RFC 9112 section 3.2.2: what the target says of its host replaces the Host.
+    told = node_messages + [node_last]
+    node_messages, node_last = [host_of_target(message) for message in node_messages], host_of_target(node_last)
+    replaced = 'the Host of a target' if told != node_messages + [node_last] else None
     ours_failed, node_failed = our_end.startswith('HPE'), node_end.startswith('HPE')
     if our_messages == node_messages and ours_failed == node_failed and (ours_failed or (our_last, our_end) == (node_last, node_end)):
-        return '', None
+        return '', replaced
     # RFC 9112 section 9.3: close comes first, and Proxy-Connection says nothing; in Node's HTTP/1.0 keep-alive does.
     closed = False
     for i, (our, node) in enumerate(zip(our_messages + [our_last], node_messages + [node_last])):

@@ -21,6 +21,7 @@ def ok(body, fields=''):
     return f'HTTP/1.1 200 OK\r\n{fields}Content-Length: {len(body)}\r\n\r\n{body}'
 
 
+TWICE = 'X-A: 1\r\nx-a: 2\r\nETag: c\r\nETag: d\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n'
 # By target; the others are answered "hello". A text in a list comes before the server ends.
 ANSWERS = {
     '/head': 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n',
@@ -29,7 +30,8 @@ ANSWERS = {
     '/old': ['HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nold'],
     '/no-content': 'HTTP/1.1 204 No Content\r\n\r\n',
     '/not-modified': 'HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n',
-    '/joined': ok('joined', 'X-A: 1\r\nx-a: 2\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n'),
+    '/joined': ok('joined', TWICE),
+    '/all-joined': ok('joined', TWICE),
     '/hints': 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n' + ok('hints'),
     '/cut': ['HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart'],
     '/hang-up': [''],

@@ -25,7 +25,7 @@ def post(target, body, fields=''):
 
 
 END = get('/hello', 'Connection: close\r\n')
-SIMPLE = ['hello', 'empty', 'set', 'status', 'words', 'unknown', 'pieces', 'trailers', 'length', '204', '304', '205', 'keep', 'date', 'mydate', 'hints', 'late', 'none']
+SIMPLE = ['hello', 'empty', 'set', 'status', 'words', 'unknown', 'pieces', 'trailers', 'length', 'corked', 'corked-whole', '204', '304', '205', 'keep', 'date', 'mydate', 'hints', 'late', 'none']
 CASES = {}
 for name in SIMPLE:
     CASES[name] = get('/' + name) + END
@@ -46,7 +46,8 @@ CASES.update({
     'chunks': 'POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nT: u\r\n\r\n' + END,
     'continue': post('/echo', 'abc', 'Expect: 100-continue\r\n') + END,
     'expect': get('/hello', 'Expect: else\r\n') + END,
-    'fields': get('/request?q', 'X: 1\r\nx: 2\r\nCookie: a\r\ncookie: b\r\nUser-Agent: c\r\nUser-Agent: d\r\nSet-Cookie: e\r\nset-cookie: f\r\n') + END,
+    'fields': get('/request?q', 'X: 1\r\nx: 2\r\nCookie: a\r\ncookie: b\r\nUser-Agent: c\r\nUser-Agent: d\r\nSet-Cookie: e\r\nset-cookie: f\r\nContent-Type: g\r\nContent-Type: h\r\n') + END,
+    'host of the target': get('http://b/request') + END,
     'upgrade without a listener': get('/hello', 'Connection: Upgrade\r\nUpgrade: x\r\n') + END,
     'empty lines': '\r\n\r\n' + get('/hello') + '\r\n' + END,
     'garbage': 'garbage\r\n\r\n',
@@ -57,7 +58,10 @@ CASES.update({
     'no length': 'POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n',
     'behind a close': get('/hello', 'Connection: close\r\n') + get('/hello'),
 })
+# Of servers with joinDuplicateHeaders.
+JOINED = {'fields': CASES['fields']}
 DIFFERENCES = {
+    'host of the target': 'RFC 9112 section 3.2.2: it replaces the Host',
     'HTTP/1.0, whole': 'a body whose size is known has a Content-Length',
     'expect': 'the same',
     'upgrade without a listener': 'Node loses what comes behind it',
@@ -83,12 +87,18 @@ def main():
     parser.add_argument('--node', default='node')
     parser.add_argument('--program', required=True)
     arguments = parser.parse_args()
+    bad = compare([], CASES, arguments) + compare(['join'], JOINED, arguments)
+    print(f'{len(CASES) + len(JOINED)} cases, {len(bad)} different')
+    sys.exit(1 if bad else 0)
+
+
+def compare(options, cases, arguments):
     sides = []
     for command in ([arguments.program], [arguments.node, os.path.join(HERE, 'server.js')]):
-        side = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        side = subprocess.Popen(command + options, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         sides.append((side, int(side.stdout.readline())))
     bad = []
-    for name, data in CASES.items():
+    for name, data in cases.items():
         ours, theirs = (talk(port, data) for _, port in sides)
         if (ours != theirs) != (name in DIFFERENCES):
             bad.append(name)
@@ -97,8 +107,7 @@ def main():
         side.stdin.close()
         if side.wait(timeout=20) != 0:
             bad.append('the end')
-    print(f'{len(CASES)} cases, {len(bad)} different')
-    sys.exit(1 if bad else 0)
+    return bad
 
 
 if __name__ == '__main__':

@@ -18,6 +18,7 @@ using Request = const IncomingMessage&;
 using Response = const ServerResponse&;
 using Route = std::function<void(Request, Response)>;
 
+// Each of Set-Cookie, which `joined` does not give.
 std::string one(Request request, std::string_view name) {
   if (!request.headers().has(name)) return "-";
   if (name != "set-cookie") return request.headers().joined(name);
@@ -29,6 +30,12 @@ std::string one(Request request, std::string_view name) {
 Task<> echo(IncomingMessage request, ServerResponse response) {
   const std::string body = co_await request.text();
   response.end(body);
+}
+void request(Request q, Response r) {
+  r.end(std::string(q.method()) + " " + std::string(q.url()) + " " + std::string(q.httpVersion()) +
+        " " + one(q, "x") + " " + one(q, "cookie") + " " + one(q, "user-agent") + " " +
+        one(q, "set-cookie") + " " + std::to_string(q.headers().size()) + " " +
+        one(q, "content-type") + " " + one(q, "host"));
 }
 void status(Response response, int code, std::string_view words, std::string_view body) {
   response.setStatusCode(code).setStatusMessage(words);
@@ -66,6 +73,27 @@ const std::map<std::string, Route> routes{
        r.setHeader("Content-Length", "3").write("ab");
        r.end("c");
      }},
+    {"/corked",
+     [](Request, ServerResponse r) {
+       r.cork();
+       r.write("a");
+       r.cork();
+       r.write("bc");
+       r.uncork();
+       setTimeout(
+           [r] {
+             r.uncork();
+             r.write("d");
+             r.cork();
+             r.end("e");
+           },
+           10);
+     }},
+    {"/corked-whole",
+     [](Request, Response r) {
+       r.cork();
+       r.end("whole");
+     }},
     {"/204", [](Request, Response r) { status(r, 204, "", ""); }},
     {"/304", [](Request, Response r) { status(r, 304, "", ""); }},
     {"/205", [](Request, Response r) { status(r, 205, "", ""); }},
@@ -85,22 +113,21 @@ const std::map<std::string, Route> routes{
      }},
     {"/late", [](Request, ServerResponse r) { setTimeout([r] { r.end("late"); }, 10); }},
     {"/echo", [](Request q, Response r) { (void)spawn(echo(q, r)); }},
-    {"/request",
-     [](Request q, Response r) {
-       r.end(std::string(q.method()) + " " + std::string(q.url()) + " " +
-             std::string(q.httpVersion()) + " " + one(q, "x") + " " + one(q, "cookie") + " " +
-             one(q, "user-agent") + " " + one(q, "set-cookie") + " " +
-             std::to_string(q.headers().size()));
-     }},
+    {"/request", request},
+    {"http://b/request", request},
 };
 
-Task<> program() {
-  const http::Server server = http::createServer([](Request request, Response response) {
-    const std::string url(request.url());
-    const auto route = routes.find(url.substr(0, url.find('?')));
-    if (route != routes.end()) return route->second(request, response);
-    status(response, 404, "", "");
-  });
+Task<> program(bool join) {
+  http::ServerOptions options;
+  options.joinDuplicateHeaders = join;
+  const http::Server server = http::createServer(
+      [](Request request, Response response) {
+        const std::string url(request.url());
+        const auto route = routes.find(url.substr(0, url.find('?')));
+        if (route != routes.end()) return route->second(request, response);
+        status(response, 404, "", "");
+      },
+      options);
   co_await server.listen({.host = "127.0.0.1"});
   std::printf("%d\n", server.address().port());
   std::fflush(stdout);
@@ -111,4 +138,7 @@ Task<> program() {
 
 }  // namespace
 
-int main() { return run(program); }
+int main(int argc, char** argv) {
+  const bool join = argc > 1 && std::string_view(argv[1]) == "join";
+  return run([join] { return program(join); });
+}

@@ -26,6 +26,20 @@ const routes = {
     res.end();
   },
   '/length': (req, res) => { res.setHeader('Content-Length', '3'); res.write('ab'); res.end('c'); },
+  '/corked': (req, res) => {
+    res.cork();
+    res.write('a');
+    res.cork();
+    res.write('bc');
+    res.uncork();
+    setTimeout(() => {
+      res.uncork();
+      res.write('d');
+      res.cork();
+      res.end('e');
+    }, 10);
+  },
+  '/corked-whole': (req, res) => { res.cork(); res.end('whole'); },
   '/204': (req, res) => { res.statusCode = 204; res.end(); },
   '/304': (req, res) => { res.statusCode = 304; res.end(); },
   '/205': (req, res) => { res.statusCode = 205; res.end(); },
@@ -43,11 +57,12 @@ const routes = {
   },
   '/request': (req, res) => {
     const one = (name) => req.headers[name] === undefined ? '-' : String(req.headers[name]);
-    res.end([req.method, req.url, req.httpVersion, one('x'), one('cookie'), one('user-agent'), one('set-cookie'), req.rawHeaders.length / 2].join(' '));
+    res.end([req.method, req.url, req.httpVersion, one('x'), one('cookie'), one('user-agent'), one('set-cookie'), req.rawHeaders.length / 2, one('content-type'), one('host')].join(' '));
   },
 };
+routes['http://b/request'] = routes['/request'];
 
-const server = http.createServer((req, res) => {
+const server = http.createServer({ joinDuplicateHeaders: process.argv[2] === 'join' }, (req, res) => {
   const route = routes[req.url.split('?')[0]];
   if (route) return route(req, res);
   res.statusCode = 404;

@@ -5,6 +5,7 @@
 #include <leat/http/detail/client_call_methods.hpp>
 #include <leat/http/detail/connect.hpp>
 #include <leat/loop/loop_part.hpp>
+#include <leat/loop/out_of_range.hpp>
 
 namespace leat::inline LEAT_ABI::http {
 
@@ -16,7 +17,7 @@ namespace leat::inline LEAT_ABI::http {
 class Agent {
  public:
   using LoopBound = void;
-  /// Throws: Error ERR_NO_LOOP; TypeError ERR_INVALID_URL of a proxy.
+  /// Throws: Error ERR_NO_LOOP; TypeError ERR_INVALID_URL of a proxy; RangeError ERR_OUT_OF_RANGE of a time.
   LEAT_ON_USE
   explicit Agent(const AgentOptions& options = {});
 
@@ -41,6 +42,10 @@ LEAT_ON_USE_BODY
 Agent::Agent(const AgentOptions& options)
     : core_(detail::Ref<detail::AgentCore>::adopt(
           new detail::AgentCore(options, &detail::openConnection, &detail::drainConnection))) {
+  using leat::detail::checkNotNegative;
+  checkNotNegative("options.keepAliveMsecs", options.keepAliveMsecs);
+  checkNotNegative("options.timeout", options.timeout);
+  checkNotNegative("options.connectTimeout", options.connectTimeout);
   if (options.proxy.empty()) return;
   const URL proxy(options.proxy);
   detail::checkProtocol(proxy);

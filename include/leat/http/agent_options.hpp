@@ -10,7 +10,8 @@
 
 namespace leat::inline LEAT_ABI::http {
 
-/// Node's names and the values of its global agent. Times are milliseconds. 0 is no limit.
+/// Node's names and the values of its global agent. Times are milliseconds; less than 0 is RangeError
+/// ERR_OUT_OF_RANGE. 0 is no limit.
 struct AgentOptions {
   /// Whether a connection stays for the next request.
   bool keepAlive = true;

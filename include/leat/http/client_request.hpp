@@ -49,7 +49,7 @@ class ClientRequest : public EmitterHandle<ClientRequest>,
     exchange()->owner().flushSoon();
   }
   /// "timeout" when nothing was sent or received for so long, once there is a connection; it only tells, as in
-  /// Node. Milliseconds; 0 turns it off.
+  /// Node. Milliseconds; 0 turns it off. Throws: RangeError ERR_OUT_OF_RANGE as `Socket::setTimeout`.
   template <Duration D>
   const ClientRequest& setTimeout(D timeout) const {
     call().setTimeout(net::detail::idleMs(timeout));
@@ -100,6 +100,7 @@ LEAT_INLINE ClientCallOptions callOptions(const Request& request, const Agent& a
   options.place.socketPath = request.socketPath();
   options.place.localAddress = request.localAddress();
   options.place.family = request.family();
+  options.joinDuplicateHeaders = request.joinDuplicateHeaders();
   options.target = request.target();
   if (options.target.empty())
     options.target = std::string(url.pathname()) + std::string(url.search());

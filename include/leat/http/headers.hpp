@@ -7,6 +7,7 @@
 #include <leat/http/detail/outgoing_fields.hpp>
 
 #include <concepts>
+#include <vector>
 
 namespace leat::inline LEAT_ABI::http {
 

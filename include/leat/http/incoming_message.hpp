@@ -11,7 +11,7 @@ namespace leat::inline LEAT_ABI::http {
 namespace detail {
 
 /// How Node joins fields of one name (RFC 9110 section 5.3): with commas, cookies with semicolons, and of
-/// those that make no list only the first.
+/// those that make no list only the first. Node gives each Set-Cookie, whose values may have commas, in an array.
 enum class Joining : unsigned char { First, Comma, Semicolon };
 
 constexpr Joining joiningOf(std::string_view name) noexcept {
@@ -32,6 +32,7 @@ constexpr Joining joiningOf(std::string_view name) noexcept {
                                         "referer",
                                         "retry-after",
                                         "server",
+                                        "set-cookie",
                                         "user-agent"};
   for (const std::string_view each : first)
     if (equalsLower(name, each)) return Joining::First;
@@ -43,7 +44,9 @@ constexpr Joining joiningOf(std::string_view name) noexcept {
 /// The fields of a message. Lifetime: of the message; so are the views it gives.
 class MessageHeaders {
  public:
-  explicit MessageHeaders(const detail::Head& head) noexcept : head_(&head) {}
+  /// `joinDuplicates`: see `joined`.
+  explicit MessageHeaders(const detail::Head& head, bool joinDuplicates = false) noexcept
+      : head_(&head), joinDuplicates_(joinDuplicates) {}
 
   /// Of the first field of that name, without regard to case; nothing when there is none.
   std::optional<std::string_view> get(std::string_view name) const noexcept {
@@ -52,9 +55,14 @@ class MessageHeaders {
     return std::nullopt;
   }
   bool has(std::string_view name) const noexcept { return get(name).has_value(); }
-  /// Those of one name in one, as Node joins them; empty when there is none.
+  /// Those of one name in one, as Node joins them; empty when there is none. Of names that make no list, such as
+  /// "content-type", the first, unless the option `joinDuplicateHeaders` was set; of "set-cookie" always the first: `all`
+  /// gives each.
   std::string joined(std::string_view name) const {
-    const detail::Joining joining = detail::joiningOf(name);
+    detail::Joining joining = detail::joiningOf(name);
+    if (joinDuplicates_ && joining == detail::Joining::First &&
+        !detail::equalsLower(name, "set-cookie"))
+      joining = detail::Joining::Comma;
     std::string all;
     bool any = false;
     for (const detail::FieldView field : *this) {
@@ -95,6 +103,7 @@ class MessageHeaders {
 
  private:
   const detail::Head* head_;
+  bool joinDuplicates_;
 };
 
 /// A request that a server got, or the answer that a client got. Copies are handles to the same one. Its body is
@@ -109,20 +118,25 @@ class IncomingMessage {
       : exchange_(std::move(exchange)) {}
 
   std::string_view method() const noexcept { return head().view(head().method); }
-  /// The target as it came, such as "/a?b=c". Node: `url`.
+  /// The target as it came, such as "/a?b=c"; a whole URL when it was asked for as of a proxy. Node: `url`.
   std::string_view url() const noexcept { return head().view(head().target); }
   /// Of an answer; 0 of a request.
   int statusCode() const noexcept { return head().status; }
   /// Of an answer: the words that came behind the code.
   std::string_view statusMessage() const noexcept { return head().view(head().reason); }
   std::string_view httpVersion() const noexcept { return head().minorVersion == 1 ? "1.1" : "1.0"; }
-  MessageHeaders headers() const noexcept { return MessageHeaders(head()); }
+  /// The host that a target says, as that of a whole URL or of CONNECT, is the value of Host (RFC 9112 section 3.2.2).
+  MessageHeaders headers() const noexcept {
+    return MessageHeaders(head(), exchange_->owner().joinsDuplicates);
+  }
   /// Of the first field of that name, without regard to case; nothing when there is none.
   std::optional<std::string_view> header(std::string_view name) const noexcept {
     return headers().get(name);
   }
   /// What came behind a chunked body; none before its end.
-  MessageHeaders trailers() const noexcept { return MessageHeaders(exchange_->trailers); }
+  MessageHeaders trailers() const noexcept {
+    return MessageHeaders(exchange_->trailers(), exchange_->owner().joinsDuplicates);
+  }
   const net::Socket& socket() const noexcept { return exchange_->owner().socket; }
   /// Whether all of it has come. Node: `complete`.
   bool complete() const noexcept { return exchange_->body.ended(); }

@@ -96,9 +96,15 @@ class OutgoingHandle {
   ResponseWrite write(const Buffer& bytes) const {
     return {exchange_.ref(), exchange_->write(bytes)};
   }
+  /// Until as many `uncork`, or the end, nothing is sent, nor flushed: what is written waits in memory, however much it is,
+  /// and a `co_await` of it does not wait. What is written in one tick goes in one piece also without it.
+  void cork() const { exchange_->cork(); }
+  void uncork() const { exchange_->uncork(); }
+  /// How many `uncork` are missing.
+  unsigned writableCorked() const noexcept { return exchange_->corked(); }
   /// Fields behind a chunked body, in its `end`. Throws: as `setHeader`.
   void addTrailers(std::initializer_list<HeaderField> trailers) const {
-    for (const HeaderField& field : trailers) out().trailers.add(field.name, field.value);
+    for (const HeaderField& field : trailers) out().addTrailer(field.name, field.value);
   }
   /// Throws: as `write`; also when less was written than the Content-Length.
   ResponseEnd end(std::string_view bytes = {}) const {

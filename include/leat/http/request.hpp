@@ -131,6 +131,13 @@ class Request {
     return *this;
   }
   const std::string& target() const noexcept { return target_; }
+  /// Whether `headers().joined(name)` of the answer joins with ", " also fields that make no list, of which it else gives
+  /// the first.
+  Request& setJoinDuplicateHeaders(bool join) noexcept {
+    joinDuplicateHeaders_ = join;
+    return *this;
+  }
+  bool joinDuplicateHeaders() const noexcept { return joinDuplicateHeaders_; }
   Request& setRedirect(Redirect redirect) noexcept {
     redirect_ = redirect;
     return *this;
@@ -151,6 +158,7 @@ class Request {
   std::optional<Agent> agent_;
   std::optional<AbortSignal> signal_;
   int family_ = 0;
+  bool joinDuplicateHeaders_ = false;
   Redirect redirect_ = Redirect::Follow;
 };
 

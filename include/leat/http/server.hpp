@@ -5,6 +5,7 @@
 #include <leat/http/detail/server_listener.hpp>
 #include <leat/http/detail/server_reading.hpp>
 #include <leat/loop/next_tick.hpp>
+#include <leat/loop/out_of_range.hpp>
 
 namespace leat::inline LEAT_ABI::http {
 
@@ -64,8 +65,24 @@ class Server : public EmitterHandle<Server> {
 };
 
 #if LEAT_BODIES
+namespace detail {
+
+/// With Node's names, which has no "options." here. Throws: RangeError ERR_OUT_OF_RANGE.
+LEAT_INLINE const ServerOptions& checked(const ServerOptions& options) {
+  using leat::detail::checkNotNegative;
+  checkNotNegative("headersTimeout", options.headersTimeout);
+  checkNotNegative("requestTimeout", options.requestTimeout);
+  checkNotNegative("connectionsCheckingInterval", options.connectionsCheckingInterval);
+  checkNotNegative("keepAliveTimeout", options.keepAliveTimeout);
+  checkNotNegative("timeout", options.timeout);
+  return options;
+}
+
+}  // namespace detail
+
 LEAT_ON_USE_BODY
-Server::Server(ServerOptions options) : core_(leat::detail::makeRef<detail::ServerCore>(options)) {
+Server::Server(ServerOptions options)
+    : core_(leat::detail::makeRef<detail::ServerCore>(detail::checked(options))) {
   net::ServerOptions sockets;
   sockets.allowHalfOpen = true;
   sockets.noDelay = options.noDelay;
@@ -74,11 +91,16 @@ Server::Server(ServerOptions options) : core_(leat::detail::makeRef<detail::Serv
   // The listener is the core's: a count of it there would be a circle.
   const auto accept = [core = &*core_](const net::Socket& socket) {
     const detail::Ref<detail::ServerCore> server(core);
-    const auto connection = leat::detail::makeRef<detail::ServerConnection>(
-        server, socket,
-        static_cast<detail::ServerConnection::Came>(detail::ServerConnection::onCame));
-    server->events.emit<"connection">(socket);
-    connection->start();
+    try {
+      const auto connection = leat::detail::makeRef<detail::ServerConnection>(
+          server, socket,
+          static_cast<detail::ServerConnection::Came>(detail::ServerConnection::onCame));
+      server->events.emit<"connection">(socket);
+      connection->start();
+    } catch (const std::bad_alloc&) {
+      // Its client is told by the end of it.
+      socket.destroy();
+    }
   };
   core_->listener.emplace(net::createServer(accept, sockets));
 }

@@ -9,7 +9,7 @@
 
 namespace leat::inline LEAT_ABI::http {
 
-/// Node's names and defaults. Times are milliseconds; 0 is none.
+/// Node's names and defaults. Times are milliseconds; 0 is none, less is RangeError ERR_OUT_OF_RANGE.
 struct ServerOptions {
   /// Of a head, with its line ends: more is answered 431.
   std::uint32_t maxHeaderSize = 16 * 1024;
@@ -31,6 +31,8 @@ struct ServerOptions {
   std::size_t maxConnections = 0;
   /// Whether a request of HTTP/1.1 without Host is answered 400.
   bool requireHostHeader = true;
+  /// Whether `headers().joined(name)` joins with ", " also fields that make no list, of which it else gives the first.
+  bool joinDuplicateHeaders = false;
   /// Whether a client that has ended its side still gets its answer.
   bool httpAllowHalfOpen = false;
   bool noDelay = true;

@@ -33,7 +33,7 @@ class ServerResponse : public detail::OutgoingHandle<ServerResponse> {
   /// Empty: Node's words for the code.
   const ServerResponse& setStatusMessage(std::string_view words) const {
     out().checkHead("set");
-    out().reason = words;
+    out().setReason(words);
     return *this;
   }
   /// The head is what it is from here on; it goes with the first piece of the body, or with `flushHeaders`.
@@ -46,7 +46,7 @@ class ServerResponse : public detail::OutgoingHandle<ServerResponse> {
                                   std::initializer_list<HeaderField> headers = {}) const {
     out().checkHead("write");
     out().status = status;
-    if (!words.empty()) out().reason = words;
+    if (!words.empty()) out().setReason(words);
     for (const HeaderField& field : headers) out().fields.set(field.name, field.value);
     out().fixHead();
     return *this;
@@ -56,7 +56,7 @@ class ServerResponse : public detail::OutgoingHandle<ServerResponse> {
     exchange()->owner().flushSoon();
   }
   const ServerResponse& setSendDate(bool send) const {
-    out().sendDate = send;
+    out().setSendDate(send);
     return *this;
   }
 

@@ -24,7 +24,7 @@ struct Fields {
     };
     for (const auto& [name, value] : all) {
       const HeadPart first = part(name);
-      head.fields.push_back({first, part(value)});
+      head.fields.push({first, part(value)});
     }
   }
   Head head;

@@ -596,3 +596,29 @@ TEST_CASE("a loop ends with connections that are idle, busy and not read") {
   };
   (void)leat::run(main);
 }
+TEST_CASE("a write of nothing sends the head, as in Node") {
+  std::size_t sent = 0;
+  const auto handler = [&](IncomingMessage, ServerResponse response) -> Task<> {
+    co_await leat::sleep(1);
+    (void)response.write("");
+    for (int i = 0; i < 3; ++i) co_await leat::nextImmediate();
+    sent = response.socket().bytesWritten();
+    response.end();
+  };
+  withServer(handler, [&](http::Server server) -> Task<> {
+    const std::string back = co_await ask(server, get("/", closing));
+    CHECK(back ==
+          "HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
+    CHECK(sent > 0);
+  });
+}
+TEST_CASE("of an answer that failed its trailers are not sent either") {
+  const auto handler = [](const IncomingMessage&, const ServerResponse& response) {
+    response.addTrailers({{"X-Sum", "1"}});
+    throw http::HttpError(404);
+  };
+  withServer(handler, [](http::Server server) -> Task<> {
+    const std::string back = co_await ask(server, get("/", closing));
+    CHECK(back == http_rig::ok("", "404 Not Found"));
+  });
+}

@@ -116,7 +116,8 @@ TEST_CASE("Headers are made of fields and of pairs") {
   CHECK(all(Headers(fields)) == "[a: 3, 4]");
   leat::http::detail::Head head;
   head.text.append("X-Tyx-T");
-  head.fields = {{{0, 3}, {3, 1}}, {{4, 3}, {3, 1}}};
+  head.fields.push({{0, 3}, {3, 1}});
+  head.fields.push({{4, 3}, {3, 1}});
   CHECK(all(Headers(leat::http::MessageHeaders(head))) == "[x-t: y, y]");
   Headers copy(headers);
   CHECK(copy == headers);

@@ -3,6 +3,8 @@
 // Allocations that fail in the middle of an answer: whoever catches that goes on as if nothing had been said.
 #include "http_rig.hpp"
 
+#include <sys/socket.h>
+#include <unistd.h>
 #include <cstdlib>
 #include <new>
 
@@ -112,5 +114,84 @@ TEST_CASE("nothing stands for a piece of a body for which there was no memory") 
     CHECK(back ==
           "HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
           "5\r\nfirst\r\n4\r\nlast\r\n0\r\n\r\n");
+  });
+}
+// Each that follows would be taken for the one in front of it.
+TEST_CASE("where an answer that waited is lost, nothing follows") {
+  std::optional<http::ServerResponse> first;
+  const std::string large(100'000, 'x');
+  bool failed = false;
+  const auto handler = [&](const http::IncomingMessage& request,
+                           const http::ServerResponse& response) -> Task<> {
+    if (request.url() ==
+        "/before") {  // the date is known from here on, and there is room for a small answer
+      response.end(std::string(1000, 'b'));
+    } else if (request.url() == "/first") {
+      const http::ServerResponse mine = response;
+      co_await leat::sleep(2);
+      failed = failsWithout([&] { mine.end("first"); });
+    } else {
+      response.end(request.url() == "/second" ? std::string_view(large) : "third");
+    }
+  };
+  withServer(handler, [&](http::Server server) -> Task<> {
+    const http_rig::Client client = co_await http_rig::connectTo(server);
+    client.send(get("/before"));
+    (void)co_await client.until("bbb");
+    client.send(get("/first") + get("/second") + get("/third", closing));
+    const std::string back = co_await client.rest();
+    CHECK(failed);
+    CHECK(back.find("third") == back.npos);
+  });
+}
+TEST_CASE("an answer that was sent in part is not sent again") {
+  const std::string large(20'000'000, 'x');
+  bool done = false;
+  const auto handler = [&](const http::IncomingMessage&,
+                           const http::ServerResponse& response) -> Task<> {
+    const http::ServerResponse mine = response;
+    co_await leat::sleep(1);
+    mine.end(large);
+    // Behind what sends it.
+    leat::nextTick([&] {
+      allowed = -1;
+      done = true;
+    });
+    allowed = 0;
+  };
+  withServer(handler, [&](http::Server server) -> Task<> {
+    const http_rig::Client client = co_await http_rig::connectTo(server);
+    client.send(get("/") + get("/"));
+    while (!done) co_await leat::sleep(1);
+    const std::string back = co_await client.rest();
+    CHECK(back.size() < large.size());
+    CHECK(back.rfind("HTTP/1.1") == 0);
+  });
+}
+TEST_CASE("a connection for which there is no memory is closed, and others are served") {
+  const auto handler = [](const http::IncomingMessage&, const http::ServerResponse& response) {
+    response.end("x");
+  };
+  withServer(handler, [&](http::Server server) -> Task<> {
+    for (int enough = 0; enough < 12; ++enough) {
+      INFO(enough);
+      const leat::net::SocketAddress address = server.address();
+      const int client = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+      // It is accepted between the two immediates.
+      leat::ManualResetEvent accepted;
+      leat::setImmediate([&] {
+        leat::setImmediate([&] {
+          allowed = -1;
+          accepted.set();
+        });
+        CHECK(::connect(client, address.data(), address.size()) == 0);
+        allowed = enough;
+      });
+      co_await accepted.wait();
+      ::close(client);
+      std::string back;
+      back = co_await ask(server, get("/", closing));
+      CHECK(back == http_rig::ok("x"));
+    }
   });
 }

@@ -79,13 +79,64 @@ TEST_CASE("targets are paths, URLs, the star of OPTIONS and the authority of CON
         "GET HTTP+x.-://[::1]:80/ HTTP/1.1", "GET http://a?b HTTP/1.1", "OPTIONS * HTTP/1.1",
         "CONNECT a:443 HTTP/1.1", "CONNECT [::1]:443 HTTP/1.1"})
     CHECK(request(host, line).find("FAILED") == std::string::npos);
-  for (const char* line :
-       {"GET a HTTP/1.1", "GET * HTTP/1.1", "GET  / HTTP/1.1", "GET /#a HTTP/1.1",
-        "GET /\xc3 HTTP/1.1", "GET /\t HTTP/1.1", "GET http:/a HTTP/1.1", "GET http:///a HTTP/1.1",
-        "GET http://u@a/ HTTP/1.1", "GET 1http://a/ HTTP/1.1", "GET ://a/ HTTP/1.1",
-        "CONNECT / HTTP/1.1", "CONNECT a HTTP/1.1", "CONNECT [::1:443 HTTP/1.1", "GET /",
-        "GET ? HTTP/1.1", "GET h_p://a HTTP/1.1"})
+  for (const char* line : {"GET a HTTP/1.1",
+                           "GET * HTTP/1.1",
+                           "GET  / HTTP/1.1",
+                           "GET /#a HTTP/1.1",
+                           "GET /\xc3 HTTP/1.1",
+                           "GET /\t HTTP/1.1",
+                           "GET http:/a HTTP/1.1",
+                           "GET http:///a HTTP/1.1",
+                           "GET http://u@a/ HTTP/1.1",
+                           "GET 1http://a/ HTTP/1.1",
+                           "GET ://a/ HTTP/1.1",
+                           "CONNECT / HTTP/1.1",
+                           "CONNECT a HTTP/1.1",
+                           "CONNECT [::1:443 HTTP/1.1",
+                           "GET /",
+                           "GET ? HTTP/1.1",
+                           "GET h_p://a HTTP/1.1",
+                           "GET http://:80/ HTTP/1.1",
+                           "CONNECT a: HTTP/1.1",
+                           "CONNECT :443 HTTP/1.1",
+                           "CONNECT [::1] HTTP/1.1",
+                           "CONNECT a:65536 HTTP/1.1",
+                           "CONNECT http://a:1 HTTP/1.1"})
     CHECK(request(host, line) == "FAILED Parse Error: Invalid request target");
+}
+TEST_CASE("a target that says its host is its Host (RFC 9112 section 3.2.2)") {
+  const auto hostOf = [](const std::string& line, const std::string& fields) {
+    const std::string all = request(fields, line);
+    const std::size_t at = all.find('[');
+    return at == std::string::npos ? all : all.substr(at, all.rfind(']') + 1 - at);
+  };
+  CHECK(hostOf("GET http://good.example/a HTTP/1.1", "X: 1\r\nHOST: evil.example\r\nY: 2\r\n") ==
+        "[X=1][HOST=good.example][Y=2]");
+  CHECK(hostOf("POST http://a:81?b://c/ HTTP/1.1", "Host:\r\n") == "[Host=a:81]");
+  CHECK(request("Host: b\r\n", "OPTIONS http://[::1]:80 HTTP/1.1") ==
+        "OPTIONS http://[::1]:80 [Host=[::1]:80] body(); ");
+  CHECK(hostOf("CONNECT a:443 HTTP/1.1", "Host: b\r\n") == "[Host=a:443]");
+  CHECK(hostOf("GET http://a/ HTTP/1.0", "Host: b\r\n") == "[Host=a]");
+  CHECK(hostOf("GET http://a/ HTTP/1.0", "") == "GET http://a/ 1.0 close  body(); ");
+  // A path that looks like one, and what says no host, leave it.
+  for (const char* line :
+       {"GET /http://a/ HTTP/1.1", "GET //a/ HTTP/1.1", "POST /?http://a/ HTTP/1.1",
+        "OPTIONS * HTTP/1.1", "OPTIONS /http://a HTTP/1.1"})
+    CHECK(hostOf(line, "Host: b\r\n") == "[Host=b]");
+  // Nor does the next request know of it, or a field behind the body.
+  CHECK(request("Host: b\r\n\r\nGET / HTTP/1.1\r\nHost: c\r\n", "GET http://a/ HTTP/1.1") ==
+        "GET http://a/ [Host=a] body(); GET / [Host=c] body(); ");
+  CHECK(told("POST http://a/ HTTP/1.1\r\nHost: b\r\nTransfer-Encoding: chunked\r\n\r\n"
+             "0\r\nHost: c\r\n\r\n") ==
+        "POST http://a/ [Host=a][Transfer-Encoding=chunked] body()[Host=c]; ");
+}
+TEST_CASE("a target that says its host does without no Host, and with no wrong one") {
+  for (const char* line : {"GET http://a/ HTTP/1.1", "CONNECT a:1 HTTP/1.1"}) {
+    CHECK(request("", line) == "FAILED Parse Error: Missing Host");
+    for (const char* bad : {"a b", "u@a", "a\r\nHost: a"})
+      CHECK(request("Host: "s + bad + "\r\n", line) ==
+            "FAILED Parse Error: Invalid Host, or a second one");
+  }
 }
 TEST_CASE("versions are 1.0 and 1.1") {
   CHECK(request("", "GET / HTTP/1.0") == "GET / 1.0 close  body(); ");

@@ -114,6 +114,65 @@ TEST_CASE("a request knows nothing of those before it") {
     }
   });
 }
+TEST_CASE(
+    "an answer that is given whole is what its request allows, whatever those before it were") {
+  const auto handler = [](const IncomingMessage& request, const ServerResponse& response) {
+    const std::string_view url = request.url();
+    if (url == "/status") response.setStatusCode(404);
+    if (url == "/none") response.setStatusCode(204);
+    if (url == "/words") response.setStatusMessage("Fine");
+    if (url == "/field") response.setHeader("X-A", "1");
+    if (url == "/removed") response.setHeader("X-A", "1").setHeader("X-B", "2").removeHeader("X-A");
+    if (url == "/none-left") response.setHeader("X-A", "1").removeHeader("X-A");
+    if (url == "/length") response.setHeader("Content-Length", "4");
+    if (url == "/trailers") response.addTrailers({{"T", "1"}});
+    if (url == "/old") response.setHeader("Keep", "1");
+    if (url == "/stays") response.setHeader("Connection", "keep-alive");
+    response.end(url == "/empty" ? std::string_view() : std::string_view("body"));
+  };
+  const std::string whole = kept("body");
+  const std::string framing = "Connection: keep-alive\r\nKeep-Alive: timeout=5\r\n";
+  const std::pair<std::string, std::string> cases[] = {
+      {get("/status"), kept("body", "404 Not Found")},
+      {get("/none"), "HTTP/1.1 204 No Content\r\n" + framing + "\r\n"},
+      {get("/words"), kept("body", "200 Fine")},
+      {get("/field"), kept("body", "200 OK", "X-A: 1\r\n")},
+      {get("/removed"), kept("body", "200 OK", "X-B: 2\r\n")},
+      {get("/none-left"), whole},
+      {get("/length"), "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n" + framing + "\r\nbody"},
+      {get("/trailers"), "HTTP/1.1 200 OK\r\n" + framing +
+                             "Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\nT: 1\r\n\r\n"},
+      {get("/stays"), "HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Length: 4\r\n\r\nbody"},
+      {get("/empty"), kept("")},
+      {"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 200 OK\r\n" + framing + "\r\n"},
+  };
+  withServer(handler, [&](http::Server server) -> Task<> {
+    std::string sent;
+    std::string expected;
+    for (const auto& [request, answer] : cases) {
+      sent += request + get("/");
+      expected += answer + whole;
+    }
+    const std::string back = co_await ask(server, sent + get("/", closing));
+    CHECK(back == expected + ok("body"));
+    const std::string old = co_await ask(server, "GET /old HTTP/1.0\r\n\r\n");
+    CHECK(old == ok("body", "200 OK", "Keep: 1\r\n"));
+  });
+}
+TEST_CASE("who asks for room behind the end of his answer goes on") {
+  int passed = 0;
+  const auto handler = [&](const IncomingMessage&, const ServerResponse& response) -> Task<> {
+    const http::ResponseWrite first = response.write("a");
+    response.end("b");
+    co_await first;
+    ++passed;
+  };
+  withServer(handler, [&](http::Server server) -> Task<> {
+    const std::string back = co_await ask(server, get("/") + get("/") + get("/", closing));
+    CHECK(back.ends_with("1\r\na\r\n1\r\nb\r\n0\r\n\r\n"));
+    CHECK(passed == 3);
+  });
+}
 TEST_CASE("requests that are held longer than others keep what is theirs") {
   std::vector<std::pair<IncomingMessage, ServerResponse>> held;
   const auto hold = [&held](const IncomingMessage& request, const ServerResponse& response) {

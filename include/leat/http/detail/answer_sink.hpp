@@ -15,7 +15,8 @@ Task<> endOf(Ref<Exchange> exchange);
 #if LEAT_BODIES
 LEAT_ON_USE_BODY
 Task<> roomOf(Ref<Exchange> exchange) {
-  if (!exchange->owner().isFirst(*exchange) && !exchange->gone()) co_await exchange->turn();
+  const bool waits = !exchange->owner().isFirst(*exchange) && !exchange->sent();
+  if (waits && !exchange->gone()) co_await exchange->turn();
   if (exchange->gone() && !exchange->sent()) exchange->throwGone();
   exchange->owner().flush();
   try {
@@ -84,7 +85,9 @@ class AnswerSink : private leat::detail::DirectSink {
   /// Only a body whose size the head tells: chunks have lines between them.
   leat::detail::Owned<leat::detail::DirectTaker> beginTaking() override {
     const std::uint64_t left = exchange->out.mayLend();
-    if (left == 0 || exchange->gone() || !exchange->owner().isFirst(*exchange)) return nullptr;
+    if (left == 0 || exchange->gone() || exchange->corked() > 0 ||
+        !exchange->owner().isFirst(*exchange))
+      return nullptr;
     exchange->owner().flush();
     leat::detail::Owned<leat::detail::DirectTaker> socket =
         leat::detail::takerOf(exchange->owner().socket);

@@ -28,6 +28,8 @@ class BodyQueue {
     ended_ = true;
     ready_.set();
   }
+  /// There is none, and nobody has asked for it yet.
+  void beNone() noexcept { ended_ = true; }
   /// It will not come whole. What has come can still be read.
   void fail(std::exception_ptr error) noexcept {
     if (over()) return;
@@ -44,7 +46,6 @@ class BodyQueue {
   /// For another message.
   void clear() noexcept {
     chunks_.clear();
-    ready_.reset();
     buffered_ = 0;
     if (error_) error_ = nullptr;
     ended_ = dumped_ = claimed_ = false;

@@ -75,15 +75,17 @@ LEAT_ALWAYS_INLINE inline unsigned bitsOf(__m128i found) noexcept {
 LEAT_ALWAYS_INLINE inline __m128i loadBytes(const char* at) noexcept {
   return _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
 }
-/// Sixteen bytes at a time: the first of which `Fits` does not say that it does, or that is among the last 15.
-template <class Fits>
-LEAT_ALWAYS_INLINE inline const char* skipVectors(const char* at, const char* end,
-                                                  Fits fits) noexcept {
+/// Sixteen bytes at a time, goes to the first of which `Fits` does not say that it does, or to one of the last 15. Whether
+/// `usual` stands there.
+template <char usual, class Fits>
+LEAT_ALWAYS_INLINE inline bool skipTo(const char*& at, const char* end, Fits fits) noexcept {
   for (; end - at >= 16; at += 16) {
-    const auto others = ~bitsOf(fits(loadBytes(at))) & 0xffffU;
-    if (others != 0) return at + __builtin_ctz(others);
+    const unsigned others = bitsOf(fits(loadBytes(at))) ^ 0xffffU;
+    if (others == 0) continue;
+    at += static_cast<unsigned>(__builtin_ctz(others));
+    return *at == usual;
   }
-  return at;
+  return at != end && *at == usual;
 }
 /// A text of 8 to 15 bytes, and NUL behind it.
 LEAT_ALWAYS_INLINE inline __m128i loadShort(std::string_view text) noexcept {
@@ -124,31 +126,32 @@ struct FitsUsualName {
 /// The first byte from `at` that is no text; `end` when all is.
 LEAT_ALWAYS_INLINE inline const char* endOfText(const char* at, const char* end) noexcept {
 #if defined(__SSE2__)
-  at = skipVectors(at, end, FitsText());
-  if (at != end && *at == '\r') [[likely]]
+  if (skipTo<'\r'>(at, end, FitsText())) [[likely]]
     return at;
 #endif
   while (at != end && isText(*at)) ++at;
   return at;
 }
-/// The same of a token. What nearly all names are made of goes fast.
-LEAT_ALWAYS_INLINE inline const char* endOfToken(const char* at, const char* end) noexcept {
+/// Goes to the end of a token. Whether a colon stands there. What nearly all names are made of goes fast.
+LEAT_ALWAYS_INLINE inline bool skipName(const char*& at, const char* end) noexcept {
 #if defined(__SSE2__)
-  at = skipVectors(at, end, FitsUsualName());
-  if (at != end && *at == ':') [[likely]]
-    return at;
+  if (skipTo<':'>(at, end, FitsUsualName())) [[likely]]
+    return true;
 #endif
-  return endOf(charToken, at, end);
+  at = endOf(charToken, at, end);
+  return at != end && *at == ':';
 }
-LEAT_ALWAYS_INLINE inline const char* endOfTarget(const char* at, const char* end) noexcept {
+/// The same of a target and a blank.
+LEAT_ALWAYS_INLINE inline bool skipTarget(const char*& at, const char* end) noexcept {
 #if defined(__SSE2__)
-  at = skipVectors(at, end, [](__m128i bytes) {
+  const auto fits = [](__m128i bytes) {
     return _mm_andnot_si128(equal(bytes, '#'), between(bytes, 0x21, 0x7e));
-  });
-  if (at != end && *at == ' ') [[likely]]
-    return at;
+  };
+  if (skipTo<' '>(at, end, fits)) [[likely]]
+    return true;
 #endif
-  return endOf(charTarget, at, end);
+  at = endOf(charTarget, at, end);
+  return at != end && *at == ' ';
 }
 LEAT_INLINE bool isText(std::string_view text) noexcept;
 LEAT_INLINE bool isToken(std::string_view text) noexcept;

@@ -24,16 +24,18 @@ struct SharedHead : leat::detail::SharedCounted<SharedHead> {
 class Information {
  public:
   /// Internal.
-  explicit Information(leat::detail::Ref<detail::SharedHead> shared) noexcept
-      : shared_(std::move(shared)) {}
+  explicit Information(leat::detail::Ref<detail::SharedHead> shared,
+                       bool joinDuplicates = false) noexcept
+      : shared_(std::move(shared)), joinDuplicates_(joinDuplicates) {}
   int statusCode() const noexcept { return head().status; }
   std::string_view statusMessage() const noexcept { return head().view(head().reason); }
   /// Lifetime: of this.
-  MessageHeaders headers() const noexcept { return MessageHeaders(head()); }
+  MessageHeaders headers() const noexcept { return MessageHeaders(head(), joinDuplicates_); }
 
  private:
   const detail::Head& head() const noexcept { return shared_->head; }
   leat::detail::Ref<detail::SharedHead> shared_;
+  bool joinDuplicates_;
 };
 
 namespace detail {
@@ -48,6 +50,7 @@ struct ClientCallOptions {
   std::string method;
   std::string target;
   ClientPlace place;
+  bool joinDuplicateHeaders = false;
 };
 
 class ClientCall final : public ExchangeOwner, public leat::detail::FrameAllocated {

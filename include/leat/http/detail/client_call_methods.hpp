@@ -15,6 +15,7 @@ LEAT_INLINE ClientCall::ClientCall(Ref<AgentCore> agentOf, ClientCallOptions o)
       exchange_(leat::detail::makeRef<Exchange>()),
       context_(leat::detail::currentContext()) {
   exchange_->begin(Ref<ExchangeOwner>(this));
+  joinsDuplicates = options.joinDuplicateHeaders;
   if (!agent->options.keepAlive) exchange_->out.setLast();
   if (leat::detail::AbortState* const around = leat::detail::ambientSignal())
     follow(AbortSignal(Ref<leat::detail::AbortState>(around)));
@@ -123,6 +124,7 @@ LEAT_INLINE void ClientCall::connected(ClientConnection& connection, const net::
 
 LEAT_INLINE void ClientCall::sendOut() {
   if (connection_ == nullptr || out_.empty()) return;
+  if (corks && exchange_ && exchange_->corked() > 0) return;
   if (reusedSocket && !retried_ && isIdempotent(options.method) && exchange_->out.bodySent() == 0)
     sent_.append(out_);
   if (!socket.destroyed()) (void)socket.write(std::string_view(out_));
@@ -161,7 +163,8 @@ LEAT_INLINE bool ClientCall::takeRetry() noexcept {
 // ---- the answer ----
 
 LEAT_INLINE void ClientCall::inform(Head&& head) {
-  const Information information(leat::detail::makeRef<SharedHead>(std::move(head)));
+  const Information information(leat::detail::makeRef<SharedHead>(std::move(head)),
+                                joinsDuplicates);
   if (information.statusCode() == 100) tell([this] { events_.emit<"continue">(); });
   tell([&] { events_.emit<"information">(information); });
 }

@@ -239,7 +239,7 @@ LEAT_INLINE bool ClientConnection::head(std::string_view rest) {
 LEAT_INLINE void ClientConnection::ended() {
   answered_ = true;
   Exchange& exchange = call_->exchange();
-  if (!parser_.trailers().fields.empty()) std::swap(exchange.trailers, parser_.trailers());
+  exchange.takeTrailers(parser_.trailers());
   exchange.body.end();
   settle();
 }

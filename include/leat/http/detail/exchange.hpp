@@ -17,6 +17,19 @@ using leat::detail::Ref;
 
 class Exchange;
 
+/// The peer has gone; without memory to say so, that.
+LEAT_INLINE std::exception_ptr connectionReset() noexcept;
+
+#if LEAT_BODIES
+LEAT_INLINE std::exception_ptr connectionReset() noexcept {
+  try {
+    return std::make_exception_ptr(Error("aborted", "ECONNRESET"));
+  } catch (const std::bad_alloc&) {
+    return std::current_exception();
+  }
+}
+#endif
+
 /// A wait for room. Not by a write of nothing: the answer may have ended, and behind the end that would destroy the
 /// socket.
 inline net::WriteResult roomIn(const net::Socket& socket) {
@@ -39,6 +52,8 @@ class ExchangeOwner : public Counted<ExchangeOwner> {
   virtual void readOn() noexcept = 0;
   /// The head of what is sent, into its lane, which it gives. `whole`: the size of all of the body, if it is known.
   virtual TextBuffer& writeHead(Exchange& exchange, std::optional<std::size_t> whole) = 0;
+  /// Head and body, if it is an answer as most are; then it has ended. Else false, and nothing has happened.
+  virtual bool answerWhole(Exchange&, std::string_view) { return false; }
   /// The last handle has gone before it was over.
   virtual void dropped(Exchange& exchange) noexcept = 0;
   /// Nothing else can be done for this request.
@@ -46,6 +61,10 @@ class ExchangeOwner : public Counted<ExchangeOwner> {
   /// Takes over one that nobody has any more: deletes it, or keeps it for another.
   virtual void recycle(Exchange& exchange) noexcept = 0;
   net::Socket socket;
+  /// The option `joinDuplicateHeaders` of what comes.
+  bool joinsDuplicates = false;
+  /// One of its exchanges has been corked.
+  bool corks = false;
 
  protected:
   explicit ExchangeOwner(net::Socket s) noexcept : socket(std::move(s)) {}
@@ -62,8 +81,8 @@ class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
   void clear() noexcept;
   /// It has more memory than is worth keeping.
   bool isLarge() const noexcept {
-    return Head::isMuch(head.memory() | trailers.memory() | out.fields.memory() |
-                        out.trailers.memory() | out.reason.capacity() | waiting.capacity());
+    const std::size_t most = head.memory() | out.memory() | waiting.capacity();
+    return Head::isMuch(special_ ? most | trailers_.memory() : most);
   }
   /// Its head has come.
   void begin(Ref<ExchangeOwner> owner) noexcept { owner_ = std::move(owner); }
@@ -71,10 +90,17 @@ class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
   // ---- what comes: the request, or a client's answer ----
 
   Head head;
-  Head trailers;
   BodyQueue body;
+  const Head& trailers() const noexcept { return trailers_; }
+  /// Takes them if there are any, and gives what it had.
+  void takeTrailers(Head& from) noexcept {
+    if (from.fields.empty()) return;
+    std::swap(trailers_, from);
+    special_ = true;
+  }
   /// Made when it is first asked for.
   const AbortSignal& signal() {
+    special_ = true;
     if (!controller_) controller_.emplace();
     if (gone_) controller_->abort(gone_);
     return controller_->signal();
@@ -87,6 +113,7 @@ class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
   /// The same, before listeners are told.
   void lose(const std::exception_ptr& error) noexcept {
     if (gone_) return;
+    special_ = true;
     gone_ = error;
     body.fail(error);
     turn_.set();
@@ -98,7 +125,7 @@ class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
   /// What the streams fail with from here on is no "error" that somebody must listen for, as in Node. Who waits is
   /// told.
   void hush() noexcept {
-    quiet_ = true;
+    special_ = quiet_ = true;
     if (reader.core != nullptr) reader.core->flags.set(leat::detail::StreamFlag::Quiet);
     if (writer.core != nullptr) writer.core->flags.set(leat::detail::StreamFlag::Quiet);
   }
@@ -126,6 +153,10 @@ class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
   bool write(std::string_view bytes) { return put(bytes, nullptr); }
   bool write(const Buffer& bytes) { return put(bytes.view(), &bytes); }
   void end(std::string_view bytes);
+  /// Until as many `uncork`, or its end, nothing is sent.
+  void cork();
+  void uncork();
+  unsigned corked() const noexcept { return done() ? 0 : corks_; }
   void sendHead(std::optional<std::size_t> whole);
   /// Instead of what the handler would have said.
   void fail(int status);
@@ -150,18 +181,20 @@ class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
   MadeStream<leat::detail::ReadableState<Buffer>> reader;
   MadeStream<leat::detail::WritableState<Buffer>> writer;
   void keepReader(const Readable<Buffer>& stream) {
+    special_ = true;
     reader = {&stream.core(), &stream.readSide()};
     if (quiet_) hush();
     if (!over()) keptReader_ = stream;
   }
   void keepWriter(const Writable<Buffer>& stream) {
+    special_ = true;
     writer = {&stream.core(), &stream.writeSide()};
     if (quiet_) hush();
     if (!over()) keptWriter_ = stream;
   }
   /// If it is over.
   void dropStreams() noexcept {
-    if ((keptReader_ || keptWriter_) && over()) dropKept();
+    if (special_ && (keptReader_ || keptWriter_) && over()) dropKept();
   }
   LEAT_NOINLINE void dropKept() noexcept {
     const Ref<Exchange> alive(this);
@@ -174,9 +207,9 @@ class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
 
   void addHandle() noexcept { ++handles_; }
   /// With the count that it has.
-  LEAT_NOINLINE void dropHandle() noexcept {
-    if (--handles_ == 0 && (!over() || untold)) owner_->dropped(*this);
-    release();
+  LEAT_ALWAYS_INLINE void dropHandle() noexcept {
+    if (--handles_ > 0) return releaseNotLast();
+    dropLastHandle();
   }
   bool handled() const noexcept { return handles_ > 0; }
   /// The socket is somebody else's.
@@ -185,49 +218,61 @@ class Exchange : public Counted<Exchange>, public leat::detail::FrameAllocated {
   bool abandoned() noexcept;
 
  private:
-  void giveBack() noexcept;
+  LEAT_NOINLINE void giveBack() noexcept {
+    if (const Ref<ExchangeOwner> owner = std::move(owner_)) {
+      owner->recycle(*this);
+    } else {
+      delete this;
+    }
+  }
+  LEAT_NOINLINE void dropLastHandle() noexcept {
+    if (!over() || untold) owner_->dropped(*this);
+    release();
+  }
+  void clearSpecial() noexcept;
   bool put(std::string_view bytes, const Buffer* whole);
   bool hasRoom() const noexcept { return !owner_->socket.writableNeedDrain(); }
   /// From this size on a Buffer goes to the socket as it is.
   static constexpr std::size_t large = 16 * 1024;
 
   Ref<ExchangeOwner> owner_;
-  std::optional<AbortController> controller_;
-  std::optional<Readable<Buffer>> keptReader_;
-  std::optional<Writable<Buffer>> keptWriter_;
-  std::exception_ptr gone_;
   ManualResetEvent turn_;
   ManualResetEvent finished_;
   unsigned handles_ = 0;
+  unsigned corks_ = 0;
   bool sent_ = false;
+  /// Any of what follows, or of the streams, has been used: most requests do without.
+  bool special_ = false;
   bool quiet_ = false;
+  std::exception_ptr gone_;
+  std::optional<AbortController> controller_;
+  std::optional<Readable<Buffer>> keptReader_;
+  std::optional<Writable<Buffer>> keptWriter_;
+  Head trailers_;
 };
 
 #if LEAT_BODIES
-LEAT_INLINE void Exchange::giveBack() noexcept {
-  if (const Ref<ExchangeOwner> owner = std::move(owner_)) {
-    owner->recycle(*this);
-  } else {
-    delete this;
-  }
-}
-
 LEAT_INLINE void Exchange::clear() noexcept {
   head.clear();
-  trailers.clear();
   body.clear();
   out.clear();
   waiting.clear();
-  sentContinue = expectsContinue = sent_ = quiet_ = untold = false;
+  sentContinue = expectsContinue = sent_ = untold = false;
+  turn_.reset();
+  finished_.reset();
+  if (special_) clearSpecial();
+}
+
+LEAT_INLINE void Exchange::clearSpecial() noexcept {
+  special_ = quiet_ = false;
+  trailers_.clear();
   reader = {};
   writer = {};
   controller_.reset();
   keptReader_.reset();
   keptWriter_.reset();
-  if (gone_) gone_ = nullptr;
-  turn_.reset();
-  finished_.reset();
-  handles_ = 0;
+  gone_ = nullptr;
+  corks_ = 0;
 }
 #endif
 
@@ -271,10 +316,13 @@ LEAT_INLINE bool Exchange::put(std::string_view bytes, const Buffer* whole) {
   if (done()) throw writeAfterEnd();
   if (gone_) return false;
   sendHead(std::nullopt);
-  if (bytes.empty()) return hasRoom();
+  if (bytes.empty()) {
+    owner_->flushSoon();
+    return hasRoom();
+  }
   TextBuffer& lane = owner_->lane(*this);
   if (out.hasBody()) {
-    if (whole != nullptr && bytes.size() >= large && owner_->isFirst(*this)) {
+    if (whole != nullptr && bytes.size() >= large && corks_ == 0 && owner_->isFirst(*this)) {
       out.beginPiece(lane, bytes.size());
       owner_->flush();
       if (!gone_) (void)owner_->socket.write(*whole);
@@ -290,7 +338,10 @@ LEAT_INLINE bool Exchange::put(std::string_view bytes, const Buffer* whole) {
 LEAT_INLINE void Exchange::end(std::string_view bytes) {
   if (done()) throw writeAfterEnd();
   if (gone_) return out.giveUp();
-  if (!out.headWritten()) out.fixHead();
+  if (!out.headWritten()) {
+    out.fixHead();
+    if (owner_->answerWhole(*this, bytes)) return;
+  }
   TextBuffer& lane =
       out.headWritten() ? owner_->lane(*this) : owner_->writeHead(*this, bytes.size());
   if (!bytes.empty() && out.hasBody()) out.writePiece(lane, bytes);
@@ -304,11 +355,24 @@ LEAT_INLINE void Exchange::end(std::string_view bytes) {
   owner_->answered(*this);
 }
 
+LEAT_INLINE void Exchange::cork() {
+  // What was there before does not wait.
+  if (corks_ == 0 && !done() && !gone_ && owner_->isFirst(*this)) owner_->flush();
+  special_ = true;
+  ++corks_;
+  owner_->corks = true;
+}
+
+LEAT_INLINE void Exchange::uncork() {
+  if (corks_ > 0 && --corks_ == 0 && !done() && !gone_) owner_->flushSoon();
+}
+
 LEAT_INLINE void Exchange::fail(int status) {
   if (done() || gone_) return;
   if (out.headWritten() || out.headSet()) return owner_->destroy(nullptr);
   out.fields.clear();
-  out.reason.clear();
+  out.dropTrailers();
+  out.setReason({});
   out.status = status;
   out.setLast();
   end({});

@@ -6,8 +6,6 @@
 #include <leat/http/detail/text_buffer.hpp>
 
 #include <cstdint>
-#include <string>
-#include <vector>
 
 namespace leat::inline LEAT_ABI::http::detail {
 
@@ -20,6 +18,71 @@ struct FieldParts {
   HeadPart name;
   HeadPart value;
 };
+/// Where the fields of a text are. Unlike a vector it knows how many they are without a calculation, and nothing is to be
+/// done for those that go.
+class FieldPlaces {
+ public:
+  FieldPlaces() noexcept = default;
+  FieldPlaces(const FieldPlaces& other) { append(other); }
+  FieldPlaces(FieldPlaces&& other) noexcept { swap(other); }
+  FieldPlaces& operator=(FieldPlaces other) noexcept {
+    swap(other);
+    return *this;
+  }
+  ~FieldPlaces() { ::operator delete(all_); }
+  void swap(FieldPlaces& other) noexcept {
+    std::swap(all_, other.all_);
+    std::swap(size_, other.size_);
+    std::swap(capacity_, other.capacity_);
+  }
+
+  std::size_t size() const noexcept { return size_; }
+  std::size_t capacity() const noexcept { return capacity_; }
+  bool empty() const noexcept { return size_ == 0; }
+  bool full() const noexcept { return size_ == capacity_; }
+  FieldParts* begin() noexcept { return all_; }
+  FieldParts* end() noexcept { return all_ + size_; }
+  const FieldParts* begin() const noexcept { return all_; }
+  const FieldParts* end() const noexcept { return all_ + size_; }
+  FieldParts& operator[](std::size_t i) noexcept { return all_[i]; }
+  const FieldParts& operator[](std::size_t i) const noexcept { return all_[i]; }
+
+  /// Throws std::bad_alloc.
+  LEAT_ALWAYS_INLINE void push(const FieldParts& field) {
+    if (full()) [[unlikely]]
+      grow(8);
+    pushHere(field);
+  }
+  /// Where there is room.
+  LEAT_ALWAYS_INLINE void pushHere(const FieldParts& field) noexcept { all_[size_++] = field; }
+  void remove(std::size_t place) noexcept {
+    --size_;
+    std::memmove(all_ + place, all_ + place + 1, (size_ - place) * sizeof(FieldParts));
+  }
+  /// At least so many more. Throws std::bad_alloc.
+  LEAT_NOINLINE void grow(std::size_t more) {
+    const std::size_t wanted = size_ + more > 2 * capacity_ ? size_ + more : 2 * capacity_;
+    FieldParts* const all = static_cast<FieldParts*>(::operator new(wanted * sizeof(FieldParts)));
+    if (size_ > 0) std::memcpy(all, all_, size_ * sizeof(FieldParts));
+    ::operator delete(std::exchange(all_, all));
+    capacity_ = wanted;
+  }
+  /// The memory stays.
+  void clear() noexcept { size_ = 0; }
+
+ private:
+  void append(const FieldPlaces& other) {
+    if (other.size_ == 0) return;
+    grow(other.size_);
+    std::memcpy(all_, other.all_, other.size_ * sizeof(FieldParts));
+    size_ = other.size_;
+  }
+
+  FieldParts* all_ = nullptr;
+  std::size_t size_ = 0;
+  std::size_t capacity_ = 0;
+};
+
 /// A header field. Lifetime: of the message.
 struct FieldView {
   std::string_view name;
@@ -31,7 +94,7 @@ enum class Framing : unsigned char { None, Length, Chunked, UntilClose };
 
 struct Head {
   TextBuffer text;
-  std::vector<FieldParts> fields;
+  FieldPlaces fields;
   HeadPart method;  // of a request
   HeadPart target;
   HeadPart reason;  // of a response
@@ -51,7 +114,6 @@ struct Head {
   }
   /// For another message; the memory stays.
   void clear() noexcept {
-    if (text.empty() && fields.empty()) return;
     text.clear();
     fields.clear();
     method = target = reason = HeadPart();

@@ -4,60 +4,13 @@
 
 #include <leat/base/ip_text.hpp>
 #include <leat/http/detail/head.hpp>
+#include <leat/http/detail/target.hpp>
 #include <leat/http/methods.hpp>
 #include <leat/http/parse_fault.hpp>
 
 namespace leat::inline LEAT_ABI::http::detail {
 
 enum class MessageKind : unsigned char { Request, Response };
-
-#if defined(__SSE2__)
-
-#if LEAT_BODIES
-/// Letters, digits, '-' and '.', with a port or without one; not too short. The port is in the last 16 bytes.
-LEAT_ALWAYS_INLINE inline bool isUsualHost(std::string_view host) noexcept {
-  if (host.size() < 8) return false;
-  const auto fits = [](__m128i bytes) {
-    return _mm_or_si128(FitsUsualName()(bytes), equal(bytes, '.'));
-  };
-  const char* const end = host.data() + host.size();
-  for (const char* at = host.data(); end - at > 16; at += 16)
-    if (bitsOf(fits(loadBytes(at))) != 0xffff) return false;
-  const __m128i bytes = host.size() >= 16 ? loadBytes(end - 16) : loadShort(host);
-  const unsigned all = host.size() >= 16 ? 0xffff : (1U << host.size()) - 1;
-  const unsigned colons = bitsOf(equal(bytes, ':'));
-  const unsigned name = colons - 1;  // what is in front of the first colon; without one, all
-  const unsigned known = (bitsOf(fits(bytes)) & name) | (bitsOf(between(bytes, '0', '9')) & ~name);
-  return (colons & name) == 0 && (known | colons) == all;
-}
-#endif
-#endif
-/// A Host field (RFC 9110 section 7.2): a name or an address, perhaps with a port.
-LEAT_INLINE bool isHost(std::string_view host) noexcept;
-
-#if LEAT_BODIES
-LEAT_INLINE bool isHost(std::string_view host) noexcept {
-#if defined(__SSE2__)
-  if (isUsualHost(host)) [[likely]]
-    return true;
-#endif
-  const char* at = host.data();
-  const char* const end = at + host.size();
-  if (at != end && *at == '[') {
-    const std::size_t close = host.find(']');
-    if (close == std::string_view::npos) return false;
-    for (const char c : host.substr(1, close - 1))
-      if (!is(charHost, c) && c != ':') return false;
-    at += close + 1;
-  } else {
-    at = endOf(charHost, at, end);
-  }
-  if (at != end && *at == ':') do {
-      ++at;
-    } while (at != end && leat::detail::isDigit(*at));
-  return at == end;
-}
-#endif
 
 /// Reads line after line. Whatever is wrong is found at one certain byte, so that it makes no difference in
 /// which pieces the text comes.
@@ -76,16 +29,15 @@ class HeadParser {
     head_ = &head;
     at_ = 0;
     lines_ = Lines::Start;
-    hosts_ = 0;
-    connection_ = 0;
-    encoding_ = Encoding::None;
-    upgradeField_ = false;
+    known_ = namesOfSize;
+    said_ = 0;
   }
   /// Fields only.
   void startTrailers(Head& head) noexcept {
     head_ = &head;
     at_ = 0;
     lines_ = Lines::Trailers;
+    known_ = 0;
   }
   /// `text` begins with all it was given since `start`.
   Outcome parse(std::string_view text);
@@ -95,8 +47,21 @@ class HeadParser {
 
  private:
   enum class Lines : unsigned char { Start, Fields, Trailers };
-  enum class Encoding : unsigned char { None, Other, Chunked };
-  enum ConnectionWord : unsigned char { wordClose = 1, wordKeepAlive = 2, wordUpgrade = 4 };
+  /// What the fields have said that the message depends on. Of most requests: a host, and no more.
+  enum Said : unsigned {
+    saidHost = 1,
+    saidClose = 2,  // the words of `Connection`
+    saidKeepAlive = 4,
+    saidUpgrade = 8,
+    saidConnection = saidClose | saidKeepAlive | saidUpgrade,
+    saidProtocol = 16,  // the field `Upgrade`
+    saidLength = 32,
+    saidChunked = 64,  // the last coding
+    saidOther = 128,
+    saidEncoding = saidChunked | saidOther,
+    saidHostInTarget = 256,
+  };
+  void say(unsigned what, unsigned of) noexcept { said_ = (said_ & ~of) | what; }
 
   Outcome fail(ParseFault fault) noexcept {
     fault_ = fault;
@@ -125,7 +90,7 @@ class HeadParser {
   Outcome otherMethod(const char*& at) noexcept;
   Outcome statusLine(const char*& line) noexcept;
   Outcome version(const char*& at) noexcept;
-  bool isTarget(std::string_view method, std::string_view target) const noexcept;
+  bool isTarget(std::string_view method, std::string_view target) noexcept;
   Outcome fieldLines(const char*& line);
   Outcome lastLine(const char*& line) noexcept;
   /// Bits of the sizes of names that `field` knows.
@@ -135,22 +100,21 @@ class HeadParser {
   ParseFault contentLength(std::string_view value) noexcept;
   ParseFault transferEncoding(std::string_view value) noexcept;
   ParseFault host(std::string_view value) noexcept;
+  ParseFault otherHost(std::string_view value) noexcept;
   void connection(std::string_view value) noexcept;
   Outcome finish() noexcept;
 
   Head* head_ = nullptr;
   const char* begin_ = nullptr;
   const char* end_ = nullptr;
-  std::size_t at_ = 0;  // where the next line begins
+  std::size_t at_ = 0;       // where the next line begins
+  std::uint32_t known_ = 0;  // `namesOfSize`; in trailers none
+  unsigned said_ = 0;
   unsigned maxFields_;
   MessageKind kind_;
   bool requireHost_;
   Lines lines_ = Lines::Start;
   ParseFault fault_ = ParseFault::None;
-  Encoding encoding_ = Encoding::None;
-  unsigned char hosts_ = 0;
-  unsigned char connection_ = 0;
-  bool upgradeField_ = false;
 };
 
 // ---- the start line ----
@@ -176,9 +140,7 @@ LEAT_ALWAYS_INLINE inline HeadParser::Outcome HeadParser::requestLine(const char
   }
   head_->method = part(method, at);
   const char* const target = ++at;
-  at = endOfTarget(at, end_);
-  if (at == end_) return Outcome::More;
-  if (*at != ' ') return fail(ParseFault::Target);
+  if (!skipTarget(at, end_)) return at == end_ ? Outcome::More : fail(ParseFault::Target);
   head_->target = part(target, at);
   if (!isGet || *target != '/') [[unlikely]]
     if (!isTarget({method, head_->method.size}, {target, head_->target.size}))
@@ -209,20 +171,14 @@ LEAT_INLINE HeadParser::Outcome HeadParser::otherMethod(const char*& at) noexcep
 }
 
 /// The path of a server, or a whole URL; for some methods something else.
-LEAT_INLINE bool HeadParser::isTarget(std::string_view method,
-                                      std::string_view target) const noexcept {
+LEAT_INLINE bool HeadParser::isTarget(std::string_view method, std::string_view target) noexcept {
   if (target.empty()) return false;
-  if (method == "CONNECT") return isHost(target) && target.find(':') != std::string_view::npos;
-  if (target.front() == '/' || (method == "OPTIONS" && target == "*")) return true;
-  const std::size_t colon = target.find("://");
-  if (colon == std::string_view::npos || colon == 0 || !leat::detail::isLetter(target.front()))
-    return false;
-  for (const char c : target.substr(0, colon))
-    if (!leat::detail::isLetter(c) && !leat::detail::isDigit(c) && c != '+' && c != '-' && c != '.')
-      return false;
-  const std::string_view rest = target.substr(colon + 3);
-  const std::string_view authority = rest.substr(0, rest.find_first_of("/?"));
-  return !authority.empty() && isHost(authority);
+  const bool connects = method == "CONNECT";
+  if (!connects && (target.front() == '/' || (method == "OPTIONS" && target == "*"))) return true;
+  said_ = saidHostInTarget;
+  const std::string_view authority = connects ? target : authorityOfUrl(target);
+  if (authority.empty() || authority.front() == ':' || !isHost(authority)) return false;
+  return !connects || hasPort(authority);
 }
 
 LEAT_INLINE HeadParser::Outcome HeadParser::version(const char*& at) noexcept {
@@ -271,16 +227,14 @@ LEAT_INLINE HeadParser::Outcome HeadParser::statusLine(const char*& at) noexcept
 /// What the message itself depends on.
 LEAT_ALWAYS_INLINE inline ParseFault HeadParser::field(std::string_view name,
                                                        std::string_view value) noexcept {
-  if (lines_ == Lines::Trailers) return ParseFault::None;
+  // Of these each request has one.
+  if (name.size() == 4) return isName(name, "host") ? host(value) : ParseFault::None;
   switch (name.size()) {
-    case 4:
-      if (isName(name, "host")) return host(value);
-      break;
     case 6:
       if (isName(name, "expect")) head_->hasExpect = true;
       break;
     case 7:
-      if (isName(name, "upgrade")) upgradeField_ = !value.empty();
+      if (isName(name, "upgrade")) say(value.empty() ? 0U : +saidProtocol, saidProtocol);
       break;
     case 10:
       if (isName(name, "connection")) connection(value);
@@ -301,9 +255,10 @@ LEAT_ALWAYS_INLINE inline HeadParser::Outcome HeadParser::fieldLines(const char*
   const char* const end = end_;
   for (const char* at = line;; line = at) {
     if (at != end && *at == '\r') return endLine(line);
-    at = endOfToken(at, end);
-    if (at == end) return Outcome::More;
-    if (*at != ':') return at == line ? lastLine(line) : fail(ParseFault::FieldName);
+    if (!skipName(at, end)) {
+      if (at == end) return Outcome::More;
+      return at == line ? lastLine(line) : fail(ParseFault::FieldName);
+    }
     const auto nameSize = static_cast<std::uint32_t>(at - line);
     if (nameSize == 0) return fail(ParseFault::FieldName);
     ++at;
@@ -318,12 +273,13 @@ LEAT_ALWAYS_INLINE inline HeadParser::Outcome HeadParser::fieldLines(const char*
     const Outcome ended = endLine(at);
     if (ended != Outcome::Done) [[unlikely]]
       return ended;
-    while (valueEnd != value && isBlank(valueEnd[-1])) --valueEnd;
+    // No other text is less.
+    while (valueEnd != value && static_cast<unsigned char>(valueEnd[-1]) <= ' ') --valueEnd;
     const auto valueSize = static_cast<std::uint32_t>(valueEnd - value);
     if (head_->fields.size() >= maxFields_) return fail(ParseFault::TooManyFields);
     const auto offset = [this](const char* p) { return static_cast<std::uint32_t>(p - begin_); };
-    head_->fields.push_back({{offset(line), nameSize}, {offset(value), valueSize}});
-    if (nameSize < 32 && (namesOfSize >> nameSize & 1) != 0) {
+    head_->fields.push({{offset(line), nameSize}, {offset(value), valueSize}});
+    if (nameSize < 32 && (known_ >> nameSize & 1) != 0) {
       const ParseFault fault = field({line, nameSize}, {value, valueSize});
       if (fault != ParseFault::None) return fail(fault);
     }
@@ -336,7 +292,7 @@ LEAT_INLINE HeadParser::Outcome HeadParser::lastLine(const char*& line) noexcept
 }
 
 LEAT_INLINE ParseFault HeadParser::contentLength(std::string_view value) noexcept {
-  if (head_->hasLength || encoding_ != Encoding::None) return ParseFault::SecondLength;
+  if ((said_ & (saidLength | saidEncoding)) != 0) return ParseFault::SecondLength;
   constexpr std::uint64_t most = std::uint64_t{1} << 62;
   std::uint64_t length = 0;
   for (const char c : value) {
@@ -346,52 +302,75 @@ LEAT_INLINE ParseFault HeadParser::contentLength(std::string_view value) noexcep
   if (value.empty() || length > most) return ParseFault::ContentLength;
   head_->contentLength = length;
   head_->hasLength = true;
+  said_ |= saidLength;
   return ParseFault::None;
 }
 
 LEAT_INLINE ParseFault HeadParser::transferEncoding(std::string_view value) noexcept {
-  if (head_->hasLength) return ParseFault::SecondLength;
+  if ((said_ & saidLength) != 0) return ParseFault::SecondLength;
   if (head_->minorVersion == 0) return ParseFault::EncodingOfOld;
   if (value.empty() || value.back() == ',') return ParseFault::TransferEncoding;
   while (!value.empty()) {
     const std::string_view coding = takeMember(value);
     // Whatever is behind it, the body would no longer end with it.
-    if (coding.empty() || encoding_ == Encoding::Chunked) return ParseFault::TransferEncoding;
+    if (coding.empty() || (said_ & saidChunked) != 0) return ParseFault::TransferEncoding;
     if (!isToken(coding.substr(0, coding.find_first_of("; \t"))))
       return ParseFault::TransferEncoding;
-    encoding_ = equalsLower(coding, "chunked") ? Encoding::Chunked : Encoding::Other;
+    say(equalsLower(coding, "chunked") ? saidChunked : saidOther, saidEncoding);
   }
   return ParseFault::None;
 }
 
-LEAT_INLINE ParseFault HeadParser::host(std::string_view value) noexcept {
+LEAT_ALWAYS_INLINE inline ParseFault HeadParser::host(std::string_view value) noexcept {
   if (kind_ == MessageKind::Response) return ParseFault::None;
-  return ++hosts_ == 1 && isHost(value) ? ParseFault::None : ParseFault::Host;
+  if ((said_ & (saidHost | saidHostInTarget)) != 0) [[unlikely]]
+    return otherHost(value);
+  said_ |= saidHost;
+#if defined(__SSE2__)
+  // What is behind it in the text is read, too, and does not count.
+  if (value.size() <= 16 && end_ - value.data() >= 16 &&
+      isUsualHost(loadBytes(value.data()), (1U << value.size()) - 1)) [[likely]]
+    return ParseFault::None;
+#endif
+  return isHost(value) ? ParseFault::None : ParseFault::Host;
+}
+
+/// A second one, or behind a target that says its host, which is read in the place of this one (RFC 9112 section 3.2.2).
+LEAT_INLINE ParseFault HeadParser::otherHost(std::string_view value) noexcept {
+  if ((said_ & saidHost) != 0 || !isHost(value)) return ParseFault::Host;
+  said_ |= saidHost;
+  const std::string_view target(begin_ + head_->target.at, head_->target.size);
+  const std::string_view url = authorityOfUrl(target);
+  const std::string_view authority = url.empty() ? target : url;
+  head_->fields[head_->fields.size() - 1].value =
+      part(authority.data(), authority.data() + authority.size());
+  return ParseFault::None;
 }
 
 LEAT_INLINE void HeadParser::connection(std::string_view value) noexcept {
   while (!value.empty()) {
     const std::string_view word = takeMember(value);
-    if (equalsLower(word, "close")) connection_ |= wordClose;
-    if (equalsLower(word, "keep-alive")) connection_ |= wordKeepAlive;
-    if (equalsLower(word, "upgrade")) connection_ |= wordUpgrade;
+    if (equalsLower(word, "close")) said_ |= saidClose;
+    if (equalsLower(word, "keep-alive")) said_ |= saidKeepAlive;
+    if (equalsLower(word, "upgrade")) said_ |= saidUpgrade;
   }
 }
 
 LEAT_INLINE HeadParser::Outcome HeadParser::finish() noexcept {
   const bool old = head_->minorVersion == 0;
-  head_->keepAlive = connection_ == 0 ? !old
-                                      : (connection_ & wordClose) == 0 &&
-                                            (!old || (connection_ & wordKeepAlive) != 0);
+  const bool close = (said_ & saidClose) != 0;
+  head_->keepAlive =
+      (said_ & saidConnection) == 0 ? !old : !close && (!old || (said_ & saidKeepAlive) != 0);
   // HTTP/1.0 knows no other protocols (RFC 9110 section 7.8).
-  head_->upgrade = upgradeField_ && (connection_ & wordUpgrade) != 0 && !old;
+  constexpr unsigned upgrade = saidProtocol | saidUpgrade;
+  head_->upgrade = (said_ & upgrade) == upgrade && !old;
   if (kind_ == MessageKind::Request) {
-    if (encoding_ == Encoding::Other) return fail(ParseFault::TransferEncoding);
-    if (hosts_ == 0 && head_->minorVersion == 1 && requireHost_) return fail(ParseFault::NoHost);
+    if ((said_ & saidOther) != 0) return fail(ParseFault::TransferEncoding);
+    if ((said_ & saidHost) == 0 && !old && requireHost_) return fail(ParseFault::NoHost);
   }
   if (kind_ == MessageKind::Response && isBodiless(head_->status)) {
     head_->framing = Framing::None;
-  } else if (encoding_ == Encoding::Chunked) {
+  } else if ((said_ & saidChunked) != 0) {
     head_->framing = Framing::Chunked;
   } else if (head_->hasLength) {
     head_->framing = head_->contentLength > 0 ? Framing::Length : Framing::None;
@@ -409,7 +388,15 @@ LEAT_INLINE HeadParser::Outcome HeadParser::parse(std::string_view text) {
   if (lines_ == Lines::Start) outcome = startLine(at);
   if (outcome == Outcome::Done) outcome = fieldLines(at);
   at_ = static_cast<std::size_t>(at - begin_);
-  return outcome == Outcome::Done && lines_ != Lines::Trailers ? finish() : outcome;
+  if (outcome != Outcome::Done || lines_ == Lines::Trailers) return outcome;
+  // As most requests are: no answer says its host.
+  if (said_ == saidHost && head_->minorVersion == 1) [[likely]] {
+    head_->keepAlive = true;
+    head_->upgrade = false;
+    head_->framing = Framing::None;
+    return Outcome::Done;
+  }
+  return finish();
 }
 #endif
 

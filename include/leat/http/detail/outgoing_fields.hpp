@@ -31,13 +31,17 @@ LEAT_INLINE void checkField(std::string_view name, std::string_view value);
                   "ERR_INVALID_CHAR");
 }
 
-LEAT_INLINE void checkField(std::string_view name, std::string_view value) {
+LEAT_ALWAYS_INLINE inline bool isUsualField(std::string_view name,
+                                            std::string_view value) noexcept {
 #if defined(__SSE2__)
-  // As nearly all are.
-  if (name.size() >= 8 && value.size() >= 8 && allFit(name, FitsUsualName()) &&
-      allFit(value, FitsText())) [[likely]]
-    return;
+  return name.size() >= 8 && value.size() >= 8 && allFit(name, FitsUsualName()) &&
+         allFit(value, FitsText());
+#else
+  return isToken(name) && isText(value);
 #endif
+}
+
+LEAT_INLINE void checkField(std::string_view name, std::string_view value) {
   if (!isToken(name) || !isText(value)) refuseField(name);
 }
 #endif
@@ -46,16 +50,10 @@ LEAT_INLINE void checkField(std::string_view name, std::string_view value) {
 class OutgoingFields {
  public:
   /// Throws: as `checkField`.
-  void add(std::string_view name, std::string_view value) {
-    checkField(name, value);
-    put(name, value);
-  }
+  void add(std::string_view name, std::string_view value);
   /// In the place of those that have the name.
   void set(std::string_view name, std::string_view value) {
-    checkField(name, value);
-    const FieldParts* const first = mayHave(sizeBit(name.size())) ? find(name, 0) : nullptr;
-    if (first == nullptr) return put(name, value);
-    replace(static_cast<std::size_t>(first - fields_.data()), name, value);
+    if (!mayHave(sizeBit(name.size())) || !replaces(name, value)) add(name, value);
   }
   void remove(std::string_view name) noexcept { removeFrom(name, 0); }
   std::optional<std::string_view> get(std::string_view name) const noexcept {
@@ -111,7 +109,7 @@ class OutgoingFields {
   }
   void removeFrom(std::string_view name, std::size_t from) noexcept {
     while (const FieldParts* found = find(name, from)) {
-      fields_.erase(fields_.begin() + (found - fields_.data()));
+      fields_.remove(static_cast<std::size_t>(found - fields_.begin()));
       whole_ = false;
     }
   }
@@ -146,28 +144,37 @@ class OutgoingFields {
     text_.swap(more);
     return appendedHere(name, value);
   }
-  LEAT_NOINLINE void replace(std::size_t place, std::string_view name, std::string_view value) {
-    removeFrom(name, place + 1);
-    fields_[place] = appended(name, value);
+  /// False: there is none of that name.
+  LEAT_NOINLINE bool replaces(std::string_view name, std::string_view value) {
+    FieldParts* const first = find(name, 0);
+    if (first == nullptr) return false;
+    checkField(name, value);
+    removeFrom(name, static_cast<std::size_t>(first - fields_.begin()) + 1);
+    *first = appended(name, value);
     whole_ = false;
-  }
-  void put(std::string_view name, std::string_view value) {
-    // First, for what is in the text is sent.
-    if (fields_.size() == fields_.capacity()) reserve();
-    sizes_ |= sizeBit(name.size());
-    fields_.push_back(appended(name, value));
+    return true;
   }
   /// At first enough for most messages, and in one piece.
   LEAT_NOINLINE void reserve() {
     if (fields_.capacity() == 0) (void)text_.room(255);
-    fields_.reserve(fields_.empty() ? 8 : 2 * fields_.size());
+    fields_.grow(8);
   }
 
   TextBuffer text_;
-  std::vector<FieldParts> fields_;
+  FieldPlaces fields_;
   std::uint32_t sizes_ = 0;  // bits of the names that were put
   bool whole_ = true;        // the text is what the fields are in a message
 };
+
+#if LEAT_BODIES
+LEAT_INLINE void OutgoingFields::add(std::string_view name, std::string_view value) {
+  if (!isUsualField(name, value)) checkField(name, value);
+  // First, for what is in the text is sent.
+  if (fields_.full()) reserve();
+  sizes_ |= sizeBit(name.size());
+  fields_.pushHere(appended(name, value));
+}
+#endif
 
 }  // namespace detail
 

@@ -7,6 +7,7 @@
 
 #include <charconv>
 #include <cstring>
+#include <string>
 
 namespace leat::inline LEAT_ABI::http::detail {
 
@@ -79,42 +80,47 @@ class OutgoingMessage {
   // ---- the head ----
 
   int status = 200;
-  std::string reason;
   OutgoingFields fields;
-  OutgoingFields trailers;
-  bool sendDate = true;
 
-  bool headSet() const noexcept { return headSet_; }
-  bool ended() const noexcept { return ended_; }
-  bool hasBody() const noexcept { return hasBody_; }
+  /// Empty: the usual words for the status.
+  std::string_view reason() const noexcept { return reason_; }
+  void setReason(std::string_view words) {
+    reason_ = words;
+    mark(hasReason);
+  }
+  void setSendDate(bool send) noexcept { mark(isUndated, !send); }
+  /// Throws: as `OutgoingFields::add`.
+  void addTrailer(std::string_view name, std::string_view value) {
+    trailers_.add(name, value);
+    mark(hasTrailers);
+  }
+  void dropTrailers() noexcept {
+    trailers_.clear();
+    mark(hasTrailers, false);
+  }
+  bool headSet() const noexcept { return has(isSet); }
+  bool ended() const noexcept { return has(isEnded); }
+  bool hasBody() const noexcept { return !has(isBare); }
   std::uint64_t bodySent() const noexcept { return bodySent_; }
   /// The connection closes behind this.
-  bool last() const noexcept { return last_; }
-  void setLast() noexcept { last_ = true; }
+  bool last() const noexcept { return has(isLast); }
+  void setLast() noexcept { mark(isLast); }
   /// What the request allows: `HTTP/1.0`, HEAD, whether the connection may stay.
   void answerTo(std::string_view method, const Head& head) noexcept {
-    old_ = head.minorVersion == 0;
-    keepAlive_ = head.keepAlive && !old_;
-    hasBody_ = method != "HEAD";
+    if (head.minorVersion == 0) mark(isOld | isLeaving);
+    if (!head.keepAlive) mark(isLeaving);
+    if (method == "HEAD") mark(isBare);
   }
   void checkHead(std::string_view verb) const {
-    if (headSet_) [[unlikely]]
+    if (headSet()) [[unlikely]]
       throwHeadersSent(verb);
   }
   /// From here on the head is what it is. Throws: RangeError ERR_HTTP_INVALID_STATUS_CODE, TypeError
   /// ERR_INVALID_CHAR.
   void fixHead() {
-    if (headSet_) return;
-    if (status < 100 || status > 999) [[unlikely]]
-      throwStatus(status);
-    if (!reason.empty() && !isText(reason))
-      throw TypeError("Invalid character in statusMessage", "ERR_INVALID_CHAR");
-    said_ = Said();
-    bodyLength_.reset();
-    chunked_ = false;
-    if (fields.mayHave(readSizes)) readFields();
-    headSet_ = true;
-    if (status != 200 && isBodiless(status)) hasBody_ = false;
+    const bool asMost = status == 200 && !has(said | hasReason | hasLength | isChunked | isSet);
+    if (!asMost || fields.mayHave(readSizes)) return fixOther();
+    mark(isSet);
   }
 
   // ---- what is sent ----
@@ -127,7 +133,9 @@ class OutgoingMessage {
   /// The same of a client.
   void writeRequest(TextBuffer& out, std::string_view method, std::string_view target,
                     std::optional<std::size_t> whole);
-  bool headWritten() const noexcept { return headWritten_; }
+  /// An answer from its first byte to its last, if it is as most are; else false. `kept`: as above.
+  bool writeUsual(TextBuffer& out, std::string_view kept, std::string_view body);
+  bool headWritten() const noexcept { return has(isWritten); }
   /// A piece of the body, with what is around it: all of it or nothing. Throws: as `beginPiece`, std::bad_alloc.
   LEAT_ALWAYS_INLINE void writePiece(TextBuffer& out, std::string_view bytes) {
     constexpr std::size_t around = 24;
@@ -138,63 +146,99 @@ class OutgoingMessage {
   }
   /// In front of and behind a piece of the body. Throws: Error ERR_HTTP_CONTENT_LENGTH_MISMATCH.
   void beginPiece(TextBuffer& out, std::size_t size) {
-    if (bodyLength_ && size > bodyLeft()) throwMismatch(bodySent_ + size);
+    if (has(hasLength) && size > bodyLeft()) throwMismatch(bodySent_ + size);
     bodySent_ += size;
-    if (chunked_) beginChunk(out, size);
+    if (has(isChunked)) beginChunk(out, size);
   }
   void endPiece(TextBuffer& out) const {
-    if (chunked_) out.append("\r\n");
+    if (has(isChunked)) out.append("\r\n");
   }
   /// Throws: Error ERR_HTTP_CONTENT_LENGTH_MISMATCH when less came than was said.
   void end(TextBuffer& out) {
-    ended_ = true;
-    if (hasBody_ && bodyLength_ && (bodySent_ != *bodyLength_ || lent_)) throwMismatch(bodySent_);
-    if (chunked_) endChunks(out);
+    mark(isEnded);
+    if (hasBody() && has(hasLength) && (bodySent_ != bodyLength_ || has(isLent)))
+      throwMismatch(bodySent_);
+    if (has(isChunked)) endChunks(out);
   }
   /// Nothing more can be sent.
-  void giveUp() noexcept { ended_ = true; }
+  void giveUp() noexcept { mark(isEnded); }
   /// For another message; the memory stays.
   void clear() noexcept {
     status = 200;
-    reason.clear();
     fields.clear();
-    trailers.clear();
-    sendDate = keepAlive_ = hasBody_ = true;
-    said_ = Said();
-    bodyLength_.reset();
     bodySent_ = 0;
-    old_ = last_ = headSet_ = headWritten_ = chunked_ = ended_ = lent_ = request_ = false;
+    if (has(hasReason | hasTrailers)) {
+      reason_.clear();
+      trailers_.clear();
+    }
+    flags_ = 0;
+  }
+  /// Sizes or-ed together of what may have grown since `clear`.
+  std::size_t memory() const noexcept {
+    const std::size_t most = fields.memory();
+    return has(hasReason | hasTrailers) ? most | trailers_.memory() | reason_.capacity() : most;
   }
 
   // ---- a body that somebody else sends, behind the head ----
 
   /// How much of it there may be: none unless its size is known and nothing stands between its pieces.
   std::uint64_t mayLend() const noexcept {
-    return headWritten_ && hasBody_ && !ended_ && !chunked_ && bodyLength_ ? bodyLeft() : 0;
+    return (flags_ & (isWritten | hasLength | isBare | isEnded | isChunked)) ==
+                   (isWritten | hasLength)
+               ? bodyLeft()
+               : 0;
   }
   /// Until it is taken back nothing else may be written.
-  void lend() noexcept { lent_ = true; }
+  void lend() noexcept { mark(isLent); }
   void takeBack(std::uint64_t sent) noexcept {
-    lent_ = false;
+    mark(isLent, false);
     bodySent_ += sent;
   }
 
  private:
-  struct Said {
-    bool connection = false;
-    bool length = false;
-    bool encoding = false;
-    bool trailer = false;
-    bool date = false;
+  enum Flag : unsigned {
+    isSet = 1U << 0,  // the head is what it is
+    isWritten = 1U << 1,
+    isEnded = 1U << 2,
+    hasLength = 1U << 3,
+    // Most messages have none of these.
+    isOld = 1U << 4,
+    isLeaving = 1U << 5,  // the request does not let the connection stay
+    isLast = 1U << 6,
+    isBare = 1U << 7,  // has no body
+    isUndated = 1U << 8,
+    isChunked = 1U << 9,
+    isLent = 1U << 10,
+    isRequest = 1U << 11,
+    hasReason = 1U << 12,
+    hasTrailers = 1U << 13,
+    // Fields that were set.
+    saidConnection = 1U << 14,
+    saidLength = 1U << 15,
+    saidEncoding = 1U << 16,
+    saidTrailer = 1U << 17,
+    saidDate = 1U << 18,
   };
+  static constexpr unsigned said =
+      saidConnection | saidLength | saidEncoding | saidTrailer | saidDate;
+  static constexpr unsigned usual = isSet | isWritten | isEnded | hasLength;
+  bool has(unsigned flags) const noexcept { return (flags_ & flags) != 0; }
+  void mark(unsigned flags, bool on = true) noexcept {
+    flags_ = on ? flags_ | flags : flags_ & ~flags;
+  }
   /// Of the names that `readField` knows.
   static constexpr std::uint32_t readSizes =
       OutgoingFields::sizeBit(4) | OutgoingFields::sizeBit(7) | OutgoingFields::sizeBit(10) |
       OutgoingFields::sizeBit(14) | OutgoingFields::sizeBit(17);
+  void fixOther();
   void readFields();
   void readField(const FieldView& field);
+  void setLength(std::uint64_t length) noexcept {
+    bodyLength_ = length;
+    mark(hasLength);
+  }
   /// Of a body with a length.
-  std::uint64_t bodyLeft() const noexcept { return lent_ ? 0 : *bodyLength_ - bodySent_; }
+  std::uint64_t bodyLeft() const noexcept { return has(isLent) ? 0 : bodyLength_ - bodySent_; }
   char* putFields(char* at) const noexcept;
   void readEncoding(std::string_view codings);
   char* putConnection(char* at, unsigned seconds) const noexcept;
@@ -203,31 +247,23 @@ class OutgoingMessage {
   char* putFraming(char* at, std::optional<std::size_t> whole) noexcept;
   [[noreturn]] LEAT_NOINLINE void throwMismatch(std::uint64_t sent) const {
     using leat::detail::Decimal;
-    if (request_ && !said_.length && bodyLength_ == 0)
+    if (has(isRequest) && !has(saidLength) && has(hasLength) && bodyLength_ == 0)
       throw Error("The head was sent without a Content-Length: no body can follow",
                   "ERR_HTTP_CONTENT_LENGTH_MISMATCH");
     throw Error(leat::detail::SharedText(
-                    {request_ ? "Request" : "Response", " body's content-length of ",
+                    {has(isRequest) ? "Request" : "Response", " body's content-length of ",
                      Decimal(static_cast<long long>(sent)),
                      " byte(s) does not match the content-length of ",
-                     Decimal(static_cast<long long>(*bodyLength_)), " byte(s) set in header"})
+                     Decimal(static_cast<long long>(bodyLength_)), " byte(s) set in header"})
                     .view(),
                 "ERR_HTTP_CONTENT_LENGTH_MISMATCH");
   }
 
-  Said said_;
-  std::optional<std::uint64_t> bodyLength_;
+  unsigned flags_ = 0;
+  std::uint64_t bodyLength_ = 0;  // with `hasLength`
   std::uint64_t bodySent_ = 0;
-  bool old_ = false;
-  bool keepAlive_ = true;
-  bool hasBody_ = true;
-  bool last_ = false;
-  bool headSet_ = false;
-  bool headWritten_ = false;
-  bool chunked_ = false;
-  bool ended_ = false;
-  bool lent_ = false;
-  bool request_ = false;
+  std::string reason_;
+  OutgoingFields trailers_;
 };
 
 #if LEAT_BODIES
@@ -237,49 +273,60 @@ LEAT_INLINE void OutgoingMessage::readEncoding(std::string_view codings) {
   while (more) {
     more = codings.find(',') != std::string_view::npos;
     const std::string_view coding = takeMember(codings);
-    if (chunked_ || !isToken(coding.substr(0, coding.find_first_of("; \t"))))
+    if (has(isChunked) || !isToken(coding.substr(0, coding.find_first_of("; \t"))))
       throwFraming("Transfer-Encoding is no list of codings, or does not end with chunked");
-    chunked_ = equalsLower(coding, "chunked");
+    mark(isChunked, equalsLower(coding, "chunked"));
   }
+}
+
+LEAT_INLINE void OutgoingMessage::fixOther() {
+  if (headSet()) return;
+  if (status < 100 || status > 999) throwStatus(status);
+  if (!isText(reason_)) throw TypeError("Invalid character in statusMessage", "ERR_INVALID_CHAR");
+  // What was said when it could not be fixed.
+  mark(said | hasLength | isChunked, false);
+  if (fields.mayHave(readSizes)) readFields();
+  mark(isSet);
+  if (isBodiless(status)) mark(isBare);
 }
 
 LEAT_INLINE void OutgoingMessage::readFields() {
   for (std::size_t i = 0; i < fields.size(); ++i) readField(fields[i]);
-  if (said_.length && said_.encoding) throwFraming("Content-Length beside Transfer-Encoding");
+  if (has(saidLength) && has(saidEncoding)) throwFraming("Content-Length beside Transfer-Encoding");
 }
 
 /// What the framing, and the fields that come by themselves, depend on.
 LEAT_INLINE void OutgoingMessage::readField(const FieldView& field) {
   switch (field.name.size()) {
     case 4:
-      if (isName(field.name, "date")) said_.date = true;
+      if (isName(field.name, "date")) mark(saidDate);
       break;
     case 7:
-      if (isName(field.name, "trailer")) said_.trailer = true;
+      if (isName(field.name, "trailer")) mark(saidTrailer);
       break;
     case 10:
       if (!isName(field.name, "connection")) break;
-      said_.connection = true;
+      mark(saidConnection);
       for (std::string_view list = field.value; !list.empty();)
-        if (equalsLower(takeMember(list), "close")) last_ = true;
+        if (equalsLower(takeMember(list), "close")) mark(isLast);
       break;
     case 14: {
       if (!isName(field.name, "content-length")) break;
-      if (said_.length) throwFraming("Content-Length a second time");
-      said_.length = true;
+      if (has(saidLength)) throwFraming("Content-Length a second time");
+      mark(saidLength);
       std::uint64_t length = 0;
       const char* const end = field.value.data() + field.value.size();
       const auto [read, error] = std::from_chars(field.value.data(), end, length);
       if (error != std::errc() || read != end) throwFraming("Content-Length is no number");
-      bodyLength_ = length;
+      setLength(length);
       break;
     }
     case 17:
       if (!isName(field.name, "transfer-encoding")) break;
-      said_.encoding = true;
+      mark(saidEncoding);
       readEncoding(field.value);
       // Else it ends with the connection.
-      if (!chunked_) last_ = true;
+      if (!has(isChunked)) mark(isLast);
       break;
     default:
       break;
@@ -291,28 +338,45 @@ LEAT_INLINE void OutgoingMessage::writeHead(TextBuffer& text, std::string_view d
                                             std::string_view kept) {
   // More than all that is not counted here has.
   constexpr std::size_t rest = 256;
-  char* at = text.room(rest + reason.size() + fields.bytes() + date.size() + kept.size());
-  headWritten_ = true;
-  if (status == 200 && reason.empty()) {
+  char* at = text.room(rest + reason_.size() + fields.bytes() + date.size() + kept.size());
+  mark(isWritten);
+  if (status == 200 && !has(hasReason)) {
     at = put(at, "HTTP/1.1 200 OK\r\n");
   } else {
     at = putNumber(put(at, "HTTP/1.1 "), static_cast<std::uint64_t>(status));
     at = put(at, " ");
-    const std::string_view words = reason.empty() ? statusText(status) : std::string_view(reason);
+    const std::string_view words = reason_.empty() ? statusText(status) : reason();
     at = put(at, words.empty() ? std::string_view("unknown") : words);
     at = put(at, "\r\n");
   }
   at = putFields(at);
-  const bool framed = whole || said_.length || said_.encoding || !hasBody_ || !old_;
-  if (!framed || !keepAlive_) last_ = true;
-  const bool dated = sendDate && !said_.date;
-  if (!kept.empty() && dated && !last_ && !said_.connection) {
+  const bool framed = whole || has(saidLength | saidEncoding | isBare) || !has(isOld);
+  if (!framed || has(isLeaving)) mark(isLast);
+  const bool dated = !has(isUndated | saidDate);
+  if (!kept.empty() && dated && !has(isLast | saidConnection)) {
     at = put(at, kept);
   } else {
     if (dated) at = put(at, date);
-    if (!said_.connection) at = putConnection(at, seconds);
+    if (!has(saidConnection)) at = putConnection(at, seconds);
   }
   text.endAt(put(putFraming(at, whole), "\r\n"));
+}
+
+LEAT_ALWAYS_INLINE inline bool OutgoingMessage::writeUsual(TextBuffer& text, std::string_view kept,
+                                                           std::string_view body) {
+  if (flags_ != isSet || status != 200 || kept.empty()) return false;
+  const std::string_view mine = fields.whole();
+  if (mine.empty() && !fields.empty()) return false;
+  // More than all that is not counted here has.
+  constexpr std::size_t rest = 128;
+  char* at = text.room(rest + mine.size() + kept.size() + body.size());
+  at = put(at, "HTTP/1.1 200 OK\r\n");
+  at = put(put(at, mine), kept);
+  at = putNumber(put(at, "Content-Length: "), body.size());
+  text.endAt(copyText(put(at, "\r\n\r\n"), body));
+  bodyLength_ = bodySent_ = body.size();
+  flags_ = isSet | isWritten | isEnded | hasLength;
+  return true;
 }
 
 LEAT_INLINE char* OutgoingMessage::putFields(char* at) const noexcept {
@@ -326,18 +390,19 @@ LEAT_INLINE void OutgoingMessage::writeRequest(TextBuffer& text, std::string_vie
                                                std::string_view target,
                                                std::optional<std::size_t> whole) {
   // No request ends with its connection (RFC 9112 section 6.3).
-  if (said_.encoding && !chunked_) throwFraming("Transfer-Encoding does not end with chunked");
+  if (has(saidEncoding) && !has(isChunked))
+    throwFraming("Transfer-Encoding does not end with chunked");
   // More than all that is not counted here has.
   constexpr std::size_t rest = 128;
   char* at = text.room(rest + method.size() + target.size() + fields.bytes());
-  headWritten_ = request_ = true;
+  mark(isWritten | isRequest);
   at = put(put(at, method), " ");
   at = put(put(at, target), " HTTP/1.1\r\n");
   at = putFields(at);
-  if (!said_.connection) at = putConnection(at, 0);
+  if (!has(saidConnection)) at = putConnection(at, 0);
   // Of these nobody expects a body; without one they are not framed.
   if (isUnframed(method) && whole == std::size_t{0}) {
-    if (!said_.encoding && !said_.length) bodyLength_ = 0;
+    if (!has(saidEncoding | saidLength)) setLength(0);
   } else {
     at = putFraming(at, whole);
   }
@@ -351,26 +416,26 @@ LEAT_INLINE void OutgoingMessage::beginChunk(TextBuffer& out, std::size_t size) 
 
 LEAT_INLINE void OutgoingMessage::endChunks(TextBuffer& out) const {
   out.append("0\r\n");
-  trailers.writeTo(out);
+  trailers_.writeTo(out);
   out.append("\r\n");
 }
 
 LEAT_INLINE char* OutgoingMessage::putConnection(char* at, unsigned seconds) const noexcept {
-  return last_ ? put(at, "Connection: close\r\n") : putKept(at, seconds);
+  return last() ? put(at, "Connection: close\r\n") : putKept(at, seconds);
 }
 
 LEAT_INLINE char* OutgoingMessage::putFraming(char* at, std::optional<std::size_t> whole) noexcept {
-  if (!hasBody_) {
-    chunked_ = false;
+  if (!hasBody()) {
+    mark(isChunked, false);
     return at;
   }
-  if (said_.length || said_.encoding) return at;
-  if (whole && !said_.trailer && trailers.empty()) {
-    bodyLength_ = *whole;
+  if (has(saidLength | saidEncoding)) return at;
+  if (whole && !has(saidTrailer | hasTrailers)) {
+    setLength(*whole);
     return put(putNumber(put(at, "Content-Length: "), *whole), "\r\n");
   }
-  if (old_) return at;
-  chunked_ = true;
+  if (has(isOld)) return at;
+  mark(isChunked);
   return put(at, "Transfer-Encoding: chunked\r\n");
 }
 #endif

@@ -38,7 +38,7 @@ class Parser {
   /// Where the head of the next message goes. Before its first byte, and again for each message.
   void useHead(Head& head) noexcept {
     head_ = &head;
-    trailers_.clear();
+    if (!trailers_.text.empty() || !trailers_.fields.empty()) trailers_.clear();
     needsHead_ = false;
   }
   bool needsHead() const noexcept { return needsHead_; }
@@ -171,7 +171,7 @@ LEAT_INLINE ParseEvent Parser::next(std::string_view& input) {
 }
 
 /// Lines that came in one piece are parsed where they are, and then copied; others are gathered first.
-LEAT_INLINE Parser::Outcome Parser::lines(Head& head, std::string_view& input) {
+LEAT_ALWAYS_INLINE inline Parser::Outcome Parser::lines(Head& head, std::string_view& input) {
   const std::size_t before = head.text.size();
   const std::size_t left = options_.maxHeadSize - before;
   const std::string_view usable(input.data(), input.size() < left ? input.size() : left);

@@ -23,6 +23,7 @@ LEAT_INLINE ServerConnection::ServerConnection(Ref<ServerCore> server, net::Sock
       inlet_(*this, came),
       came_(EventLoop::current().startTime()),
       begun_(came_) {
+  joinsDuplicates = server_->options.joinDuplicateHeaders;
   server_->connections.pushBack(*this);
   if (server_->options.timeout > 0)
     (void)socket.setTimeout(server_->options.timeout, [this] { socket.destroy(); });
@@ -62,11 +63,6 @@ LEAT_INLINE void ServerConnection::take(std::string_view input) {
         borrowed = false;
       }
       begin(input);
-      // Without a body that was all of it.
-      if (parser_.complete() && mode_ == Mode::Requests && !socket.destroyed()) {
-        parser_.takeEnd();
-        ended();
-      }
     }
   }
   if (mode_ == Mode::Requests && !input.empty()) rest_.assign(input);
@@ -82,7 +78,7 @@ LEAT_INLINE void ServerConnection::take(std::string_view input) {
 LEAT_INLINE void ServerConnection::ended() {
   messageComes_ = false;
   const Ref<Exchange> exchange = std::exchange(current_, nullptr);
-  if (!parser_.trailers().fields.empty()) std::swap(exchange->trailers, parser_.trailers());
+  exchange->takeTrailers(parser_.trailers());
   exchange->body.end();
   exchange->dropStreams();
 }
@@ -94,26 +90,37 @@ LEAT_INLINE void ServerConnection::prepare() {
 }
 
 LEAT_INLINE void ServerConnection::begin(std::string_view& input) {
-  current_ = std::move(next_);
-  Exchange& exchange = *current_;
-  exchanges_.push(Ref<Exchange>(current_));
+  Exchange& exchange = *next_;
   exchange.begin(Ref<ExchangeOwner>(this));
   const Head& head = exchange.head;
   exchange.out.answerTo(head.view(head.method), head);
   if (!messageComes_) begun_ = came_;
   messageComes_ = true;
   ++requests_;
-  if (head.framing == Framing::None) exchange.body.end();
-  if (out_.capacity() < server_->spareOut.capacity() && out_.empty()) server_->spareOut.swap(out_);
-  if (exchanges_.size() == 1) exchange.letGo();
+  if (out_.empty() && out_.capacity() < server_->spareOut.capacity()) server_->spareOut.swap(out_);
   const bool connects = head.view(head.method) == "CONNECT";
-  if (!connects && !(head.upgrade && server_->events.listenerCount<"upgrade">() > 0))
+  if (connects || (head.upgrade && server_->events.listenerCount<"upgrade">() > 0))
+    return upgrade(input);
+  if (!parser_.complete()) {
+    current_ = std::move(next_);
+    exchanges_.push(Ref<Exchange>(current_));
     return dispatch(exchange);
+  }
+  // Without a body that was all of it.
+  parser_.takeEnd();
+  exchange.body.beNone();
+  exchanges_.push(std::move(next_));
+  dispatch(exchange);
+  messageComes_ = false;
+}
+
+LEAT_INLINE void ServerConnection::upgrade(std::string_view& input) {
   parser_.stop();
-  exchange.body.end();
-  upgrading_ = std::move(current_);
+  next_->body.beNone();
+  upgrading_ = std::move(next_);
+  exchanges_.push(Ref<Exchange>(upgrading_));
   rest_.assign(std::exchange(input, {}));
-  if (isFirst(exchange)) handOver();
+  if (isFirst(*upgrading_)) handOver();
 }
 
 LEAT_INLINE void ServerConnection::dispatch(Exchange& exchange) {
@@ -164,9 +171,15 @@ LEAT_INLINE void ServerConnection::handOver() {
 
 /// Not a message, or too late: whatever was asked for before has no answer either.
 LEAT_INLINE void ServerConnection::refuse(const std::exception_ptr& error, int status) {
+  // What a listener says comes behind what was answered, and nothing of the others behind that.
+  if (server_->events.listenerCount<"clientError">() > 0) flush();
   mode_ = Mode::Lingers;
   rest_.clear();
-  if (!server_->events.emit<"clientError">(error, socket)) answerBare(status);
+  if (server_->events.emit<"clientError">(error, socket)) {
+    out_.clear();
+  } else {
+    answerBare(status);
+  }
   leaveAll(error);
 }
 
@@ -196,30 +209,50 @@ LEAT_INLINE void ServerConnection::peerEnded() {
     exchanges_[exchanges_.size() - 1]->out.setLast();
   } else {
     (void)socket.end();
-    leaveAll(std::make_exception_ptr(Error("aborted", "ECONNRESET")));
+    leaveAll(connectionReset());
   }
 }
 
 // ---- answering ----
 
-LEAT_INLINE TextBuffer& ServerConnection::writeAnswer(Exchange& exchange,
-                                                      std::optional<std::size_t> whole) {
+LEAT_ALWAYS_INLINE inline const DateCache::Fields& ServerConnection::fieldsFor(Exchange& exchange) {
   // A body that was not asked for may come, or not: nobody can know where the next request begins.
   const bool unasked = exchange.expectsContinue && !exchange.sentContinue;
   // Behind the last answer of a server that closes comes nothing.
   if (unasked || (server_->closing && exchanges_.size() == 1 && isFirst(exchange)))
     exchange.out.setLast();
-  const auto seconds = static_cast<unsigned>(server_->options.keepAliveTimeout) / 1000;
+  if (taking_) return dates_->fields(came_, server_->keepAliveSeconds);
   EventLoop& loop = EventLoop::current();
-  DateCache& dates = taking_ ? *dates_ : loop.parts().get<DateCache>();
-  const DateCache::Fields& known = dates.fields(taking_ ? came_ : loop.startTime(), seconds);
+  return loop.parts().get<DateCache>().fields(loop.startTime(), server_->keepAliveSeconds);
+}
+
+LEAT_INLINE TextBuffer& ServerConnection::writeAnswer(Exchange& exchange,
+                                                      std::optional<std::size_t> whole) {
+  const DateCache::Fields& known = fieldsFor(exchange);
   TextBuffer& out = lane(exchange);
-  exchange.out.writeHead(out, known.date, seconds, whole, known.kept);
+  exchange.out.writeHead(out, known.date, server_->keepAliveSeconds, whole, known.kept);
   return out;
+}
+
+LEAT_INLINE bool ServerConnection::answerNow(Exchange& exchange, std::string_view body) {
+  const DateCache::Fields& known = fieldsFor(exchange);
+  if (!exchange.out.writeUsual(lane(exchange), known.kept, body)) return false;
+  goOn(exchange);
+  return true;
 }
 
 LEAT_INLINE void ServerConnection::goOn(Exchange& exchange) {
   const Ref<ServerConnection> alive(this);
+  try {
+    tellNext(exchange);
+  } catch (const std::bad_alloc&) {
+    // An answer that waited is lost: those behind it would be taken for it.
+    socket.destroy(std::current_exception());
+    throw;
+  }
+}
+
+LEAT_ALWAYS_INLINE inline void ServerConnection::tellNext(Exchange& exchange) {
   if (!exchange.body.over() && !exchange.body.claimed()) exchange.dumpBody();
   while (!exchanges_.empty() && exchanges_.front()->done()) {
     const Ref<Exchange> first = exchanges_.pop();
@@ -227,9 +260,11 @@ LEAT_INLINE void ServerConnection::goOn(Exchange& exchange) {
     if (first->out.last() || (server_->closing && exchanges_.empty())) {
       endSoon();
       // Behind the last answer there is none.
-      leaveAll(std::make_exception_ptr(Error("aborted", "ECONNRESET")));
+      leaveAll(connectionReset());
     } else if (!exchanges_.empty()) {
       Exchange& next = *exchanges_.front();
+      // What is in front of it does not wait for it.
+      if (corks && corked() && !out_.empty()) flushOut();
       out_.append(std::exchange(next.waiting, {}));
       next.letGo();
     }
@@ -270,9 +305,18 @@ LEAT_INLINE void ServerConnection::onFlush(leat::detail::Job& job,
 }
 
 LEAT_INLINE void ServerConnection::sendOut() {
+  if (out_.empty() || (corks && corked())) return;
+  flushOut();
+}
+
+LEAT_INLINE void ServerConnection::flushOut() {
   constexpr std::size_t kept = 16 * 1024;
-  if (out_.empty()) return;
-  if (!socket.destroyed()) (void)socket.write(std::string_view(out_));
+  try {
+    if (!socket.destroyed()) (void)socket.write(std::string_view(out_));
+  } catch (const std::bad_alloc&) {
+    // Some of it may have been sent.
+    socket.destroy(std::current_exception());
+  }
   out_.clear();
   if (out_.capacity() > kept) out_ = {};
   // Connections that are idle need none.
@@ -330,8 +374,7 @@ LEAT_INLINE void ServerConnection::check(std::int64_t now) {
   // Unless it has left, it is not the client who keeps it waiting.
   if (!mayRead()) {
     const int left = sys::poll(socket.fd(), POLLRDHUP);
-    if (left > 0 && (left & (POLLERR | POLLHUP)) != 0)
-      return socket.destroy(std::make_exception_ptr(Error("aborted", "ECONNRESET")));
+    if (left > 0 && (left & (POLLERR | POLLHUP)) != 0) return socket.destroy(connectionReset());
     if (left <= 0) begun_ = now;
   }
   const ServerOptions& options = server_->options;
@@ -345,8 +388,8 @@ LEAT_INLINE void ServerConnection::check(std::int64_t now) {
 LEAT_INLINE void ServerConnection::gone(const std::exception_ptr& error) noexcept {
   ListNode::unlink();
   stopWatch();
-  upgrading_ = nullptr;
-  leaveAll(error ? error : std::make_exception_ptr(Error("aborted", "ECONNRESET")));
+  next_ = upgrading_ = nullptr;
+  if (current_ || !exchanges_.empty()) leaveAll(error ? error : connectionReset());
 }
 
 /// Who is told may end other answers: by then nothing of those is sent any more.

@@ -110,6 +110,7 @@ class ServerCore : public Counted<ServerCore>, private leat::detail::LoopOwned {
   net::Server::Closing stop();
 
   const ServerOptions options;
+  const unsigned keepAliveSeconds = static_cast<unsigned>(options.keepAliveTimeout) / 1000;
   ServerEvents events;
   leat::detail::List<ServerConnection> connections;
   std::optional<net::Server> listener;
@@ -158,6 +159,9 @@ class ServerConnection final : public ExchangeOwner,
   TextBuffer& writeHead(Exchange& exchange, std::optional<std::size_t> whole) override {
     return writeAnswer(exchange, whole);
   }
+  bool answerWhole(Exchange& exchange, std::string_view body) override {
+    return answerNow(exchange, body);
+  }
   void dropped(Exchange& exchange) noexcept override {
     const Ref<Exchange> alive(&exchange);
     if (exchange.abandoned()) server_->unanswered(exchange);
@@ -199,6 +203,10 @@ class ServerConnection final : public ExchangeOwner,
     if (current_) return !current_->body.full();
     return !upgrading_ && exchanges_.size() < maxWaiting && !socket.writableNeedDrain();
   }
+  /// What is there is kept back by the answer that would be sent.
+  bool corked() noexcept {
+    return mode_ == Mode::Requests && !exchanges_.empty() && exchanges_.front()->corked() > 0;
+  }
   bool unsent() noexcept {
     return !socket.destroyed() && (!out_.empty() || socket.writableLength() > 0);
   }
@@ -212,12 +220,18 @@ class ServerConnection final : public ExchangeOwner,
   static Task<> untilClosed(Ref<ServerConnection> self);
   void over(const std::exception_ptr& error) noexcept;
   TextBuffer& writeAnswer(Exchange& exchange, std::optional<std::size_t> whole);
+  bool answerNow(Exchange& exchange, std::string_view body);
+  /// What an answer says of the connection; it is the last one where it must be.
+  const DateCache::Fields& fieldsFor(Exchange& exchange);
   void startFlush();
   void sendOut();
+  void flushOut();
   void goOn(Exchange& exchange);
+  void tellNext(Exchange& exchange);
   void take(std::string_view input);
   void prepare();
   void begin(std::string_view& input);
+  void upgrade(std::string_view& input);
   void dispatch(Exchange& exchange);
   void ended();
   void handOver();
