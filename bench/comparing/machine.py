@@ -74,7 +74,7 @@ class Failure(Exception):
     """A program could not be built or run; the message says which and why."""
 
 
-def run(command, prepare, timeout=60):
+def run(command, prepare, timeout=180):
     """The standard output of a program that ends by itself."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout,
@@ -91,6 +91,12 @@ def cpu_ns(pid):
     """CPU time of all threads of a process: the clock that clock_getcpuclockid names, in ns."""
     scheduler_clock = 2
     return time.clock_gettime_ns((~pid << 3) | scheduler_clock)
+
+
+def peak_mib(pid):
+    """The most memory that a process had at a time, in MiB."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    return int(re.search(r"^VmHWM:\s*(\d+)", status, re.M)[1]) / 1024
 
 
 def first_line(process, timeout):

@@ -55,7 +55,8 @@ MICRO = {
                rival("signals2", "events/signals2.cpp"), rival("node", "events/node.js")],
     "streams": [leat("streams.cpp"), rival("function", "streams/function.cpp"),
                 rival("node", "streams/node.js")],
-    "pool": [leat("pool.cpp"), rival("tbb", "pool/tbb.cpp"),
+    "pool": [leat("pool.cpp"), rival("tbb", "pool/tbb.cpp"), rival("std", "pool/std.cpp"),
+             leat("pool_serial.cpp", program="serial"),
              rival("piscina", "pool/piscina.js", needs="piscina")],
 }
 
@@ -64,6 +65,7 @@ STREAM_FILES = [
     leat("stream_files.cpp"),
     rival("c", "streams/files.c"),
     rival("cp", "streams/files.c", "cp"),
+    rival("cat", "streams/files.c", "cat"),
     rival("node", "streams/files.js"),
 ]
 
@@ -143,7 +145,8 @@ class Builder:
     # Debian's Asio looks for coroutines in clang only under their experimental name.
     DEFINES = ["-DASIO_STANDALONE", "-DASIO_HAS_CO_AWAIT", "-DASIO_HAS_STD_COROUTINE"]
 
-    LIBRARIES = {"uv": ["-luv"], "uring": ["-luring"], "liburing": ["-luring"], "tbb": ["-ltbb"]}
+    LIBRARIES = {"uv": ["-luv"], "uring": ["-luring"], "liburing": ["-luring"], "tbb": ["-ltbb"],
+                 "std": ["-ltbb"]}
 
     def __init__(self, cxx, folder, build_tree=None):
         self.cxx = cxx

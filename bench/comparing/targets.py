@@ -19,7 +19,7 @@ class Target:
 
 SMALL, LARGE, SINGLE, MANY = "50 x 64 B", "50 x 16 KiB", "1 x 64 B", "500 x 64 B"
 HELD, HANDLED = "held by the program", "handled by a coroutine that reads"
-CPU, CALLS = "server CPU ns/message", "system calls/message"
+CPU, CALLS, PEAK = "server CPU ns/message", "system calls/message", "server peak MiB"
 NODE = ("node data", "node pipe")
 REDIS_CPU = "server CPU ns/request"
 ECHO_COST = "coroutine echo server, -O2"
@@ -68,7 +68,7 @@ TARGETS = [
     *(Target("streams", case, ("node",), 0.10, "MiB") for case in ("pipeline_peak", "copy_peak")),
     # The marks are less than half of one.
     *(Target("streams", case, (), 16.5, "MiB")
-      for case in ("pipeline_peak", "copy_peak", "upper_peak", "csv_peak")),
+      for case in ("pipeline_peak", "copy_peak", "upper_peak", "send_peak", "csv_peak")),
     # 400 MB/s.
     Target("streams", "csv_256MiB_per_MiB", (), 2_621_440.0),
     Target("fs", "read_1000_files", ("loops",), 1.3),
@@ -89,11 +89,14 @@ TARGETS = [
     *(Target("pool", f"{case}_2", (), 0.527, over=f"{case}_1") for case in ("fork_fib", "queens_12", "tree")),
     Target("pool", "fork_fib_peak", ("tbb",), 1.5, "MiB"),
     Target("pool", "skynet_1e6_peak", ("tbb",), 1.5, "MiB"),
-    Target("pool", "parallel_for_1e7_2", ("tbb",), 1.0),
-    Target("pool", "parallel_reduce_1e7_2", ("tbb",), 1.0),
-    Target("pool", "parallel_sort_1e7_1", ("tbb",), 1.0),
-    Target("pool", "parallel_sort_1e7_2", ("tbb",), 1.0),
+    *(Target("pool", f"{case}_1e7_{threads}", ("tbb",), 1.0)
+      for case in ("parallel_for", "parallel_reduce", "parallel_sort") for threads in (1, 2)),
+    *(Target("pool", f"parallel_sort_1e7_{threads}", ("std",), 1.0) for threads in (1, 2)),
+    # Twelve times as fast, where there are so many processors.
+    *(Target("pool", f"{case}_16", (), 1 / 12, over=f"{case}_1") for case in ("fork_fib", "queens_12")),
     Target("pool", "round_trip", ("piscina",), 0.25),
+    # 2 ms.
+    Target("pool", "timer_late_p99", (), 2_000_000.0),
     Target("fs", "read_files_one_by_one", ("loops",), 1.3),
     Target("fs", "read_files_one_by_one", ("node",), 0.4),
     Target("fs", "stat_10000_files", ("node",), 0.4),
@@ -110,6 +113,8 @@ TARGETS = [
     Target("tcp", SMALL, NODE, 0.72, CPU),
     Target("tcp", SMALL, ("epoll",), 1.20, CPU, "leat pipe"),
     Target("tcp", SMALL, ("node pipe",), 0.67, CPU, "leat pipe"),
+    # 16 MiB, and both marks of each connection.
+    *(Target("tcp", case, (), 20.0, PEAK, "leat pipe") for case in (SMALL, LARGE)),
     Target("tcp", LARGE, ("epoll",), 1.10, CPU),
     Target("tcp", LARGE, NODE, 0.50, CPU),
     Target("tcp", SINGLE, ("libuv",), 0.40, "p50 us", "leat busyPoll"),

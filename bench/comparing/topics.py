@@ -64,15 +64,16 @@ class Pool(Micro):
     name = "pool"
     threads = True
     about = (
-        "ns per fork, per item or per piece of work, on one and on two workers (`_1`, `_2`); `round_trip` goes "
-        "from a loop to a worker and back."
+        "ns per fork, per item or per piece of work, on one, two and more workers (`_1`, `_2`); `round_trip` goes "
+        "from a loop to a worker and back; `std` is plain recursion, and algorithms with `std::execution::par`; "
+        "`serial` are coroutines that fork nothing."
     )
 
     def runs(self):
         yield from super().runs()
         for program in self.programs:
             command = self.builder.command(program)
-            if command and not program.is_node:
+            if command and program.name in ("leat", "tbb"):
                 yield program.name, partial(self._measure_peaks, command)
 
     @classmethod
@@ -125,7 +126,7 @@ class Streams(Micro):
     @classmethod
     def _measure_peaks(cls, command):
         """Each way in a process of its own, of which only the memory counts."""
-        for way in ("copy", "upper", "csv"):
+        for way in ("copy", "upper", "send", "csv"):
             figures = figures_of(machine.run([*command, way], machine.unpinned, timeout=300))
             yield from (figure for figure in figures if figure[1] != "ns")
 
@@ -202,8 +203,9 @@ class Tcp(Topic):
             load = partial(self._load, port, count, size, pid=process.pid)
             numbers = load(warmup)
             calls = self._calls(load, process.pid)
+            peak = machine.peak_mib(process.pid)
         figures = [(case, metric, float(value)) for metric, value in zip(self.METRICS, numbers)]
-        return [*figures, *((case, targets.CALLS, value) for value in calls)]
+        return [*figures, (case, targets.PEAK, peak), *((case, targets.CALLS, value) for value in calls)]
 
     def _load(self, port, count, size, warmup, pid, before=()):
         return machine.run([*before, *self.load, port, str(count), str(size), str(self.SECONDS),

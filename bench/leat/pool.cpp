@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 
-// Fork and join on one and on two workers, with the programs of rivals/pool.
+// Fork and join on one and more workers, with the programs of rivals/pool, and how late the timers of a loop are
+// while its pool works.
 
 #include <leat/loop/run.hpp>
+#include <leat/loop/sleep.hpp>
 #include <leat/pool.hpp>
 #include <leat/pool/parallel_sort.hpp>
 
@@ -23,6 +25,10 @@ constexpr long fibForks = 1'346'268;
 constexpr long leaves = 1'000'000;
 constexpr long skynetForks = 1'111'110;
 constexpr long skynetSum = leaves * (leaves - 1) / 2;
+// Pieces of 10 ms for each processor, and timers of 1 ms beside them.
+constexpr double lateWorkNs = 10e6;
+constexpr unsigned lateTimerMs = 1;
+constexpr std::size_t lateTimers = 500, lateRuns = 5;
 
 Task<long> fib(int n) {
   if (n < 2) co_return n;
@@ -153,6 +159,40 @@ Task<> roundTrips() {
   reportMedian("round_trip_p99", worst.data(), repetitions);
 }
 
+void computeFor(double ns) {
+  for (const double end = nowNs() + ns; nowNs() < end;) keep(end);
+}
+
+/// Work for the pool, one piece after the other.
+Promise<> offload(WorkStealingPool& pool, const bool& over) {
+  const auto piece = [] { computeFor(lateWorkNs); };
+  while (!over) co_await pool.run(piece);
+}
+
+/// How late a timer comes on a loop that keeps as many workers busy as there are processors.
+Task<> lateness() {
+  WorkStealingPool pool;
+  bool over = false;
+  std::vector<Promise<>> work;
+  for (unsigned i = 0; i < pool.threads(); ++i) work.push_back(offload(pool, over));
+  std::array<double, lateRuns> medians, worst;
+  std::vector<double> late(lateTimers);
+  for (std::size_t run = 0; run < lateRuns; ++run) {
+    for (double& each : late) {
+      const double due = nowNs() + 1e6 * lateTimerMs;
+      co_await leat::sleep(lateTimerMs);
+      each = nowNs() - due;
+    }
+    std::sort(late.begin(), late.end());
+    medians[run] = late[lateTimers / 2];
+    worst[run] = late[lateTimers * 99 / 100];
+  }
+  over = true;
+  co_await all(std::move(work));
+  reportMedian("timer_late_p50", medians.data(), lateRuns);
+  reportMedian("timer_late_p99", worst.data(), lateRuns);
+}
+
 /// The memory of one alone.
 void peakOf(const std::string& which) {
   WorkStealingPool pool({.threads = 2});
@@ -168,7 +208,7 @@ int main(int, char** arguments) {
     peakOf(arguments[1]);
     return 0;
   }
-  forkJoin(1);
-  forkJoin(2);
-  return leat::run(roundTrips);
+  for (const unsigned threads : threadCounts()) forkJoin(threads);
+  const int code = leat::run(roundTrips);
+  return code != 0 ? code : leat::run(lateness);
 }

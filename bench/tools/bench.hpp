@@ -4,6 +4,8 @@
 // What the C++ programs of the comparison share: repeat, take the median, print one line.
 
 #include <array>
+#include <thread>
+#include <vector>
 
 #include "measure.h"
 
@@ -26,6 +28,16 @@ void benchAfter(const char* name, long operations, Prepare prepare, Body body) {
 template <class Body>
 void bench(const char* name, long operations, Body body) {
   benchAfter(name, operations, [] {}, body);
+}
+
+// With how many threads a curve is drawn: 1 and 2, then 4, 8 and 16 as far as there are processors, and the number of these.
+inline std::vector<unsigned> threadCounts() {
+  const unsigned processors = std::thread::hardware_concurrency();
+  std::vector<unsigned> counts{1, 2};
+  for (const unsigned each : {4U, 8U, 16U})
+    if (each <= processors) counts.push_back(each);
+  if (processors > counts.back()) counts.push_back(processors);
+  return counts;
 }
 
 // Makes the compiler believe that `value` is read, so that what computed it stays.

@@ -169,6 +169,5 @@ int main(int, char** arguments) {
     peakOf(arguments[1]);
     return 0;
   }
-  forkJoin(1);
-  forkJoin(2);
+  for (const unsigned threads : threadCounts()) forkJoin(static_cast<int>(threads));
 }
