@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
-// mandelbrot: a picture in letters, its rows computed by all workers of the pool while the loop shows how far
-// they are. With a file name it writes a greyscale picture (PGM) of 1920 x 1080 instead.
+// mandelbrot: a picture in letters, its rows computed by all workers of the pool while the loop draws a progress bar
+// on the terminal. With a file name it writes a picture in colours (PPM) of 1920 x 1080 instead.
 #include <leat.hpp>
+
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -46,9 +48,14 @@ void draw(Picture& picture, int most) {
 
 /// On the loop: it is free, so it can tell.
 Task<> show(Picture& picture, bool& drawn) {
-  while (!drawn) {
-    co_await sleep(100);
-    std::fprintf(stderr, "\r%zu of %zu rows ", picture.rows.load(), picture.height);
+  if (::isatty(STDERR_FILENO) == 0) co_return;
+  constexpr std::size_t width = 40;
+  for (bool last = false; !last;) {
+    co_await sleep(50);
+    last = drawn;
+    const std::size_t rows = picture.rows;
+    const std::string bar(rows * width / picture.height, '#');
+    std::fprintf(stderr, "\r[%-40s] %3zu %%", bar.c_str(), rows * 100 / picture.height);
   }
   std::fputs("\n", stderr);
 }
@@ -77,11 +84,19 @@ Task<> letters() {
   }
 }
 
+/// What has left the circle early is blue, what stayed long yellow; what never left is black.
+void appendColour(std::string& text, int n, int most) {
+  const int warm = n == most ? 0 : std::min(255, n * 4);
+  const int cold = n == most ? 0 : std::max(0, 160 - n * 2);
+  for (const int part : {warm, warm * 3 / 4, cold}) text += static_cast<char>(part);
+}
+
 Task<> file(std::string path) {
+  constexpr int most = 1000;
   Picture picture(1920, 1080);
-  co_await compute(picture, 1000);
-  std::string text = "P5 1920 1080 255\n";
-  for (const int n : picture.points) text += static_cast<char>(n == 1000 ? 0 : 255 - n % 256);
+  co_await compute(picture, most);
+  std::string text = "P6 1920 1080 255\n";
+  for (const int n : picture.points) appendColour(text, n, most);
   co_await fs::writeFile(path, text);
 }
 

@@ -34,6 +34,15 @@ void passOn(const http::MessageHeaders& fields, Message& message) {
   }
 }
 
+/// Where the path begins in a target that is a whole URL, as proxies are asked: servers behind this one get the path alone.
+/// The host that the URL says is the request's Host.
+std::string pathOf(std::string_view target) {
+  const auto scheme = target.starts_with('/') ? target.npos : target.find("://");
+  if (scheme == target.npos) return std::string(target);
+  target.remove_prefix(std::min(target.find_first_of("/?", scheme + 3), target.size()));
+  return (target.starts_with('/') ? "" : "/") + std::string(target);
+}
+
 bool hasBody(const http::IncomingMessage& request) {
   return request.header("content-length").value_or("0") != "0" ||
          request.header("transfer-encoding");
@@ -58,7 +67,7 @@ class Proxy {
   /// Nothing when the server cannot be reached. Stops when the client goes.
   Task<std::optional<http::Response>> ask(std::string server, http::IncomingMessage request) {
     http::Request onward(request.method(), server);
-    onward.setTarget(request.url()).setRedirect(http::Redirect::Manual).setAgent(agent_);
+    onward.setTarget(pathOf(request.url())).setRedirect(http::Redirect::Manual).setAgent(agent_);
     passOn(request.headers(), onward);
     if (hasBody(request)) onward.setBody(request.stream());  // as fast as the server takes it
     onward.setSignal(request.signal());
@@ -87,7 +96,7 @@ Task<> behind(http::IncomingMessage request, http::ServerResponse response) {
   if (request.method() == "POST")
     co_await pipeline(request, response);
   else
-    response.end("hello");
+    response.end("hello, " + std::string(request.url()));
 }
 
 Task<> show(http::Request request) {
@@ -120,6 +129,9 @@ Task<> program(int port, std::vector<std::string> servers) {
     co_await show(http::Request(base + "/a"));
     co_await show(http::Request("POST", base + "/b").setBody(std::string(1'000'000, 'x')));
     co_await show(http::Request(base + "/slow"));
+    const http::Agent asked({.proxy = base});
+    co_await show(http::Request("http://example.test?c").setAgent(asked));
+    asked.destroy();
     http::globalAgent().destroy();
   }
   co_await proxy.close();

@@ -33,6 +33,30 @@ Task<> answer(net::Socket socket) {
 }
 // [/run]
 
+struct Index {
+  std::string words;
+  std::string hash;
+};
+
+// [schedule]
+Task<> build(Index& index) {
+  WorkStealingPool& pool = WorkStealingPool::shared();
+  const LoopRef home = EventLoop::current().ref();
+  co_await pool.schedule();  // from here on a worker
+  index.hash = slowHash(index.words);
+  co_await resumeOn(home);  // and home before anything of the loop is touched, and before the end
+}
+// [/schedule]
+
+// [spawn]
+Task<bool> agree(const std::string& one, const std::string& other) {
+  WorkStealingPool& pool = WorkStealingPool::shared();
+  Promise<std::string> first = spawn(pool.run(slowHash, one));  // begins now
+  const std::string second = co_await pool.run(slowHash, other);
+  co_return co_await first == second;
+}
+// [/spawn]
+
 // [bound]
 Task<> answerOrRefuse(net::Socket socket, WorkStealingPool& pool) {
   // The pool was made with {.maxQueued = 100, .whenFull = PoolFull::Throw}.
@@ -70,6 +94,21 @@ Task<double> weigh(const std::vector<Page>& pages) {
 }
 // [/range]
 
+// [settled]
+Task<double> weighWhatCan(const std::vector<Page>& pages) {
+  const auto one = [&](std::size_t i) { return weigh(pages.at(i)); };
+  double sum = 0;
+  for (const Result<double>& each : co_await forkSettled(pages.size() + 1, one)) {
+    if (each) {
+      sum += each.value();
+    } else {
+      std::fprintf(stderr, "%s\n", describe(each.error()).c_str());
+    }
+  }
+  co_return sum;
+}
+// [/settled]
+
 struct Node {
   long value;
   std::vector<Node> children;
@@ -89,6 +128,21 @@ Task<long> total(const Node& root) {
   co_return sum;
 }
 // [/scope]
+
+// [statistics]
+/// How busy each worker was since it began, in per cent.
+void report(const WorkStealingPool& pool) {
+  const PoolStatistics all = pool.statistics();
+  std::fprintf(stderr, "%u of %u workers busy, %llu jobs wait\n", all.running, pool.threads(),
+               static_cast<unsigned long long>(all.queued));
+  for (unsigned i = 0; i < pool.threads(); ++i) {
+    const PoolWorkerStatistics one = pool.workerStatistics(i);
+    const auto active = static_cast<double>(one.activeNs);
+    std::fprintf(stderr, "worker %u: %.1f %%\n", i,
+                 100 * active / (active + static_cast<double>(one.idleNs) + 1));
+  }
+}
+// [/statistics]
 
 // [parallel]
 double norm(std::span<double> values) {
@@ -134,11 +188,21 @@ Task<> program() {
   co_await refused();
   co_await print();
   WorkStealingPool& pool = WorkStealingPool::shared();
+  Index index{"some words", ""};
+  co_await build(index);
+  check(index.hash == slowHash(index.words));
+  check(co_await agree("a", "a"));
+  check(!co_await agree("a", "b"));
   const Node tree{1, {{2, {}}, {3, {{4, {}}}}}};
   check(co_await pool.run(total, tree) == 10);
+  const std::vector<Page> pages{{1}, {2}};
+  const auto whole = [&pages] { return weigh(pages); };
+  const auto what = [&pages] { return weighWhatCan(pages); };
+  check(co_await pool.run(whole) == 3 && co_await pool.run(what) == 3);
   std::vector<double> values(100, 2.0);
   const std::span<double> all(values);
   check(co_await pool.run(norm, all) == 20.0);
+  report(pool);
 }
 
 int main() { return run(program); }

@@ -46,7 +46,9 @@ Cases ordinaryCases() {
   eventsEmitterCases(cases);
   eventsTargetCases(cases);
   eventsWaitingCases(cases);
+  fileStreamCases(cases);
   generatorCases(cases);
+  netCases(cases);
   performanceCases(cases);
   phaseCases(cases);
   promiseCases(cases);
@@ -56,6 +58,8 @@ Cases ordinaryCases() {
   streamComposeCases(cases);
   streamCornerCases(cases);
   streamDuplexCases(cases);
+  operatorCases(cases);
+  streamEventCases(cases);
   streamPipeCases(cases);
   streamPipelineCases(cases);
   streamReadableCases(cases);

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: MIT
 """commands_test.py MINI_REDIS: every command through redis-cli; replies as written here, and as the real server gives."""
 
+import os
+import select
 import subprocess
 import sys
 import time
@@ -185,6 +187,36 @@ class Channels(unittest.TestCase):
             self.assertEqual(server.ask(b'PUBLISH one hello', b'PUBLISH On x', b'PUBLISH two y'), b':1\r\n:0\r\n:1\r\n')
             expect(b'*3\r\n$7\r\nmessage\r\n$3\r\none\r\n$5\r\nhello\r\n')
             expect(b'*3\r\n$7\r\nmessage\r\n$3\r\ntwo\r\n$1\r\ny\r\n')
+
+    def test_redis_cli_prints_what_is_published(self):
+        with servers.mini_redis() as server:
+            command = ['redis-cli', '-h', '127.0.0.1', '-p', str(server.port), '--no-raw', 'SUBSCRIBE', 'one', 'two']
+            # It reads until it is ended, so the time is bounded by what is waited for here.
+            with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as subscriber:
+                try:
+                    printed = b''
+                    for typed, expected in [
+                            (None, b'1) "subscribe"\n2) "one"\n3) (integer) 1\n1) "subscribe"\n2) "two"\n3) (integer) 2\n'),
+                            ('PUBLISH one hello', b'1) "message"\n2) "one"\n3) "hello"\n'),
+                            ('PUBLISH two "a\\x00b c"', b'1) "message"\n2) "two"\n3) "a\\x00b c"\n')]:
+                        if typed is not None:
+                            self.assertEqual(redis_cli(server, [typed], '--no-raw'), '(integer) 1\n')
+                        printed += self.read_until(subscriber.stdout, expected)
+                    self.assertEqual(printed.count(b'"message"'), 2)
+                    self.assertEqual(redis_cli(server, ['PUBLISH three x'], '--no-raw'), '(integer) 0\n')
+                finally:
+                    subscriber.kill()
+
+    def read_until(self, stream, expected):
+        """What comes until `expected` has come, in at most SECONDS."""
+        got = b''
+        end = time.monotonic() + SECONDS
+        while expected not in got:
+            ready, _, _ = select.select([stream], [], [], max(0, end - time.monotonic()))
+            more = os.read(stream.fileno(), 4096) if ready else b''
+            self.assertTrue(more, f'{expected} did not come, but {got}')
+            got += more
+        return got
 
     def test_a_subscriber_that_has_gone_is_forgotten(self):
         with servers.mini_redis() as server:

@@ -34,6 +34,8 @@ leat::Task<> promisesAndTasks(const Service& service) {
   leat::AsyncLocalStorage<int> storage;
   check("our store is seen there", storage.run(7, [&] { return service.store(storage); }) == 7);
   check("its blocking call comes back", co_await service.blocked(9) == 9);
+  check("one shared pool", service.workers() == &leat::WorkStealingPool::shared());
+  check("its forks come back", co_await service.forked(20) == 6765);
 }
 
 template <class E>
@@ -148,11 +150,25 @@ leat::Task<> program(const char* path) {
   std::puts("after it was closed");
   const int value = co_await leat::blocking([] { return 3; });
   check("the pool works", value == 3);
+  const auto answer = [] { return 4; };
+  const int computed = co_await leat::WorkStealingPool::shared().run(answer);
+  check("the workers work", computed == 4);
   co_await leat::sleep(1);
   check("the timers work", true);
 }
 
 }  // namespace
+
+/// Destroyed when the shared pool has ended: the first use of it comes later than this object.
+struct AfterAll {
+  ~AfterAll() {
+    try {
+      leat::WorkStealingPool::shared().submit([] {});
+    } catch (const leat::Error& error) {
+      check("at the end the shared pool is closed", error.code() == "ERR_POOL_CLOSED");
+    }
+  }
+} afterAll;
 
 int main(int, char** argv) {
   return leat::run([path = argv[1]] { return program(path); });

@@ -53,6 +53,14 @@ leat::Task<int> blocked(int value) {
   co_return co_await leat::blocking([](int number) { return number; }, value);
 }
 
+leat::Task<long> fib(int n) {
+  if (n < 2) co_return n;
+  auto [a, b] = co_await leat::fork(fib(n - 1), fib(n - 2));
+  co_return a + b;
+}
+
+leat::Task<long> forked(int n) { co_return co_await leat::WorkStealingPool::shared().run(fib, n); }
+
 constexpr Service service{
     .threadState = [] { return static_cast<void*>(&leat::detail::threadState); },
     .currentLoop = [] { return &leat::EventLoop::current(); },
@@ -69,6 +77,8 @@ constexpr Service service{
                    int& count) { return leat::onSignal(number, [&count] { ++count; }); },
     .onWarning = [](int& count) { return leat::process::on<"warning">([&count] { ++count; }); },
     .blocked = blocked,
+    .workers = [] { return &leat::WorkStealingPool::shared(); },
+    .forked = forked,
 };
 
 }  // namespace

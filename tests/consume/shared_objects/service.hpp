@@ -28,6 +28,8 @@ struct Service {
   leat::Listener (*onSignal)(int number, int& count);
   leat::Listener (*onWarning)(int& count);
   leat::Task<int> (*blocked)(int value);
+  leat::WorkStealingPool* (*workers)();
+  leat::Task<long> (*forked)(int n);
 };
 
 extern "C" SERVICE_API const Service* linkedService();

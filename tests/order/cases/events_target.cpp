@@ -24,6 +24,11 @@ void sayUncaught(Log log) {
   process::on<"uncaughtException">([log](std::exception_ptr e) { log("uncaught-", message(e)); });
 }
 
+void sayWarnings(Log log) {
+  process::on<"warning">(
+      [log](const process::Warning& w) { log(w.name(), ":", dashed(std::string(w.message()))); });
+}
+
 void dispatchCases(Cases& add) {
   add("listeners are called in order, equal ones once", [](Log log) {
     EventTarget t;
@@ -223,8 +228,7 @@ void eventCases(Cases& add) {
   });
   add("a target warns once", [](Log log) {
     EventTarget t;
-    process::on<"warning">(
-        [log](const process::Warning& w) { log(w.name(), ":", dashed(std::string(w.message()))); });
+    sayWarnings(log);
     setMaxListeners(2, t);
     for (int i = 0; i < 4; i++) t.addEventListener("x", [i] { (void)i; });
     for (int i = 0; i < 4; i++) t.addEventListener("y", [i] { (void)i; });
@@ -276,6 +280,71 @@ void signalCases(Cases& add) {
   });
 }
 
+void signalLimitCases(Cases& add) {
+  add("a signal warns once of the eleventh listener", [](Log log) {
+    AbortController c;
+    auto kept = std::make_shared<std::vector<AbortRegistration>>();
+    keepUntilEnd(kept);
+    sayWarnings(log);
+    log(getMaxListeners(c.signal()));
+    for (int i = 0; i < 10; i++) kept->push_back(addAbortListener(c.signal(), [] {}));
+    log("ten");
+    setImmediate([=] {
+      log("later");
+      for (int i = 0; i < 5; i++) kept->push_back(addEventListener(c.signal(), "abort"_e, [] {}));
+      log(getEventListeners(c.signal(), "abort"_e).size());
+    });
+  });
+  add("the limit of a signal", [](Log log) {
+    AbortController c;
+    AbortController d;
+    const AbortSignal e = AbortSignal::any(d.signal());
+    std::vector<AbortRegistration> kept;
+    sayWarnings(log);
+    setMaxListeners(2, c.signal(), e);
+    setMaxListeners(0, d.signal());
+    log(getMaxListeners(c.signal()), getMaxListeners(e));
+    for (int i = 0; i < 12; i++) {
+      if (i < 3) kept.push_back(addAbortListener(c.signal(), [] {}));
+      kept.push_back(addEventListener(d.signal(), "abort"_e, [] {}));
+      if (i < 2) kept.push_back(addEventListener(e, "abort"_e, [] {}));
+    }
+    setMaxListeners(3, c.signal());
+    for (int i = 0; i < 2; i++) kept.push_back(addAbortListener(c.signal(), [] {}));
+  });
+  add("listeners of a signal that have left are not counted", [](Log log) -> Promise<> {
+    AbortController c;
+    AbortController limit;
+    const auto count = [c] { return getEventListeners(c.signal(), "abort"_e).size(); };
+    std::vector<AbortRegistration> kept;
+    sayWarnings(log);
+    setMaxListeners(2, c.signal());
+    auto a = addAbortListener(c.signal(), [] {});
+    kept.push_back(addEventListener(c.signal(), "abort"_e, [] {}, {.signal = limit}));
+    auto waiting = leat::once(c.signal(), "abort"_e, {.signal = limit});
+    log(count());
+    a.off();
+    log(count());
+    limit.abort();
+    log(count());
+    try {
+      (void)co_await waiting;
+    } catch (const AbortError& thrown) {
+      log(thrown.name());
+    }
+    for (int i = 0; i < 2; i++) kept.push_back(addAbortListener(c.signal(), [] {}));
+    log(count());
+  });
+  add("a listener of a signal that another signal removes", [](Log log) {
+    AbortController c;
+    AbortController limit;
+    const auto gone = addEventListener(c.signal(), "abort"_e, log.say("gone"), {.signal = limit});
+    const auto there = addEventListener(c.signal(), "abort"_e, log.say("there"));
+    limit.abort();
+    c.abort();
+  });
+}
+
 }  // namespace
 
 void eventsTargetCases(Cases& add) {
@@ -283,6 +352,7 @@ void eventsTargetCases(Cases& add) {
   dispatchCases(add);
   eventCases(add);
   signalCases(add);
+  signalLimitCases(add);
 }
 
 }  // namespace order

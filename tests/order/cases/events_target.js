@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 // EventTarget: who is called when listeners come and go during a dispatch, and what becomes of exceptions.
 'use strict';
-const {once, setMaxListeners, getEventListeners, addAbortListener} = require('events');
+const {once, on, setMaxListeners, getMaxListeners, getEventListeners, addAbortListener} = require('events');
 module.exports = (order) => {
   const yesNo = (yes) => (yes ? 'true' : 'false');
+  const sayWarnings = (log) => {
+    process.on('warning', (w) => log(w.name, ':', w.message.replaceAll(' ', '-')));
+    log.atEnd(() => process.removeAllListeners('warning'));
+  };
 
   order('listeners are called in order, equal ones once', (log) => {
     const t = new EventTarget();
@@ -147,8 +151,7 @@ module.exports = (order) => {
   });
   order('a target warns once', (log) => {
     const t = new EventTarget();
-    process.on('warning', (w) => log(w.name, ':', w.message.replaceAll(' ', '-')));
-    log.atEnd(() => process.removeAllListeners('warning'));
+    sayWarnings(log);
     setMaxListeners(2, t);
     for (let i = 0; i < 4; i++) t.addEventListener('x', () => {});
     for (let i = 0; i < 4; i++) t.addEventListener('y', () => {});
@@ -176,6 +179,59 @@ module.exports = (order) => {
     addAbortListener(c.signal, log.say('late'));
     c.signal.addEventListener('abort', log.say('never'));
     process.nextTick(() => log('tick'));
+  });
+  order('a signal warns once of the eleventh listener', (log) => {
+    const c = new AbortController();
+    sayWarnings(log);
+    log(getMaxListeners(c.signal));
+    for (let i = 0; i < 10; i++) addAbortListener(c.signal, () => {});
+    log('ten');
+    setImmediate(() => {
+      log('later');
+      for (let i = 0; i < 5; i++) c.signal.addEventListener('abort', () => {});
+      log(getEventListeners(c.signal, 'abort').length);
+    });
+  });
+  order('the limit of a signal', (log) => {
+    const c = new AbortController();
+    const d = new AbortController();
+    const e = AbortSignal.any([d.signal]);
+    sayWarnings(log);
+    setMaxListeners(2, c.signal, e);
+    setMaxListeners(0, d.signal);
+    log(getMaxListeners(c.signal), getMaxListeners(e));
+    for (let i = 0; i < 12; i++) {
+      if (i < 3) addAbortListener(c.signal, () => {});
+      d.signal.addEventListener('abort', () => {});
+      if (i < 2) e.addEventListener('abort', () => {});
+    }
+    setMaxListeners(3, c.signal);
+    for (let i = 0; i < 2; i++) addAbortListener(c.signal, () => {});
+  });
+  order('listeners of a signal that have left are not counted', async (log) => {
+    const c = new AbortController();
+    const limit = new AbortController();
+    sayWarnings(log);
+    setMaxListeners(2, c.signal);
+    const a = addAbortListener(c.signal, () => {});
+    c.signal.addEventListener('abort', () => {}, {signal: limit.signal});
+    const waiting = once(c.signal, 'abort', {signal: limit.signal});
+    log(getEventListeners(c.signal, 'abort').length);
+    a[Symbol.dispose]();
+    log(getEventListeners(c.signal, 'abort').length);
+    limit.abort();
+    log(getEventListeners(c.signal, 'abort').length);
+    await waiting.catch((error) => log(error.name));
+    for (let i = 0; i < 2; i++) addAbortListener(c.signal, () => {});
+    log(getEventListeners(c.signal, 'abort').length);
+  });
+  order('a listener of a signal that another signal removes', (log) => {
+    const c = new AbortController();
+    const limit = new AbortController();
+    c.signal.addEventListener('abort', log.say('gone'), {signal: limit.signal});
+    c.signal.addEventListener('abort', log.say('there'));
+    limit.abort();
+    c.abort();
   });
   order('once of a signal', async (log) => {
     const c = new AbortController();

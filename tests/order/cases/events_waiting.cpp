@@ -275,6 +275,47 @@ void onCases(Cases& add, const std::string& kind) {
   });
 }
 
+void targetCases(Cases& add) {
+  add("on of a target", [](Log log) -> Promise<> {
+    EventTarget t;
+    auto events = leat::on(t, "y", {.close = {"z"}});
+    log(getEventListeners(t, "y").size(), getEventListeners(t, "error").size());
+    t.dispatchEvent(Event("y"));
+    const auto first = co_await events.next();
+    log("got-", std::get<0>(*first).type());
+    const auto take = [&events](Log say, const char* who) -> Promise<> {
+      const auto next = co_await events.next();
+      say(who, !next ? "done" : std::get<0>(*next).cancelable() ? "cancelable" : "plain");
+    };
+    const auto a = take(log, "a");
+    const auto b = take(log, "b");
+    const auto steps = ticks(log, 3);
+    t.dispatchEvent(Event("y", {.cancelable = true}));
+    t.dispatchEvent(Event("error"));
+    log("dispatched");
+    t.dispatchEvent(Event("z"));
+    log(getEventListeners(t, "y").size(), getEventListeners(t, "z").size());
+    co_await a;
+    co_await b;
+    co_await steps;
+  });
+  add("a signal ends the sequence of a target", [](Log log) -> Promise<> {
+    EventTarget t;
+    AbortController c;
+    auto events = leat::on(t, "y", {.signal = c});
+    t.dispatchEvent(Event("y"));
+    c.abort(error("mine"));
+    log(getEventListeners(t, "y").size());
+    const auto got = co_await events.next();
+    log("got-", std::get<0>(*got).type());
+    try {
+      (void)co_await events.next();
+    } catch (const Error& thrown) {
+      log(thrown.name(), "-", message(thrown.cause()));
+    }
+  });
+}
+
 struct Pausing : Typed {
   void pause() { (*log)("pause"); }
   void resume() { (*log)("resume"); }
@@ -289,6 +330,7 @@ void eventsWaitingCases(Cases& add) {
   onceCases<Typed>(add, " (typed)");
   onCases<EventEmitter>(add, "");
   onCases<Typed>(add, " (typed)");
+  targetCases(add);
   add("the marks pause and resume the emitter", [](Log log) -> Promise<> {
     Pausing& e = made<Pausing>();
     e.log = &log;

@@ -169,6 +169,35 @@ module.exports = (order) => {
     await events.return();
     log((await events.next()).value[0], (await events.next()).done ? 'done' : 'more');
   });
+  order('on of a target', async (log) => {
+    const t = new EventTarget();
+    const events = on(t, 'y', {close: ['z']});
+    log(EventEmitter.getEventListeners(t, 'y').length, EventEmitter.getEventListeners(t, 'error').length);
+    t.dispatchEvent(new Event('y'));
+    log('got-', (await events.next()).value[0].type);
+    const take = async (name) => {
+      const {value, done} = await events.next();
+      log(name, done ? 'done' : value[0].cancelable ? 'cancelable' : 'plain');
+    };
+    take('a');
+    take('b');
+    ticks(log, 3);
+    t.dispatchEvent(new Event('y', {cancelable: true}));
+    t.dispatchEvent(new Event('error'));
+    log('dispatched');
+    t.dispatchEvent(new Event('z'));
+    log(EventEmitter.getEventListeners(t, 'y').length, EventEmitter.getEventListeners(t, 'z').length);
+  });
+  order('a signal ends the sequence of a target', async (log) => {
+    const t = new EventTarget();
+    const c = new AbortController();
+    const events = on(t, 'y', {signal: c.signal});
+    t.dispatchEvent(new Event('y'));
+    c.abort(new Error('mine'));
+    log(EventEmitter.getEventListeners(t, 'y').length);
+    log('got-', (await events.next()).value[0].type);
+    try { await events.next(); } catch (error) { log(error.name, '-', error.cause.message); }
+  });
 
   const yes = (b) => (b ? 'true' : 'false');
 };

@@ -539,6 +539,28 @@ class Spinner {
   bool told_ = false;
 };
 
+void pipedStdout(Cases& add) {
+  add("what is piped into standard output does not end it, a pipeline does", [](Log log) {
+    const auto out = process::stdout_();
+    out.on<"pipe">(log.say("pipe"));
+    out.on<"unpipe">(log.say("unpipe"));
+    out.on<"finish">(log.say("finish"));
+    const auto first = readableFrom("one\n"), second = readableFrom("two\n");
+    first.pipe(out);
+    first.on<"end">([out, second] { second.pipe(out); });
+    second.on<"end">([log, out] {
+      readableFrom("").pipe(process::stderr_());
+      setImmediate([log, out] {
+        log(yesNo(out.writable()), yesNo(out.writableEnded()),
+            yesNo(process::stderr_().writableEnded()));
+        out.write("three\n");
+        pipeline(readableFrom("four\n"), out,
+                 [log](const std::exception_ptr& error) { log(error ? text(error) : "over"); });
+      });
+    });
+  });
+}
+
 void starvation(Cases& add) {
   add("starved: ticks let nothing through", [](Log log) {
     setTimeout(log.say("timer"), 1);
@@ -605,6 +627,7 @@ void exitCases(Cases& add) {
   readStdin(add);
   failingStdin(add);
   stdinOfFiles(add);
+  pipedStdout(add);
   starvation(add);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Programs of their own: the body is the main script, and the exit code is part of the comparison.
 'use strict';
+const {Readable, pipeline} = require('stream');
 module.exports = (order, {busy}) => {
   const P = () => Promise.resolve();
   const fail = (text) => { throw new Error(text); };
@@ -357,6 +358,21 @@ module.exports = (order, {busy}) => {
   });
 
   // ---- starvation: these never end, and are killed when they have said `spinning`
+  order('what is piped into standard output does not end it, a pipeline does', (log) => {
+    const out = process.stdout;
+    for (const event of ['pipe', 'unpipe', 'finish']) out.on(event, log.say(event));
+    const first = Readable.from('one\n'), second = Readable.from('two\n');
+    first.pipe(out);
+    first.on('end', () => second.pipe(out));
+    second.on('end', () => {
+      Readable.from('').pipe(process.stderr);
+      setImmediate(() => {
+        log(out.writable, out.writableEnded, process.stderr.writableEnded);
+        out.write('three\n');
+        pipeline(Readable.from('four\n'), out, (error) => log(error ? error.message : 'over'));
+      });
+    });
+  });
   order('starved: ticks let nothing through', (log) => {
     const start = performance.now();
     let told = false;

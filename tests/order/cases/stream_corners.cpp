@@ -183,6 +183,79 @@ void signalCases(Cases& add) {
   });
 }
 
+template <class S>
+std::string asked(const S& s) {
+  std::string all;
+  for (const bool is : {isReadable(s), isWritable(s), isErrored(s), isDisturbed(s)})
+    all += is ? '1' : '0';
+  return all;
+}
+template <class S, class F, class... More>
+void askSteps(Log log, const S& s, F step, More... more) {
+  step(s);
+  log("now", asked(s));
+  nextTick([=] {
+    log("tick", asked(s));
+    setImmediate([=] {
+      log("later", asked(s));
+      if constexpr (sizeof...(more) > 0) askSteps(log, s, more...);
+    });
+  });
+}
+template <class Make, class... Steps>
+void ask(Cases& add, const char* name, Make make, Steps... steps) {
+  const auto body = [=](Log log) {
+    const auto s = make(log);
+    s.template on<"error">([=] { log("error", asked(s)); });
+    s.template on<"close">([=] { log("close", asked(s)); });
+    log(asked(s));
+    askSteps(log, s, steps...);
+  };
+  add(std::string("isReadable, isWritable, isErrored, isDisturbed of ") + name, body);
+}
+
+void askedCases(Cases& add) {
+  const auto gone = [](const auto& s) { s.destroy(error("x")); };
+  const auto destroy = [](const auto& s) { s.destroy(); };
+  const auto resume = [](const auto& s) { s.resume(); };
+  const auto end = [](const auto& s) { s.end(); };
+  const auto write = [](const auto& s) { s.write(1); };
+  const auto pushAndRead = [](const auto& s) {
+    s.push(1);
+    (void)s.read();
+  };
+  const auto silent = [](Log) { return manual(); };
+  const auto failing = [](Log) {
+    const auto fail = [](Ints&) { throw error("x"); };
+    return Ints(fail, {.autoDestroy = false});
+  };
+  const auto half = [](DuplexOptions options) {
+    return [options](Log) {
+      const auto take = writes([](int, StreamCallback callback) { callback(); });
+      return Both(Impl{reads([](Both&) {}), take}, options);
+    };
+  };
+  ask(
+      add, "a source that is read", [](Log) { return counting(2); },
+      [](const Ints& s) { (void)s.read(); }, resume);
+  ask(add, "a source that is destroyed", silent, destroy);
+  ask(add, "a source that fails", silent, gone);
+  ask(add, "a source that fails and is not destroyed", failing,
+      [](const Ints& s) { (void)s.read(0); });
+  ask(
+      add, "a source that fails after its end",
+      [](Log) { return counting(0, {.autoDestroy = false}); }, resume, gone);
+  ask(add, "a sink that ends", [](Log log) { return sink(log, immediate); }, write, end);
+  ask(add, "a sink that is destroyed", [](Log log) { return sink(log); }, destroy);
+  ask(add, "a sink that fails", [](Log) { return refusing(); }, write);
+  ask(add, "a Duplex", [](Log) { return plainDuplex(); }, end, pushAndRead, gone);
+  ask(add, "a Duplex without a readable side", half({.readable = false}), write, gone);
+  ask(add, "a Duplex without a writable side", half({.writable = false}), pushAndRead, destroy);
+  ask(
+      add, "a PassThrough", [](Log) { return PassThrough<int>(); },
+      [](const PassThrough<int>& s) { s.end(1); }, resume);
+}
+
 }  // namespace
 
 void streamCornerCases(Cases& add) {
@@ -196,6 +269,7 @@ void streamCornerCases(Cases& add) {
   lastStageCases(add);
   unconstructedCase(add);
   signalCases(add);
+  askedCases(add);
 }
 
 }  // namespace order

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What the random programs of streams found, in a few lines each.
 'use strict';
-const {Writable, Duplex, Transform, PassThrough, addAbortSignal} = require('stream');
+const stream = require('stream');
+const {Readable, Writable, Duplex, Transform, PassThrough, addAbortSignal} = stream;
 const promises = require('stream/promises');
 const {text, state, watch, ladder, counting, manual, sink, micro, immediate, now} = require('../streams.js');
 module.exports = (order) => {
@@ -105,4 +106,42 @@ module.exports = (order) => {
     ac.abort();
     log(state(r));
   });
+  /// Node gives null of a side that is not there.
+  const asked = (s) => [stream.isReadable(s), stream.isWritable(s), stream.isErrored(s), stream.isDisturbed(s)]
+    .map((is) => (is ? 1 : 0)).join('');
+  const ask = (name, s, ...steps) => order(`isReadable, isWritable, isErrored, isDisturbed of ${name}`, (log) => {
+    const made = s(log);
+    made.on('error', (e) => log('error', asked(made)));
+    made.on('close', () => log('close', asked(made)));
+    log(asked(made));
+    const next = () => {
+      if (steps.length === 0) return;
+      steps.shift()(made);
+      log('now', asked(made));
+      process.nextTick(() => {
+        log('tick', asked(made));
+        setImmediate(() => { log('later', asked(made)); next(); });
+      });
+    };
+    next();
+  });
+  const gone = (s) => s.destroy(new Error('x'));
+  ask('a source that is read', () => counting(2), (s) => s.read(), (s) => s.resume());
+  ask('a source that is destroyed', () => manual(), (s) => s.destroy());
+  ask('a source that fails', () => manual(), gone);
+  ask('a source that fails and is not destroyed', () => new Readable({
+    objectMode: true, autoDestroy: false, read() { throw new Error('x'); },
+  }), (s) => s.read(0));
+  ask('a source that fails after its end', () => counting(0, {autoDestroy: false}), (s) => s.resume(), gone);
+  ask('a sink that ends', (log) => sink(log, immediate), (s) => s.write(1), (s) => s.end());
+  ask('a sink that is destroyed', (log) => sink(log), (s) => s.destroy());
+  ask('a sink that fails', () => refusing(), (s) => s.write(1));
+  ask('a Duplex', () => plainDuplex(), (s) => s.end(), (s) => { s.push(1); s.read(); }, gone);
+  ask('a Duplex without a readable side', () => new Duplex({
+    objectMode: true, readable: false, read() {}, write(chunk, encoding, callback) { callback(); },
+  }), (s) => s.write(1), gone);
+  ask('a Duplex without a writable side', () => new Duplex({
+    objectMode: true, writable: false, read() {}, write(chunk, encoding, callback) { callback(); },
+  }), (s) => { s.push(1); s.read(); }, (s) => s.destroy());
+  ask('a PassThrough', () => through(), (s) => s.end(1), (s) => s.resume());
 };

@@ -600,6 +600,49 @@ void rowCases(Cases& add) {
   });
 }
 
+Writable<Buffer> hexSink(Log log) {
+  const Writable<Buffer> made([log](const Buffer& chunk) { log("w", chunk.toString("hex")); });
+  watch(log, made);
+  return made;
+}
+
+void textCases(Cases& add) {
+  add("text in an encoding is pushed and put back", [](Log log) {
+    const Bytes r = manualBytes();
+    const bool a = r.push("c3a4", "hex"), b = r.push("YmM", "base64");
+    const bool c = r.push("\u00e4", BufferEncoding::latin1);
+    log(yesNo(a), yesNo(b), yesNo(c));
+    const bool d = r.unshift("first"), e = r.unshift("_-8", "base64url");
+    const bool f = r.unshift(std::string("ab"), "utf16le");
+    log(yesNo(d), yesNo(e), yesNo(f));
+    attempt(log, [r] { r.push("x", "nonsense"); });
+    attempt(log, [r] { r.unshift("x", "nonsense"); });
+    const std::size_t length = r.readableLength();
+    log(length, r.read()->toString("hex"));
+    attempt(log, [r] { r.unshift(""); });
+    log(r.readableLength());
+  });
+  add("text in an encoding is written", [](Log log) {
+    const auto w = hexSink(log);
+    w.cork();
+    const bool a = w.write("c3a4", "hex"), b = w.write("YmM", "base64", done(log, "second"));
+    log(yesNo(a), yesNo(b));
+    attempt(log, [w] { w.write("x", "nonsense"); });
+    attempt(log, [w] { w.end("x", "nonsense"); });
+    log(w.writableLength(), yesNo(w.writableEnded()));
+    w.end("6566", "HEX", done(log, "last"));
+  });
+  add("the last text, with a callback", [](Log log) { hexSink(log).end("end", done(log, "end")); });
+  add("the last text in an encoding",
+      [](Log log) { hexSink(log).end("\u00e4", BufferEncoding::latin1); });
+  add("the last text is refused after the end, with a callback", [](Log log) {
+    const auto w = hexSink(log);
+    w.end();
+    w.end("late", done(log, "first"));
+    w.end("6c", "hex", done(log, "second"));
+  });
+}
+
 }  // namespace
 
 void streamTextCases(Cases& add) {
@@ -613,6 +656,7 @@ void streamTextCases(Cases& add) {
   errorCases(add);
   loopCases(add);
   rowCases(add);
+  textCases(add);
 }
 
 }  // namespace order

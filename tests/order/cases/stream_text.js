@@ -5,7 +5,7 @@
 const {Readable, Writable, PassThrough, finished, addAbortSignal} = require('stream');
 const promises = require('stream/promises');
 const consumers = require('stream/consumers');
-const {text, watch, onData, show, attempt, tick, immediate, manualBytes} = require('../streams.js');
+const {text, watch, onData, show, done, attempt, tick, immediate, manualBytes} = require('../streams.js');
 module.exports = (order) => {
   /// Does one after the other, each in an immediate of its own.
   const steps = (log, all, at = 0) => setImmediate(() => {
@@ -408,5 +408,43 @@ module.exports = (order) => {
     onData(log, t);
     const write = (hex) => () => p.write(Buffer.from(hex, 'hex'));
     steps(log, [write('61e2'), write('82ac'), write('c3'), () => p.end()]);
+  });
+
+  // ---- text that becomes bytes ----
+  order('text in an encoding is pushed and put back', (log) => {
+    const r = manualBytes();
+    log(r.push('c3a4', 'hex'), r.push('YmM', 'base64'), r.push('\u00e4', 'latin1'));
+    log(r.unshift('first'), r.unshift('_-8', 'base64url'), r.unshift('ab', 'utf16le'));
+    attempt(log, () => r.push('x', 'nonsense'));
+    attempt(log, () => r.unshift('x', 'nonsense'));
+    log(r.readableLength, r.read().toString('hex'));
+    attempt(log, () => r.unshift(''));
+    log(r.readableLength);
+  });
+  const hexSink = (log) => watch(log, new Writable({
+    write(chunk, encoding, callback) { log('w', chunk.toString('hex')); callback(); },
+  }));
+  order('text in an encoding is written', (log) => {
+    const w = hexSink(log);
+    w.cork();
+    log(w.write('c3a4', 'hex'), w.write('YmM', 'base64', done(log, 'second')));
+    attempt(log, () => w.write('x', 'nonsense'));
+    attempt(log, () => w.end('x', 'nonsense'));
+    log(w.writableLength, w.writableEnded);
+    w.end('6566', 'HEX', done(log, 'last'));
+  });
+  order('the last text, with a callback', (log) => {
+    const w = hexSink(log);
+    w.end('end', done(log, 'end'));
+  });
+  order('the last text in an encoding', (log) => {
+    const w = hexSink(log);
+    w.end('\u00e4', 'latin1');
+  });
+  order('the last text is refused after the end, with a callback', (log) => {
+    const w = hexSink(log);
+    w.end();
+    w.end('late', done(log, 'first'));
+    w.end('6c', 'hex', done(log, 'second'));
   });
 };
