@@ -20,11 +20,6 @@ namespace {
 
 using namespace leat;
 
-constexpr int fibOf = 30;
-constexpr long fibForks = 1'346'268;
-constexpr long leaves = 1'000'000;
-constexpr long skynetForks = 1'111'110;
-constexpr long skynetSum = leaves * (leaves - 1) / 2;
 // Pieces of 10 ms for each processor, and timers of 1 ms beside them.
 constexpr double lateWorkNs = 10e6;
 constexpr unsigned lateTimerMs = 1;
@@ -86,10 +81,6 @@ Task<> multiply(Part c, Part a, Part b) {
     };
     co_await fork(4, quadrant);
   }
-}
-
-void check(bool holds) {
-  if (!holds) std::abort();
 }
 
 void forkJoin(unsigned threads) {

@@ -14,12 +14,6 @@ namespace {
 
 using namespace leat;
 
-constexpr int fibOf = 30;
-constexpr long fibForks = 1'346'268;
-constexpr long leaves = 1'000'000;
-constexpr long skynetForks = 1'111'110;
-constexpr long skynetSum = leaves * (leaves - 1) / 2;
-
 Task<long> fib(int n) {
   if (n < 2) co_return n;
   const long a = co_await fib(n - 1);
@@ -49,10 +43,6 @@ Task<long> tree(std::uint64_t node) {
   const std::size_t children = childrenOf(node);
   for (std::size_t i = 0; i < children; ++i) count += co_await tree(childOf(node, i));
   co_return count;
-}
-
-void check(bool holds) {
-  if (!holds) std::abort();
 }
 
 }  // namespace

@@ -16,16 +16,6 @@
 
 namespace {
 
-constexpr int fibOf = 30;
-constexpr long fibForks = 1'346'268;
-constexpr long leaves = 1'000'000;
-constexpr long skynetForks = 1'111'110;
-constexpr long skynetSum = leaves * (leaves - 1) / 2;
-
-void check(bool holds) {
-  if (!holds) std::abort();
-}
-
 long fib(int n) { return n < 2 ? n : fib(n - 1) + fib(n - 2); }
 
 long skynet(long number, long size) {

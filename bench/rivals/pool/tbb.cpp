@@ -21,12 +21,6 @@
 
 namespace {
 
-constexpr int fibOf = 30;
-constexpr long fibForks = 1'346'268;
-constexpr long leaves = 1'000'000;
-constexpr long skynetForks = 1'111'110;
-constexpr long skynetSum = leaves * (leaves - 1) / 2;
-
 long fib(int n) {
   if (n < 2) return n;
   long a = 0;
@@ -94,10 +88,6 @@ void multiply(Part c, Part a, Part b) {
           [=] { multiply(c.quadrant(i / 2, i % 2), a.quadrant(i / 2, k), b.quadrant(k, i % 2)); });
     group.wait();
   }
-}
-
-void check(bool holds) {
-  if (!holds) std::abort();
 }
 
 void forkJoin(int threads) {

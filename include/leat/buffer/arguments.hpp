@@ -3,7 +3,7 @@
 // thrown, in Node's words, when they are wrong.
 #pragma once
 
-#include <leat/core/error.hpp>
+#include <leat/core/out_of_range.hpp>
 
 #include <concepts>
 #include <cstdint>
@@ -76,26 +76,11 @@ class EncodingName {
   BufferEncoding encoding_ = BufferEncoding::utf8;
 };
 
-/// A number in a message. Over 2**32 Node puts underscores between thousands.
-class IntegerText {
- public:
-  explicit IntegerText(Integer number, bool big = false) noexcept;
-  operator std::string_view() const noexcept { return {text_ + first_, sizeof text_ - first_}; }
-
- private:
-  char text_[32];
-  std::size_t first_ = sizeof text_;
-};
-
-/// "The value of "name" is out of range. It must be range. Received 7".
 [[noreturn, gnu::cold]] LEAT_NOINLINE inline void throwOutOfRange(std::string_view name,
                                                                   const SharedText& range,
                                                                   Integer received,
                                                                   bool big = false) {
-  const IntegerText got(received, big);
-  throw RangeError(SharedText{"The value of \"", name, "\" is out of range. It must be ",
-                              range.view(), ". Received ", got}
-                       .view());
+  throwOutOfRange(name, range.view(), IntegerText(received.bits(), received.negative(), big));
 }
 
 [[noreturn, gnu::cold]] LEAT_NOINLINE inline void throwNotUpTo(std::string_view name,
@@ -124,18 +109,6 @@ LEAT_INLINE std::size_t checkedUpTo(std::string_view name, Integer number, std::
   if (!number.zeroTo(most)) [[unlikely]]
     throwNotUpTo(name, most, number);
   return number.bits();
-}
-
-LEAT_INLINE IntegerText::IntegerText(Integer number, bool big) noexcept {
-  std::uint64_t rest = number.negative() ? 0 - number.bits() : number.bits();
-  const bool separated = rest > std::uint64_t{1} << 32;
-  if (big) text_[--first_] = 'n';
-  for (int digits = 0; digits == 0 || rest != 0; ++digits) {
-    if (separated && digits != 0 && digits % 3 == 0) text_[--first_] = '_';
-    text_[--first_] = static_cast<char>('0' + rest % 10);
-    rest /= 10;
-  }
-  if (number.negative()) text_[--first_] = '-';
 }
 
 LEAT_INLINE bool sameIgnoringCase(std::string_view text, std::string_view lower) noexcept {

@@ -83,10 +83,6 @@ LEAT_INLINE int copyOne(const FileRequest& request, const char* src, const char*
 }
 #endif
 
-inline void checkCopyMode(int mode) {
-  if (mode < 0 || mode > 7) throw RangeError("mode is out of range: >= 0 && <= 7");
-}
-
 }  // namespace leat::inline LEAT_ABI::detail
 
 namespace leat::inline LEAT_ABI::fs {
@@ -104,7 +100,7 @@ LEAT_INLINE Operation<void> copyFile(std::string_view src, std::string_view dest
 LEAT_INLINE Operation<void> copyFile(std::string_view src, std::string_view dest, int mode,
                                      FileOptions options) {
   using namespace leat::detail;
-  checkCopyMode(mode);
+  checkThreeBits(mode);
   const auto body = [](FileRequest& r) {
     r.check(copyOne(r, r.path.c_str(), r.dest.c_str(), r.flags));
   };

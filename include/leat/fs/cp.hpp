@@ -247,7 +247,7 @@ LEAT_INLINE void TreeCopy::copyLink(const std::string& src, const std::string& d
 // ---- on the loop's thread ----
 
 LEAT_INLINE void checkCpOptions(const fs::CpOptions& options) {
-  checkCopyMode(options.mode);
+  checkThreeBits(options.mode);
   if (options.dereference && options.verbatimSymlinks)
     throwTypeError(
         "Option \"dereference\" cannot be used in combination with option \"verbatimSymlinks\"",

@@ -245,9 +245,7 @@ LEAT_INLINE std::size_t transferVectors(FileRequest& r, bool in) {
 [[noreturn]] LEAT_NOINLINE inline void throwTransferRange(std::string_view name,
                                                           std::string_view limit,
                                                           std::int64_t bound, std::int64_t given) {
-  throw RangeError(SharedText{"The value of \"", name, "\" is out of range. It must be ", limit,
-                              Decimal(bound), ". Received ", received(given)}
-                       .view());
+  throwOutOfRange(name, SharedText{limit, Decimal(bound)}.view(), IntegerText(given));
 }
 
 #if LEAT_BODIES

@@ -86,10 +86,6 @@ LEAT_INLINE fs::Operation<void> changeOwner(FileCall call, std::string_view path
 }
 #endif
 
-[[noreturn]] LEAT_NOINLINE inline void throwModeRange() {
-  throw RangeError("mode is out of range: >= 0 && <= 7");
-}
-
 }  // namespace leat::inline LEAT_ABI::detail
 
 namespace leat::inline LEAT_ABI::fs {
@@ -125,7 +121,7 @@ LEAT_INLINE Operation<StatFs> statfs(std::string_view path, FileOptions options)
 
 LEAT_INLINE Operation<void> access(std::string_view path, int mode, FileOptions options) {
   using namespace leat::detail;
-  if (mode < 0 || mode > (R_OK | W_OK | X_OK)) throwModeRange();
+  checkThreeBits(mode);
   const auto body = [](FileRequest& r) { r.check(sys::access(r.path.c_str(), r.flags)); };
   FileDraft<void> draft(body, FileCall::access, path);
   draft->flags = mode;

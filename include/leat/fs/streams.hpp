@@ -110,19 +110,13 @@ namespace leat::inline LEAT_ABI::detail {
 LEAT_ON_USE
 void checkStreamPlace(const char* what, std::int64_t value) {
   if (value >= -1) return;
-  throw RangeError(SharedText({"The value of \"", what,
-                               "\" is out of range. It must be >= 0. Received ", Decimal(value)})
-                       .view());
+  throwOutOfRange(what, ">= 0 && <= 9007199254740991", IntegerText(value));
 }
 
 /// An open file of a descriptor, which stays open without `autoClose` when the last handle goes. Asks nobody
 /// who may let it wait: of a device that is not known yet, workers read. Throws: RangeError.
 LEAT_INLINE fs::FileHandle streamHandle(int fd, bool autoClose) {
-  if (fd < 0)
-    throw RangeError(SharedText({"The value of \"fd\" is out of range. It must be >= 0 && <= "
-                                 "2147483647. Received ",
-                                 Decimal(fd)})
-                         .view());
+  if (fd < 0) throwOutOfRange("fd", ">= 0 && <= 2147483647", IntegerText(fd));
   Ref<FileState> state = makeRef<FileState>(-1);
   struct ::statx known;
   const bool found = sys::statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, known) == 0;
@@ -140,10 +134,8 @@ fs::ReadStream makeReadStream(std::string_view path, std::optional<fs::FileHandl
   checkStreamPlace("start", options.start);
   checkStreamPlace("end", options.end);
   if (options.end != fs::wholeLength && options.start > options.end)
-    throw RangeError(
-        SharedText({"The value of \"start\" is out of range. It must be <= \"end\" (here: ",
-                    Decimal(options.end), "). Received ", Decimal(options.start)})
-            .view());
+    throwOutOfRange("start", SharedText{"<= \"end\" (here: ", Decimal(options.end), ")"}.view(),
+                    IntegerText(options.start));
   if (options.fd && !handle) {
     handle = streamHandle(*options.fd, options.autoClose);
     path = {};

@@ -17,27 +17,16 @@ namespace leat::inline LEAT_ABI {
 
 namespace detail {
 
-/// An integer as Node shows one that is out of range: 5_000_000_000.
-LEAT_INLINE std::string received(std::int64_t number);
-
-#if LEAT_BODIES
-LEAT_INLINE std::string received(std::int64_t number) {
-  std::string text(std::string_view(Decimal{number}));
-  constexpr std::int64_t separatedFrom = std::int64_t{1} << 32;
-  if (number >= -separatedFrom && number <= separatedFrom) return text;
-  for (std::size_t at = text.size() - 3; at > (number < 0 ? 1u : 0u); at -= at < 3 ? at : 3)
-    text.insert(at, 1, '_');
-  return text;
+[[noreturn]] inline void throwModeOutOfRange(std::string_view value) {
+  throwOutOfRange("mode", ">= 0 && <= 4294967295", value);
 }
-#endif
-
-[[noreturn]] LEAT_NOINLINE inline void throwModeOutOfRange(std::string_view value) {
-  throw RangeError(SharedText{
-      "The value of \"mode\" is out of range. It must be >= 0 && <= 4294967295. Received ", value}
-                       .view());
+[[noreturn]] inline void throwModeOutOfRange(std::int64_t value) {
+  throwModeOutOfRange(IntegerText(value));
 }
-[[noreturn]] LEAT_NOINLINE inline void throwModeOutOfRange(std::int64_t value) {
-  throwModeOutOfRange(received(value));
+
+/// The modes of access and copyFile, whose message is Node's. Throws: RangeError ERR_OUT_OF_RANGE.
+inline void checkThreeBits(int mode) {
+  if (mode < 0 || mode > 7) throw RangeError("mode is out of range: >= 0 && <= 7");
 }
 
 [[noreturn]] LEAT_NOINLINE inline void throwNoFileTime(double seconds) {

@@ -2,11 +2,12 @@
 // Numbers that are out of range, in Node's words; the timeouts of sockets.
 #pragma once
 
-#include <leat/core/error.hpp>
+#include <leat/core/out_of_range.hpp>
 #include <leat/loop/duration.hpp>
 
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 namespace leat::inline LEAT_ABI::detail {
 
@@ -17,8 +18,6 @@ class NumberText {
   operator std::string_view() const noexcept { return text_; }
 
  private:
-  void putInteger(double number) noexcept;
-
   char text_[40] = "NaN";
 };
 
@@ -45,7 +44,9 @@ LEAT_INLINE NumberText::NumberText(double number) noexcept {
     std::snprintf(text_, sizeof text_, number < 0 ? "-Infinity" : "Infinity");
   } else if (number > -9e18 && number < 9e18 &&
              number == static_cast<double>(static_cast<std::int64_t>(number))) {
-    putInteger(number);
+    const std::string_view digits = IntegerText(static_cast<std::int64_t>(number));
+    std::memcpy(text_, digits.data(), digits.size());
+    text_[digits.size()] = '\0';
   } else {
     // The fewest digits that mean this number.
     for (int digits = 1; digits <= 17; ++digits) {
@@ -55,25 +56,9 @@ LEAT_INLINE NumberText::NumberText(double number) noexcept {
   }
 }
 
-LEAT_INLINE void NumberText::putInteger(double number) noexcept {
-  constexpr double separatedFrom = 4294967296;
-  char digits[32];
-  const int size = std::snprintf(digits, sizeof digits, "%.0f", number);
-  const bool separated = number > separatedFrom || number < -separatedFrom;
-  char* out = text_;
-  for (int i = 0; i < size; ++i) {
-    *out++ = digits[i];
-    const int left = size - 1 - i;
-    if (separated && left > 0 && left % 3 == 0 && digits[i] != '-') *out++ = '_';
-  }
-  *out = '\0';
-}
-
 LEAT_INLINE void throwNumberOutOfRange(std::string_view name, std::string_view range,
                                        double received) {
-  throw RangeError(SharedText{"The value of \"", name, "\" is out of range. It must be ", range,
-                              ". Received ", NumberText(received)}
-                       .view());
+  throwOutOfRange(name, range, NumberText(received));
 }
 
 LEAT_INLINE double checkedTimeout(std::string_view name, double ms) {

@@ -3,7 +3,7 @@
 // width, each divided evenly. Counting is a shift and an increment. Node: Histogram, RecordableHistogram.
 #pragma once
 
-#include <leat/core/error.hpp>
+#include <leat/loop/out_of_range.hpp>
 #include <leat/sys/calls.hpp>
 
 #include <bit>
@@ -31,10 +31,8 @@ namespace leat::inline LEAT_ABI::detail {
 
 [[noreturn]] LEAT_NOINLINE inline void throwHistogramRange(std::string_view name, long long least,
                                                            long long most, long long got) {
-  throw RangeError(
-      SharedText({"The value of \"", name, "\" is out of range. It must be >= ", Decimal(least),
-                  " && <= ", Decimal(most), ". Received ", Decimal(got)})
-          .view());
+  throwOutOfRange(name, SharedText{">= ", Decimal(least), " && <= ", Decimal(most)}.view(),
+                  IntegerText(got));
 }
 
 /// The counts. A number's place is its power of two (the bucket) and the leading bits behind it (the part).
@@ -232,13 +230,7 @@ class Histogram {
   ///
   /// Throws: RangeError ERR_OUT_OF_RANGE unless 0 < `p` <= 100.
   std::int64_t percentile(double p) const {
-    if (!(p > 0 && p <= 100))
-      throw RangeError(
-          leat::detail::SharedText(
-              {"The value of \"percentile\" is out of range. It must be > 0 && <= 100. "
-               "Received ",
-               std::to_string(p)})
-              .view());
+    if (!(p > 0 && p <= 100)) leat::detail::throwNumberOutOfRange("percentile", "> 0 && <= 100", p);
     return state_->counts.percentile(p);
   }
   /// Percentile and number, from 0 in steps that halve the distance to 100.

@@ -55,29 +55,20 @@ const char* isOpen(int fd) {
   return ::fstat(fd, &found) == 0 ? "open" : "shut";
 }
 
-template <class S>
-const S& reads(Log log, const S& s, const char* label = "r:") {
-  const auto say = [&](auto name) { s.on(name, [=] { log(label, name.view()); }); };
-  say("end"_e);
-  say("open"_e);
-  say("ready"_e);
-  say("close"_e);
+template <class S, class... Names>
+const S& says(Log log, const S& s, const char* label, Names... names) {
+  (s.on(names, [=] { log(label, names.view()); }), ...);
   s.template on<"error">([=](const std::exception_ptr& error) { log(label, text(error)); });
   return s;
 }
 template <class S>
+const S& reads(Log log, const S& s, const char* label = "r:") {
+  return says(log, s, label, "end"_e, "open"_e, "ready"_e, "close"_e);
+}
+template <class S>
 const S& writes(Log log, const S& s, const char* label = "w:") {
-  const auto say = [&](auto name) { s.on(name, [=] { log(label, name.view()); }); };
-  say("pipe"_e);
-  say("drain"_e);
-  say("prefinish"_e);
-  say("finish"_e);
-  say("unpipe"_e);
-  say("open"_e);
-  say("ready"_e);
-  say("close"_e);
-  s.template on<"error">([=](const std::exception_ptr& error) { log(label, text(error)); });
-  return s;
+  return says(log, s, label, "pipe"_e, "drain"_e, "prefinish"_e, "finish"_e, "unpipe"_e, "open"_e,
+              "ready"_e, "close"_e);
 }
 template <class S>
 void sayText(Log log, const S& s) {

@@ -349,6 +349,9 @@ TEST_CASE("the default limit is that of every emitter without its own") {
   CHECK(getMaxListeners(typed) == 5);
   CHECK(getMaxListeners(target) == 5);
   CHECK_THROWS_AS(setMaxListeners(-1), RangeError);
+  CHECK_THROWS_WITH(
+      setMaxListeners(-1),
+      "The value of \"setMaxListeners\" is out of range. It must be >= 0. Received -1");
   CHECK_THROWS_AS(setMaxListeners(-1, target), RangeError);
   CHECK(defaultMaxListeners() == 10);
 }

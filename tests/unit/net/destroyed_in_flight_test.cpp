@@ -25,6 +25,9 @@ namespace {
 /// What a coroutine holds: afterwards nobody may.
 using Token = std::shared_ptr<int>;
 
+/// Descriptors of functions that block, until their thread has closed them.
+leat::detail::Atomic<int> blockedOn{0};
+
 /// What the rows wait for. None of it comes by itself.
 struct Still {
   Still() : server(net::createServer()) {
@@ -69,7 +72,9 @@ const Row rows[] = {
        const std::shared_ptr<int> own(new int(::dup(s.pipe[0])), [](const int* fd) {
          ::close(*fd);
          delete fd;
+         blockedOn.fetchAdd(-1);
        });
+       blockedOn.fetchAdd(1);
        const auto block = [own] {
          char byte;
          if (::read(*own, &byte, 1) != 1) throw leat::Error("nothing to read");
@@ -127,8 +132,9 @@ Task<> startAndDrop(const Row& row, int turns) {
   CHECK(after == before);
   ::sigaction(SIGUSR2, nullptr, &action);
   CHECK(action.sa_handler == SIG_DFL);
-  // Who blocks is released; nobody waits for it.
+  // Who blocks is released, which nobody but this test waits for.
   CHECK(::write(still.pipe[1], "x", 1) == 1);
+  co_await until([] { return blockedOn.load() == 0; });
 }
 
 }  // namespace

@@ -18,6 +18,7 @@
 
 #include <leat_test.hpp>
 #include <backend.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -243,6 +244,30 @@ class FullListener {
   leat::sys::UniqueFd listener_;
   std::vector<leat::sys::UniqueFd> clients_;
 };
+
+/// What comes, until the other side ends.
+inline Task<std::string> readAll(Socket socket) {
+  std::string all;
+  leat::Buffer chunk;
+  do {
+    chunk = co_await socket.read();
+    all += chunk.view();
+  } while (!chunk.empty());
+  co_return all;
+}
+
+/// What comes of a wait for a connection: "socket", "nothing" or the error's code.
+inline leat::Promise<std::string> accepting(
+    Server server, leat::AbortSignal signal = leat::AbortController().signal()) {
+  std::string result;
+  try {
+    std::optional<Socket> socket = co_await server.accept(signal);
+    result = socket ? "socket" : "nothing";
+  } catch (const leat::Error& error) {
+    result = error.code();
+  }
+  co_return result;
+}
 
 inline std::string pattern(std::size_t size) {
   std::string text(size, '\0');

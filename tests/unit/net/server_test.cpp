@@ -36,20 +36,6 @@ Task<std::string> ask(net::ConnectOptions options, std::string text) {
   co_return line;
 }
 
-leat::Promise<std::string> accepting(Server server, leat::AbortSignal signal) {
-  std::string result;
-  try {
-    std::optional<Socket> socket = co_await server.accept(signal);
-    result = socket ? "socket" : "nothing";
-  } catch (const leat::Error& error) {
-    result = error.code();
-  }
-  co_return result;
-}
-leat::Promise<std::string> accepting(Server server) {
-  return accepting(server, leat::AbortController().signal());
-}
-
 std::string temporaryPath(const char* name) {
   const char* folder = std::getenv("TMPDIR");
   return std::string(folder != nullptr ? folder : "/tmp") + "/leat-" + std::to_string(::getpid()) +

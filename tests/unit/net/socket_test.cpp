@@ -12,16 +12,6 @@ using namespace net_rig;
 
 namespace {
 
-Task<std::string> readAll(Socket socket) {
-  std::string all;
-  leat::Buffer chunk;
-  do {
-    chunk = co_await socket.read();
-    all += chunk.view();
-  } while (!chunk.empty());
-  co_return all;
-}
-
 leat::Promise<> sum(Socket socket, std::size_t* count) {
   leat::Buffer chunk;
   do {

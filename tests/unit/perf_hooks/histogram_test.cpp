@@ -36,6 +36,13 @@ TEST_CASE("every percentile is within one unit of the last figure of the exact o
 
 TEST_CASE("a smallest number that is too large for the figures is refused; Node crashes") {
   constexpr std::int64_t large = std::int64_t{1} << 50;
+  CHECK_THROWS_WITH(
+      createHistogram({.lowest = -5'000'000'000}),
+      "The value of \"options.lowest\" is out of range. It must be >= 1 && <= 9007199254740991. "
+      "Received -5_000_000_000");
+  CHECK_THROWS_WITH(createHistogram().percentile(100.5),
+                    "The value of \"percentile\" is out of range. It must be > 0 && <= 100. "
+                    "Received 100.5");
   CHECK_THROWS_AS(createHistogram({.lowest = large, .highest = 4 * large, .figures = 5}),
                   leat::RangeError);
   for (const int figures : {4, 5}) {

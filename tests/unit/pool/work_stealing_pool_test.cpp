@@ -358,8 +358,8 @@ TEST_CASE("statistics of the workers are parts of those of the pool") {
 }
 
 TEST_CASE("a worker is active as long as its job, whatever that does") {
+  Busy gate;  // outlives the worker, which looks at it once more after it opens
   WorkStealingPool pool({.threads = 1});
-  Busy gate;
   pool.submit([&gate] { gate.wait(); });
   gate.waitUntilEntered();
   const PoolWorkerStatistics before = pool.workerStatistics(0);

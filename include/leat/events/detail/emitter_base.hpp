@@ -4,6 +4,7 @@
 #pragma once
 
 #include <leat/base/function.hpp>
+#include <leat/core/out_of_range.hpp>
 #include <leat/core/promise_then.hpp>
 #include <leat/events/detail/listeners.hpp>
 #include <leat/loop/warn.hpp>
@@ -127,10 +128,7 @@ LEAT_INLINE std::vector<std::string_view> namesOf(const std::vector<SlotBase*>& 
 #if LEAT_BODIES
 LEAT_INLINE void checkMaxListeners(int count) {
   if (count >= 0) return;
-  throw RangeError(SharedText({"The value of \"n\" is out of range. It must be a non-negative "
-                               "number. Received ",
-                               Decimal(count)})
-                       .view());
+  throwOutOfRange("setMaxListeners", ">= 0", IntegerText(count));
 }
 
 LEAT_INLINE void noteHeard(std::vector<SlotBase*>& found, SlotBase& slot) {

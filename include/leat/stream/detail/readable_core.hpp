@@ -3,6 +3,7 @@
 // more, when it tells "readable" and "end". Node: lib/internal/streams/readable.js.
 #pragma once
 
+#include <leat/core/out_of_range.hpp>
 #include <leat/stream/detail/stream_core.hpp>
 
 namespace leat::inline LEAT_ABI::detail {
@@ -178,11 +179,7 @@ LEAT_INLINE std::size_t ReadableCore::beforeRead(std::size_t wanted) {
   // Who asks for more than the mark has it raised, to a power of two.
   if (wanted != whole && wanted > highWaterMark) {
     constexpr std::size_t most = std::size_t{1} << 30;
-    if (wanted > most)
-      throw RangeError(SharedText({"The value of \"size\" is out of range. It must be <= 1GiB. "
-                                   "Received ",
-                                   Decimal(static_cast<long long>(wanted))})
-                           .view());
+    if (wanted > most) throwOutOfRange("size", "<= 1GiB", IntegerText(wanted, false, false));
     std::size_t mark = 1;
     while (mark < wanted) mark *= 2;
     highWaterMark = mark;
