@@ -134,17 +134,13 @@ class LateAbort : private Job, public FrameAllocated {
   ContextRef context_;
 };
 
-/// The reason when none is given. For want of memory that is it, here and below.
+/// The reason when none is given.
 LEAT_INLINE std::exception_ptr abortReason(std::exception_ptr reason) noexcept;
 
 #if LEAT_BODIES
 LEAT_INLINE std::exception_ptr abortReason(std::exception_ptr reason) noexcept {
   if (reason) return reason;
-  try {
-    return std::make_exception_ptr(AbortError(std::string_view("This operation was aborted")));
-  } catch (...) {
-    return std::current_exception();
-  }
+  return errorOfMade([] { return AbortError(std::string_view("This operation was aborted")); });
 }
 #endif
 /// Of what is no exception_ptr.
@@ -153,15 +149,13 @@ std::exception_ptr abortReasonOf(R&& reason) noexcept {
   constexpr bool error = std::is_base_of_v<std::exception, std::remove_cvref_t<R>>;
   static_assert(error || std::is_convertible_v<R, std::string_view>,
                 "abort(reason): the reason is an exception, a std::exception_ptr or a text");
-  try {
+  return errorOfMade([&]() -> decltype(auto) {
     if constexpr (error) {
-      return std::make_exception_ptr(std::forward<R>(reason));
+      return std::forward<R>(reason);
     } else {
-      return std::make_exception_ptr(Error(std::string_view(std::forward<R>(reason))));
+      return Error(std::string_view(std::forward<R>(reason)));
     }
-  } catch (...) {
-    return std::current_exception();
-  }
+  });
 }
 
 }  // namespace detail

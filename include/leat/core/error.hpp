@@ -183,6 +183,16 @@ LEAT_INLINE Decimal::Decimal(long long number) noexcept {
   throw Error(message, code);
 }
 
+/// The exception that `make()` gives; what that threw when there was no memory for it.
+template <class Make>
+std::exception_ptr errorOfMade(Make make) noexcept {
+  try {
+    return std::make_exception_ptr(make());
+  } catch (...) {
+    return std::current_exception();
+  }
+}
+
 #if LEAT_BODIES
 LEAT_ON_USE_BODY
 [[noreturn]] LEAT_NOINLINE void throwNoValue() {

@@ -6,7 +6,7 @@
 #include <leat/base/owned.hpp>
 #include <leat/core/awaitable.hpp>
 #include <leat/core/context.hpp>
-#include <leat/core/error.hpp>
+#include <leat/core/out_of_range.hpp>
 #include <leat/core/system_error.hpp>
 #include <leat/pool/pool_core.hpp>
 
@@ -230,7 +230,9 @@ LEAT_INLINE PoolStatistics WorkStealingPool::statistics() const noexcept {
 
 LEAT_INLINE PoolWorkerStatistics WorkStealingPool::workerStatistics(unsigned number) const {
   if (number >= threads())
-    throw RangeError("workerStatistics: the pool has no worker of that number");
+    detail::throwOutOfRange(
+        "number", detail::SharedText{">= 0 && <= ", detail::Decimal(threads() - 1)}.view(),
+        detail::IntegerText(number));
   const detail::PoolCore::Counts counts = core_.counts(number);
   return {.executed = counts.executed,
           .steals = counts.steals,

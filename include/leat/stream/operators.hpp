@@ -377,7 +377,6 @@ template <class Self, class T>
 template <class F>
 Promise<bool> ReadableMethods<Self, T>::every(F&& f, OperatorOptions options) const {
   LEAT_GUARD_CLOSURE(F);
-  LEAT_GUARD_CLOSURE(F);
   return hasFound<T>(findBy<T, std::decay_t<F>>(iterator(), std::forward<F>(f), false, options),
                      false);
 }

@@ -80,16 +80,6 @@ TEST_CASE("rights that cannot be are refused in Node's words") {
   static_assert(std::is_trivially_destructible_v<fs::WriteFileOptions>);
 }
 
-TEST_CASE("numbers out of range are shown with Node's separators") {
-  using leat::detail::received;
-  CHECK(received(0) == "0");
-  CHECK(received(-12345) == "-12345");
-  CHECK(received(4'294'967'296) == "4294967296");
-  CHECK(received(4'294'967'297) == "4_294_967_297");
-  CHECK(received(-123'456'789'012) == "-123_456_789_012");
-  CHECK(received(INT64_MIN) == "-9_223_372_036_854_775_808");
-}
-
 TEST_CASE("files are written with an encoding, which is utf8") {
   const TempFolder folder;
   const auto main = []() -> Task<> {

@@ -17,6 +17,9 @@ using leat::detail::NumberText;
 namespace {
 
 std::string shown(double number) { return std::string(std::string_view(NumberText(number))); }
+std::string shownWhole(std::int64_t number) {
+  return std::string(std::string_view(leat::detail::IntegerText(number)));
+}
 
 }  // namespace
 
@@ -36,6 +39,15 @@ TEST_CASE("a number in a message is written as Node writes it") {
   CHECK(shown(-123456789012.0) == "-123_456_789_012");
   CHECK(shown(-1e300) == "-1e+300");
   CHECK(shown(-std::numeric_limits<double>::max()) == "-1.7976931348623157e+308");
+}
+
+TEST_CASE("whole numbers are shown with Node's separators") {
+  CHECK(shownWhole(0) == "0");
+  CHECK(shownWhole(-12345) == "-12345");
+  CHECK(shownWhole(4'294'967'296) == "4294967296");
+  CHECK(shownWhole(4'294'967'297) == "4_294_967_297");
+  CHECK(shownWhole(-123'456'789'012) == "-123_456_789_012");
+  CHECK(shownWhole(INT64_MIN) == "-9_223_372_036_854_775_808");
 }
 
 TEST_CASE("a timeout is a number from 0, and what no timer can take is the longest") {

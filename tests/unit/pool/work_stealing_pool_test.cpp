@@ -355,6 +355,8 @@ TEST_CASE("statistics of the workers are parts of those of the pool") {
   CHECK(sum.parks == all.parks);
   CHECK(sum.activeNs == all.activeNs);
   CHECK_THROWS_AS(pool.workerStatistics(3), RangeError);
+  CHECK_THROWS_WITH(pool.workerStatistics(3),
+                    "The value of \"number\" is out of range. It must be >= 0 && <= 2. Received 3");
 }
 
 TEST_CASE("a worker is active as long as its job, whatever that does") {

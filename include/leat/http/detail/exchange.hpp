@@ -22,11 +22,7 @@ LEAT_INLINE std::exception_ptr connectionReset() noexcept;
 
 #if LEAT_BODIES
 LEAT_INLINE std::exception_ptr connectionReset() noexcept {
-  try {
-    return std::make_exception_ptr(Error("aborted", "ECONNRESET"));
-  } catch (const std::bad_alloc&) {
-    return std::current_exception();
-  }
+  return leat::detail::errorOfMade([] { return Error("aborted", "ECONNRESET"); });
 }
 #endif
 
