@@ -248,7 +248,7 @@ class Others(Clients):
             self.assertNotIn('Non-2xx', text, arguments)
 
     def test_wrk(self):
-        text, _ = call('wrk', '-t1', '-c20', '-d1s', self.server.url('/'))
+        text, _ = call('wrk', '-t1', '-c20', '-d1s', '--timeout', '30s', self.server.url('/'))
         text = text.decode('latin-1')
         self.assertRegex(text, r'[1-9]\d* requests in ')
         self.assertNotRegex(text, r'Socket errors|Non-2xx')

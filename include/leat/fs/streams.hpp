@@ -74,7 +74,8 @@ class WriteStream : public leat::detail::StreamMethods<WriteStream>,
     core().flags.set(leat::detail::StreamFlag::AutoDestroy);
     end();
   }
-  /// The same; `callback()` is told when it is closed, in the next tick when it is already.
+  /// The same; `callback()` is told by "close", and so not without `emitClose`; in the next tick when it is closed
+  /// already.
   template <class F>
     requires std::is_invocable_v<std::decay_t<F>&>
   void close(F&& callback) const {

@@ -189,7 +189,7 @@ struct ReaddirOptions {
   SignalRef signal{};
 };
 struct OpendirOptions {
-  /// Entries that are fetched at once: from 1.
+  /// Entries that are fetched at once: from 1, else RangeError ERR_OUT_OF_RANGE.
   unsigned bufferSize = 32;
   bool recursive = false;
   SignalRef signal{};

@@ -116,7 +116,9 @@ class WatchState final : public ClosingJob {
     request.check(error);
     return true;
   }
-  void addTree(const FileRequest& request, std::string prefix, bool tell);
+  /// Why a tree is walked: the watch begins, looks again, or a folder is new.
+  enum class Walk { begin, again, tell };
+  void addTree(const FileRequest& request, std::string prefix, Walk why);
   void forget(const std::string& prefix);
   void lookAgain(const FileRequest& request);
   void take(const FileRequest& request, const inotify_event& event);
@@ -173,21 +175,22 @@ LEAT_INLINE void WatchState::start(const FileRequest& request) {
   if (!recursive_) return;
   struct ::statx found;
   request.check(statPath(root_, true, found));
-  if (S_ISDIR(found.stx_mode)) addTree(request, "", false);
+  if (S_ISDIR(found.stx_mode)) addTree(request, "", Walk::begin);
 }
 
 /// Watches the folders below one that is watched. `tell`: what is in them came before the watch did, and
-/// is told now; the watch may tell of some of it again.
-LEAT_INLINE void WatchState::addTree(const FileRequest& request, std::string prefix, bool tell) {
+/// is told now; the watch may tell of some of it again. Who no longer waits for the next event has not given up
+/// the watch, so that only its beginning is broken off.
+LEAT_INLINE void WatchState::addTree(const FileRequest& request, std::string prefix, Walk why) {
   std::vector<std::string> todo;
   todo.push_back(std::move(prefix));
-  while (!todo.empty() && !request.left()) {
+  while (!todo.empty() && !(why == Walk::begin && request.left())) {
     const std::string folder = std::move(todo.back());
     todo.pop_back();
     std::vector<FolderEntry> entries;
     (void)checkFolder(request, listFolder(pathOf(folder), entries));
     for (const FolderEntry& entry : entries) {
-      if (tell) push("rename", folder + entry.name);
+      if (why == Walk::tell) push("rename", folder + entry.name);
       if (!S_ISDIR(entry.mode)) continue;
       std::string inner = folder + entry.name + '/';
       if (checkFolder(request, add(inner))) todo.push_back(std::move(inner));
@@ -200,10 +203,17 @@ LEAT_INLINE void WatchState::forget(const std::string& prefix) {
   folders_.eraseBelow(prefix, [this](int watch) { (void)sys::inotify_rm_watch(fd_, watch); });
 }
 
-/// Folders may have come, moved and gone without a word. What is watched already keeps its number.
+/// Folders may have come, moved and gone without a word. What is watched already keeps its number. When not all
+/// can be seen, what was watched still is.
 LEAT_INLINE void WatchState::lookAgain(const FileRequest& request) {
   const std::vector<WatchedFolders::Folder> before = folders_.takeAll();
-  if (checkFolder(request, add(""))) addTree(request, "", false);
+  try {
+    if (checkFolder(request, add(""))) addTree(request, "", Walk::again);
+  } catch (...) {
+    for (const WatchedFolders::Folder& folder : before)
+      if (folders_.find(folder.watch) == nullptr) folders_.set(folder.watch, folder.prefix);
+    throw;
+  }
   for (const WatchedFolders::Folder& folder : before)
     if (folders_.find(folder.watch) == nullptr) (void)sys::inotify_rm_watch(fd_, folder.watch);
 }
@@ -227,10 +237,11 @@ LEAT_INLINE void WatchState::take(const FileRequest& request, const inotify_even
   name += '/';
   if ((event.mask & IN_MOVED_FROM) != 0) forget(name);
   if ((event.mask & (IN_CREATE | IN_MOVED_TO)) == 0) return;
-  if (checkFolder(request, add(name))) addTree(request, name, true);
+  if (checkFolder(request, add(name))) addTree(request, name, Walk::tell);
 }
 
-/// Takes what the kernel has. Two that wait for the same watch may both come here.
+/// Takes what the kernel has, all of it also where one event fails. Two that wait for the same watch may both come
+/// here.
 LEAT_INLINE void WatchState::collect(const FileRequest& request) {
   const sys::MutexLock lock(workMutex_);
   if (fd_ < 0) return;
@@ -238,11 +249,17 @@ LEAT_INLINE void WatchState::collect(const FileRequest& request) {
   const ssize_t size = sys::read(fd_, bytes, sizeof bytes);
   if (size == -EAGAIN) return;
   request.check(size);
+  std::exception_ptr error;
   for (ssize_t at = 0; at < size;) {
     const auto& event = *reinterpret_cast<const inotify_event*>(bytes + at);
     at += static_cast<ssize_t>(sizeof event + event.len);
-    take(request, event);
+    try {
+      take(request, event);
+    } catch (...) {
+      if (!error) error = std::current_exception();
+    }
   }
+  if (error) std::rethrow_exception(error);
 }
 #endif
 

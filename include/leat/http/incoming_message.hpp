@@ -125,7 +125,8 @@ class IncomingMessage {
   /// Of an answer: the words that came behind the code.
   std::string_view statusMessage() const noexcept { return head().view(head().reason); }
   std::string_view httpVersion() const noexcept { return head().minorVersion == 1 ? "1.1" : "1.0"; }
-  /// The host that a target says, as that of a whole URL or of CONNECT, is the value of Host (RFC 9112 section 3.2.2).
+  /// The host that a target says, as that of a whole URL or of CONNECT, replaces the value of Host, where that field came
+  /// (RFC 9112 section 3.2.2).
   MessageHeaders headers() const noexcept {
     return MessageHeaders(head(), exchange_->owner().joinsDuplicates);
   }

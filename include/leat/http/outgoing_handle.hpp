@@ -97,7 +97,7 @@ class OutgoingHandle {
     return {exchange_.ref(), exchange_->write(bytes)};
   }
   /// Until as many `uncork`, or the end, nothing is sent, nor flushed: what is written waits in memory, however much it is,
-  /// and a `co_await` of it does not wait. What is written in one tick goes in one piece also without it.
+  /// and a `co_await` of it waits for what was sent before, not for itself. What is written in one tick goes in one piece also without it.
   void cork() const { exchange_->cork(); }
   void uncork() const { exchange_->uncork(); }
   /// How many `uncork` are missing.

@@ -44,7 +44,8 @@ LEAT_INLINE NumberText::NumberText(double number) noexcept {
     std::snprintf(text_, sizeof text_, number < 0 ? "-Infinity" : "Infinity");
   } else if (number > -9e18 && number < 9e18 &&
              number == static_cast<double>(static_cast<std::int64_t>(number))) {
-    const std::string_view digits = IntegerText(static_cast<std::int64_t>(number));
+    const IntegerText whole(static_cast<std::int64_t>(number));
+    const std::string_view digits = whole;
     std::memcpy(text_, digits.data(), digits.size());
     text_[digits.size()] = '\0';
   } else {

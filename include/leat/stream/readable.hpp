@@ -80,6 +80,7 @@ class ReadableMethods {
   {
     return unshift(T::from(text));
   }
+  /// Throws: TypeError ERR_UNKNOWN_ENCODING.
   bool unshift(std::string_view text, EncodingName encoding) const
     requires countsBytes<T>
   {
@@ -154,7 +155,8 @@ class ReadableMethods {
   }
 
   // ---- for each chunk, in operators.hpp; callables may be coroutines, and what they throw is the
-  //      error of the streams. Those with WaitOptions end with an AbortError by the signal, too ----
+  //      error of the streams. Those with WaitOptions end with an AbortError by the signal, too.
+  //      Promises are rejected with the stream's error ----
 
   /// A stream of what `f(chunk)` gives.
   template <class F>

@@ -108,6 +108,7 @@ class WritableMethods {
   {
     return put(T::from(text, encoding), nullptr);
   }
+  /// Throws: as the form before.
   template <DoneCallback F>
     requires countsBytes<T>
   WriteResult write(std::string_view text, EncodingName encoding, F&& done) const {
@@ -122,6 +123,7 @@ class WritableMethods {
   {
     return finish(nullptr, putLast(T::from(last)));
   }
+  /// Throws: TypeError ERR_UNKNOWN_ENCODING, and then it does not end.
   StreamEnd end(std::string_view last, EncodingName encoding) const
     requires countsBytes<T>
   {
@@ -142,6 +144,7 @@ class WritableMethods {
   StreamEnd end(std::string_view last, F&& done) const {
     return end(T::from(last), std::forward<F>(done));
   }
+  /// Throws: as the form before.
   template <DoneCallback F>
     requires countsBytes<T>
   StreamEnd end(std::string_view last, EncodingName encoding, F&& done) const {

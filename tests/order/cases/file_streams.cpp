@@ -20,8 +20,8 @@ namespace {
 class Folder {
  public:
   Folder() {
-    char name[] = "/tmp/leat-order-XXXXXX";
-    path_ = ::mkdtemp(name);
+    path_ = (std::filesystem::temp_directory_path() / "leat-order-XXXXXX").string();
+    if (::mkdtemp(path_.data()) == nullptr) throw Error("no folder " + path_);
   }
   Folder(const Folder&) = delete;
   Folder& operator=(const Folder&) = delete;

@@ -140,23 +140,18 @@ void events(Cases& add) {
 }
 
 void failures(Cases& add) {
-  add("a connect that is refused", [](Log log) -> Promise<> {
-    const net::Server server = net::createServer();
-    co_await server.listen(0, "127.0.0.1");
-    const int port = server.address().port();
-    co_await server.close();
-    const auto connecting = [](Log say, int to) -> Promise<> {
+  add("a connect that is refused", [](Log log) {
+    const auto connecting = [](Log say) -> Promise<> {
       try {
-        (void)co_await net::connect(to, "127.0.0.1");
+        (void)co_await net::connect(1, "127.0.0.1");
       } catch (const SystemError& error) {
-        say(replaced(error.what(), std::to_string(to), "PORT"));
-        say(error.code(), " ", error.syscall(), " ", error.address(), " ",
-            error.port() == to ? "true" : "false");
+        say(error.what());
+        say(error.code(), " ", error.syscall(), " ", error.address(), " ", error.port());
         nextTick(say.say("tick behind it"));
       }
     };
-    setImmediate([log, port, connecting] {
-      (void)connecting(log, port);
+    setImmediate([log, connecting] {
+      (void)connecting(log);
       setImmediate(log.say("immediate"));
       log("called");
     });

@@ -50,6 +50,27 @@ int watches() {
   return count;
 }
 
+/// Events in "d", of which the system loses the last ones.
+void moreThanIsKept() {
+  long most = 0;
+  std::ifstream("/proc/sys/fs/inotify/max_queued_events") >> most;
+  INFO("so many events that they cannot be lost in a test: fs.inotify.max_queued_events");
+  REQUIRE(most > 0);
+  REQUIRE(most <= 4'000'000);
+  put("d/a", "");
+  put("d/b", "");
+  // Two files in turn: what is told twice in a row is told once.
+  for (long i = 0; i <= most; ++i) ::utimensat(AT_FDCWD, i % 2 == 0 ? "d/a" : "d/b", nullptr, 0);
+}
+
+/// Takes events until there is an error, and gives its code.
+Promise<std::string> codeOfEnd(fs::Watcher watcher) {
+  for (;;) {
+    auto event = co_await asResult(watcher.next());
+    if (!event.ok()) co_return codeOf(event);
+  }
+}
+
 }  // namespace
 
 TEST_CASE("what happens in a folder is told, also what came while nobody waited") {
@@ -125,21 +146,13 @@ TEST_CASE(
 
 TEST_CASE(
     "when the system loses events a watch says so, and a recursive one looks again for folders") {
-  long most = 0;
-  std::ifstream("/proc/sys/fs/inotify/max_queued_events") >> most;
-  INFO("so many events that they cannot be lost in a test: fs.inotify.max_queued_events");
-  REQUIRE(most > 0);
-  REQUIRE(most <= 4'000'000);
   const TempFolder folder;
   stdfs::create_directories("d/moved/deep");
   stdfs::create_directories("d/stays");
-  put("d/a", "");
-  put("d/b", "");
   const auto main = [&]() -> Task<> {
     auto watcher = co_await fs::watch("d", {.recursive = true});
     auto plain = co_await fs::watch("d");
-    // Two files in turn: what is told twice in a row is told once.
-    for (long i = 0; i <= most; ++i) ::utimensat(AT_FDCWD, i % 2 == 0 ? "d/a" : "d/b", nullptr, 0);
+    moreThanIsKept();
     stdfs::create_directories("d/lost/deep");
     stdfs::rename("d/moved", "away");
     stdfs::rename("d/stays", "d/renamed");
@@ -160,6 +173,57 @@ TEST_CASE(
     CHECK(watches() == 4 + 1);
     const bool plainGoesOn = co_await seen(plain, "rename last");
     CHECK(plainGoesOn);
+  };
+  CHECK(run(main) == 0);
+}
+
+TEST_CASE("a recursive watch that lost events and cannot see all folders keeps those it had") {
+  const TempFolder folder;
+  stdfs::create_directories("d/one/deep");
+  stdfs::create_directories("d/two");
+  const auto main = [&]() -> Task<> {
+    auto watcher = co_await fs::watch("d", {.recursive = true});
+    moreThanIsKept();
+    {
+      leat::testing::FaultInjector faults;
+      faults.fail(leat::sys::Call::inotify_add_watch, ENOSPC, 2);
+      const std::string code = co_await codeOfEnd(watcher);
+      CHECK(code == "ENOSPC");
+    }
+    put("d/one/deep/f", "x");
+    const bool deep = co_await seen(watcher, "rename one/deep/f");
+    CHECK(deep);
+    put("d/two/f", "x");
+    const bool flat = co_await seen(watcher, "rename two/f");
+    CHECK(flat);
+  };
+  CHECK(run(main) == 0);
+}
+
+TEST_CASE("a recursive watch looks again for folders also when nobody waits for it any more") {
+  const TempFolder folder;
+  stdfs::create_directories("d/one/deep");
+  const auto main = [&]() -> Task<> {
+    auto watcher = co_await fs::watch("d", {.recursive = true});
+    moreThanIsKept();
+    stdfs::create_directories("d/lost/deep");
+    {
+      leat_test::Gate gate(leat::sys::Call::inotify_add_watch);
+      AbortController controller;
+      const auto waits = [&watcher] { return codeOfEnd(watcher); };
+      Promise<std::string> waiting = leat::withSignal(controller.signal(), waits);
+      co_await gate.reached();
+      controller.abort();
+      const std::string code = co_await waiting;
+      CHECK(code == "ABORT_ERR");
+    }
+    for (int i = 0; i < 5000 && watches() < 5; ++i) co_await leat::sleep(1);
+    CHECK(watches() == 5);
+    for (const char* name : {"one/deep/f", "lost/deep/f"}) {
+      put(std::string("d/") + name, "x");
+      const bool told = co_await seen(watcher, std::string("rename ") + name);
+      CHECK(told);
+    }
   };
   CHECK(run(main) == 0);
 }

@@ -19,9 +19,14 @@ namespace {
 
 // How many allocations this thread may make before all fail; negative: any number.
 thread_local long allowed = -1;
+// How many have failed.
+thread_local long refused = 0;
 
 void* allocate(std::size_t size) {
-  if (allowed == 0) throw std::bad_alloc();
+  if (allowed == 0) {
+    ++refused;
+    throw std::bad_alloc();
+  }
   if (allowed > 0) --allowed;
   if (void* const block = std::malloc(size > 0 ? size : 1)) return block;
   throw std::bad_alloc();
@@ -173,8 +178,10 @@ TEST_CASE("a connection for which there is no memory is closed, and others are s
     response.end("x");
   };
   withServer(handler, [&](http::Server server) -> Task<> {
+    int closed = 0;
     for (int enough = 0; enough < 12; ++enough) {
       INFO(enough);
+      const long before = refused;
       const leat::net::SocketAddress address = server.address();
       const int client = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
       // It is accepted between the two immediates.
@@ -188,10 +195,24 @@ TEST_CASE("a connection for which there is no memory is closed, and others are s
         allowed = enough;
       });
       co_await accepted.wait();
+      if (refused > before) {
+        // The end, or a reset.
+        leat::sys::fcntl(client, F_SETFL, O_NONBLOCK);
+        char byte;
+        ssize_t got = -1;
+        for (int turn = 0; turn < 5000; ++turn) {
+          got = ::recv(client, &byte, 1, 0);
+          if (got >= 0 || errno != EAGAIN) break;
+          co_await leat::sleep(1);
+        }
+        CHECK((got == 0 || (got < 0 && errno == ECONNRESET)));
+        ++closed;
+      }
       ::close(client);
       std::string back;
       back = co_await ask(server, get("/", closing));
       CHECK(back == http_rig::ok("x"));
     }
+    CHECK(closed > 0);
   });
 }

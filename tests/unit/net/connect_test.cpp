@@ -19,7 +19,8 @@
 
 using namespace net_rig;
 
-/// "one.leat.test" is 127.0.0.1, "two.leat.test" 127.0.0.1 and 127.0.0.2; other names are the system's.
+/// "one.leat.test" is 127.0.0.1, "two.leat.test" 127.0.0.1 and 127.0.0.2, "nobody.leat.test" is none; other names are
+/// the system's. So it is in all tests of the program.
 extern "C" int getaddrinfo(const char* host, const char* service, const addrinfo* hints,
                            addrinfo** found) {
   const std::string_view name(host == nullptr ? "" : host);
@@ -29,6 +30,7 @@ extern "C" int getaddrinfo(const char* host, const char* service, const addrinfo
     return system(host, service, hints, found);
   }
   if (hints != nullptr && hints->ai_family == AF_INET6) return EAI_NONAME;
+  if (name.starts_with("nobody")) return EAI_NONAME;
   *found = nullptr;
   for (int last = name.starts_with("two") ? 2 : 1; last > 0; --last) {
     // One piece of memory each, as freeaddrinfo expects it.
@@ -55,6 +57,7 @@ using net::ConnectOptions;
 leat::sys::UniqueFd plainListener(const net::SocketAddress& on) {
   leat::sys::UniqueFd fd(
       ::socket(on.data()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  allowReuse(fd.get());
   if (::bind(fd.get(), on.data(), on.size()) != 0 || ::listen(fd.get(), 64) != 0) fd.reset();
   return fd;
 }
@@ -324,8 +327,8 @@ TEST_CASE(
         const leat::AbortSignal around = ambient ? controller.signal() : idle.signal();
         const auto result = co_await leat::asResult(leat::withSignal(around, work));
         CHECK(codeOf(result.error()) == "ABORT_ERR");
-        co_await leat::sleep(1);
-        CHECK(openDescriptors() == before);
+        // A ring gives the descriptor back when the operation has ended.
+        co_await until([before] { return openDescriptors() == before; });
       }
     }
   });
@@ -405,11 +408,9 @@ TEST_CASE("an address that refuses is followed by the next one") {
 TEST_CASE("a name that nobody knows is ENOTFOUND, and a Unix socket that is not there ENOENT") {
   run([]() -> Task<> {
     leat::testing::FaultInjector faults;
-    const auto result = co_await leat::asResult(net::connect(80, "no-such-host.invalid"));
-    const std::string code = codeOf(result.error());
-    // Without a network the resolver cannot say that there is none.
-    CHECK((code == "ENOTFOUND" || code == "EAI_AGAIN"));
-    CHECK(textOf(result.error()) == "getaddrinfo " + code + " no-such-host.invalid");
+    const auto result = co_await leat::asResult(net::connect(80, "nobody.leat.test"));
+    CHECK(codeOf(result.error()) == "ENOTFOUND");
+    CHECK(textOf(result.error()) == "getaddrinfo ENOTFOUND nobody.leat.test");
     faults.fail(leat::sys::Call::getaddrinfo, EMFILE);
     const std::string failed = co_await message(net::connect(80, "localhost"));
     CHECK(failed == "getaddrinfo EMFILE localhost");
@@ -455,7 +456,7 @@ TEST_CASE(
   } ways[] = {{"one address", "127.0.0.1", 0},
               {"several addresses", "two.leat.test", 0},
               {"several addresses and a timeout", "two.leat.test", 100'000},
-              {"a look-up", "localhost", 0}};
+              {"a look-up", "one.leat.test", 0}};
   for (const auto& way : ways) {
     INFO(way.what);
     run([&]() -> Task<> {
@@ -468,7 +469,7 @@ TEST_CASE(
                                    .attemptTimeout = 10};
       leat_test::Started<Socket> started(net::connect(options));
       // Long enough for both attempts; the look-up is dropped before its answer comes.
-      if (way.host != "localhost") co_await leat::sleep(15);
+      if (way.host != "one.leat.test") co_await leat::sleep(15);
       if (way.host == "127.0.0.1") CHECK(openDescriptors() == before + 1);
       if (way.host == "two.leat.test") CHECK(openDescriptors() >= before + 1);
       started.drop();
@@ -519,19 +520,12 @@ struct FuseRun {
 void fused(std::string_view host, const Peer& peer, const leat::testing::FaultInjector& injector,
            FuseRun& into) {
   std::string failure;
-  int code = 0;
-  const std::int64_t before = leat::sys::monotonicNs();
-  try {
-    code = runToEnd([&] { return connecting(host, &peer, &failure); }, 8000);
-  } catch (const leat::SystemError&) {
-    code = 1;  // there was no loop
-  }
+  const bool ran = runFused(injector, [&] { return connecting(host, &peer, &failure); });
   while (peer.take()) {
   }
-  if (code != 0 && code != 1) FAIL("exit code " << code);
-  if (leat::sys::monotonicNs() - before > 4'900'000'000)
-    FAIL("it hung after " << leat::sys::name(injector.lastBlown()));
-  if (code == 0 && failure.empty()) ++into.clean;
+  if (failure.find("timeout") != std::string::npos)
+    FAIL(failure << " after " << leat::sys::name(injector.lastBlown()));
+  if (ran && failure.empty()) ++into.clean;
   if (!failure.empty()) into.failures.push_back(failure);
 }
 
@@ -549,7 +543,7 @@ TEST_CASE("each system call of a connect that fails is its error, named and word
   std::vector<std::string> expected = {"connect EMFILE 127.0.0.1:" + std::to_string(peer.port()),
                                        "bind EMFILE 127.0.0.1"};
   // A ring connects without a system call of its own.
-  if (report.runs == 5) expected.push_back(expected.front());
+  if (!leat_test::onUring()) expected.push_back(expected.front());
   expected.insert(expected.end(), 2, "EMFILE: too many open files, setsockopt");
   CHECK(seen.failures == expected);
 }

@@ -58,6 +58,38 @@ void run(F&& main) {
   REQUIRE(runToEnd(main) == 0);
 }
 
+/// Runs `main` with a fuse: where a system call fails it may fail, but not hang. Whether there was a loop, and no error
+/// that nobody has handled.
+template <class F>
+bool runFused(const leat::testing::FaultInjector& injector, F&& main) {
+  SameDescriptors same;
+  bool hung = false;
+  int code = 1;
+  try {
+    code = leat::run([&] {
+      leat::setTimeout(
+          [&hung] {
+            hung = true;
+            throw leat::Error("the test hangs");
+          },
+          8000)
+          .unref();
+      return main();
+    });
+  } catch (const leat::SystemError&) {
+    // There was no loop.
+  }
+  if (hung) FAIL("it hung after " << leat::sys::name(injector.lastBlown()));
+  if (code != 0 && code != 1) FAIL("exit code " << code);
+  return code == 0;
+}
+
+/// Before `bind`: connections of a test before are no reason to refuse a port.
+inline void allowReuse(int fd) {
+  const int yes = 1;
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+}
+
 /// Asks once a millisecond until it holds.
 template <class F>
 class Until {
@@ -227,6 +259,7 @@ class FullListener {
  public:
   explicit FullListener(const net::SocketAddress& on = net::SocketAddress("127.0.0.1", 0))
       : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    allowReuse(listener_.get());
     if (::bind(listener_.get(), on.data(), on.size()) != 0 || ::listen(listener_.get(), 0) != 0)
       throw leat::Error("no listener");
     for (int i = 0; i < 16; ++i) {

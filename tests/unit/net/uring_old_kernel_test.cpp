@@ -27,7 +27,11 @@ int withoutFeatures(unsigned lacking, Body body) {
     ::alarm(30);
     if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) ::_exit(77);
     ::raise(SIGSTOP);
-    ::_exit(body());
+    try {
+      ::_exit(body());
+    } catch (...) {
+      ::_exit(76);
+    }
   }
   int status = 0;
   ::waitpid(child, &status, 0);

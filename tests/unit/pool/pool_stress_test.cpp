@@ -91,6 +91,8 @@ std::string nameOf(const std::exception_ptr& error) {
     return std::to_string(thrown.by);
   } catch (const AbortError&) {
     return "aborted";
+  } catch (const Error& other) {
+    return std::string(other.code());
   } catch (...) {
     return "something else";
   }
@@ -328,7 +330,7 @@ void play(Tally& tally, Dice& dice) {
     tally.check(root.begun == root.ended && root.begun <= 1);
     if (outcomes[i] == "aborted") {
       tally.check(aborts);
-    } else if (outcomes[i] == "something else") {
+    } else if (outcomes[i] == "ERR_POOL_CLOSED") {
       tally.check(ends && root.begun == 0);
     } else {
       tally.check(root.begun == 1 && outcomes[i] == failureOf(root));

@@ -314,8 +314,8 @@ TEST_CASE("a pool at rest uses no processor") {
 }
 
 TEST_CASE("statistics count each job, and each worker that is busy") {
-  WorkStealingPool pool({.threads = 2});
   Busy gates[2];
+  WorkStealingPool pool({.threads = 2});
   for (Busy& gate : gates) pool.submit([&gate] { gate.wait(); });
   for (Busy& gate : gates) gate.waitUntilEntered();
   pool.submit([] {});

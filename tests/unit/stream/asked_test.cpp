@@ -1,21 +1,11 @@
 // SPDX-License-Identifier: MIT
-// isReadable and the others: of handles of one side, and of what has a stream. Their values at each stage are
-// compared with Node's in tests/order.
+// isReadable and the others, of handles of one side. Their values at each stage are compared with Node's in
+// tests/order.
 #include "stream_rig.hpp"
 
 using namespace leat;
 using leat_test::leavesNothing;
 using leat_test::Token;
-
-namespace {
-
-/// As a socket has one.
-struct Owner {
-  PassThrough<int> stream() const { return kept; }
-  PassThrough<int> kept;
-};
-
-}  // namespace
 
 TEST_CASE("a handle of one side is asked for the whole stream") {
   leavesNothing([](Token token) -> Task<> {
@@ -46,16 +36,5 @@ TEST_CASE("a side that is not there is neither readable, writable nor disturbed"
     source.destroy();
     CHECK_FALSE((isReadable(source) || isWritable(sink) || isDisturbed(sink)));
     CHECK(isDisturbed(source));
-  });
-}
-
-TEST_CASE("what has a stream is asked for that") {
-  leavesNothing([](Token token) -> Task<> {
-    const Owner owner;
-    owner.kept.on<"error">([token] {});
-    CHECK((isReadable(owner) && isWritable(owner) && !isDisturbed(owner)));
-    owner.kept.destroy(Error("x"));
-    co_await owner.kept.closed();
-    CHECK((isDisturbed(owner) && isErrored(owner) && !isReadable(owner) && !isWritable(owner)));
   });
 }

@@ -238,7 +238,11 @@ Promise<> moveStreamFile(Ref<StreamCore> stream, FileReadState& state, std::size
     co_return;
   }
   if (!full) state.movable = false;
-  (void)readStreamFile(stream, state, size);
+  try {
+    (void)readStreamFile(stream, state, size);
+  } catch (...) {
+    stream->fail(std::current_exception());
+  }
 }
 
 template <class = void>
