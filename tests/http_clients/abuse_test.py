@@ -90,7 +90,7 @@ class Memory(Abuse):
         each = (self.server.resident() - before) / len(idle)
         print(f'{each:.0f} bytes for each of {len(idle)} idle connections', file=sys.stderr)
         if not SANITIZED:
-            self.assertLess(each, 6 * 1024)
+            self.assertLess(each, 4 * 1024)
 
     def test_clients_that_never_read_hold_little_memory(self):
         greedy = self.many(5)

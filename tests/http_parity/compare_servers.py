@@ -60,10 +60,17 @@ CASES.update({
 })
 # Of servers with joinDuplicateHeaders.
 JOINED = {'fields': CASES['fields']}
+# Of servers that take two requests of a connection and keep it for a second.
+LIMITED = {
+    'two requests': get('/hello') + get('/pieces'),
+    'two requests, the last closes': get('/hello') + END,
+    'a request too many': get('/hello') + get('/hello') + END,
+}
 DIFFERENCES = {
     'host of the target': 'RFC 9112 section 3.2.2: it replaces the Host',
     'HTTP/1.0, whole': 'a body whose size is known has a Content-Length',
     'expect': 'the same',
+    'a request too many': 'the same, of the 503',
     'upgrade without a listener': 'Node loses what comes behind it',
     'garbage behind a request': 'it is told why the connection closes',
     'no Host': 'refused by the parser, as other messages that are none',
@@ -87,8 +94,8 @@ def main():
     parser.add_argument('--node', default='node')
     parser.add_argument('--program', required=True)
     arguments = parser.parse_args()
-    bad = compare([], CASES, arguments) + compare(['join'], JOINED, arguments)
-    print(f'{len(CASES) + len(JOINED)} cases, {len(bad)} different')
+    bad = compare([], CASES, arguments) + compare(['join'], JOINED, arguments) + compare(['limit'], LIMITED, arguments)
+    print(f'{len(CASES) + len(JOINED) + len(LIMITED)} cases, {len(bad)} different')
     sys.exit(1 if bad else 0)
 
 

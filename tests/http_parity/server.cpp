@@ -117,9 +117,13 @@ const std::map<std::string, Route> routes{
     {"http://b/request", request},
 };
 
-Task<> program(bool join) {
+Task<> program(std::string option) {
   http::ServerOptions options;
-  options.joinDuplicateHeaders = join;
+  options.joinDuplicateHeaders = option == "join";
+  if (option == "limit") {
+    options.keepAliveTimeout = 1000;
+    options.maxRequestsPerSocket = 2;
+  }
   const http::Server server = http::createServer(
       [](Request request, Response response) {
         const std::string url(request.url());
@@ -139,6 +143,6 @@ Task<> program(bool join) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const bool join = argc > 1 && std::string_view(argv[1]) == "join";
-  return run([join] { return program(join); });
+  const std::string option = argc > 1 ? argv[1] : "";
+  return run([&option] { return program(option); });
 }

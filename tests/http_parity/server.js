@@ -62,11 +62,14 @@ const routes = {
 };
 routes['http://b/request'] = routes['/request'];
 
-const server = http.createServer({ joinDuplicateHeaders: process.argv[2] === 'join' }, (req, res) => {
+const limited = process.argv[2] === 'limit';
+const options = { joinDuplicateHeaders: process.argv[2] === 'join', keepAliveTimeout: limited ? 1000 : 5000 };
+const server = http.createServer(options, (req, res) => {
   const route = routes[req.url.split('?')[0]];
   if (route) return route(req, res);
   res.statusCode = 404;
   res.end();
 });
+if (limited) server.maxRequestsPerSocket = 2;
 server.listen(0, '127.0.0.1', () => console.log(server.address().port));
 process.stdin.on('end', () => process.exit(0)).resume();

@@ -11,7 +11,7 @@
 namespace leat::inline LEAT_ABI::http {
 
 /// Node's names and the values of its global agent. Times are milliseconds; less than 0 is RangeError
-/// ERR_OUT_OF_RANGE. 0 is no limit.
+/// ERR_OUT_OF_RANGE. 0 is no limit where nothing else is said.
 struct AgentOptions {
   /// Whether a connection stays for the next request.
   bool keepAlive = true;
@@ -21,7 +21,7 @@ struct AgentOptions {
   unsigned maxSockets = 0;
   /// Connections altogether.
   unsigned maxTotalSockets = 0;
-  /// Connections without a request that stay for one host and port.
+  /// Connections without a request that stay for one host and port; 0: none does (Node: 256).
   std::size_t maxFreeSockets = 256;
   /// How long such a one stays; less when the server says so.
   int timeout = 5'000;
@@ -32,7 +32,8 @@ struct AgentOptions {
   bool retry = true;
   /// Milliseconds for a connection to be made, with the way through a proxy; 0: as long as the system tries.
   int connectTimeout = 0;
-  /// Bytes of an answer's head; more is an error HPE_HEADER_OVERFLOW. So are more fields.
+  /// Bytes of an answer's head; more is an error HPE_HEADER_OVERFLOW, and so are more fields. 0: 16 KiB, and no limit of
+  /// the fields.
   std::uint32_t maxHeaderSize = 16 * 1024;
   unsigned maxHeadersCount = 2000;
   /// "http://user:password@host:port": requests go there. By default it is asked for the whole URL (RFC 9112

@@ -11,9 +11,9 @@ namespace leat::inline LEAT_ABI::http {
 
 /// Node's names and defaults. Times are milliseconds; 0 is none, less is RangeError ERR_OUT_OF_RANGE.
 struct ServerOptions {
-  /// Of a head, with its line ends: more is answered 431.
+  /// Of a head, with its line ends: more is answered 431. 0: 16 KiB.
   std::uint32_t maxHeaderSize = 16 * 1024;
-  /// More fields are answered 431.
+  /// More fields are answered 431. 0: no limit but that of the head.
   unsigned maxHeadersCount = 2000;
   /// For all of a head to come, from the connection or the first byte of a later request: then 408.
   int headersTimeout = 60'000;
@@ -25,7 +25,8 @@ struct ServerOptions {
   int keepAliveTimeout = 5'000;
   /// How long one on which nothing is sent or received stays.
   int timeout = 0;
-  /// Then the connection closes; what comes nevertheless is answered 503. 0: no limit.
+  /// The answer to the last of them says that the connection closes; what comes nevertheless is "dropRequest" and
+  /// answered 503. 0: no limit.
   unsigned maxRequestsPerSocket = 0;
   /// More connections are closed at once. 0: no limit.
   std::size_t maxConnections = 0;

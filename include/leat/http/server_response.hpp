@@ -30,6 +30,8 @@ class ServerResponse : public detail::OutgoingHandle<ServerResponse> {
     out().status = status;
     return *this;
   }
+  /// As it was set; from when the head is sent on, what is sent. Valid until it is set again.
+  std::string_view statusMessage() const noexcept { return out().words(); }
   /// Empty: Node's words for the code.
   const ServerResponse& setStatusMessage(std::string_view words) const {
     out().checkHead("set");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "client_rig.hpp"
+#include "code_thrown_by.hpp"
 
 #include <leat/stream.hpp>
 
@@ -220,6 +221,14 @@ TEST_CASE("a body larger than its limit is refused", "[http][fetch]") {
       code = error.code();
     }
     CHECK(code == "ERR_HTTP_BODY_TOO_LARGE");
+  });
+  withAnswers({answerOf("12345"), answerOf("12345")}, [](Scripted& server) -> Task<> {
+    const http::Response whole = co_await http::fetch(server.url());
+    const Buffer bytes = co_await whole.bytes(5);
+    CHECK(bytes.view() == "12345");
+    const http::Response large = co_await http::fetch(server.url());
+    const Result<Buffer> refused = co_await asResult(large.bytes(4));
+    CHECK(leat_test::codeThrownBy([&] { (void)refused.value(); }) == "ERR_HTTP_BODY_TOO_LARGE");
   });
 }
 

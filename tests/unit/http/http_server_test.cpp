@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <leat/http.hpp>
 
+#include "code_thrown_by.hpp"
 #include "http_rig.hpp"
 
 namespace http = leat::http;
@@ -20,6 +21,7 @@ using http_rig::start;
 using http_rig::withServer;
 using leat::Buffer;
 using leat::Task;
+using leat_test::codeThrownBy;
 using leat::operator""_e;
 
 namespace {
@@ -108,13 +110,21 @@ TEST_CASE("what would split an answer is refused") {
     for (const char* value : {"a\r\nb: c", "a\n", "\x01", "\x7f"})
       CHECK_THROWS_WITH(response.setHeader("x", value),
                         "Invalid character in header content [\"x\"]");
-    for (const char* name : {"", "a b", "a:", "a\r\n", "\xe4"})
+    CHECK(codeThrownBy([&] { response.setHeader("x", "a\n"); }) == "ERR_INVALID_CHAR");
+    for (const char* name : {"", "a b", "a:", "a\r\n", "\xe4"}) {
       CHECK_THROWS_AS(response.setHeader(name, "x"), leat::TypeError);
+      CHECK(codeThrownBy([&] { response.setHeader(name, "x"); }) == "ERR_INVALID_HTTP_TOKEN");
+    }
+    CHECK(response.statusMessage() == "");
     response.setStatusMessage("a\r\nb");
+    CHECK(response.statusMessage() == "a\r\nb");
     CHECK_THROWS_WITH(response.flushHeaders(), "Invalid character in statusMessage");
     response.setStatusMessage("").setStatusCode(1000);
     CHECK_THROWS_WITH(response.flushHeaders(), "Invalid status code: 1000");
     response.setStatusCode(200).end("fine");
+    CHECK(response.statusMessage() == "OK");
+    CHECK(codeThrownBy([&] { response.setHeader("x", "y"); }) == "ERR_HTTP_HEADERS_SENT");
+    CHECK(codeThrownBy([&] { response.writeHead(200); }) == "ERR_HTTP_HEADERS_SENT");
   };
   CHECK(answer(bad, get("/", closing)) == ok("fine"));
 }
@@ -452,7 +462,15 @@ TEST_CASE("late and idle clients are told so") {
 TEST_CASE("a connection has so many requests") {
   http::ServerOptions options;
   options.maxRequestsPerSocket = 2;
-  CHECK(answer(hello, get("/") + get("/") + get("/"), options) == kept("hello") + ok("hello"));
+  const auto keptOf2 = [](const std::string& body) {
+    std::string text = kept(body);
+    return text.insert(text.find("timeout=5") + 9, ", max=2");
+  };
+  const std::string refused = ok("", "503 Service Unavailable");
+  CHECK(answer(hello, get("/") + get("/") + get("/") + get("/"), options) ==
+        keptOf2("hello") + ok("hello") + refused);
+  CHECK(answer(hello, get("/") + get("/", closing) + get("/"), options) ==
+        keptOf2("hello") + ok("hello"));
   std::vector<ServerResponse> held;
   const auto hold = [&](const IncomingMessage&, const ServerResponse& response) {
     held.push_back(response);
@@ -470,7 +488,39 @@ TEST_CASE("a connection has so many requests") {
         for (const ServerResponse& response : held) response.end();
         held.clear();
         const std::string back = co_await client.rest();
-        CHECK(back == kept("") + ok(""));
+        CHECK(back == keptOf2("") + ok("") + refused);
+      },
+      options);
+  // One that comes when the last answer was read.
+  withServer(
+      hello,
+      [&](http::Server server) -> Task<> {
+        int dropped = 0;
+        server.on("dropRequest"_e, [&] { ++dropped; });
+        const Client client = co_await connectTo(server);
+        client.send(get("/"));
+        std::string back = co_await client.until("hello");
+        CHECK(back == keptOf2("hello"));
+        client.send(get("/"));
+        back = co_await client.until("hello");
+        CHECK(back == ok("hello"));
+        CHECK(dropped == 0);
+        client.send(post("/", "body"));
+        back = co_await client.rest();
+        CHECK(back == refused);
+        CHECK(dropped == 1);
+      },
+      options);
+}
+TEST_CASE("a connection that had its requests is not kept for ever") {
+  http::ServerOptions options;
+  options.maxRequestsPerSocket = 1;
+  options.keepAliveTimeout = 20;
+  withServer(
+      hello,
+      [](http::Server server) -> Task<> {
+        const std::string back = co_await ask(server, get("/"));
+        CHECK(back == ok("hello"));
       },
       options);
 }

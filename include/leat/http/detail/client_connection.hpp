@@ -17,7 +17,7 @@ class ClientConnection : public Counted<ClientConnection>, public leat::detail::
         agent_(&agent),
         held_(&agent),
         parser_({.kind = MessageKind::Response,
-                 .maxHeadSize = agent.options.maxHeaderSize,
+                 .maxHeadSize = headLimit(agent.options.maxHeaderSize),
                  .maxFields = agent.options.maxHeadersCount}) {}
 
   net::Socket socket;

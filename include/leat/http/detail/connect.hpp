@@ -49,7 +49,8 @@ Task<> tunnel(net::Socket socket, Opens& opening) {
   const std::string text =
       tunnelRequest(opening.call().options.place.tunnelTo, opening.options().proxy);
   co_await socket.write(text);
-  const std::string answer = co_await socket.readUntil("\r\n\r\n", opening.options().maxHeaderSize);
+  const std::string answer =
+      co_await socket.readUntil("\r\n\r\n", headLimit(opening.options().maxHeaderSize));
   checkTunnel(answer, opening.call().options.place.tunnelTo);
 }
 

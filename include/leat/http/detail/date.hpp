@@ -21,19 +21,19 @@ class LEAT_API DateCache : public leat::detail::LoopPart {
     /// The same, and behind it the fields of a connection that stays.
     std::string_view kept;
   };
-  /// `nowMs`: of the loop; the time of day is asked for when it moves. `seconds`: of the Keep-Alive field.
-  const Fields& fields(std::int64_t nowMs, unsigned seconds) {
-    if (nowMs != nowMs_ || seconds != seconds_) refresh(nowMs, seconds);
+  /// `nowMs`: of the loop; the time of day is asked for when it moves. `keepAlive`: of a connection that stays.
+  const Fields& fields(std::int64_t nowMs, KeepAlive keepAlive) {
+    if (nowMs != nowMs_ || keepAlive != keepAlive_) refresh(nowMs, keepAlive);
     return fields_;
   }
 
  private:
-  LEAT_NOINLINE void refresh(std::int64_t nowMs, unsigned seconds) {
+  LEAT_NOINLINE void refresh(std::int64_t nowMs, KeepAlive keepAlive) {
     const std::int64_t second = sys::realtimeNs() / 1'000'000'000;
-    if (second != second_ || seconds != seconds_) write(second, seconds);
+    if (second != second_ || keepAlive != keepAlive_) write(second, keepAlive);
     nowMs_ = nowMs;
   }
-  void write(std::int64_t second, unsigned seconds) {
+  void write(std::int64_t second, KeepAlive keepAlive) {
     // Where there is no memory, it is written again.
     nowMs_ = second_ = -1;
     char date[32];
@@ -42,15 +42,15 @@ class LEAT_API DateCache : public leat::detail::LoopPart {
     text_.append(writeDate(date, second));
     text_.append("\r\n");
     const std::size_t dateSize = text_.size();
-    text_.endAt(putKept(text_.room(64), seconds));
+    text_.endAt(putKept(text_.room(96), keepAlive));
     fields_ = {std::string_view(text_).substr(0, dateSize), text_};
     second_ = second;
-    seconds_ = seconds;
+    keepAlive_ = keepAlive;
   }
 
   std::int64_t nowMs_ = -1;
   std::int64_t second_ = -1;
-  unsigned seconds_ = 0;
+  KeepAlive keepAlive_;
   TextBuffer text_;
   Fields fields_;
 };

@@ -9,6 +9,11 @@
 
 namespace leat::inline LEAT_ABI::http::detail {
 
+/// Bytes that a head may have; 0 is the default, as in Node.
+constexpr std::uint32_t headLimit(std::uint32_t said) noexcept {
+  return said == 0 ? 16 * 1024 : said;
+}
+
 /// A piece of the text of a head.
 struct HeadPart {
   std::uint32_t at = 0;

@@ -22,7 +22,7 @@ class HeadParser {
   enum class Outcome : unsigned char { More, Done, Failed };
 
   HeadParser(MessageKind kind, unsigned maxFields, bool requireHost) noexcept
-      : maxFields_(maxFields), kind_(kind), requireHost_(requireHost) {}
+      : maxFields_(maxFields == 0 ? ~0U : maxFields), kind_(kind), requireHost_(requireHost) {}
 
   /// A new head begins, which goes to `head`: what its parts say is true of the text that is parsed.
   void start(Head& head) noexcept {

@@ -34,8 +34,16 @@ LEAT_ALWAYS_INLINE inline char* put(char* to, std::string_view text) noexcept {
 }
 /// At most 20 digits.
 LEAT_INLINE char* putNumber(char* to, std::uint64_t number) noexcept;
-/// Of a connection that stays; 0: who knows how long.
-LEAT_INLINE char* putKept(char* to, unsigned seconds) noexcept;
+/// What is said of a connection that stays.
+struct KeepAlive {
+  /// Without a request; 0: who knows.
+  unsigned seconds = 0;
+  /// Requests altogether; 0: no limit.
+  unsigned most = 0;
+  friend bool operator==(const KeepAlive&, const KeepAlive&) = default;
+};
+/// At most 96 bytes.
+LEAT_INLINE char* putKept(char* to, KeepAlive kept) noexcept;
 
 #if LEAT_BODIES
 LEAT_INLINE char* putNumber(char* to, std::uint64_t number) noexcept {
@@ -47,10 +55,11 @@ LEAT_INLINE char* putNumber(char* to, std::uint64_t number) noexcept {
   return std::to_chars(to, to + 20, number).ptr;
 }
 
-LEAT_INLINE char* putKept(char* to, unsigned seconds) noexcept {
+LEAT_INLINE char* putKept(char* to, KeepAlive kept) noexcept {
   to = put(to, "Connection: keep-alive\r\n");
-  if (seconds == 0) return to;
-  to = putNumber(put(to, "Keep-Alive: timeout="), seconds);
+  if (kept.seconds == 0) return to;
+  to = putNumber(put(to, "Keep-Alive: timeout="), kept.seconds);
+  if (kept.most > 0) to = putNumber(put(to, ", max="), kept.most);
   return put(to, "\r\n");
 }
 #endif
@@ -82,8 +91,13 @@ class OutgoingMessage {
   int status = 200;
   OutgoingFields fields;
 
+  /// Behind the status. Until the head is fixed: as they were set.
+  std::string_view words() const noexcept {
+    if (!reason_.empty() || !headSet()) return reason_;
+    const std::string_view known = statusText(status);
+    return known.empty() ? std::string_view("unknown") : known;
+  }
   /// Empty: the usual words for the status.
-  std::string_view reason() const noexcept { return reason_; }
   void setReason(std::string_view words) {
     reason_ = words;
     mark(hasReason);
@@ -105,6 +119,8 @@ class OutgoingMessage {
   /// The connection closes behind this.
   bool last() const noexcept { return has(isLast); }
   void setLast() noexcept { mark(isLast); }
+  /// The connection is said to close, and left to the peer.
+  void setParting() noexcept { mark(isParting); }
   /// What the request allows: `HTTP/1.0`, HEAD, whether the connection may stay.
   void answerTo(std::string_view method, const Head& head) noexcept {
     if (head.minorVersion == 0) mark(isOld | isLeaving);
@@ -125,10 +141,10 @@ class OutgoingMessage {
 
   // ---- what is sent ----
 
-  /// `date`: the field, with its line end. `seconds`: of the Keep-Alive field, 0 for none. `whole`: the size of
+  /// `date`: the field, with its line end. `keepAlive`: of a connection that stays. `whole`: the size of
   /// all of the body, if it is known. `kept`: the date and the fields of a connection that stays, as they would be written, if that
   /// is at hand.
-  void writeHead(TextBuffer& out, std::string_view date, unsigned seconds,
+  void writeHead(TextBuffer& out, std::string_view date, KeepAlive keepAlive,
                  std::optional<std::size_t> whole, std::string_view kept = {});
   /// The same of a client.
   void writeRequest(TextBuffer& out, std::string_view method, std::string_view target,
@@ -218,6 +234,7 @@ class OutgoingMessage {
     saidEncoding = 1U << 16,
     saidTrailer = 1U << 17,
     saidDate = 1U << 18,
+    isParting = 1U << 19,  // says that the connection closes
   };
   static constexpr unsigned said =
       saidConnection | saidLength | saidEncoding | saidTrailer | saidDate;
@@ -241,7 +258,7 @@ class OutgoingMessage {
   std::uint64_t bodyLeft() const noexcept { return has(isLent) ? 0 : bodyLength_ - bodySent_; }
   char* putFields(char* at) const noexcept;
   void readEncoding(std::string_view codings);
-  char* putConnection(char* at, unsigned seconds) const noexcept;
+  char* putConnection(char* at, KeepAlive keepAlive) const noexcept;
   static void beginChunk(TextBuffer& out, std::size_t size);
   void endChunks(TextBuffer& out) const;
   char* putFraming(char* at, std::optional<std::size_t> whole) noexcept;
@@ -334,7 +351,7 @@ LEAT_INLINE void OutgoingMessage::readField(const FieldView& field) {
 }
 
 LEAT_INLINE void OutgoingMessage::writeHead(TextBuffer& text, std::string_view date,
-                                            unsigned seconds, std::optional<std::size_t> whole,
+                                            KeepAlive keepAlive, std::optional<std::size_t> whole,
                                             std::string_view kept) {
   // More than all that is not counted here has.
   constexpr std::size_t rest = 256;
@@ -345,19 +362,18 @@ LEAT_INLINE void OutgoingMessage::writeHead(TextBuffer& text, std::string_view d
   } else {
     at = putNumber(put(at, "HTTP/1.1 "), static_cast<std::uint64_t>(status));
     at = put(at, " ");
-    const std::string_view words = reason_.empty() ? statusText(status) : reason();
-    at = put(at, words.empty() ? std::string_view("unknown") : words);
+    at = put(at, words());
     at = put(at, "\r\n");
   }
   at = putFields(at);
   const bool framed = whole || has(saidLength | saidEncoding | isBare) || !has(isOld);
   if (!framed || has(isLeaving)) mark(isLast);
   const bool dated = !has(isUndated | saidDate);
-  if (!kept.empty() && dated && !has(isLast | saidConnection)) {
+  if (!kept.empty() && dated && !has(isLast | isParting | saidConnection)) {
     at = put(at, kept);
   } else {
     if (dated) at = put(at, date);
-    if (!has(saidConnection)) at = putConnection(at, seconds);
+    if (!has(saidConnection)) at = putConnection(at, keepAlive);
   }
   text.endAt(put(putFraming(at, whole), "\r\n"));
 }
@@ -399,7 +415,7 @@ LEAT_INLINE void OutgoingMessage::writeRequest(TextBuffer& text, std::string_vie
   at = put(put(at, method), " ");
   at = put(put(at, target), " HTTP/1.1\r\n");
   at = putFields(at);
-  if (!has(saidConnection)) at = putConnection(at, 0);
+  if (!has(saidConnection)) at = putConnection(at, {});
   // Of these nobody expects a body; without one they are not framed.
   if (isUnframed(method) && whole == std::size_t{0}) {
     if (!has(saidEncoding | saidLength)) setLength(0);
@@ -420,8 +436,8 @@ LEAT_INLINE void OutgoingMessage::endChunks(TextBuffer& out) const {
   out.append("\r\n");
 }
 
-LEAT_INLINE char* OutgoingMessage::putConnection(char* at, unsigned seconds) const noexcept {
-  return last() ? put(at, "Connection: close\r\n") : putKept(at, seconds);
+LEAT_INLINE char* OutgoingMessage::putConnection(char* at, KeepAlive keepAlive) const noexcept {
+  return has(isLast | isParting) ? put(at, "Connection: close\r\n") : putKept(at, keepAlive);
 }
 
 LEAT_INLINE char* OutgoingMessage::putFraming(char* at, std::optional<std::size_t> whole) noexcept {

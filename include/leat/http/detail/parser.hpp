@@ -12,6 +12,7 @@ struct ParserOptions {
   MessageKind kind = MessageKind::Request;
   /// Bytes of a head with its line ends, and of trailers. Beyond them: 431.
   std::uint32_t maxHeadSize = 16 * 1024;
+  /// 0: no limit but that of their bytes.
   unsigned maxFields = 2000;
   /// Of all chunk extensions of a body together. Beyond them: 413.
   std::uint32_t maxExtensions = 16 * 1024;

@@ -17,7 +17,7 @@ LEAT_INLINE ServerConnection::ServerConnection(Ref<ServerCore> server, net::Sock
       LoopTimer(onLate),
       server_(std::move(server)),
       parser_({.kind = MessageKind::Request,
-               .maxHeadSize = server_->options.maxHeaderSize,
+               .maxHeadSize = headLimit(server_->options.maxHeaderSize),
                .maxFields = server_->options.maxHeadersCount,
                .requireHost = server_->options.requireHostHeader}),
       inlet_(*this, came),
@@ -127,7 +127,7 @@ LEAT_INLINE void ServerConnection::dispatch(Exchange& exchange) {
   ServerCore& server = *server_;
   const Head& head = exchange.head;
   const unsigned most = server.options.maxRequestsPerSocket;
-  if (most > 0 && requests_ >= most) exchange.out.setLast();
+  if (most > 0 && requests_ >= most) exchange.out.setParting();
   if (most > 0 && requests_ > most) return drop(exchange);
   const IncomingMessage request{ExchangeHandle(exchange)};
   const ServerResponse response{request.exchange()};
@@ -221,16 +221,16 @@ LEAT_ALWAYS_INLINE inline const DateCache::Fields& ServerConnection::fieldsFor(E
   // Behind the last answer of a server that closes comes nothing.
   if (unasked || (server_->closing && exchanges_.size() == 1 && isFirst(exchange)))
     exchange.out.setLast();
-  if (taking_) return dates_->fields(came_, server_->keepAliveSeconds);
+  if (taking_) return dates_->fields(came_, server_->keepAlive);
   EventLoop& loop = EventLoop::current();
-  return loop.parts().get<DateCache>().fields(loop.startTime(), server_->keepAliveSeconds);
+  return loop.parts().get<DateCache>().fields(loop.startTime(), server_->keepAlive);
 }
 
 LEAT_INLINE TextBuffer& ServerConnection::writeAnswer(Exchange& exchange,
                                                       std::optional<std::size_t> whole) {
   const DateCache::Fields& known = fieldsFor(exchange);
   TextBuffer& out = lane(exchange);
-  exchange.out.writeHead(out, known.date, server_->keepAliveSeconds, whole, known.kept);
+  exchange.out.writeHead(out, known.date, server_->keepAlive, whole, known.kept);
   return out;
 }
 
@@ -334,10 +334,13 @@ LEAT_INLINE void ServerConnection::watch() {
 }
 
 LEAT_INLINE int ServerConnection::mayStayMs() noexcept {
-  const int most = server_->options.keepAliveTimeout;
+  const ServerOptions& options = server_->options;
+  const int most = options.keepAliveTimeout;
+  const bool parting =
+      options.maxRequestsPerSocket > 0 && requests_ >= options.maxRequestsPerSocket && idle();
   // Also without a limit of its own nobody lingers for ever.
   constexpr int lingerMs = 5'000;
-  if (mode_ == Mode::Lingers) return most > 0 ? most : lingerMs;
+  if (mode_ == Mode::Lingers || parting) return most > 0 ? most : lingerMs;
   return requests_ > 0 && idle() ? most : 0;
 }
 

@@ -110,7 +110,8 @@ class ServerCore : public Counted<ServerCore>, private leat::detail::LoopOwned {
   net::Server::Closing stop();
 
   const ServerOptions options;
-  const unsigned keepAliveSeconds = static_cast<unsigned>(options.keepAliveTimeout) / 1000;
+  const KeepAlive keepAlive{static_cast<unsigned>(options.keepAliveTimeout) / 1000,
+                            options.maxRequestsPerSocket};
   ServerEvents events;
   leat::detail::List<ServerConnection> connections;
   std::optional<net::Server> listener;
