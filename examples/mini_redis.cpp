@@ -125,8 +125,7 @@ void incr(Client& c, Args a) {
   const string* text = find<string>(a[1]);
   const int64_t value = text ? integer(*text) : 0;
   if (value == INT64_MAX) throw Failure("ERR increment or decrement would overflow");
-  database[a[1]].value = std::to_string(value + 1);
-  c.integer(value + 1);
+  database[a[1]].value = std::to_string(value + 1), c.integer(value + 1);
 }
 void ttl(Client& c, Args a) {
   const auto at = database.find(a[1]);
@@ -146,22 +145,19 @@ void lrange(Client& c, Args a) {
   const int64_t from = integer(a[2]), to = integer(a[3]), size = std::ssize(items);
   const int64_t first = std::max<int64_t>(from < 0 ? from + size : from, 0);
   const int64_t count = std::min(to < 0 ? to + size : to, size - 1) - first + 1;
-  if (count <= 0) return void(c.array(0));
-  c.list(std::views::counted(items.begin() + first, count));
+  count <= 0 ? void(c.array(0)) : c.list(std::views::counted(items.begin() + first, count));
 }
 void keys(Client& c, Args a) {
   const auto fits = [&](const string& key) { return !fnmatch(a[1].c_str(), key.c_str(), 0); };
   c.list(std::views::keys(database) | std::views::filter(fits));
 }
 void config(Client& c, Args a) {  // what redis-benchmark asks for
-  const bool save = is(a[2], "save");
-  if (!is(a[1], "get") || (!save && !is(a[2], "appendonly"))) return void(c.array(0));
-  c.array(2).bulk(a[2]).bulk(save ? "" : "no");
+  if (!is(a[1], "get") || !(is(a[2], "save") || is(a[2], "appendonly"))) return void(c.array(0));
+  c.array(2).bulk(a[2]).bulk(is(a[2], "save") ? "" : "no");
 }
 void subscribe(Client& c, Args a) {
   for (Client::subscribers.insert(&c); const string& name : a.subspan(1)) {
-    c.channels.insert(name);
-    c.array(3).bulk("subscribe").bulk(name).integer(c.channels.size());
+    c.channels.insert(name), c.array(3).bulk("subscribe").bulk(name).integer(c.channels.size());
   }
 }
 void publish(Client& c, Args a) {
@@ -243,8 +239,12 @@ leat::Task<> start(int port, leat::AbortController stopping) {
   leat::setTimeout([] { EventLoop::current().stop(); }, 5s).unref();
 }
 
-int main(int argc, char** argv) {
-  const int port = argc == 3 && argv[1] == "--port"sv ? int(integer(argv[2], 0, 65535)) : 6379;
+int main(int argc, char** argv) try {
+  const bool asked = argc == 3 && argv[1] == "--port"sv;
+  if (argc > 1 && !asked) throw Failure("usage: mini_redis [--port PORT]");
+  const int port = asked ? int(integer(argv[2], 0, 65535, "--port: no number to 65535")) : 6379;
   leat::AbortController stopping;
   return leat::run([&] { return leat::withSignal(stopping.signal(), start(port, stopping)); });
+} catch (const Failure& failure) {
+  return std::fprintf(stderr, "%s\n", failure.what()), 2;
 }

@@ -1,4 +1,4 @@
-# Two proofs about the headers, from generated sources: all of them together in every test program (leat_odr: a missing
+# Two proofs about the headers, from generated sources: all of them together in every program of Catch2 (leat_odr: a missing
 # `inline` is a duplicate symbol), and each of them alone, twice (leat_each_header: nothing leans on what was included before).
 
 file(GLOB_RECURSE headers RELATIVE "${PROJECT_SOURCE_DIR}/include" CONFIGURE_DEPENDS
@@ -8,7 +8,7 @@ list(SORT headers)
 # It is for one object alone of a program that has said so.
 list(REMOVE_ITEM headers leat/compiled.hpp)
 
-set(odr_text "// Generated: every public header in one object, linked into every test program.\n")
+set(odr_text "// Generated: every public header in one object, linked into every program of Catch2.\n")
 set(alone_sources "")
 foreach(header IN LISTS headers)
   if(NOT header MATCHES "/detail/")

@@ -5,6 +5,7 @@
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 import unittest
@@ -217,6 +218,18 @@ class Robustness(unittest.TestCase):
                         client.close()
                 with self.assertRaises(ConnectionRefusedError):
                     server.connect()
+
+
+class Usage(unittest.TestCase):
+    def test_a_wrong_command_line_is_named(self):
+        for words, told in (
+            (['--port', 'abc'], '--port: no number to 65535\n'),
+            (['--port', '65536'], '--port: no number to 65535\n'),
+            (['--port'], 'usage: mini_redis [--port PORT]\n'),
+            (['6379'], 'usage: mini_redis [--port PORT]\n'),
+        ):
+            ended = subprocess.run([sys.argv[1], *words], capture_output=True, text=True, timeout=20, check=False)
+            self.assertEqual((ended.returncode, ended.stdout, ended.stderr), (2, '', told))
 
 
 if __name__ == '__main__':

@@ -15,7 +15,7 @@ struct LoopOptions {
   /// was asked for and cannot start is an error; see docs/backends.md.
   std::string_view backend{};
   /// How many microseconds a turn asks the kernel again and again before it sleeps: a third of the
-  /// latency at few connections, for a core that never rests. 0 is off.
+  /// latency at few connections, for a core that never rests. 0 is off; less is RangeError ERR_OUT_OF_RANGE.
   long busyPoll = 0;
 };
 

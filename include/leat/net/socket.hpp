@@ -65,8 +65,8 @@ class Socket {
   /// Buffer). As a bool: false when `highWaterMark` bytes wait, as Node's `write`. Awaited: goes on
   /// when there is room again, and throws the socket's error.
   ///
-  /// Cancel: an abort while part of the bytes is unsent destroys the socket, since the peer would see
-  /// half a message. Throws, when awaited: SystemError (EPIPE, ECONNRESET), Error
+  /// Cancel: what the kernel has room for is sent under an aborted signal, too; an abort while part of the
+  /// bytes is unsent destroys the socket, since the peer would see half a message. Throws, when awaited: SystemError (EPIPE, ECONNRESET), Error
   /// ERR_STREAM_WRITE_AFTER_END, ERR_STREAM_DESTROYED.
   WriteResult write(std::string_view bytes) const;
   WriteResult write(std::span<const std::byte> bytes) const;

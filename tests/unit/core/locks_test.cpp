@@ -286,3 +286,35 @@ TEST_CASE("a latch opens at zero and stays open") {
   REQUIRE(passed == 3);
   REQUIRE_THROWS_WITH(latch.countDown(4), "Latch::countDown(4): only 0 left to count");
 }
+
+TEST_CASE("who waits for a latch may be destroyed or aborted; who arrived has arrived") {
+  QueueFixture queues;
+  Latch latch(3);
+  AbortController controller;
+  int passed = 0;
+  const auto wait = [&](leat::WaitOptions options) -> Task<> {
+    co_await latch.wait(options);
+    ++passed;
+  };
+  const auto arrive = [&](leat::WaitOptions options) -> Task<> {
+    co_await latch.arriveAndWait(options);
+    ++passed;
+  };
+  auto gone = std::make_unique<Running<>>(wait({}));
+  auto goneToo = std::make_unique<Running<>>(arrive({}));
+  Running<> aborted(wait({.signal = controller.signal()}));
+  Running<> abortedToo(arrive({.signal = controller.signal()}));
+  Running<> stays(wait({}));
+  gone.reset();
+  goneToo.reset();
+  controller.abort();
+  queues.drain();
+  REQUIRE(codeOf(aborted.error()) == "ABORT_ERR");
+  REQUIRE(codeOf(abortedToo.error()) == "ABORT_ERR");
+  REQUIRE(latch.count() == 1);
+  REQUIRE(passed == 0);
+  latch.countDown();
+  queues.drain();
+  REQUIRE(stays.done());
+  REQUIRE(passed == 1);
+}

@@ -378,6 +378,51 @@ TEST_CASE("raceScoped and anyScoped over ranges") {
   REQUIRE_THROWS_AS(empty.get(), leat::AggregateError);
 }
 
+TEST_CASE("an abandoned raceScoped or anyScoped destroys its runners, wherever it waits") {
+  for (int kind = 0; kind < 4; ++kind) {
+    // Nothing has come, the winner has, the losers end, it is over.
+    for (int tick = 0; tick < 12; ++tick) {
+      QueueFixture queues;
+      int live = 0;
+      ManualResetEvent gate;
+      std::string trace;
+      const auto runner = [&](bool wins) -> Task<int> {
+        const Tracked tracked(live);
+        if (wins) {
+          co_await gate.wait();
+          co_return 1;
+        }
+        co_return co_await stubborn(trace);
+      };
+      const auto both = [&] {
+        std::vector<Task<int>> runners;
+        runners.push_back(runner(false));
+        runners.push_back(runner(true));
+        return runners;
+      };
+      const auto first = [&]() -> Task<int> {
+        switch (kind) {
+          case 0:
+            return leat::raceScoped(runner(false), runner(true));
+          case 1:
+            return leat::anyScoped(runner(false), runner(true));
+          case 2:
+            return leat::raceScoped(both());
+          default:
+            return leat::anyScoped(both());
+        }
+      };
+      auto running = std::make_unique<Running<int>>(first());
+      REQUIRE(live == 2);
+      if (tick > 0) gate.set();
+      queues.atTick(tick, [&] { running.reset(); });
+      REQUIRE(live == 0);
+      queues.drain();
+      REQUIRE(queues.unhandled.empty());
+    }
+  }
+}
+
 TEST_CASE("an abort from outside ends raceScoped") {
   QueueFixture queues;
   AbortController controller;

@@ -15,6 +15,7 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <queue_fixture.hpp>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -108,6 +109,30 @@ void operator delete(void* block, std::align_val_t) noexcept { deallocate(block)
 void operator delete[](void* block, std::align_val_t) noexcept { deallocate(block); }
 void operator delete(void* block, std::size_t, std::align_val_t) noexcept { deallocate(block); }
 void operator delete[](void* block, std::size_t, std::align_val_t) noexcept { deallocate(block); }
+
+TEST_CASE("to await a promise takes no memory") {
+  leat_test::QueueFixture queues;
+  const Promise<int> settled = Promise<int>::resolve(1);
+  auto later = Promise<int>::withResolvers();
+  int sum = 0;
+  const auto body = [&]() -> leat::Task<> {
+    allowedBlocks = 0;
+    sum += co_await settled;
+    sum += co_await later.promise;
+    sum += co_await later.promise;
+  };
+  leat_test::Running<> running(body());
+  queues.drain();
+  const long beforeLater = allowedBlocks;
+  const int sumBefore = sum;
+  later.resolve(2);
+  queues.drain();
+  allowedBlocks = -1;
+  CHECK(beforeLater == 0);
+  CHECK(sumBefore == 1);
+  CHECK(running.done());
+  CHECK(sum == 5);
+}
 
 TEST_CASE("a timeout signal for which there is no memory is not made, and leaves nothing behind") {
   const auto once = [] {

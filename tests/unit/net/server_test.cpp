@@ -163,6 +163,33 @@ TEST_CASE(
   CHECK_FALSE(exists(path));
 }
 
+TEST_CASE("ref takes back what unref of a server did") {
+  for (const bool held : {false, true}) {
+    bool ended = false;
+    // The server stays, so that nothing but its count decides.
+    std::optional<Server> server;
+    run([&]() -> Task<> {
+      server = co_await net::listen(echo, {.host = "127.0.0.1"});
+      server->unref();
+      if (held) server->ref();
+      leat::setTimeout(
+          [&] {
+            ended = true;
+            server->close();
+          },
+          20)
+          .unref();
+    });
+    CHECK(ended == held);
+    server.reset();
+  }
+}
+
+TEST_CASE("what a server and a connection are given by default is what Node gives") {
+  CHECK(net::ListenOptions{}.backlog == 511);
+  CHECK(net::ConnectOptions{}.attemptTimeout == 250);
+}
+
 TEST_CASE("a server on an abstract Unix socket") {
   run([]() -> Task<> {
     const std::string name = std::string(1, '\0') + "leat-" + std::to_string(::getpid());

@@ -290,6 +290,58 @@ TEST_CASE("an abort while a write is half sent destroys the socket, and says why
   });
 }
 
+TEST_CASE(
+    "a write for which there is room is sent under a signal that was aborted; another is not") {
+  run([]() -> Task<> {
+    Duo duo(4096);
+    leat::AbortController controller;
+    controller.abort(leat::Error("enough"));
+    const auto work = [](Socket socket, std::string_view bytes) -> Task<> {
+      co_await socket.write(bytes);
+    };
+    std::string code =
+        co_await outcome(leat::withSignal(controller.signal(), work(duo.socket, "short")));
+    CHECK(code.empty());
+    CHECK(duo.hear() == "short");
+    CHECK_FALSE(duo.socket.destroyed());
+    code = co_await outcome(leat::withSignal(controller.signal(), work(duo.socket, mebibyte)));
+    CHECK(code == "ABORT_ERR");
+    CHECK(duo.socket.destroyed());
+  });
+}
+
+TEST_CASE("an abort in the turn in which room comes for a write gives one or the other") {
+  for (int delay = 0; delay < 4; ++delay) {
+    run([&]() -> Task<> {
+      Duo duo(4096);
+      leat::AbortController controller;
+      std::size_t heard = 0;
+      const auto hearAll = [&] {
+        for (std::string text = duo.hear(); !text.empty(); text = duo.hear()) heard += text.size();
+      };
+      leat::setImmediate([&, delay] {
+        if (delay % 2 == 0) hearAll();
+        if (delay / 2 == 0) {
+          controller.abort();
+        } else {
+          leat::setImmediate([&] { controller.abort(); });
+        }
+        if (delay % 2 == 1) hearAll();
+      });
+      const auto work = [](Socket socket) -> Task<> { co_await socket.write(mebibyte); };
+      const std::string code =
+          co_await outcome(leat::withSignal(controller.signal(), work(duo.socket)));
+      CHECK((code.empty() || code == "ABORT_ERR"));
+      CHECK(duo.socket.destroyed() == !code.empty());
+      while (!duo.socket.destroyed() && heard < mebibyte.size()) {
+        hearAll();
+        co_await leat::sleep(0);
+      }
+      CHECK((duo.socket.destroyed() || heard == mebibyte.size()));
+    });
+  }
+}
+
 TEST_CASE("end goes on under a signal that was aborted; a wait for the close does not") {
   run([]() -> Task<> {
     Duo duo;
