@@ -217,7 +217,7 @@ def facts(compilers):
         ("CPU", f"{cpu}, {len(CORES)} cores in use"),
         ("memory", f"{int(memory) / 2**20:.0f} GiB"),
         ("kernel", f"{platform.system()} {platform.release()}"),
-        ("compilers", ", ".join(compiler_name(c) for c in compilers) + "; -O2 -DNDEBUG"),
+        ("compilers", ", ".join(compiler_name(c) for c in compilers) + "; -O2 (pool: -O3) -DNDEBUG"),
         ("libuv", _preprocessed(cxx, "uv/version.h", "UV_VERSION_MAJOR", "UV_VERSION_MINOR",
                                 "UV_VERSION_PATCH")),
         ("Asio", _asio_version(cxx)),

@@ -120,7 +120,7 @@ TARGETS = [
     Target("tcp", SINGLE, ("libuv",), 0.40, "p50 us", "leat busyPoll"),
     *(Target("uring", case, ("io_uring",), 1.10, CPU) for case in (SMALL, LARGE, MANY)),
     *(Target("uring", case, ("leat epoll",), 1.00, CPU) for case in (SMALL, LARGE, MANY)),
-    Target("uring", SMALL, (), 0.5, CALLS),
+    *(Target("uring", case, (), 0.5, CALLS) for case in (SMALL, LARGE)),
     Target("idle", HELD, (), 1536.0, "bytes"),
     Target("http", HELLO, ("epoll",), 1.10, HTTP_CPU),
     Target("http", HELLO, ("beast",), 0.85, HTTP_CPU),
