@@ -1,61 +1,61 @@
 // SPDX-License-Identifier: MIT
-// Backpressure, drawn: a source that could give any number of items feeds a sink that takes a while for each.
-// The source is asked only when there is room, so no more than the marks of the streams is ever buffered.
-// The second picture is of a source that does not listen: it pushes everything at once.
+// Backpressure, drawn: a source that could give any number of bytes feeds a sink that takes a turn of the loop
+// for each chunk. The source is asked only when there is room, so no more than the marks of the streams is ever
+// buffered. The second picture is of a source that does not listen: it pushes all at once.
 #include <leat.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <string>
 
 using namespace leat;
 
-struct Picture {
-  std::size_t most = 0;
-  int taken = 0;
-  /// One line per sixth item: what waits in front of the sink.
-  void draw(std::size_t waiting) {
-    if (waiting > most) most = waiting;
-    if (++taken % 6 != 0) return;
-    std::printf("%3d taken |%s %zu waiting\n", taken, std::string(waiting, '#').c_str(), waiting);
-  }
-};
+constexpr std::size_t kib = 1024;
 
 // [streams]
 struct Polite {
-  void read(Readable<int>& self) {
-    while (next < 30)
-      if (!self.push(next++)) return;  // it has enough, and calls read when there is room
+  void read(Readable<Buffer>& self) {
+    while (left > 0) {
+      --left;
+      if (!self.push(Buffer::alloc(kib)))
+        return;  // it has enough, and calls read when there is room
+    }
     self.push(nullptr);
   }
-  int next = 0;
+  int left = 32;
 };
 
 struct Rude {
-  void read(Readable<int>& self) {
-    while (next < 30) (void)self.push(next++);
+  void read(Readable<Buffer>& self) {
+    for (; left > 0; --left) (void)self.push(Buffer::alloc(kib));
     self.push(nullptr);
   }
-  int next = 0;
+  int left = 32;
 };
 
 template <class Source>
 Task<> show(const char* title, Source source) {
   std::puts(title);
-  Picture picture;
-  const Readable<int> items(source, {.highWaterMark = 4});
-  const Transform<int> doubled([](int item) { return item * 2; }, {.highWaterMark = 2});
-  const auto takesItsTime = [&](int) -> Task<> {
+  const Readable<Buffer> from(source, {.highWaterMark = 4 * kib});
+  const auto takesATurn = [](const Buffer&) -> Task<> { co_await nextImmediate(); };
+  const Writable<Buffer> slow(takesATurn, {.highWaterMark = 2 * kib});
+  const auto piped = pipeline(from, slow);
+  std::size_t most = 0;
+  for (int turn = 0; !slow.writableFinished(); ++turn) {
+    const std::size_t bytes = from.readableLength() + slow.writableLength();
+    most = std::max(most, bytes);
+    if (turn % 4 == 0)
+      std::printf("turn %2d |%-32s %5zu bytes\n", turn, std::string(bytes / kib, '#').c_str(),
+                  bytes);
     co_await nextImmediate();
-    picture.draw(items.readableLength() + doubled.readableLength() + doubled.writableLength());
-  };
-  const Writable<int> slow(takesItsTime, {.highWaterMark = 2});
-  co_await pipeline(items, doubled, slow);
-  std::printf("at most %zu waited\n\n", picture.most);
+  }
+  co_await piped;
+  std::printf("at most %zu bytes\n\n", most);
 }
 // [/streams]
 
 Task<> program() {
-  co_await show("a source that stops when push() is false, marks 4, 2 and 2:", Polite());
+  co_await show("a source that stops when push() is false, marks 4096 and 2048 bytes:", Polite());
   co_await show("one that does not:", Rude());
 }
 

@@ -6,6 +6,8 @@
 #include <leat/events/event.hpp>
 #include <leat/loop/clock.hpp>
 
+#include <vector>
+
 namespace leat::inline LEAT_ABI {
 
 class EventTarget;
@@ -33,7 +35,9 @@ template <>
 struct Event<> {
  public:
   static constexpr int NONE = 0;
+  static constexpr int CAPTURING_PHASE = 1;
   static constexpr int AT_TARGET = 2;
+  static constexpr int BUBBLING_PHASE = 3;
 
   explicit Event(std::string_view type, EventInit init = {})
       : type_(type), init_(init), time_(detail::monotonicNs()) {}
@@ -47,10 +51,17 @@ struct Event<> {
   EventTarget* srcElement() const noexcept { return target(); }
   /// Null unless it is being dispatched.
   EventTarget* currentTarget() const noexcept { return dispatched_ ? target() : nullptr; }
+  /// The current target, if there is one.
+  std::vector<EventTarget*> composedPath() const {
+    if (EventTarget* const current = currentTarget()) return {current};
+    return {};
+  }
   int eventPhase() const noexcept { return dispatched_ ? AT_TARGET : NONE; }
   bool bubbles() const noexcept { return init_.bubbles; }
   bool cancelable() const noexcept { return init_.cancelable; }
   bool composed() const noexcept { return init_.composed; }
+  /// Whether the runtime has made it: never, as signals have no events.
+  static constexpr bool isTrusted() noexcept { return false; }
   /// Milliseconds of the monotonic clock at which it was made.
   double timeStamp() const noexcept { return static_cast<double>(time_) / 1e6; }
 

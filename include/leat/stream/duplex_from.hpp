@@ -370,12 +370,19 @@ auto duplexFrom(AsyncGenerator<Item> generator) {
 template <class Range>
   requires(requires {
     typename detail::ItemOf<std::decay_t<Range>>::Type;
-  } && !detail::StreamLike<std::decay_t<Range>> && !detail::isAsyncGenerator<std::decay_t<Range>>)
+  } && !detail::StreamLike<std::decay_t<Range>> && !detail::isAsyncGenerator<std::decay_t<Range>> &&
+           !std::is_convertible_v<Range, std::string_view> &&
+           !std::is_same_v<std::decay_t<Range>, Buffer>)
 auto duplexFrom(Range&& range) {
   using Kept = std::decay_t<Range>;
   using T = typename detail::ItemOf<Kept>::Type;
   return detail::readingDuplex<T>(detail::RangeSource<T, Kept>(Kept(std::forward<Range>(range))));
 }
+/// One chunk. Node: `Duplex.from(text)`.
+LEAT_ON_USE
+Duplex<Buffer> duplexFrom(std::string_view text);
+LEAT_ON_USE
+Duplex<Buffer> duplexFrom(Buffer bytes);
 /// What it settles with is the only chunk, or the error. Node: `Duplex.from(promise)`.
 template <class T>
   requires(!std::is_void_v<T>)
@@ -391,5 +398,18 @@ Duplex<T> duplexFrom(const Promise<T>& promise) {
   (void)promise.then(give, fail);
   return made;
 }
+
+#if LEAT_BODIES
+LEAT_ON_USE_BODY
+Duplex<Buffer> duplexFrom(std::string_view text) { return duplexFrom(Buffer::from(text)); }
+
+LEAT_ON_USE_BODY
+Duplex<Buffer> duplexFrom(Buffer bytes) {
+  using Source = detail::OneSource<Buffer>;
+  DuplexOptions options;
+  options.writable = false;
+  return Duplex<Buffer>(detail::ReadingDuplex<Buffer, Source>{Source{std::move(bytes)}}, options);
+}
+#endif
 
 }  // namespace leat::inline LEAT_ABI

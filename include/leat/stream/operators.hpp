@@ -5,6 +5,7 @@
 
 #include <leat/core/channel.hpp>
 #include <leat/loop/out_of_range.hpp>
+#include <leat/stream/consumers.hpp>
 #include <leat/stream/from.hpp>
 
 namespace leat::inline LEAT_ABI {
@@ -397,50 +398,4 @@ Promise<T> ReadableMethods<Self, T>::reduce(F&& f, WaitOptions options) const {
 
 }  // namespace detail
 
-/// All that comes out of a stream, as one. Node: stream/consumers.
-namespace consumers {
-
-namespace detail {
-using namespace leat::detail;
-
-template <class T>
-Promise<std::string> gatherText(ChunkIterator<T> chunks) {
-  std::string all;
-  while (auto chunk = co_await chunks.next()) {
-    if constexpr (countsBytes<T>) {
-      all.append(chunk->view());
-    } else {
-      all.append(*chunk);
-    }
-  }
-  co_return all;
-}
-
-template <class S, class Parse>
-auto parseAll(S stream, Parse parse) -> Promise<std::invoke_result_t<Parse&, std::string>> {
-  std::string all = co_await gatherText<typename S::ReadChunk>(stream.iterator());
-  co_return parse(std::move(all));
-}
-
-}  // namespace detail
-
-/// The bytes of a stream of Buffers, or of strings, one behind the other. They are not checked to be
-/// UTF-8. Throws: what the stream fails with.
-template <class S>
-Promise<std::string> text(const S& stream) {
-  return detail::gatherText<typename S::ReadChunk>(stream.iterator());
-}
-/// Node: `consumers.buffer`.
-template <class S>
-Promise<Buffer> buffer(const S& stream) {
-  return text(stream).then([](std::string all) { return Buffer::adopt(std::move(all)); });
-}
-/// What `parse(text)` makes of it: the hook for a JSON library. Node: `consumers.json`.
-template <class S, class Parse>
-auto json(const S& stream, Parse&& parse) {
-  LEAT_GUARD_CLOSURE(Parse);
-  return detail::parseAll<S, std::decay_t<Parse>>(stream, std::forward<Parse>(parse));
-}
-
-}  // namespace consumers
 }  // namespace leat::inline LEAT_ABI

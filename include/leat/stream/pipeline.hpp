@@ -371,7 +371,7 @@ using LastOf = std::tuple_element_t<sizeof...(Stages) - 1, std::tuple<Stages...>
 /// A stage is a stream, or a socket. The first may also be a range, an AsyncGenerator or a function that is one; one in
 /// the middle a generator function of a `ChunkIterator<T>` of what stands in front of it; the last a
 /// coroutine function of one. With `f(error)` as the last argument of all, that is called instead, in a
-/// tick, with null when all went well.
+/// tick, with null when all went well, and the last stage is given, if it is a stream.
 ///
 /// Node: `stream.pipeline`, and that of `stream/promises`. Throws: what a stage failed with, Error
 /// ERR_STREAM_PREMATURE_CLOSE. Cancel: AbortError, by the signal of the options.
@@ -380,12 +380,20 @@ auto pipeline(PipelineOptions options, Stages&&... stages) {
   static_assert(sizeof...(Stages) > 1, "pipeline() takes two stages or more");
   (detail::guardStage<Stages>(), ...);
   if constexpr (detail::PipelineCallback<detail::LastOf<Stages...>>) {
+    constexpr std::size_t count = sizeof...(Stages) - 1;
     auto all = std::forward_as_tuple(std::forward<Stages>(stages)...);
-    [&]<std::size_t... i>(std::index_sequence<i...>) {
-      detail::startPipeline(
-          options, detail::EndWatch::Callback(std::get<sizeof...(Stages) - 1>(std::move(all))),
-          std::get<i>(std::move(all))...);
-    }(std::make_index_sequence<sizeof...(Stages) - 1>());
+    const auto start = [&]<std::size_t... i>(std::index_sequence<i...>) {
+      detail::startPipeline(options, detail::EndWatch::Callback(std::get<count>(std::move(all))),
+                            std::get<i>(std::move(all))...);
+    };
+    using Last = std::remove_cvref_t<decltype(std::get<count - 1>(all))>;
+    if constexpr (detail::StreamLike<Last> || detail::HasStream<Last>) {
+      auto last = detail::asStream(std::get<count - 1>(all));
+      start(std::make_index_sequence<count>());
+      return last;
+    } else {
+      start(std::make_index_sequence<count>());
+    }
   } else {
     auto made = Promise<>::withResolvers();
     detail::startPipeline(

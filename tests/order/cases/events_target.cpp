@@ -195,8 +195,10 @@ void eventCases(Cases& add) {
     Event e("x", {.bubbles = true, .composed = true});
     const auto say = [&, log] {
       log(e.type(), yesNo(e.target() == &t), yesNo(e.currentTarget() == &t), e.eventPhase(),
-          yesNo(e.bubbles()), yesNo(e.composed()), yesNo(e.cancelable()));
+          yesNo(e.bubbles()), yesNo(e.composed()), yesNo(e.cancelable()), yesNo(e.isTrusted()),
+          e.composedPath().size(), yesNo(e.composedPath() == std::vector<EventTarget*>{&t}));
     };
+    log(Event<>::NONE, Event<>::CAPTURING_PHASE, Event<>::AT_TARGET, Event<>::BUBBLING_PHASE);
     say();
     t.addEventListener("x", say);
     t.addEventListener("x", [say] { say(); });

@@ -110,7 +110,9 @@ module.exports = (order) => {
     const t = new EventTarget();
     const e = new Event('x', {bubbles: true, composed: true});
     const say = () => log(e.type, yesNo(e.target === t), yesNo(e.currentTarget === t), e.eventPhase, yesNo(e.bubbles),
-                          yesNo(e.composed), yesNo(e.cancelable));
+                          yesNo(e.composed), yesNo(e.cancelable), yesNo(e.isTrusted), e.composedPath().length,
+                          yesNo(e.composedPath()[0] === t));
+    log(Event.NONE, Event.CAPTURING_PHASE, Event.AT_TARGET, Event.BUBBLING_PHASE);
     say();
     t.addEventListener('x', say);
     t.addEventListener('x', () => say());

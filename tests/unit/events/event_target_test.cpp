@@ -10,6 +10,7 @@
 #include <leat_test.hpp>
 #include <memory>
 #include <string>
+#include <vector>
 
 using namespace leat;
 using leat_test::containsText;
@@ -107,6 +108,28 @@ TEST_CASE("a target lets go of the closures that were removed, used up, or left 
     CHECK(alive == 4);
   }
   CHECK(alive == 0);
+}
+
+TEST_CASE("the path of an event is its target, while there is one that dispatches it") {
+  auto target = std::make_unique<EventTarget>();
+  Event event("x");
+  CHECK(event.composedPath().empty());
+  std::vector<EventTarget*> path;
+  target->addEventListener("x", [&](Event<>& e) {
+    path = e.composedPath();
+    const bool is = path == std::vector{target.get()};
+    target.reset();
+    CHECK(is);
+    CHECK(e.composedPath().empty());
+  });
+  target->dispatchEvent(event);
+  CHECK(path.size() == 1);
+  CHECK(event.composedPath().empty());
+  EventTarget other;
+  other.dispatchEvent(event);
+  CHECK(event.target() == &other);
+  CHECK(event.composedPath().empty());
+  CHECK_FALSE(event.isTrusted());
 }
 
 TEST_CASE("a target that is destroyed by a listener calls the rest and lets go of all") {

@@ -46,6 +46,11 @@ Ends pipeEnds() {
   if (::pipe2(fds, O_CLOEXEC) != 0) std::abort();
   return {fds[0], fds[1]};
 }
+Ends socketEnds() {
+  int fds[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) std::abort();
+  return {fds[0], fds[1]};
+}
 void put(int fd, const std::string& text) {
   if (::write(fd, text.data(), text.size()) != static_cast<ssize_t>(text.size())) std::abort();
 }
@@ -303,28 +308,35 @@ TEST_CASE("a file that is piped into standard output does not end it") {
 }
 
 TEST_CASE("a reader of standard output that is gone is an error EPIPE, not the end by a signal") {
-  for (const bool listens : {true, false}) {
-    const auto end = inChild([listens] {
-      const Ends ends = pipeEnds();
-      ::close(ends.near);
-      ::dup2(ends.far, 1);
-      return run([listens] {
-        const auto out = process::stdout_();
-        if (listens)
-          out.on<"error">([](const std::exception_ptr& error) {
-            try {
-              std::rethrow_exception(error);
-            } catch (const SystemError& e) {
-              process::setExitCode(e.code() == "EPIPE" && e.number() == EPIPE ? 7 : 8);
-            }
-          });
-        out.write("nobody");
+  struct Row {
+    Ends (*ends)();
+    int fd;
+  };
+  for (const Row row : {Row{pipeEnds, 1}, Row{socketEnds, 1}, Row{socketEnds, 2}})
+    for (const bool listens : {true, false}) {
+      const auto end = inChild([row, listens] {
+        const Ends ends = row.ends();
+        ::close(ends.near);
+        ::dup2(ends.far, row.fd);
+        return run([row, listens] {
+          const auto out = row.fd == 1 ? process::stdout_() : process::stderr_();
+          if (listens)
+            out.on<"error">([](const std::exception_ptr& error) {
+              try {
+                std::rethrow_exception(error);
+              } catch (const SystemError& e) {
+                process::setExitCode(e.code() == "EPIPE" && e.number() == EPIPE ? 7 : 8);
+              }
+            });
+          out.write("nobody");
+        });
       });
-    });
-    CHECK(end.signal == 0);
-    CHECK(end.code == (listens ? 7 : 1));
-    CHECK((end.err.find("EPIPE") != std::string::npos) == !listens);
-  }
+      INFO("descriptor " << row.fd << (row.ends == pipeEnds ? ", a pipe" : ", a socket"));
+      CHECK(end.signal == 0);
+      CHECK(end.code == (listens ? 7 : 1));
+      // What is uncaught is told by standard error, when that is not what is gone.
+      if (row.fd == 1) CHECK((end.err.find("EPIPE") != std::string::npos) == !listens);
+    }
 }
 
 TEST_CASE("a filter in a row ends when the next one has had enough") {
@@ -400,6 +412,41 @@ TEST_CASE("standard output that somebody made non-blocking is written whole, and
     return code != 0 ? 2 : !left ? 3 : ended == 0 ? 0 : 4;
   });
   CHECK(end.code == 0);
+}
+
+TEST_CASE("standard output and standard error that are sockets are written whole") {
+  std::string text;
+  while (text.size() < 1'000'000) text += std::to_string(text.size()) + ",";
+  for (const int fd : {1, 2})
+    for (const bool blocking : {true, false}) {
+      const auto end = inChild([&text, fd, blocking] {
+        const Ends ends = socketEnds();
+        const pid_t reader = ::fork();
+        if (reader == 0) {
+          ::close(ends.far);
+          std::string got;
+          char buffer[3000];
+          for (ssize_t n; (n = ::read(ends.near, buffer, sizeof buffer)) > 0;)
+            got.append(buffer, static_cast<std::size_t>(n));
+          ::_exit(got == text ? 0 : 1);
+        }
+        ::close(ends.near);
+        ::dup2(ends.far, fd);
+        ::close(ends.far);
+        if (!blocking) ::fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK);
+        const int code = run([&text, fd] {
+          const auto out = fd == 1 ? process::stdout_() : process::stderr_();
+          out.write(text.substr(0, 300'000));
+          out.write(text.substr(300'000));
+        });
+        ::close(fd);
+        int ended = 0;
+        ::waitpid(reader, &ended, 0);
+        return code != 0 ? 2 : ended == 0 ? 0 : 4;
+      });
+      INFO("descriptor " << fd << (blocking ? "" : ", non-blocking"));
+      CHECK(end.code == 0);
+    }
 }
 
 TEST_CASE("a terminal is told from other things, has a size, and gives its lines") {

@@ -2,6 +2,7 @@
 // Streams with two sides out of other things: what goes where, how they end, and whose error is whose.
 #include "stream_rig.hpp"
 
+#include <leat/stream/compose.hpp>
 #include <leat/stream/duplex_from.hpp>
 #include <leat/stream/duplex_pair.hpp>
 #include <leat/stream/transform.hpp>
@@ -304,6 +305,25 @@ TEST_CASE("a range, a generator and a promise are duplexes that are only read") 
     const auto broken = later(true);
     const std::string told = co_await outcome(duplexFrom(broken).toArray());
     CHECK(told == "promise");
+  });
+}
+
+TEST_CASE("a text and a Buffer are duplexes of one chunk") {
+  leavesNothing([](Token) -> Task<> {
+    const std::string text = "some text";
+    const std::string_view view = text;
+    const Buffer buffer = Buffer::from(text);
+    for (const Duplex<Buffer>& one :
+         {duplexFrom("some text"), duplexFrom(text), duplexFrom(std::string(text)),
+          duplexFrom(view), duplexFrom(buffer), compose(text), compose("some text")}) {
+      CHECK(!one.writable());
+      CHECK(one.readableHighWaterMark() == getDefaultHighWaterMark());
+      const std::vector<Buffer> chunks = co_await one.toArray();
+      CHECK(chunks.size() == 1);
+      CHECK((!chunks.empty() && chunks[0].toString() == text));
+    }
+    const std::vector<Buffer> none = co_await duplexFrom(Buffer()).toArray();
+    CHECK(none.empty());
   });
 }
 

@@ -524,6 +524,8 @@ TEST_CASE("consumers give all of a stream as one") {
     CHECK(text == "\xe2\x82\xac 1,2");
     const Buffer buffer = co_await consumers::buffer(bytes(parts));
     CHECK(buffer.toString() == text);
+    const Buffer same = co_await consumers::bytes(bytes(parts));
+    CHECK(same.toString() == text);
     const std::string strings = co_await consumers::text(readableFrom(parts));
     CHECK(strings == text);
     const std::string none = co_await consumers::text(bytes(nothing));
@@ -534,6 +536,58 @@ TEST_CASE("consumers give all of a stream as one") {
     const auto fail = [token](const std::string& json) -> int { throw std::runtime_error(json); };
     const std::string bad = co_await outcome(consumers::json(bytes(broken), fail));
     CHECK(bad == "no json");
+  });
+}
+
+TEST_CASE("the text of bytes is what a TextDecoder reads, wherever the chunks are cut") {
+  struct Row {
+    std::vector<std::string> parts;
+    std::string text;
+  };
+  const std::string mark = "\xef\xbb\xbf", none = "\xef\xbf\xbd";
+  // What node's consumers give of the same chunks.
+  const std::vector<Row> rows = {
+      {{mark + "a"}, "a"},
+      {{"\xef",
+        "\xbb\xbf"
+        "a"},
+       "a"},
+      {{"\xef", "\xbb", "\xbf", "a"}, "a"},
+      {{mark}, ""},
+      {{"a", mark}, "a" + mark},
+      {{mark + mark + "a"}, mark + "a"},
+      {{"\xef\xbb"}, none},
+      {{"\xef",
+        "\xbb"
+        "a"},
+       none + "a"},
+      {{"\xe2", "\x82", "\xac"}, "\xe2\x82\xac"},
+      {{"\xff"
+        "a\xc3"},
+       none + "a" + none},
+      {{"\xe2\x82", "a"}, none + "a"},
+      {{"\xe2", "\xe2\x82\xac"}, none + "\xe2\x82\xac"},
+      {{"a\xe2\x82"}, "a" + none},
+      {{"\xf0\x9f", "\x98"}, none},
+      {{"\xe0", "\x80\x80"}, none + none + none},
+      {{"\xed\xa0", "\x80"}, none + none + none},
+      {{"\xf4", "\x90\x80\x80"}, none + none + none + none},
+  };
+  leavesNothing([&](Token) -> Task<> {
+    const auto itself = [](std::string text) { return text; };
+    for (const Row& row : rows) {
+      std::string joined;
+      for (const std::string& part : row.parts) joined += part;
+      INFO(Buffer::from(joined).toString("hex"));
+      const std::string text = co_await consumers::text(bytes(row.parts));
+      CHECK(text == row.text);
+      const std::string parsed = co_await consumers::json(bytes(row.parts), itself);
+      CHECK(parsed == row.text);
+      const Buffer whole = co_await consumers::buffer(bytes(row.parts));
+      CHECK(whole.view() == joined);
+      const std::string kept = co_await consumers::text(readableFrom(row.parts));
+      CHECK(kept == joined);
+    }
   });
 }
 

@@ -303,6 +303,38 @@ TEST_CASE("what a callback of a pipeline throws is an uncaught exception") {
         }) == 1);
 }
 
+TEST_CASE("a pipeline with a callback gives its last stream") {
+  struct Holder {
+    const Transform<int, int>& stream() const { return kept; }
+    Transform<int, int> kept;
+  };
+  leavesNothing([](Token token) -> Task<> {
+    int calls = 0;
+    const auto called = [&calls, token](const std::exception_ptr& error) {
+      calls += error ? 0 : 1;
+    };
+    const auto last = through(fresh(), 0, token);
+    // It is read on from.
+    const auto given = pipeline(counting(fresh(), 3, 0, token), through(fresh()), last, called);
+    static_assert(std::is_same_v<decltype(given), const Transform<int, int>>);
+    CHECK(given == last);
+    const Numbers passed = co_await given.toArray();
+    CHECK(passed.size() == 3);
+    const Holder holder{through(fresh(), 0, token)};
+    const auto held = pipeline({.end = true}, counting(fresh(), 2, 0, token), holder, called);
+    CHECK(held == holder.kept);
+    const Numbers two = co_await held.toArray();
+    CHECK(two.size() == 2);
+    const auto made = pipeline(Numbers{1}, sink(fresh(), 0, token), called);
+    co_await finished(made);
+    const auto reads = [](ChunkIterator<int> chunks) -> Task<> { (void)co_await chunks.next(); };
+    static_assert(std::is_void_v<decltype(pipeline(Numbers{1}, reads, called))>);
+    pipeline(Numbers{1}, reads, called);
+    co_await turns(3);
+    CHECK(calls == 4);
+  });
+}
+
 TEST_CASE("pipelines that share a sink end it when the last one does") {
   leavesNothing([](Token token) -> Task<> {
     const auto last = fresh();

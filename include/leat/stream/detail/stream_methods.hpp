@@ -208,8 +208,8 @@ class StreamMethods : public EmitterMethods<StreamMethods<Self>> {
 
   // ---- the end ----
 
-  /// Ends the stream, with "error" when there is one, and "close". What is buffered is dropped; later
-  /// calls do nothing. Node: `destroy(error)`.
+  /// Ends the stream, with "error" when there is one, and "close". What waits to be written is dropped; what
+  /// is buffered to be read stays there for `read()`. Later calls do nothing. Node: `destroy(error)`.
   const Self& destroy() const {
     tearDown(nullptr);
     return self();
