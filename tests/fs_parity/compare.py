@@ -5,8 +5,9 @@
   compare.py --node NODE --program PROGRAM [-n 3000] [--seed 1]
 
 First those of operations.txt, then random ones, then those of a user without rights (operations_nobody.txt; what root runs it
-gives them up) and those of a process that may open no more files (operations_few.txt). Each line of the output, which holds the
-result or all of the error, must be the same, and so must the trees that are left.
+gives them up), those of a process that may open no more files (operations_few.txt) and those of one whose files may not grow
+(operations_small.txt). Each line of the output, which holds the result or all of the error, must be the same, and so must the trees
+that are left.
 """
 import argparse
 import contextlib
@@ -136,9 +137,11 @@ class Plain:
 
 
 class Running(Plain):
-    """With a program, `running`, that runs."""
+    """With a program, `running`, that runs, and files that are none: `socket` and `pipe`."""
 
     def start(self, folder):
+        os.mknod(os.path.join(folder, 'socket'), stat.S_IFSOCK | 0o600)
+        os.mkfifo(os.path.join(folder, 'pipe'))
         copy = os.path.join(folder, 'running')
         shutil.copy(shutil.which('sleep'), copy)
         process = subprocess.Popen([copy, '600'])
@@ -176,6 +179,18 @@ class Few(Plain):
     def child(self):
         # Node raises the soft limit to the hard one.
         return {'preexec_fn': lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (80, 80))}
+
+
+class Small(Plain):
+    """See operations_small.txt."""
+    FILE = 'operations_small.txt'
+
+    def child(self):
+        def confine():
+            os.dup2(os.open('said', os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o644), 2)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (16, 16))
+
+        return {'preexec_fn': confine}
 
 
 def perform(command, lines, folder, case):
@@ -274,9 +289,9 @@ def main():
     script = shutil.copy(os.path.join(HERE, 'parity.js'), place)
     commands = {'node': [options.node, '--no-warnings', script], 'leat': [program]}
     wanted = {'ENOENT', 'EEXIST', 'ENOTDIR', 'EISDIR', 'ENOTEMPTY', 'ELOOP', 'ENAMETOOLONG', 'EBADF', 'EINVAL', 'EXDEV', 'EPERM', 'EBUSY',
-              'ENOSPC', 'EMFILE', 'EACCES', 'ETXTBSY'}
+              'ENOSPC', 'EMFILE', 'EACCES', 'ETXTBSY', 'EFBIG', 'ENXIO', 'ESPIPE', 'EIO'}
     try:
-        cases = [Running(), Few(), Nobody()]
+        cases = [Running(), Few(), Small(), Nobody()]
         if not nobody_can_run(commands, place):
             commands['node'][0] = shutil.copy(options.node, os.path.join(place, 'node'))
             if not nobody_can_run(commands, place):

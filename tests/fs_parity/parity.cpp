@@ -3,6 +3,8 @@
 #include <leat/core/combinators.hpp>
 #include <leat/fs.hpp>
 #include <leat/loop/run.hpp>
+#include <leat/loop/with_timeout.hpp>
+#include <leat/process/stdio.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -12,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <regex>
+#include <set>
 #include <string>
 
 namespace fs = leat::fs;
@@ -278,6 +281,89 @@ Task<std::string> exhaust(const Args& a) {
   co_return code;
 }
 
+/// What is told of changes, until `ends`. How often the same is told in a row depends on when it is
+/// looked at.
+Task<std::string> events(std::string path, void (*change)(const std::string&),
+                         bool (*ends)(const std::string&)) {
+  auto watcher = co_await fs::watch(path);
+  change(path);
+  std::string told, last;
+  while (!ends(told)) {
+    const auto next = co_await leat::withTimeout(30'000, watcher.next());
+    const std::string event = std::string(next->eventType) + " " + next->filename;
+    if (event != last) told += (told.empty() ? "" : ", ") + event;
+    last = event;
+  }
+  co_return told;
+}
+
+void append(const std::string& path, const char* text) {
+  std::ofstream(path, std::ios::app) << text;
+}
+
+Task<std::string> watchFolder(const Args& a) {
+  const auto change = [](const std::string& path) {
+    std::ofstream(path + "/a") << "text";
+    append(path + "/a", "more");
+    std::filesystem::rename(path + "/a", path + "/b");
+    ::chmod((path + "/b").c_str(), 0600);
+    std::filesystem::remove(path + "/b");
+    std::filesystem::create_directory(path + "/c");
+    std::filesystem::remove(path + "/c");
+    std::ofstream(path + "/last");
+  };
+  return events(a[0], change,
+                [](const std::string& told) { return told.ends_with("rename last"); });
+}
+
+Task<std::string> watchFile(const Args& a) {
+  const auto change = [](const std::string& path) {
+    append(path, "more");
+    std::filesystem::rename(path, path + "-moved");
+    append(path + "-moved", "end");
+    std::filesystem::remove(path + "-moved");
+  };
+  const auto ends = [](const std::string& told) {
+    return told.find("rename") != told.rfind("rename");
+  };
+  return events(a[0], change, ends);
+}
+
+/// What the work throws that was aborted before it began.
+template <class Work>
+Task<std::string> aborted(Work work) {
+  try {
+    co_await std::move(work);
+  } catch (const leat::Error& e) {
+    co_return std::string(e.name()) + " " + std::string(e.code()) + " " + std::string(e.message());
+  }
+  co_return "done";
+}
+
+Task<std::string> errorTexts(const Args&) {
+  const std::set<int> unknownToNode = {ECHILD, EDOM, EDQUOT, EINPROGRESS, ENETRESET, ENOEXEC};
+  std::string all;
+  for (int number = 1; number < 1000; ++number) {
+    const std::string name = leat::sys::errorName(number);
+    if (name == "UNKNOWN" || unknownToNode.contains(number)) continue;
+    all += (all.empty() ? "" : "\n") + std::to_string(number) + " " + name + " " +
+           leat::sys::errorText(number);
+  }
+  co_return all;
+}
+
+Task<std::string> say(const Args& a) {
+  static const auto standard = leat::process::stderr_();
+  standard.on<"error">([](const std::exception_ptr&) {});  // told below
+  auto said = co_await leat::asResult(standard.write(a[0]));
+  try {
+    said.value();
+  } catch (const leat::Error& e) {
+    co_return std::string(e.code());
+  }
+  co_return "ok";
+}
+
 Task<std::string> writeWhole(const Args& a) {
   fs::WriteFileOptions options;
   options.flag = a[2];
@@ -344,7 +430,10 @@ const std::map<std::string, Operation> operations = {
     {"copyFile", DO(fs::copyFile(a[0], a[1], static_cast<int>(number(a[2]))))},
     {"copyFileOnly", copyFileOnly}, {"cpTree", copyTree},
     {"cp", DO(fs::cp(a[0], a[1], cpOptions(a[2])))},
-    {"exhaust", exhaust},
+    {"exhaust", exhaust}, {"watchFolder", watchFolder}, {"watchFile", watchFile},
+    {"readFileAborted", [](const Args& a) { return aborted(fs::readFile(a[0], {.signal = leat::AbortSignal::abort()})); }},
+    {"writeFileAborted", [](const Args& a) { return aborted(fs::writeFile(a[0], a[1], {.signal = leat::AbortSignal::abort()})); }},
+    {"errorTexts", errorTexts}, {"say", say},
     {"watch", GIVE(fs::watch(a[0])) (void)r; co_return "watches"; }},
 };
 // clang-format on

@@ -3,7 +3,9 @@
 // gave. parity.cpp is its other side.
 'use strict';
 const fs = require('fs/promises');
-const { closeSync, openSync, readFileSync } = require('fs');
+const { appendFileSync, chmodSync, closeSync, mkdirSync, openSync, readFileSync, renameSync, rmdirSync, unlinkSync,
+        writeFileSync } = require('fs');
+const { getSystemErrorMap } = require('util');
 
 const handles = new Map();
 const spare = [];
@@ -20,6 +22,22 @@ const handle = (name) => {
 };
 const buffers = (sizes) => sizes.split(',').map((size) => Buffer.alloc(Number(size), '.'));
 const types = (entries) => entries.map((e) => `${e.parentPath}|${e.name}|${kind(e)}`).join(' ');
+// What is told of changes, until `ends`. How often the same is told in a row depends on when it is looked at.
+const events = async (path, change, ends) => {
+  const watcher = fs.watch(path);
+  const told = [];
+  let next = watcher.next();  // it watches since it was asked
+  change();
+  while (!ends(told)) {
+    const { eventType, filename } = (await next).value;
+    const event = `${eventType} ${filename}`;
+    if (event !== told.at(-1)) told.push(event);
+    if (!ends(told)) next = watcher.next();
+  }
+  await watcher.return();  // or it holds the process
+  return told.join(', ');
+};
+const aborted = (work) => work.then(() => 'done', (e) => `${e.name} ${e.code} ${e.message}`);
 
 const operations = {
   open: async (name, path, flags, mode) => {
@@ -165,6 +183,29 @@ const operations = {
       return e.code;
     }
   },
+  watchFolder: async (path) => events(path, () => {
+    writeFileSync(`${path}/a`, 'text');
+    appendFileSync(`${path}/a`, 'more');
+    renameSync(`${path}/a`, `${path}/b`);
+    chmodSync(`${path}/b`, 0o600);
+    unlinkSync(`${path}/b`);
+    mkdirSync(`${path}/c`);
+    rmdirSync(`${path}/c`);
+    writeFileSync(`${path}/last`, '');
+  }, (told) => told.at(-1) === 'rename last'),
+  watchFile: async (path) => events(path, () => {
+    appendFileSync(path, 'more');
+    renameSync(path, `${path}-moved`);
+    appendFileSync(`${path}-moved`, 'end');
+    unlinkSync(`${path}-moved`);
+  }, (told) => told.filter((event) => event.startsWith('rename')).length === 2),
+  readFileAborted: async (path) => aborted(fs.readFile(path, { signal: AbortSignal.abort() })),
+  writeFileAborted: async (path, data) => aborted(fs.writeFile(path, data, { signal: AbortSignal.abort() })),
+  // Of the numbers of the system; libuv has some of its own, for what no call of the system gives.
+  errorTexts: async () => [...getSystemErrorMap()].filter(([n]) => n > -1000).sort(([a], [b]) => b - a)
+    .map(([n, [name, about]]) => `${-n} ${name} ${about}`).join('\n'),
+  // On the thread that all of this runs on.
+  say: async (data) => new Promise((resolve) => process.stderr.write(data, (e) => resolve(e ? e.code : 'ok'))),
   watch: async (path) => { for await (const event of fs.watch(path)) return event.eventType; },
 };
 
@@ -177,6 +218,7 @@ function failure(e) {
 }
 
 async function main() {
+  process.stderr.on('error', () => {});  // told by `say`
   for (const line of readFileSync(process.argv[2], 'utf8').split('\n')) {
     if (line === '') continue;
     const [name, ...args] = line.split(' ');

@@ -5,12 +5,13 @@
 #include <leat/core/callback.hpp>
 #include <leat/loop/backend.hpp>
 #include <leat/loop/clock.hpp>
-#include <leat/loop/ignore_sigpipe.hpp>
+#include <leat/loop/ignore_signals.hpp>
 #include <leat/loop/loop_host.hpp>
 #include <leat/loop/loop_options.hpp>
 #include <leat/loop/loop_ref.hpp>
 #include <leat/loop/loop_timer.hpp>
 #include <leat/loop/no_op_immediate.hpp>
+#include <leat/loop/out_of_range.hpp>
 #include <leat/loop/process_hooks.hpp>
 #include <leat/loop/report.hpp>
 
@@ -167,7 +168,10 @@ LEAT_INLINE EventLoop::EventLoop(LoopOptions options)
       shared_(detail::makeRef<detail::LoopShared>(this, wake)) {
   if (detail::threadState.loop != nullptr)
     detail::throwError("this thread has an event loop already", "ERR_LOOP_EXISTS");
-  detail::ignoreSigpipe();
+  if (options.busyPoll < 0 || options.busyPoll > 2147483647)
+    detail::throwNumberOutOfRange("options.busyPoll", ">= 0 && <= 2147483647",
+                                  static_cast<double>(options.busyPoll));
+  detail::ignoreSignalsOfWrites();
   reactor_ = detail::makeReactor(options.backend, backendReason_);
   reactor_->setDispatch(dispatch, this);
   reactor_->setBusyPoll(static_cast<std::int64_t>(options.busyPoll) * 1000);

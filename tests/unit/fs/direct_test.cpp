@@ -7,7 +7,6 @@
 
 #include <sys/resource.h>
 
-#include <csignal>
 #include <random>
 
 namespace fs = leat::fs;
@@ -306,19 +305,15 @@ TEST_CASE("whatever the kernel answers, the copy goes on by reading and writing"
 TEST_CASE("a file that may not grow ends the copy with the same error at the same byte") {
   const TempFolder folder;
   struct Limit {
-    explicit Limit(rlim_t bytes) : handler(::signal(SIGXFSZ, SIG_IGN)) {
+    explicit Limit(rlim_t bytes) {
       REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
       const rlimit now{bytes, before.rlim_max};
       REQUIRE(::setrlimit(RLIMIT_FSIZE, &now) == 0);
     }
     Limit(const Limit&) = delete;
     Limit& operator=(const Limit&) = delete;
-    ~Limit() {
-      ::setrlimit(RLIMIT_FSIZE, &before);
-      ::signal(SIGXFSZ, handler);
-    }
+    ~Limit() { ::setrlimit(RLIMIT_FSIZE, &before); }
     rlimit before{};
-    void (*handler)(int);
   };
   const auto main = []() -> Task<> {
     const std::string whole = noise(5 * mebi);

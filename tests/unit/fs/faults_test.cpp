@@ -4,6 +4,13 @@
 #include "fs_rig.hpp"
 
 #include <leat/loop/with_timeout.hpp>
+#include <leat/process/stdio.hpp>
+
+#include <child.hpp>
+
+#include <sys/resource.h>
+
+#include <csignal>
 
 namespace fs = leat::fs;
 namespace stdfs = std::filesystem;
@@ -163,4 +170,43 @@ TEST_CASE("calls on files that are interrupted are made again") {
     CHECK(injector.blown() == 20);
   };
   CHECK(run(main) == 0);
+}
+
+TEST_CASE("what would grow a file beyond its limit fails, on this thread and on others") {
+  const TempFolder folder;
+  const auto end = leat_test::inChild([] {
+    const rlimit little{10, 10};
+    ::signal(SIGXFSZ, SIG_DFL);
+    const int log = ::open("log", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    if (::dup2(log, 2) != 2 || ::setrlimit(RLIMIT_FSIZE, &little) != 0) return 2;
+    std::string told;
+    const int code = run([&]() -> Task<> {
+      const auto note = [&](auto outcome) { told += leat_test::codeOf(outcome) + ", "; };
+      note(co_await asResult(fs::writeFile("f", "0123456789")));
+      note(co_await asResult(fs::appendFile("f", "x")));
+      note(co_await asResult(fs::truncate("f", 11)));
+      note(co_await asResult(fs::writeFile("g", "0123456789abc")));
+      const auto standard = leat::process::stderr_();
+      standard.on<"error">([&](const std::exception_ptr&) { told += "error"; });
+      note(co_await asResult(standard.write("0123456789")));
+      note(co_await asResult(standard.write("x")));
+    });
+    leat_test::say(told);
+    return code;
+  });
+  CHECK(end.signal == 0);
+  CHECK(end.code == 0);
+  CHECK(end.out == "no error, EFBIG, EFBIG, EFBIG, no error, EFBIG, error\n");
+  CHECK(leat_test::get("g") == "0123456789");
+  CHECK(leat_test::get("log") == "0123456789");
+}
+
+TEST_CASE("a program that wants to be told of files beyond their limit is told") {
+  const auto end = leat_test::inChild([] {
+    ::signal(SIGXFSZ, [](int) { ::_exit(7); });
+    (void)run([] {});
+    ::raise(SIGXFSZ);
+    return 0;
+  });
+  CHECK(end.code == 7);
 }

@@ -15,9 +15,11 @@
 #include <netinet/in.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <cstring>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <thread>
@@ -207,7 +209,10 @@ TEST_CASE("a ring that cannot be made says why, and leaves nothing") {
       {Call::mmap, ENOMEM, 100, "memory"},
       {Call::madvise, EINVAL, 100, "failed"},
       {Call::io_uring_register, EINVAL, 1, "rings of buffers"},
-      {Call::io_uring_register, ENOMEM, 1, "memory for receives"},
+      {Call::io_uring_register, ENOMEM, 1, "memory for receives could not be had"},
+      {Call::io_uring_register, EPERM, 1, "io_uring_register is not permitted"},
+      {Call::io_uring_register, ENOSYS, 1, "no io_uring_register, or refuses it"},
+      {Call::io_uring_register, EBUSY, 1, "did not take the memory"},
       {Call::eventfd, EMFILE, 1, "eventfd"},
   };
   for (const Refusal& refusal : refusals) {
@@ -240,12 +245,13 @@ TEST_CASE("where memory may not be locked a smaller ring is made") {
 
 namespace {
 
-/// What a container's profile does: io_uring_setup answers `error`, and nothing else changes.
-bool refuseRings(int error) {
+/// What a container's profile does: io_uring_setup or another `call` answers `error`, and nothing else
+/// changes.
+bool refuseRings(int error, unsigned call) {
   const unsigned answer = SECCOMP_RET_ERRNO | (static_cast<unsigned>(error) & SECCOMP_RET_DATA);
   sock_filter filter[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 425, 0, 1),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
       BPF_STMT(BPF_RET | BPF_K, answer),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
   };
@@ -257,10 +263,21 @@ bool refuseRings(int error) {
 }  // namespace
 
 TEST_CASE("where a profile refuses rings a loop runs on epoll and says why") {
-  for (const int error : {EPERM, ENOSYS}) {
-    const auto end = leat_test::inChild([error] {
+  struct Profile {
+    unsigned call;
+    int error;
+    const char* why;
+  };
+  const Profile profiles[] = {
+      {SYS_io_uring_setup, EPERM, "io_uring_setup is not permitted"},
+      {SYS_io_uring_setup, ENOSYS, "the kernel has no io_uring, or refuses it"},
+      {SYS_io_uring_register, EPERM, "io_uring_register is not permitted"},
+      {SYS_io_uring_register, ENOSYS, "the kernel has no io_uring_register, or refuses it"},
+  };
+  for (const Profile& profile : profiles) {
+    const auto end = leat_test::inChild([&profile] {
       ::unsetenv("LEAT_BACKEND");
-      if (!refuseRings(error)) return 2;
+      if (!refuseRings(profile.error, profile.call)) return 2;
       std::string said;
       const int code = leat::run([&] {
         const leat::EventLoop& loop = leat::EventLoop::current();
@@ -274,11 +291,11 @@ TEST_CASE("where a profile refuses rings a loop runs on epoll and says why") {
       }
       return code;
     });
+    const std::string why = profile.why;
+    CAPTURE(why);
     CHECK(end.code == 0);
-    const std::string why = error == EPERM ? "io_uring_setup is not permitted"
-                                           : "the kernel has no io_uring, or refuses it";
     CHECK_THAT(end.err, containsText("epoll: " + why));
-    CHECK_THAT(end.err, containsText(error == EPERM ? "EPERM" : "ENOSYS"));
+    CHECK_THAT(end.err, containsText(profile.error == EPERM ? "EPERM" : "ENOSYS"));
     CHECK_THAT(end.err, containsText(why + "; asked for by the program"));
   }
 }
@@ -573,6 +590,112 @@ TEST_CASE("more bytes than there are buffers are received all the same, each in 
     }
   }
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+}
+
+TEST_CASE("no memory for receives is lost, however they end") {
+  for (int refused = 0; refused < 3; ++refused) {
+    CAPTURE(refused);
+    UringReactor reactor;
+    {
+      FaultInjector injector;
+      injector.fail(Call::io_uring_setup, EINVAL, 1, refused);
+      REQUIRE(reactor.open() == 0);
+    }
+    const unsigned first = reactor.buffers();
+    // Each end more often than there are buffers.
+    for (unsigned i = 0; i < 5 * (first + 10); ++i) {
+      Pair pair = unixPair();
+      IoHandle handle(pair.a.get());
+      REQUIRE(reactor.attach(handle) == 0);
+      char bytes[8];
+      Probe recv;
+      recv.prepareRecv(handle, bytes, sizeof bytes);
+      reactor.submit(recv);
+      reactor.turn(0);
+      if (i % 5 == 0) {  // taken
+        put(pair.b.get(), "hello");
+        REQUIRE(until(reactor, [&] { return recv.calls == 1; }));
+        CHECK(recv.last == 5);
+      } else if (i % 5 == 1) {  // detached when the kernel has received, which is not known yet
+        put(pair.b.get(), "hello");
+      } else if (i % 5 == 2) {  // given up, and received for nobody
+        reactor.abandon(recv);
+        put(pair.b.get(), "hello");
+        for (int turn = 0; turn < 3; ++turn) reactor.turn(0);
+      } else if (i % 5 == 3) {  // cancelled when the bytes are there
+        put(pair.b.get(), "hello");
+        reactor.cancel(recv);
+        reactor.turn(0);
+        CHECK(recv.calls == 1);
+      } else {  // the end, behind some bytes
+        put(pair.b.get(), "hello");
+        REQUIRE(until(reactor, [&] { return recv.calls == 1; }));
+        recv.prepareRecv(handle, bytes, sizeof bytes);
+        reactor.submit(recv);
+        reactor.turn(0);
+        pair.b.reset();
+        REQUIRE(until(reactor, [&] { return recv.calls == 2; }));
+        CHECK(recv.last == 0);
+      }
+      reactor.detach(handle);
+      reactor.abandon(recv);
+      reactor.turn(0);
+    }
+    CHECK(reactor.buffers() == first);
+  }
+}
+
+namespace {
+
+/// As kernels answer that give a piece although nothing was received: of completions that wait to be
+/// fetched, each that has a piece with `size` bytes gets none instead. How many did.
+int emptyPieces(int size) {
+  int count = 0;
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    unsigned long long from = 0, to = 0, offset = 0;
+    if (line.find("[io_uring]") == std::string::npos ||
+        std::sscanf(line.c_str(), "%llx-%llx %*s %llx", &from, &to, &offset) != 3 || offset != 0)
+      continue;
+    for (; from < to; from += sizeof(leat::detail::uring::Cqe)) {
+      auto& completion = *reinterpret_cast<leat::detail::uring::Cqe*>(from);
+      if (completion.res != size || (completion.flags & leat::detail::uring::cqeBuffer) == 0)
+        continue;
+      completion.res = 0;
+      ++count;
+    }
+  }
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("nor is memory lost that comes with the end of a connection") {
+  UringReactor reactor;
+  {
+    FaultInjector injector;
+    injector.fail(Call::io_uring_setup,
+                  EINVAL);  // completions are there before the kernel is entered
+    REQUIRE(reactor.open() == 0);
+  }
+  const unsigned first = reactor.buffers();
+  for (unsigned i = 0; i < first + 10; ++i) {
+    Pair pair = unixPair();
+    IoHandle handle(pair.a.get());
+    REQUIRE(reactor.attach(handle) == 0);
+    char bytes[8];
+    Probe recv;
+    recv.prepareRecv(handle, bytes, sizeof bytes);
+    reactor.submit(recv);
+    reactor.turn(0);
+    put(pair.b.get(), "hello");
+    REQUIRE(emptyPieces(5) == 1);
+    pair.b.reset();
+    REQUIRE(until(reactor, [&] { return recv.calls == 1; }));
+    CHECK(recv.last == 0);
+    reactor.detach(handle);
+  }
+  CHECK(reactor.buffers() == first);
 }
 
 // ---- staged sends ----

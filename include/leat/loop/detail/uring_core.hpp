@@ -153,8 +153,11 @@ LEAT_INLINE int UringReactor::open(unsigned submissions, unsigned completions) n
   if (error != 0) return error;
   error = buffers_.open(ring_);
   if (error == 0) return 0;
-  mode_ = error == -EINVAL ? "the kernel has no rings of buffers (before Linux 5.19)"
-                           : "the memory for receives could not be had";
+  mode_ = error == -EINVAL   ? "the kernel has no rings of buffers (before Linux 5.19)"
+          : error == -ENOMEM ? "the memory for receives could not be had"
+          : error == -EPERM  ? "io_uring_register is not permitted"
+          : error == -ENOSYS ? "the kernel has no io_uring_register, or refuses it"
+                             : "the kernel did not take the memory for receives";
   ring_.close();
   return error;
 }
