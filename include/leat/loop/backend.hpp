@@ -11,6 +11,7 @@
 #include <leat/core/system_error.hpp>
 #include <leat/loop/detail/epoll_reactor.hpp>
 #include <leat/loop/detail/uring_reactor.hpp>
+#include <leat/loop/out_of_range.hpp>
 
 #include <cstdlib>
 #endif
@@ -20,8 +21,17 @@ namespace leat::inline LEAT_ABI::detail {
 /// Throws: RangeError ERR_UNKNOWN_BACKEND for a name that this version does not have, SystemError when
 /// the back end cannot start. `reason`: who asked for it, and how the ring was made or why there is none.
 LEAT_INLINE Reactor* makeReactor(std::string_view wanted, SharedText& reason);
+/// Of `LoopOptions::busyPoll`. Throws: RangeError ERR_OUT_OF_RANGE.
+LEAT_INLINE std::int64_t busyPollNs(long us);
 
 #if LEAT_BODIES
+LEAT_INLINE std::int64_t busyPollNs(long us) {
+  constexpr long most = 2147483647;
+  if (us < 0 || us > most)
+    throwNumberOutOfRange("options.busyPoll", ">= 0 && <= 2147483647", static_cast<double>(us));
+  return static_cast<std::int64_t>(us) * 1000;
+}
+
 LEAT_INLINE Reactor* makeEpoll() {
   auto reactor = makeOwned<EpollReactor>();
   const int error = reactor->open();

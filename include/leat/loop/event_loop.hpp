@@ -11,7 +11,6 @@
 #include <leat/loop/loop_ref.hpp>
 #include <leat/loop/loop_timer.hpp>
 #include <leat/loop/no_op_immediate.hpp>
-#include <leat/loop/out_of_range.hpp>
 #include <leat/loop/process_hooks.hpp>
 #include <leat/loop/report.hpp>
 
@@ -168,13 +167,11 @@ LEAT_INLINE EventLoop::EventLoop(LoopOptions options)
       shared_(detail::makeRef<detail::LoopShared>(this, wake)) {
   if (detail::threadState.loop != nullptr)
     detail::throwError("this thread has an event loop already", "ERR_LOOP_EXISTS");
-  if (options.busyPoll < 0 || options.busyPoll > 2147483647)
-    detail::throwNumberOutOfRange("options.busyPoll", ">= 0 && <= 2147483647",
-                                  static_cast<double>(options.busyPoll));
+  const std::int64_t busyPollNs = detail::busyPollNs(options.busyPoll);
   detail::ignoreSignalsOfWrites();
   reactor_ = detail::makeReactor(options.backend, backendReason_);
   reactor_->setDispatch(dispatch, this);
-  reactor_->setBusyPoll(static_cast<std::int64_t>(options.busyPoll) * 1000);
+  reactor_->setBusyPoll(busyPollNs);
   detail::threadState.loop = this;
   detail::enterHome(queue_);
 }

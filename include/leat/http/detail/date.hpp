@@ -3,7 +3,8 @@
 #pragma once
 
 #include <leat/http/detail/http_date.hpp>
-#include <leat/http/detail/outgoing_message.hpp>
+#include <leat/http/detail/put_text.hpp>
+#include <leat/http/detail/text_buffer.hpp>
 #include <leat/loop/loop_part.hpp>
 #include <leat/sys/calls.hpp>
 
