@@ -12,7 +12,7 @@ namespace leat_test {
 inline bool onUring() {
   static const bool ring = [] {
     leat::detail::SharedText reason;
-    const std::unique_ptr<leat::detail::Reactor> made(leat::detail::makeReactor("", reason));
+    const std::unique_ptr<leat::detail::Reactor> made(leat::detail::makeReactor({}, reason));
     return std::string_view(made->name()) == "io_uring";
   }();
   return ring;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <leat/core/error.hpp>
+#include <leat/loop/loop_options.hpp>
 #include <leat/loop/reactor.hpp>
 
 #include <string_view>
@@ -18,20 +19,12 @@
 
 namespace leat::inline LEAT_ABI::detail {
 
-/// Throws: RangeError ERR_UNKNOWN_BACKEND for a name that this version does not have, SystemError when
-/// the back end cannot start. `reason`: who asked for it, and how the ring was made or why there is none.
-LEAT_INLINE Reactor* makeReactor(std::string_view wanted, SharedText& reason);
-/// Of `LoopOptions::busyPoll`. Throws: RangeError ERR_OUT_OF_RANGE.
-LEAT_INLINE std::int64_t busyPollNs(long us);
+/// Throws: RangeError ERR_UNKNOWN_BACKEND for a name that this version does not have, ERR_OUT_OF_RANGE for a
+/// `busyPoll` that is none, SystemError when the back end cannot start. `reason`: who asked for it, and how
+/// the ring was made or why there is none.
+LEAT_INLINE Reactor* makeReactor(const LoopOptions& options, SharedText& reason);
 
 #if LEAT_BODIES
-LEAT_INLINE std::int64_t busyPollNs(long us) {
-  constexpr long most = 2147483647;
-  if (us < 0 || us > most)
-    throwNumberOutOfRange("options.busyPoll", ">= 0 && <= 2147483647", static_cast<double>(us));
-  return static_cast<std::int64_t>(us) * 1000;
-}
-
 LEAT_INLINE Reactor* makeEpoll() {
   auto reactor = makeOwned<EpollReactor>();
   const int error = reactor->open();
@@ -39,7 +32,7 @@ LEAT_INLINE Reactor* makeEpoll() {
   return reactor.leak();
 }
 
-LEAT_INLINE Reactor* makeReactor(std::string_view wanted, SharedText& reason) {
+LEAT_INLINE Reactor* makeReactorOf(std::string_view wanted, SharedText& reason) {
   std::string_view who = "asked for by the program";
   if (wanted.empty()) {
     const char* variable = std::getenv("LEAT_BACKEND");
@@ -62,6 +55,15 @@ LEAT_INLINE Reactor* makeReactor(std::string_view wanted, SharedText& reason) {
   if (error == 0) return reactor.leak();
   reactor.reset();
   return makeEpoll();
+}
+
+LEAT_INLINE Reactor* makeReactor(const LoopOptions& options, SharedText& reason) {
+  if (options.busyPoll < 0 || options.busyPoll > 2147483647)
+    throwNumberOutOfRange("options.busyPoll", ">= 0 && <= 2147483647",
+                          static_cast<double>(options.busyPoll));
+  Reactor* const reactor = makeReactorOf(options.backend, reason);
+  reactor->setBusyPoll(static_cast<std::int64_t>(options.busyPoll) * 1000);
+  return reactor;
 }
 #endif
 

@@ -167,11 +167,9 @@ LEAT_INLINE EventLoop::EventLoop(LoopOptions options)
       shared_(detail::makeRef<detail::LoopShared>(this, wake)) {
   if (detail::threadState.loop != nullptr)
     detail::throwError("this thread has an event loop already", "ERR_LOOP_EXISTS");
-  const std::int64_t busyPollNs = detail::busyPollNs(options.busyPoll);
   detail::ignoreSignalsOfWrites();
-  reactor_ = detail::makeReactor(options.backend, backendReason_);
+  reactor_ = detail::makeReactor(options, backendReason_);
   reactor_->setDispatch(dispatch, this);
-  reactor_->setBusyPoll(busyPollNs);
   detail::threadState.loop = this;
   detail::enterHome(queue_);
 }

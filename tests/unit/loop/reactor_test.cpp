@@ -52,7 +52,7 @@ using leat_test::onUring;
 
 std::unique_ptr<Reactor> makeReactor() {
   leat::detail::SharedText reason;
-  return std::unique_ptr<Reactor>(leat::detail::makeReactor("", reason));
+  return std::unique_ptr<Reactor>(leat::detail::makeReactor({}, reason));
 }
 
 struct Rig {
