@@ -105,6 +105,9 @@ void ForkScope::fork(Task<T>&& task) {
   detail::PoolWorker* const worker = detail::PoolWorker::current();
   if (worker == nullptr || detail::threadState.loop != nullptr) detail::throwNoPool();
   auto* const child = new Child<T>(*this, std::move(task));
+  // Relaxed: who forks is counted itself until after this, so the count cannot come to nothing before; and the child
+  // leaves after it was taken from where `push` puts it, which is after this for all. What the tasks have written
+  // passes by their leaving, which releases and acquires.
   open_.fetchAdd(1, detail::relaxed);
   worker->push(*child);
 }

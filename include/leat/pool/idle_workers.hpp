@@ -11,13 +11,18 @@
 namespace leat::inline LEAT_ABI::detail {
 
 /// A semaphore to sleep on.
+///
+/// Who takes a permit sees what was done before it was posted: `post` releases, the exchange in `wait` acquires, and
+/// exchanges of others in between belong to what was released. That it releases, too, nobody relies on.
 struct FutexGate {
   void post(int count) noexcept {
+    // First the permit, then the call: a waiter that the call does not find asleep compares the word in the kernel.
     permits.fetchAdd(static_cast<unsigned>(count), release);
     (void)sys::futexWake(permits.address(), count);
   }
   void wait() noexcept {
     for (;;) {
+      // A guess: the exchange checks it when it is not 0, else the kernel.
       unsigned now = permits.load(relaxed);
       while (now > 0)
         if (permits.compareExchange(now, now - 1, acqRel)) return;

@@ -51,6 +51,8 @@ class StackJob : public PoolJob {
       const ContextScope scope(std::move(self.context_));
       self.call();
     }
+    // With it the waiter sees all that the function has written, and the error. This is the last touch: the job is on
+    // the stack of the waiter, which may go on as soon as its acquire reads this.
     self.done_.store(true, release);
   }
   F& function_;

@@ -76,11 +76,21 @@ class WorkDeque {
   }
   /// The oldest; null also when another thread was faster. Any thread.
   T* steal() noexcept {
+    // With the top comes what its last mover had seen; the fence sets this look and the next against the
+    // owner's in `pop`.
     std::int64_t top = top_.load(acquire);
     Atomics::fence();
+    // With the bottom that `push` has released come the item below it, in its place, and what the item points
+    // to; and the ring that it was put into, or a later one.
     const std::int64_t bottom = bottom_.load(acquire);
     if (top >= bottom) return nullptr;
+    // A ring that is newer than this bottom was released with the items in it. The place may have another item
+    // by now, but only when the top has moved, and it never moves back: then the exchange fails and nobody uses
+    // what was read here.
     T* const item = ring_.load(acquire)->at(top).load(relaxed);
+    // Who moves the top from `top` has the item. As a release it says that the place was read before, which
+    // `makeRoom` acquires; seqCst, here as in `pop`, puts all moves of the top into the one order that the
+    // fences are in.
     return top_.compareExchange(top, top + 1, seqCst) ? item : nullptr;
   }
   /// Any thread; of another one's deque it is soon out of date.
@@ -106,6 +116,8 @@ class WorkDeque {
   };
 
   LEAT_NOINLINE bool makeRoom(std::int64_t bottom) noexcept {
+    // The places below this top are written to again from here on. Who moved it had read them before and has released
+    // that by its move, so no thief that got an item can have read what is put there now.
     knownTop_ = top_.load(acquire);
     if (bottom - knownTop_ < room_) return true;
     const std::int64_t size = room_ == 0 ? FirstSize : 2 * room_;

@@ -15,8 +15,10 @@ namespace leat::inline LEAT_ABI::sys {
 /// That of this process. `groups` is as /proc/self/cgroup: lines "0::/path" for version 2, else
 /// "4:cpu,cpuacct:/path".
 LEAT_INLINE unsigned processQuota(char* groups, const char* root) noexcept;
-/// At least 1.
-LEAT_INLINE unsigned usableProcessors() noexcept;
+/// Those of the calling thread's affinity, or as many as the quota of the process allows where these are fewer. At
+/// least 1.
+LEAT_INLINE unsigned usableProcessors(const char* groupsFile = "/proc/self/cgroup",
+                                      const char* root = "/sys/fs/cgroup") noexcept;
 /// The calling thread stays on one of the processors that it may use, counted round.
 LEAT_INLINE void pinThread(unsigned index) noexcept;
 
@@ -97,7 +99,7 @@ LEAT_INLINE unsigned processQuota(char* groups, const char* root) noexcept {
   return least;
 }
 
-LEAT_INLINE unsigned usableProcessors() noexcept {
+LEAT_INLINE unsigned usableProcessors(const char* groupsFile, const char* root) noexcept {
   cpu_set_t set;
   unsigned count = 0;
   if (::sched_getaffinity(0, sizeof set, &set) == 0) count = static_cast<unsigned>(CPU_COUNT(&set));
@@ -107,9 +109,8 @@ LEAT_INLINE unsigned usableProcessors() noexcept {
     count = online < 1 ? 1 : static_cast<unsigned>(online);
   }
   char groups[4096];
-  const unsigned quota = readSmallFile("/proc/self/cgroup", groups, sizeof groups)
-                             ? processQuota(groups, "/sys/fs/cgroup")
-                             : 0;
+  const unsigned quota =
+      readSmallFile(groupsFile, groups, sizeof groups) ? processQuota(groups, root) : 0;
   return quota > 0 && quota < count ? quota : count;
 }
 

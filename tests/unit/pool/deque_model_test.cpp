@@ -14,7 +14,8 @@ using leat_test::DelayedAtomics;
 using leat_test::Explorer;
 using leat_test::ModelAtomics;
 
-constexpr unsigned unbounded = 1'000'000;
+constexpr unsigned unbounded = Explorer::unbounded;
+constexpr Explorer::Distinct distinct;
 
 /// A deque with room for two items at first, and who has got which.
 template <class Atomics>
@@ -46,11 +47,11 @@ struct Bench {
 /// `filled` items are in it when `own` begins, and each of `thieves` takes one or two. Gives the number of schedules in
 /// which an item was lost or taken twice.
 template <class Atomics, class Own>
-std::size_t faultsOf(unsigned preemptions, int filled, std::vector<int> thieves, Own own,
+std::size_t faultsOf(Explorer::Bound bound, int filled, std::vector<int> thieves, Own own,
                      std::size_t least) {
   using B = Bench<Atomics>;
   std::size_t faults = 0;
-  Explorer explorer(preemptions);
+  Explorer explorer(bound);
   const std::size_t schedules = explorer.explore([&](std::function<void()>& check) {
     const auto bench = std::make_shared<B>();
     // The first ring is there: a thief does not meet a deque without one.
@@ -70,6 +71,11 @@ std::size_t faultsOf(unsigned preemptions, int filled, std::vector<int> thieves,
 }
 
 const auto pops = [](auto& bench) { bench.pop(); };
+const auto popsTwice = [](auto& bench) {
+  bench.pop();
+  bench.pop();
+};
+const auto onlyLooksOn = [](auto&) {};
 const auto pushesAndPops = [](auto& bench) {
   bench.push();
   bench.popIf(bench.pushed - 1);
@@ -90,6 +96,17 @@ TEST_CASE("the last item goes to its owner or to a thief, in every schedule") {
 
 TEST_CASE("an item that is pushed goes to its owner or to a thief, in every schedule") {
   CHECK(faultsOf<ModelAtomics>(unbounded, 0, {1}, pushesAndPops, 300) == 0);
+}
+
+TEST_CASE("an owner and two thieves take each item once, in every schedule") {
+  CHECK(faultsOf<ModelAtomics>(distinct, 1, {1, 1}, pops, 1000) == 0);
+  CHECK(faultsOf<ModelAtomics>(distinct, 2, {1, 1}, pops, 1000) == 0);
+  CHECK(faultsOf<ModelAtomics>(distinct, 2, {1, 1}, popsTwice, 1000) == 0);
+  CHECK(faultsOf<ModelAtomics>(distinct, 0, {1, 1}, pushesAndPops, 1000) == 0);
+}
+
+TEST_CASE("a deque that grows loses nothing to two thieves, in every schedule") {
+  CHECK(faultsOf<ModelAtomics>(distinct, 2, {1, 1}, growsAndPops, 1000) == 0);
 }
 
 TEST_CASE("a deque that grows loses nothing to thieves, in every schedule of a few preemptions") {
@@ -115,4 +132,31 @@ struct Fenceless : DelayedAtomics<false> {
 
 TEST_CASE("the explorer finds the item that is taken twice without the fence") {
   CHECK(faultsOf<Fenceless>(3, 2, {2}, pops, 50) > 0);
+}
+
+namespace {
+
+/// Who compares and exchanges may be interrupted between the two.
+struct TornAtomics : ModelAtomics {
+  template <class T>
+  class Word : public ModelAtomics::Word<T> {
+   public:
+    using ModelAtomics::Word<T>::Word;
+    bool compareExchange(T& expected, T desired, int = 0) {
+      const T now = this->load();
+      if (now != expected) {
+        expected = now;
+        return false;
+      }
+      this->store(desired);
+      return true;
+    }
+  };
+};
+
+}  // namespace
+
+TEST_CASE("the explorer finds the item that two thieves take, though it skips what is the same") {
+  CHECK(faultsOf<TornAtomics>(distinct, 2, {1, 1}, onlyLooksOn, 50) > 0);
+  CHECK(faultsOf<TornAtomics>(distinct, 1, {1}, pops, 10) > 0);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // parallelInvoke, parallelFor, parallelForEach, parallelReduce, parallelScan, parallelSort.
+#include <leat/async_hooks.hpp>
 #include <leat/pool.hpp>
 #include <leat/pool/parallel_sort.hpp>
 #include <leat_test.hpp>
@@ -146,6 +147,47 @@ TEST_CASE("parallelForEach changes the items in place") {
   int wrong = 0;
   for (int i = 0; i < 1000; ++i) wrong += items[static_cast<std::size_t>(i)] != 2 * i;
   CHECK(wrong == 0);
+}
+
+TEST_CASE("parallelForEach never divides so many items as its grain says") {
+  WorkStealingPool pool({.threads = 1});
+  const auto order = [&](std::size_t grain) {
+    std::string letters = "abcd";
+    std::string called;
+    const auto each = [&](char letter) {
+      // What was cut off from it waits in the deque of the worker, the youngest piece first.
+      if (letter == 'a')
+        while (detail::PoolWorker::current()->help()) continue;
+      called += letter;
+    };
+    onPool(pool, [&] { parallelForEach(letters, each, grain); });
+    return called;
+  };
+  CHECK(order(1) == "bcda");
+  CHECK(order(2) == "cdab");
+  CHECK(order(4) == "abcd");
+}
+
+TEST_CASE(
+    "what is stolen of parallelInvoke sees the stores of its caller, and leaves none behind") {
+  WorkStealingPool pool({.threads = 2});
+  static AsyncLocalStorage<std::string> storage;
+  // Each waits for the other, so they are on two workers.
+  const auto onBoth = [&] {
+    detail::Atomic<int> here{0};
+    const auto look = [&here] {
+      here.fetchAdd(1);
+      while (here.load() < 2) ::sched_yield();
+      const auto store = storage.getStore();
+      return store ? *store : "none";
+    };
+    std::string first;
+    std::string second;
+    parallelInvoke([&] { first = look(); }, [&] { second = look(); });
+    return first + ' ' + second;
+  };
+  CHECK(onPool(pool, [&] { return storage.run("request 7", onBoth); }) == "request 7 request 7");
+  CHECK(onPool(pool, onBoth) == "none none");
 }
 
 TEST_CASE("parallelReduce keeps the order of the items") {

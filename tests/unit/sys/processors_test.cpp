@@ -32,6 +32,10 @@ class Groups {
   unsigned quota(std::string groups) const {
     return sys::processQuota(groups.data(), root_.c_str());
   }
+  /// For a process whose groups are told by a file of this tree.
+  unsigned usable() const {
+    return sys::usableProcessors((root_ + "/groups").c_str(), root_.c_str());
+  }
 
  private:
   std::string root_;
@@ -80,4 +84,24 @@ TEST_CASE("usable processors are those of the affinity, at least one") {
   CHECK(sys::usableProcessors() == 1);
   REQUIRE(::sched_setaffinity(0, sizeof before, &before) == 0);
   CHECK(sys::usableProcessors() == all);
+}
+
+TEST_CASE("usable processors are the fewer of the affinity and the quota") {
+  cpu_set_t before;
+  REQUIRE(::sched_getaffinity(0, sizeof before, &before) == 0);
+  const auto all = static_cast<unsigned>(CPU_COUNT(&before));
+  const Groups groups;
+  CHECK(groups.usable() == all);
+  groups.put("groups", "0::/a");
+  CHECK(groups.usable() == all);
+  groups.put("a/cpu.max", "100000 100000");
+  CHECK(groups.usable() == 1);
+  // Half a processor more than there are.
+  groups.put("a/cpu.max", std::to_string(all * 100000 + 50000) + " 100000");
+  CHECK(groups.usable() == all);
+  groups.put("a/cpu.max", "200000 100000");
+  CHECK(groups.usable() == (all < 2 ? 1 : 2));
+  sys::pinThread(0);
+  CHECK(groups.usable() == 1);
+  REQUIRE(::sched_setaffinity(0, sizeof before, &before) == 0);
 }
