@@ -582,7 +582,7 @@ auto StreamRun<C>::row(const Text& letters, PipelineOptions options, Last... las
 template <class C>
 void StreamRun<C>::executeRow(const Text& op, const Text& letters) {
   const Text word = "row-" + letters + "-";
-  if (op == "pipeline") return row(letters, PipelineOptions(), told(word));
+  if (op == "pipeline") return void(row(letters, PipelineOptions(), told(word)));
   PipelineOptions options;
   options.end = op != "pipelineOpen";
   if (op == "pipelineAborted") options.signal = controller_.signal();

@@ -78,7 +78,7 @@ TEST_CASE("a head that was refused leaves nothing to the one in its place") {
   message.fields.add("X", "y");
   message.fixHead();
   TextBuffer text;
-  message.writeHead(text, "Date: now\r\n", 5, std::size_t{2});
+  message.writeHead(text, "Date: now\r\n", {.seconds = 5}, std::size_t{2});
   message.beginPiece(text, 2);
   text.append("ab");
   message.endPiece(text);
