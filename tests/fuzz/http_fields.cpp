@@ -34,8 +34,9 @@ Answer answerOf(std::string_view input) {
   OutgoingMessage message;
   message.answerTo("GET", http_rig::Head());
   try {
-    message.setReason(takePart(input));
-    answer.reason = message.reason().empty() ? "OK" : message.reason();
+    const std::string_view reason = takePart(input);
+    message.setReason(reason);
+    answer.reason = reason.empty() ? "OK" : reason;
     answer.body = takePart(input);
     bool behind = false;
     while (!input.empty()) {
@@ -52,7 +53,7 @@ Answer answerOf(std::string_view input) {
     }
     message.fixHead();
     leat::http::detail::TextBuffer text;
-    message.writeHead(text, date, 5, std::nullopt);
+    message.writeHead(text, date, {.seconds = 5}, std::nullopt);
     if (!answer.body.empty()) {
       message.beginPiece(text, answer.body.size());
       text.append(answer.body);
