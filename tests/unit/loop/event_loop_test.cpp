@@ -285,7 +285,7 @@ TEST_CASE("runOnce makes one turn and waits no longer than it may") {
   EventLoop loop;
   CHECK_FALSE(loop.runOnce(0));
   int fired = 0;
-  setTimeout([&] { ++fired; }, 30);
+  setTimeout([&] { ++fired; }, 300);
   CHECK(loop.runOnce(0));
   CHECK(fired == 0);
   const auto start = std::chrono::steady_clock::now();
@@ -295,7 +295,7 @@ TEST_CASE("runOnce makes one turn and waits no longer than it may") {
   while (loop.runOnce(-1)) {
   }
   CHECK(fired == 1);
-  CHECK(std::chrono::steady_clock::now() - start >= std::chrono::milliseconds(20));
+  CHECK(std::chrono::steady_clock::now() - start >= std::chrono::milliseconds(200));
 }
 
 TEST_CASE("runOnce runs what was queued outside of the loop") {
@@ -403,14 +403,15 @@ TEST_CASE("metrics count turns, events, timers and the time asleep") {
     EventLoop& loop = EventLoop::current();
     const LoopMetrics before = loop.metrics();
     Pipe pipe;
-    leat::setTimeout([&] { pipe.put(); }, 1);
+    // After the poll phase: what can be read before the first look at it needs no event.
+    setImmediate([&] { pipe.put(); });
     (void)co_await leat::wait(pipe.fds[0], Ready::Readable);
-    co_await leat::sleep(10);
+    co_await leat::sleep(60);
     const LoopMetrics after = loop.metrics();
     CHECK(after.turns > before.turns);
     CHECK(after.events > before.events);
     CHECK(after.completions == before.completions + 1);
-    CHECK(after.timersFired == before.timersFired + 2);
+    CHECK(after.timersFired == before.timersFired + 1);
     CHECK(after.blockedNs - before.blockedNs >= 5'000'000);
     const leat::Timeout one = setTimeout([] {}, 1000), two = setTimeout([] {}, 1000).unref();
     const leat::Immediate immediate = setImmediate([] {});
