@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -35,7 +36,7 @@ ChildEnd inChild(Body&& body) {
   std::fflush(nullptr);
   const pid_t child = ::fork();
   if (child == 0) {
-    ::alarm(30);
+    ::alarm(100);
     ::dup2(out[1], 1);
     ::dup2(err[1], 2);
     const int code = body();
@@ -47,11 +48,15 @@ ChildEnd inChild(Body&& body) {
   pollfd entries[2] = {{out[0], POLLIN, 0}, {err[0], POLLIN, 0}};
   std::string* const texts[2] = {&end.out, &end.err};
   while (child > 0 && (entries[0].fd >= 0 || entries[1].fd >= 0)) {
-    if (::poll(entries, 2, -1) < 0) break;
+    if (::poll(entries, 2, -1) < 0) {
+      if (errno == EINTR) continue;
+      break;
+    }
     for (int i = 0; i < 2; ++i) {
       char buffer[4096];
       if (entries[i].fd < 0 || entries[i].revents == 0) continue;
       const ssize_t n = ::read(entries[i].fd, buffer, sizeof buffer);
+      if (n < 0 && errno == EINTR) continue;
       if (n > 0) {
         texts[i]->append(buffer, static_cast<std::size_t>(n));
       } else {

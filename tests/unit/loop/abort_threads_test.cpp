@@ -167,8 +167,8 @@ class Meeting {
   /// Goes on when both have come for the `round`th time, counted from 1.
   void meet(int round) {
     came_.fetchAdd(1);
-    while (came_.load() < 2 * round) {
-    }
+    for (int looks = 0; came_.load() < 2 * round; ++looks)
+      if (looks > 1000) std::this_thread::yield();
   }
 
  private:

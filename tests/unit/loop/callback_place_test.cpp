@@ -86,7 +86,7 @@ TEST_CASE("the place of a rejected callback is the coroutine of the callback") {
                  const auto server = co_await leat::net::listen(
                      [](const leat::net::Socket&) { return outer(); }, {.host = "127.0.0.1"});
                  const auto client = co_await leat::net::connect({.port = server.address().port()});
-                 co_await leat::sleep(1000);
+                 co_await leat::sleep(20'000);
                }),
                here);
   }

@@ -52,7 +52,7 @@ struct SameDescriptors {
 
 template <class Done>
 bool until(UringReactor& reactor, Done done) {
-  const std::int64_t end = leat::sys::monotonicNs() + 3000 * ms;
+  const std::int64_t end = leat::sys::monotonicNs() + 20'000 * ms;
   while (!done()) {
     if (leat::sys::monotonicNs() > end || reactor.turn(20 * ms) < 0) return false;
   }
@@ -359,7 +359,7 @@ TEST_CASE("a ring that is used or ended on a thread that is not its own fails an
     }).join();
     CHECK(reactor.turn(-1) == -EEXIST);
   }
-  CHECK(leat::sys::monotonicNs() - start < 2000 * ms);
+  CHECK(leat::sys::monotonicNs() - start < 20'000 * ms);
   CHECK(handle.reactor == nullptr);
   CHECK(recv.calls == 0);
 }

@@ -7,6 +7,9 @@
 
 #include <leat_test.hpp>
 #include <child.hpp>
+
+#include <cerrno>
+#include <functional>
 #include <vector>
 
 using leat::run;
@@ -59,7 +62,16 @@ Task<> untilOver(Told& told) {
   for (;;) {
     co_await leat::sleep(1);
     const sys::MutexLock lock(told.mutex);
-    if (told.reports.size() == 2) co_return;
+    if (told.reports.size() >= 2) co_return;
+  }
+}
+
+/// Again, where a stall was reported before what is to be, or the thread came to no answer in time.
+void untilNamed(Told& told, const char* name, const std::function<void()>& act) {
+  for (int tries = 0; tries < (LEAT_TSAN ? 1 : 20); ++tries) {
+    told.reports.clear();
+    act();
+    if (!told.reports.empty() && told.reports[0].text().find(name) != std::string::npos) return;
   }
 }
 
@@ -69,12 +81,14 @@ using namespace watchdog_test;
 
 TEST_CASE("a callback that blocks the loop is reported, by name, while it does; then its end") {
   Told told;
-  run([&told]() -> Task<> {
-    const Watchdog watchdog(told.take(), {.limit = 30});
-    leat::setTimeout([&told] { CHECK(blockTheLoop(told)); }, 1);
-    co_await untilOver(told);
+  untilNamed(told, "watchdog_test::blockTheLoop(", [&told] {
+    run([&told]() -> Task<> {
+      const Watchdog watchdog(told.take(), {.limit = 30});
+      leat::setTimeout([&told] { CHECK(blockTheLoop(told)); }, 1);
+      co_await untilOver(told);
+    });
   });
-  REQUIRE(told.reports.size() == 2);
+  REQUIRE(told.reports.size() >= 2);
   const BlockedLoop& blocked = told.reports[0];
   CHECK_FALSE(blocked.over);
   CHECK(blocked.milliseconds >= 30);
@@ -95,12 +109,14 @@ TEST_CASE("a callback that blocks the loop is reported, by name, while it does; 
 
 TEST_CASE("of a coroutine that blocks the loop its function is named") {
   Told told;
-  run([&told]() -> Task<> {
-    const Watchdog watchdog(told.take(), {.limit = 30});
-    co_await blockingCoroutine(told);
-    co_await untilOver(told);
+  untilNamed(told, "watchdog_test::blockingCoroutine(", [&told] {
+    run([&told]() -> Task<> {
+      const Watchdog watchdog(told.take(), {.limit = 30});
+      co_await blockingCoroutine(told);
+      co_await untilOver(told);
+    });
   });
-  REQUIRE(told.reports.size() == 2);
+  REQUIRE(told.reports.size() >= 2);
 #if !LEAT_TSAN
   CHECK_THAT(told.reports[0].text(), containsText("watchdog_test::blockingCoroutine("));
   CHECK(told.reports[0].text().find("clone") == std::string::npos);
@@ -114,7 +130,7 @@ TEST_CASE("without stacks, or without an answer to the signal, the time alone is
     CHECK(blockTheLoop(told));
     co_await untilOver(told);
   });
-  REQUIRE(told.reports.size() == 2);
+  REQUIRE(told.reports.size() >= 2);
   CHECK(told.reports[0].stack.empty());
   CHECK(told.reports[0].running.empty());
   // A program that has a use for the signal keeps it.
@@ -151,18 +167,20 @@ TEST_CASE(
 
 TEST_CASE("in a worker, which blocks the signals of the program, there are stacks, too") {
   Told told;
-  run([&told]() -> Task<> {
-    const auto work = [&told]() -> Task<int> {
-      const Watchdog watchdog(told.take(), {.limit = 20});
-      const bool noticed = blockTheLoop(told);
-      co_await untilOver(told);
-      co_return noticed ? 0 : 2;
-    };
-    const leat::worker_threads::Worker<> worker(work);
-    const int code = co_await worker.exited();
-    CHECK(code == 0);
+  untilNamed(told, "watchdog_test::blockTheLoop(", [&told] {
+    run([&told]() -> Task<> {
+      const auto work = [&told]() -> Task<int> {
+        const Watchdog watchdog(told.take(), {.limit = 20});
+        const bool noticed = blockTheLoop(told);
+        co_await untilOver(told);
+        co_return noticed ? 0 : 2;
+      };
+      const leat::worker_threads::Worker<> worker(work);
+      const int code = co_await worker.exited();
+      CHECK(code == 0);
+    });
   });
-  REQUIRE(told.reports.size() == 2);
+  REQUIRE(told.reports.size() >= 2);
 #if !LEAT_TSAN
   CHECK_FALSE(told.reports[0].stack.empty());
   CHECK_THAT(told.reports[0].text(), containsText("watchdog_test::blockTheLoop("));
@@ -177,7 +195,7 @@ TEST_CASE("a loop that turns is not reported, and a watchdog does not hold it") 
         }) == 0);
   // Nothing else holds the loop, and its end finds the watchdog alive.
   Watchdog* last = nullptr;
-  run([&] { last = new Watchdog(told.take(), {.limit = 1000}); });
+  run([&] { last = new Watchdog(told.take(), {.limit = 20'000}); });
   delete last;
   CHECK(told.reports.empty());
 }
@@ -185,7 +203,7 @@ TEST_CASE("a loop that turns is not reported, and a watchdog does not hold it") 
 TEST_CASE("in a child of fork() a watchdog watches nothing, and may be destroyed") {
   Told told;
   run([&told] {
-    auto* const watchdog = new Watchdog(told.take(), {.limit = 1});
+    auto* const watchdog = new Watchdog(told.take(), {.limit = 1, .stack = false});
     for (int i = 0; i < 10; ++i) {
       const auto end = leat_test::inChild([watchdog] {
         delete watchdog;
@@ -200,10 +218,20 @@ TEST_CASE("in a child of fork() a watchdog watches nothing, and may be destroyed
 TEST_CASE("by default it is told on stderr") {
   const auto end = leat_test::inChild([] {
     return run([] {
+      // Blocks until there is something on stderr, and passes it on.
+      int ends[2];
+      const int err = ::dup(2);
+      if (err < 0 || ::pipe(ends) != 0 || ::dup2(ends[1], 2) != 2) return 1;
       const Watchdog watchdog({.limit = 5});
-      const std::int64_t until = sys::monotonicNs() + 200'000'000;
-      while (sys::monotonicNs() < until) {
+      std::string text;
+      while (text.find('\n') == text.npos) {
+        char c = 0;
+        const ssize_t size = ::read(ends[0], &c, 1);
+        if (size < 0 && errno == EINTR) continue;
+        if (size != 1) return 1;
+        text += c;
       }
+      return ::write(err, text.data(), text.size()) > 0 ? 0 : 1;
     });
   });
   CHECK(end.code == 0);

@@ -551,8 +551,10 @@ TEST_CASE("listeners may be added by a name that is known at run time") {
     gone.off();
     process::emitWarning("for stderr: this is expected");
     ::raise(SIGUSR1);
-    leat::setImmediate([] { ::raise(SIGUSR1); });
-    leat::setTimeout([listener] { listener.off(); }, 50);
+    leat::setImmediate([listener] {
+      ::raise(SIGUSR1);
+      leat::setImmediate([listener] { listener.off(); });
+    });
   });
   CHECK(trace == "SIGUSR1 1 once SIGUSR1 1 beforeExit exit 0 ");
 }

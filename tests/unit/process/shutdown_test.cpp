@@ -228,8 +228,8 @@ TEST_CASE("a hook whose time is over is aborted, told of, and not waited for") {
     process::shutdown();
   });
   CHECK(end.out == "aborted\nnext\n");
-  CHECK(end.err.find("hook \"sleeper\" (draining) did not end within 10 ms\n") <
-        end.err.find("hook \"stuck\" (draining) did not end within 20 ms\n"));
+  CHECK_THAT(end.err, containsText("hook \"sleeper\" (draining) did not end within 10 ms\n"));
+  CHECK_THAT(end.err, containsText("hook \"stuck\" (draining) did not end within 20 ms\n"));
   CHECK(end.err.find("failed") == end.err.npos);
   CHECK(end.code == 1);
 }
