@@ -59,10 +59,13 @@ TEST_CASE("a client that goes ends a pipe from its request, and no more") {
 
 TEST_CASE("a connection that the server closes is as one whose client has gone") {
   std::vector<std::string> codes;
+  int begun = 0;
   const auto handler = [&](IncomingMessage request, ServerResponse response) -> Task<> {
     try {
+      if (request.method() == "POST") ++begun;
       (void)co_await request.text();
       co_await leat::sleep(1);
+      ++begun;
       for (const std::string piece(100'000, 'x');;) co_await response.write(piece);
     } catch (const leat::Error& error) {
       codes.emplace_back(error.code());
@@ -73,6 +76,7 @@ TEST_CASE("a connection that the server closes is as one whose client has gone")
     reads.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nx");
     const Client writes = co_await connectTo(server);
     writes.send(http_rig::get("/"));
+    while (begun < 2) co_await leat::sleep(1);
     co_await leat::sleep(20);
     server.closeAllConnections();
     while (codes.size() < 2) co_await leat::sleep(1);

@@ -8,6 +8,11 @@
 #include "child.hpp"
 #include "http_rig.hpp"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <csignal>
 #include <memory>
 
@@ -155,15 +160,31 @@ Task<> askOn(std::uint16_t port, bool keep, Counts& counts) {
   }
 }
 
-/// A port that nobody listens on now.
-std::uint16_t freePort() {
-  std::uint16_t port = 0;
-  leat::run([&port]() -> Task<> {
-    const net::Server server = co_await net::listen({.host = "127.0.0.1"});
-    port = static_cast<std::uint16_t>(server.address().port());
-  });
-  return port;
-}
+/// A port on which nobody listens but who may share it; nobody else gets it meanwhile.
+class SharedPort {
+ public:
+  SharedPort() {
+    const int on = 1;
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* const any = reinterpret_cast<sockaddr*>(&address);
+    REQUIRE(::setsockopt(socket_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0);
+    REQUIRE(::setsockopt(socket_, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0);
+    REQUIRE(::bind(socket_, any, size) == 0);
+    REQUIRE(::getsockname(socket_, any, &size) == 0);
+    number_ = ntohs(address.sin_port);
+  }
+  SharedPort(const SharedPort&) = delete;
+  SharedPort& operator=(const SharedPort&) = delete;
+  ~SharedPort() { ::close(socket_); }
+  std::uint16_t number() const { return number_; }
+
+ private:
+  int socket_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  std::uint16_t number_ = 0;
+};
 
 }  // namespace
 
@@ -237,7 +258,8 @@ TEST_CASE("requests that are not done in time lose their connections, and the co
 }
 
 TEST_CASE("a server that hands its port over answers the next request of a kept connection, too") {
-  const auto main = []() -> Task<> {
+  bool answered = false;
+  const auto once = [&answered]() -> Task<> {
     const auto hello = [](const IncomingMessage&, const ServerResponse& response) {
       response.end("x");
     };
@@ -250,19 +272,25 @@ TEST_CASE("a server that hands its port over answers the next request of a kept 
       const std::string first = co_await client.until("\r\n\r\nx");
       CHECK(first == kept("x"));
     }
+    const std::int64_t left = leat::sys::monotonicNs();
     const auto closed = server.close();
     asks.send(get("/"));
     std::string back = co_await asks.rest();
-    CHECK(back == ok("x"));
+    const bool paused = leat::sys::monotonicNs() - left >= 150'000'000;
+    answered = back == ok("x");
+    if (!paused) CHECK(back == ok("x"));
     back = co_await idle.rest();
     CHECK(back.empty());
     co_await closed;
   };
-  CHECK(leat::run(main) == 0);
+  // The connection is kept for 200 ms more; the machine may pause for so long.
+  for (int tries = 0; tries < 5 && !answered; ++tries) CHECK(leat::run(once) == 0);
+  CHECK(answered);
 }
 
 TEST_CASE("a rolling restart under load loses no request: each process hands its port over") {
-  const std::uint16_t port = freePort();
+  const SharedPort shared;
+  const std::uint16_t port = shared.number();
   ServerProcess processes[] = {ServerProcess(port), ServerProcess(port), ServerProcess(port)};
   Counts counts;
   int served = 0;

@@ -457,6 +457,7 @@ TEST_CASE("late and idle clients are told so") {
         late408);
   std::string kept30 = kept("");
   kept30.replace(kept30.find("Keep-Alive: timeout=5\r\n"), 23, "");
+  options.headersTimeout = options.requestTimeout = 5'000;
   CHECK(answer(echo, get("/"), options) == kept30);
 }
 TEST_CASE("a connection has so many requests") {

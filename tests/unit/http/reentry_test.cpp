@@ -121,6 +121,7 @@ TEST_CASE("an answer that is ended because another request is aborted does not c
 }
 TEST_CASE("an answer that a stream ends as it goes stands whole behind the one in front of it") {
   std::optional<ServerResponse> first;
+  bool second = false;
   const auto handler = [&](const IncomingMessage& request, const ServerResponse& response) {
     if (request.url() == "/first") {
       first = response;
@@ -131,11 +132,12 @@ TEST_CASE("an answer that a stream ends as it goes stands whole behind the one i
     first->stream().on("error"_e, [end = std::make_shared<AtEnd>([response] {
                                      response.end("and ended");
                                    })](const std::exception_ptr&) {});
+    second = true;
   };
   withServer(handler, [&](http::Server server) -> Task<> {
     const Client client = co_await connectTo(server);
     client.send(get("/first") + get("/second", closing));
-    co_await leat::sleep(50);
+    while (!second) co_await leat::sleep(1);
     REQUIRE(first);
     std::exchange(first, std::nullopt)->end("x");
     const std::string back = co_await client.rest();
