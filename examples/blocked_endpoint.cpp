@@ -11,7 +11,7 @@
 
 using namespace leat;
 
-constexpr double blockedMs = 300;
+constexpr double blockedMs = 600;
 
 /// Computes for a while, and gives a number.
 std::uint64_t digest() {

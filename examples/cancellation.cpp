@@ -33,7 +33,7 @@ Task<> uploadParts() {
 }
 
 Task<> byTimeout() {
-  auto outcome = co_await asResult(withTimeout(200, uploadParts()));
+  auto outcome = co_await asResult(withTimeout(800, uploadParts()));
   std::printf("withTimeout: %s\n", describe(outcome.error()).c_str());
 }
 // [/ambient]

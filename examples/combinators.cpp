@@ -44,7 +44,7 @@ Task<> everything() {
 
 Task<> firstOfSeveral() {
   // [first]
-  const std::string quickest = co_await race(fetch("tokyo", 60), fetch("berlin", 20));
+  const std::string quickest = co_await race(fetch("tokyo", 400), fetch("berlin", 20));
   const std::string working = co_await any(broken("tokyo", 10), fetch("berlin", 30));
   // [/first]
   print("race", quickest);

@@ -59,8 +59,8 @@ Task<> serve() {
   for (const auto& route : router.eventNames())
     if (route != "error") std::printf("route %s\n", route.c_str());
   router.handle({"GET", "/"});
-  router.handle({"GET", "/slow"});
   router.handle({"GET", "/bad"});
+  router.handle({"GET", "/slow"});
   router.handle({"POST", "/setup"});
   std::printf("setup is %s\n", login.active() ? "there" : "gone");
   router.handle({"POST", "/setup"});

@@ -52,8 +52,8 @@ Task<> program() {
   std::printf("got: %s\n", package.c_str());
 
   // Nobody has it in time.
-  const auto late = co_await asResult(withTimeout(100, download(three)));
-  std::printf("one mirror, 100 ms: %s\n", describe(late.error()).c_str());
+  const auto late = co_await asResult(withTimeout(500, download(three)));
+  std::printf("one mirror, 500 ms: %s\n", describe(late.error()).c_str());
 
   http::globalAgent().destroy();  // connections that are kept would hold the servers
   co_await all(a.close(), b.close(), c.close());

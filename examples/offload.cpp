@@ -12,7 +12,7 @@ using namespace leat;
 
 std::uint64_t slowHash(const std::string& password) {
   std::uint64_t hash = 14695981039346656037U;
-  for (int round = 0; round < 1'000'000; ++round)
+  for (int round = 0; round < 4'000'000; ++round)
     for (const char each : password)
       hash = (hash ^ static_cast<unsigned char>(each)) * 1099511628211U;
   return hash;

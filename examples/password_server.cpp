@@ -14,7 +14,7 @@ using namespace leat;
 /// Slow on purpose, and nothing else: NO real password hash. Use scrypt or Argon2 of a library.
 std::string slowHash(const std::string& password) {
   std::uint64_t hash = 14695981039346656037U;
-  for (int round = 0; round < 1'500'000; ++round)
+  for (int round = 0; round < 6'000'000; ++round)
     for (const char each : password)
       hash = (hash ^ static_cast<unsigned char>(each)) * 1099511628211U;
   char text[17];

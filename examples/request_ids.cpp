@@ -39,7 +39,7 @@ Task<std::string> query(int ms) {
 // [handler]
 Promise<> handle() {
   log("begins");
-  setTimeout([] { log("a timer that it set"); }, 300);
+  setTimeout([] { log("a timer that it set"); }, 1000);
   co_await query(20 * requests().getStore()->id);
   co_await Promise<int>::resolve(1).then([](int) { log("a then of it"); });
   auto both = co_await all(query(100), query(100));

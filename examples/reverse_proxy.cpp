@@ -13,7 +13,7 @@
 
 using namespace leat;
 
-constexpr int answerMs = 300;  // as long as a server may take for its head
+constexpr int answerMs = 1'500;  // as long as a server may take for its head
 
 // [proxy]
 /// What is said from end to end: the fields without those of one connection (RFC 9110 section 7.6.1).

@@ -292,8 +292,11 @@ void holding(Cases& add) {
     }
   });
   add("an unreferenced immediate runs while something else holds", [](Log log) {
-    setImmediate(log.say("unref")).unref();
-    setTimeout(log.say("timer"), 100);
+    const Timeout hold = setTimeout(log.say("never"), 60000);
+    setImmediate([log, hold] {
+      log("unref");
+      clearTimeout(hold);
+    }).unref();
   });
 }
 

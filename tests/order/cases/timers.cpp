@@ -25,7 +25,7 @@ void orders(Cases& add) {
     setTimeout(log.say("1-again"), 1);
   });
   add("the shorter one first", [](Log log) {
-    setTimeout(log.say("long"), 80);
+    setTimeout(log.say("long"), 800);
     setTimeout(log.say("short"), 2);
   });
   add("a late loop empties one duration before the next", [](Log log) {

@@ -18,7 +18,7 @@ module.exports = (order, {busy}) => {
     setTimeout(log.say('1-again'), 1);
   });
   order('the shorter one first', (log) => {
-    setTimeout(log.say('long'), 80);
+    setTimeout(log.say('long'), 800);
     setTimeout(log.say('short'), 2);
   });
   order('a late loop empties one duration before the next', (log) => {

@@ -200,8 +200,12 @@ TEST_CASE("a tree copy that nobody waits for stops") {
     for (int i = 0; i < 50; ++i) put("a/" + std::to_string(i), "x");
     {
       Gate gate(leat::sys::Call::copy_file_range);
-      auto left = co_await asResult(
-          leat::withSignal(leat::AbortSignal::timeout(20), fs::cp("a", "b", {.recursive = true})));
+      const leat::AbortController nobody;
+      leat::Promise<> copying =
+          leat::spawn(leat::withSignal(nobody.signal(), fs::cp("a", "b", {.recursive = true})));
+      co_await gate.reached();
+      nobody.abort();
+      auto left = co_await asResult(copying);
       CHECK(codeOf(left) == "ABORT_ERR");
     }
     co_await folder.awaitClosed();

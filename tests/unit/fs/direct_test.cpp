@@ -484,12 +484,13 @@ TEST_CASE(
     Halted copy;
     co_await copy.reach();
     copy.source.pause();
+    const std::uint64_t halted = copy.sink.bytesWritten();
     copy.gate.open();
-    std::uint64_t before = 0;
-    do {
-      before = copy.sink.bytesWritten();
-      co_await leat::sleep(10);
-    } while (before == 0 || before != copy.sink.bytesWritten());
+    // The move that is in flight.
+    while (copy.sink.bytesWritten() == halted) co_await leat::sleep(1);
+    const std::uint64_t before = copy.sink.bytesWritten();
+    co_await leat::sleep(10);
+    CHECK(copy.sink.bytesWritten() == before);
     CHECK(copy.source.isPaused());
     CHECK((get("to") == copy.whole.substr(0, before)));
     copy.source.resume();

@@ -79,9 +79,15 @@ TEST_CASE("files without a size are read to their end") {
 TEST_CASE("a long read ends when nobody waits for it any more") {
   const TempFolder folder;
   const auto main = [&]() -> Task<> {
-    auto endless = co_await asResult(
-        leat::withSignal(leat::AbortSignal::timeout(30), fs::readFile("/dev/zero")));
+    leat_test::Gate gate(leat::sys::Call::read);
+    const leat::AbortController nobody;
+    leat::Promise<Buffer> reading =
+        leat::spawn(leat::withSignal(nobody.signal(), fs::readFile("/dev/zero")));
+    co_await gate.reached();
+    nobody.abort();
+    auto endless = co_await asResult(reading);
     CHECK(codeOf(endless) == "ABORT_ERR");
+    gate.open();
     co_await folder.awaitClosed();
   };
   CHECK(run(main) == 0);

@@ -43,7 +43,7 @@ SocketAddress v4(long port) { return SocketAddress("127.0.0.1", port); }
 SocketAddress v6(long port) { return SocketAddress("::1", port); }
 
 /// A network in which the port says what happens: 1xxx answers after xxx ms, 2xxx refuses after xxx ms,
-/// 3xxx answers after xxx ms and cannot be aborted.
+/// 3xxx answers after xxx ms and cannot be aborted. 900 ms or more are as many seconds.
 class Network {
  public:
   Task<Token> connect(const SocketAddress& address) {
@@ -51,10 +51,11 @@ class Network {
     trace += "+" + std::to_string(port) + " ";
     ++running;
     std::exception_ptr aborted;
+    const int ms = port % 1000 < 900 ? port % 1000 : port % 1000 * 1000;
     if (port >= 3000) {
-      co_await leat::shielded(leat::sleep(port % 1000));
-    } else if (port % 1000 > 0) {
-      auto waited = co_await leat::asResult(leat::sleep(port % 1000));
+      co_await leat::shielded(leat::sleep(ms));
+    } else if (ms > 0) {
+      auto waited = co_await leat::asResult(leat::sleep(ms));
       aborted = waited.error();
     }
     --running;
@@ -226,14 +227,13 @@ TEST_CASE("a thousand addresses that refuse at once need no deep stack") {
 TEST_CASE("a signal ends the race when all attempts have ended") {
   for (const bool ambient : {false, true}) {
     Network network;
-    const auto attempt = [&network](const SocketAddress& a) { return network.connect(a); };
     const auto main = [&]() -> Task<> {
       const AbortController controller;
-      const auto stop = [&]() -> Promise<> {
-        co_await leat::sleep(30);
-        controller.abort(leat::Error("enough"));
+      const auto attempt = [&](const SocketAddress& a) {
+        if (a.port() == 3060)
+          leat::setImmediate([&controller] { controller.abort(leat::Error("enough")); });
+        return network.connect(a);
       };
-      (void)stop();
       const std::vector<SocketAddress> addresses{v4(1999), v6(3060), v4(1998), v6(1997)};
       net::HappyEyeballsOptions options{.attemptTimeout = 20};
       if (!ambient) options.signal = controller;
@@ -294,7 +294,7 @@ TEST_CASE("a race that is destroyed takes its attempts with it") {
     auto work = net::happyEyeballs(addresses, attempt, {.attemptTimeout = 10});
     leat::detail::CallbackFrame ignored([](leat::detail::CallbackFrame*) noexcept {});
     leat::detail::startTask(work, ignored);
-    co_await leat::sleep(15);
+    while (network.running < 2) co_await leat::sleep(1);
     CHECK(network.trace == "+1999 +1998 ");
     {
       const auto destroyed = std::move(work);
@@ -332,7 +332,7 @@ TEST_CASE("attempts see the caller's storage, whoever starts them") {
       co_await leat::sleep(a.port());
       co_return a.port();
     };
-    const std::vector<SocketAddress> addresses{v4(500), v6(1)};
+    const std::vector<SocketAddress> addresses{v4(60'000), v6(1)};
     storage.enterWith(7);
     const int port = co_await net::happyEyeballs(addresses, attempt, {.attemptTimeout = 10});
     CHECK(port == 1);

@@ -40,6 +40,7 @@ TEST_CASE("a socket piped to itself echoes, and its end ends both") {
     auto server = co_await net::listen(keepEchoing, {});
     net::ConnectOptions to;
     to.port = server.address().port();
+    to.host = "127.0.0.1";
     const net::Socket socket = co_await net::connect(to);
     const auto stream = duplexFrom(socket, {.allowHalfOpen = true});
     const Promise<std::string> all = consumers::text(stream);
@@ -66,6 +67,7 @@ TEST_CASE("a file goes to a socket by a pipeline, and a socket to a file") {
     auto server = co_await net::listen(send, {});
     net::ConnectOptions there;
     there.port = server.address().port();
+    there.host = "127.0.0.1";
     const net::Socket socket = co_await net::connect(there);
     co_await pipeline(Readable<Buffer>(socket), fs::createWriteStream(to));
     got = co_await fs::readFile(to, "utf8");
@@ -92,6 +94,7 @@ TEST_CASE("a socket has one stream, and stands where a stream may") {
     auto server = co_await net::listen(handler, {});
     net::ConnectOptions to;
     to.port = server.address().port();
+    to.host = "127.0.0.1";
     {
       const net::Socket socket = co_await net::connect(to);
       const net::Socket same = socket;
@@ -162,6 +165,7 @@ TEST_CASE("who does not read slows the sender down") {
     auto server = co_await net::listen(flood, {});
     net::ConnectOptions there;
     there.port = server.address().port();
+    there.host = "127.0.0.1";
     const net::Socket socket = co_await net::connect(there);
     const auto stream = duplexFrom(socket);
     // Until the kernel's buffers are full: nothing more is asked of the source for a while.
@@ -193,6 +197,7 @@ TEST_CASE(
     auto server = co_await net::listen(reset, {});
     net::ConnectOptions there;
     there.port = server.address().port();
+    there.host = "127.0.0.1";
     const net::Socket first = co_await net::connect(there);
     const auto stream = duplexFrom(first);
     co_await stream.write("x");
@@ -241,6 +246,7 @@ Task<Sent> sendFile(std::string path, bool chunks, F receive) {
   auto server = co_await net::listen(receive, {});
   net::ConnectOptions there;
   there.port = server.address().port();
+  there.host = "127.0.0.1";
   const net::Socket socket = co_await net::connect(there);
   const auto stream = duplexFrom(socket, {.allowHalfOpen = true});
   const auto source = fs::createReadStream(path);
@@ -373,6 +379,7 @@ TEST_CASE("a socket that is destroyed while the kernel sends to it closes") {
     auto server = co_await net::listen(receive, {});
     net::ConnectOptions there;
     there.port = server.address().port();
+    there.host = "127.0.0.1";
     const net::Socket socket = co_await net::connect(there);
     const auto stream = duplexFrom(socket);
     const auto source = fs::createReadStream(file.path);

@@ -391,6 +391,8 @@ TEST_CASE("the shared pool is made once, also in a child of fork()") {
   CHECK(&pool == &WorkStealingPool::shared());
   CHECK(syncWait(pool.run([] { return 3; })) == 3);
 #if !LEAT_TSAN
+  // Nobody is in the middle of what a child cannot go on with, as freeing memory.
+  waitUntilAtRest(pool);
   const pid_t child = ::fork();
   REQUIRE(child >= 0);
   if (child == 0) {

@@ -390,19 +390,20 @@ TEST_CASE("what listeners throw comes out of push and write, and the stream goes
 TEST_CASE("a coroutine that reads is still pending when the stream is destroyed") {
   runs([]() -> Task<> {
     const auto token = std::make_shared<int>(0);
+    const auto gate = leat::Promise<>::withResolvers();
     int ended = 0;
-    const auto source = [token, &ended]() -> Task<std::optional<int>> {
-      co_await sleep(5);
+    const auto source = [token, &ended, &gate]() -> Task<std::optional<int>> {
+      co_await gate.promise;
       ended++;
       co_return *token;
     };
-    const auto sink = [token, &ended](int) -> Task<> {
-      co_await sleep(5);
+    const auto sink = [token, &ended, &gate](int) -> Task<> {
+      co_await gate.promise;
       ended++;
       throw boom();
     };
-    const auto transform = [token, &ended](int n) -> Task<int> {
-      co_await sleep(5);
+    const auto transform = [token, &ended, &gate](int n) -> Task<int> {
+      co_await gate.promise;
       ended++;
       co_return n;
     };
@@ -419,6 +420,8 @@ TEST_CASE("a coroutine that reads is still pending when the stream is destroyed"
       w.destroy();
       t.destroy();
     }
+    CHECK(ended == 0);
+    gate.resolve();
     co_await sleep(10);
     CHECK(ended == 3);
     // Those of source, sink and transform.

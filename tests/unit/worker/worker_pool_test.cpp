@@ -185,11 +185,14 @@ TEST_CASE("without an idleTimeout a worker above minThreads ends with its last t
 TEST_CASE("a worker is given several tasks at once when the pool says so") {
   run([]() -> Task<> {
     std::atomic<int> most{0};
-    const auto f = [&most, here = 0](int) mutable -> Task<> {
+    const auto f = [&most, here = 0, begun = 0](int) mutable -> Task<> {
       // The closure is the worker's own.
       ++here;
+      ++begun;
       if (here > most.load()) most = here;
-      co_await sleep(2);
+      do {
+        co_await sleep(2);
+      } while (begun < 4);
       --here;
     };
     const WorkerPool<int> pool(f, {.maxThreads = 1, .concurrentTasksPerWorker = 4});
@@ -203,8 +206,11 @@ TEST_CASE("a worker is given several tasks at once when the pool says so") {
 TEST_CASE(
     "a worker without a task is found before one that has some, also when it must be started") {
   run([]() -> Task<> {
-    const auto f = [](int) -> Task<int> {
-      co_await sleep(10);
+    std::atomic<int> begun{0};
+    // As long as it takes to start the other.
+    const auto f = [&begun](int) -> Task<int> {
+      ++begun;
+      while (begun.load() < 2) co_await sleep(1);
       co_return threadId();
     };
     const WorkerPool<int, int> pool(
@@ -384,7 +390,8 @@ TEST_CASE(
     "a worker that fails outside of its tasks fails those that it has begun, and is replaced") {
   run([]() -> Task<> {
     const auto f = [](int i) -> Task<int> {
-      if (i == 0) leat::setTimeout([] { throw leat::Error("late", "ERR_LATE"); }, 1);
+      // Task 0 has begun by then.
+      if (i == 1) leat::setTimeout([] { throw leat::Error("late", "ERR_LATE"); }, 1);
       co_await sleep(i == 2 ? 1 : 100'000);
       co_return threadId();
     };
