@@ -119,7 +119,9 @@ TEST_CASE("of a coroutine that blocks the loop its function is named") {
   REQUIRE(told.reports.size() >= 2);
 #if !LEAT_TSAN
   CHECK_THAT(told.reports[0].text(), containsText("watchdog_test::blockingCoroutine("));
-  CHECK(told.reports[0].text().find("clone") == std::string::npos);
+  // Of the test's own functions a compiler may have made clones; of the coroutine the name is plain.
+  CHECK(told.reports[0].text().find("[clone .actor]") == std::string::npos);
+  CHECK(told.reports[0].text().find(".Frame*") == std::string::npos);
 #endif
 }
 
