@@ -230,6 +230,9 @@ TEST_CASE("an upgrade is one when both fields say so") {
         "GET / upgrade [Host=a][Connection=Foo, Upgrade][Upgrade=b] body(); ");
   CHECK(request("Host: a\r\nConnection: upgrade\r\nUpgrade:\r\n") ==
         "GET / [Host=a][Connection=upgrade][Upgrade=] body(); ");
+  // Of several fields, which are one list, any will do.
+  CHECK(request("Host: a\r\nConnection: upgrade\r\nUpgrade: b\r\nUpgrade: \t\r\n") ==
+        "GET / upgrade [Host=a][Connection=upgrade][Upgrade=b][Upgrade=] body(); ");
   CHECK(request("Host: a\r\nUpgrade: b\r\n") == "GET / [Host=a][Upgrade=b] body(); ");
   CHECK(request("Host: a\r\nConnection: upgrade\r\n") ==
         "GET / [Host=a][Connection=upgrade] body(); ");

@@ -234,7 +234,7 @@ LEAT_ALWAYS_INLINE inline ParseFault HeadParser::field(std::string_view name,
       if (isName(name, "expect")) head_->hasExpect = true;
       break;
     case 7:
-      if (isName(name, "upgrade")) say(value.empty() ? 0U : +saidProtocol, saidProtocol);
+      if (isName(name, "upgrade") && !value.empty()) said_ |= saidProtocol;
       break;
     case 10:
       if (isName(name, "connection")) connection(value);
