@@ -215,6 +215,7 @@ def difference(data, ours, theirs):
         return '', 'a tab behind Upgrade'
     first = ([our == node for our, node in zip(our_messages, node_messages)] + [False]).index(False)
     our, node = ((messages + [last, ''])[first].split(',') for messages, last in ((our_messages, our_last), (node_messages, node_last)))
+    # RFC 9110 section 5.6.1, as above: the same of an option that says whether the connection stays.
     if our[:3] == node[:3] and our[3:4] != node[3:4] and our[4:6] == node[4:6] and re.search(rb'(?i)\nconnection:[^\r\n]*\t', data):
         return '', 'a tab behind keep-alive or close'
     # RFC 9110 section 5.5: nor is it behind a value. Node reads on until the end of what it takes for another coding.

@@ -31,13 +31,15 @@ TEST_CASE("a loop that is blocked shows as one long sample") {
     const EventLoopDelay delay = monitorEventLoopDelay({.resolution = 2});
     delay.enable();
     // A timer is never early, but the clock may be read late, and on time after that.
-    bool whole = false;
-    for (int tries = 0; tries < 50 && !whole; ++tries) {
+    int whole = 0;
+    for (int tries = 0; tries < 20; ++tries) {
+      delay.disable();
       delay.reset();
+      delay.enable();
       while (delay.count() < 3) co_await sleep(1);
-      whole = delay.min() >= 2'000'000 - 2048;
+      if (delay.min() >= 2'000'000 - 2048) ++whole;
     }
-    CHECK(whole);
+    CHECK(whole > 15);
     delay.reset();
     block(60);
     while (delay.count() < 3) co_await sleep(1);

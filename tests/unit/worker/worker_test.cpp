@@ -729,7 +729,7 @@ TEST_CASE("a worker is for the thread of its parent's loop") {
 }
 
 TEST_CASE("the exit of the process ends its workers") {
-  const leat_test::ChildEnd end = leat_test::inChild([]() -> int {
+  const auto exits = []() -> int {
     run([]() -> Task<> {
       const Worker<int> worker([](MessagePort<int>) -> Task<> {
         struct Last {
@@ -741,10 +741,13 @@ TEST_CASE("the exit of the process ends its workers") {
       leat::process::exit(4);
     });
     return 0;
-  });
+  };
+  leat_test::ChildEnd end = leat_test::inChild(exits);
+  // A worker is waited for, but not for ever; the machine may keep it for longer.
+  for (int tries = 0; tries < 5 && end.err.find("WorkerExitWarning") != end.err.npos; ++tries)
+    end = leat_test::inChild(exits);
   CHECK(end.code == 4);
-  // It is waited for, not for ever.
-  CHECK((end.out == "ended\n" || end.err.find("WorkerExitWarning") != std::string::npos));
+  CHECK(end.out == "ended\n");
 }
 
 namespace {
