@@ -1,7 +1,9 @@
 # What developing leat needs and using it does not: tests, examples, benchmarks and how they are compiled.
 
 option(LEAT_WERROR "Warnings are errors" OFF)
-option(LEAT_UNIT_TESTS "Tests of the library" ON)
+set(LEAT_UNIT_TESTS ON CACHE STRING
+    "Tests of the library itself: ON, OFF, THREADS (where threads meet) or UNSANITIZED (those that no sanitizer runs)")
+option(LEAT_PEER_TESTS "Tests beside others: node, redis, nginx, curl" ON)
 option(LEAT_HOUSE_TESTS "Tests of the tree itself: floors, lint, documents, packaging, each header alone" ON)
 option(LEAT_UNITY_TESTS "Several test files are compiled as one: half the time for all of them, more for one" OFF)
 set(LEAT_DEV_COMPILED OFF CACHE STRING

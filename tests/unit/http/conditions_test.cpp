@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Without a loop.
 #include <leat/http/detail/conditions.hpp>
 
 #include <leat_test.hpp>

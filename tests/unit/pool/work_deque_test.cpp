@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The deque of a worker: its order, its growth, and that every item is taken once, by whomever.
+// The deque of a worker: its order, its growth, and that every item is taken once, by whomever. Without a loop.
 #include <leat/pool/work_deque.hpp>
 #include <leat_test.hpp>
 
