@@ -32,8 +32,8 @@ class EventListener {
   /// Of `rawListeners` a listener for once removes itself, and is called once.
   void operator()(detail::PassedArg<Args>... args) const {
     const EventListener kept(*this);
-    reinterpret_cast<typename detail::ListenerSlot<detail::PassedArg<Args>...>::Call>(kept.call_)(
-        *kept.record_, static_cast<detail::PassedArg<Args>>(args)...);
+    detail::ListenerSlot<detail::PassedArg<Args>...>::callOne(
+        *kept.record_, kept.call_, static_cast<detail::PassedArg<Args>>(args)...);
   }
   /// What was given to `once`. Node: `rawListener.listener`.
   EventListener listener() const noexcept { return EventListener(*record_, record_->plain); }

@@ -177,8 +177,14 @@ struct ListenerOf final : ListenerRecord, FrameAllocated {
       return false;
     }
   }
-  static void call(ListenerRecord& record, Passed... args) {
-    (*static_cast<ListenerOf&>(record).kept)(static_cast<Passed>(args)...);
+  /// In one line of the cache: over two of them AMD's processors take three times as long for a short callable.
+  [[gnu::aligned(64)]] static const ListenerEntry* call(const ListenerEntry* entry,
+                                                        const ListenerEntry* end, Passed... args) {
+    const Call own = entry->call;
+    do {
+      (*static_cast<ListenerOf&>(*entry->record).kept)(static_cast<Passed>(args)...);
+    } while (++entry != end && entry->call == own);
+    return entry;
   }
 
   std::optional<Kept> kept;
@@ -186,12 +192,14 @@ struct ListenerOf final : ListenerRecord, FrameAllocated {
 
 /// What stands in the slot for a listener that is called once. As in Node it leaves first.
 template <class... Passed>
-void callOnce(ListenerRecord& record, Passed... args) {
-  if (record.fired) return;
-  record.off();
-  record.fired = true;
-  reinterpret_cast<typename ListenerSlot<Passed...>::Call>(record.plain)(
-      record, static_cast<Passed>(args)...);
+const ListenerEntry* callOnce(const ListenerEntry* entry, const ListenerEntry*, Passed... args) {
+  ListenerRecord& record = *entry->record;
+  if (!record.fired) {
+    record.off();
+    record.fired = true;
+    ListenerSlot<Passed...>::callOne(record, record.plain, static_cast<Passed>(args)...);
+  }
+  return entry + 1;
 }
 
 /// What `on("name", f)` of an emitter with events of known types comes to.

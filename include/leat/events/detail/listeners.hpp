@@ -149,7 +149,16 @@ class SlotBase {
 template <class... Passed>
 class ListenerSlot : public SlotBase {
  public:
-  using Call = void (*)(ListenerRecord&, Passed...);
+  /// Calls the listener at `first` and those behind it that have the same Call, up to `end`: many of one closure
+  /// type are one loop without a call through a pointer for each. Gives the entry behind them.
+  using Call = const ListenerEntry* (*)(const ListenerEntry* first, const ListenerEntry* end,
+                                        Passed...);
+
+  /// Calls one listener, registered or not.
+  static void callOne(ListenerRecord& record, ListenerRecord::Call call, Passed... args) {
+    const ListenerEntry alone{call, &record};
+    (void)reinterpret_cast<Call>(call)(&alone, &alone + 1, static_cast<Passed>(args)...);
+  }
 
   /// False when there are none. Throws: what a listener throws, and those behind it are not called.
   LEAT_ALWAYS_INLINE bool emit(Passed... args) const {
@@ -159,8 +168,8 @@ class ListenerSlot : public SlotBase {
     const ListenerEntry* entry = listeners->entries();
     const ListenerEntry* const end = entry + listeners->size;
     do {
-      reinterpret_cast<Call>(entry->call)(*entry->record, static_cast<Passed>(args)...);
-    } while (++entry != end);
+      entry = reinterpret_cast<Call>(entry->call)(entry, end, static_cast<Passed>(args)...);
+    } while (entry != end);
     return true;
   }
 };
