@@ -19,11 +19,14 @@ function(install_leat prefix)
   step("installing" ${CMAKE_COMMAND} --install ${LEAT_BUILD} --prefix ${prefix})
 endfunction()
 
-# build_with_cmake(source argument...): configures and builds the project into ${WORK}/build.
+# build_with_cmake(source argument...): configures and builds the project into ${WORK}/build, or of it the target ${ONLY}.
 function(build_with_cmake source)
   step("configuring" ${CMAKE_COMMAND} -S ${source} -B ${WORK}/build -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${COMPILER}
        -DLEAT_ROOT=${LEAT_ROOT} -DEXPECTED_VERSION=${LEAT_VERSION} ${ARGN})
-  step("building" ${CMAKE_COMMAND} --build ${WORK}/build)
+  if(DEFINED ONLY)
+    set(only --target ${ONLY})
+  endif()
+  step("building" ${CMAKE_COMMAND} --build ${WORK}/build ${only})
 endfunction()
 
 # run_consumer(program...): must print what main.cpp prints.
