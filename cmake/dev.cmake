@@ -2,7 +2,7 @@
 
 option(LEAT_WERROR "Warnings are errors" OFF)
 set(LEAT_UNIT_TESTS ON CACHE STRING
-    "Tests of the library itself: ON, OFF, THREADS (where threads meet) or UNSANITIZED (those that no sanitizer runs)")
+    "Tests of the library itself: ON, OFF, THREADS (where threads meet) or UNSANITIZED (those that no sanitizer runs, or not whole)")
 option(LEAT_PEER_TESTS "Tests beside others: node, redis, nginx, curl" ON)
 option(LEAT_HOUSE_TESTS "Tests of the tree itself: floors, lint, documents, packaging, each header alone" ON)
 option(LEAT_UNITY_TESTS "Several test files are compiled as one: half the time for all of them, more for one" OFF)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Texts that are looked at many bytes at a time are judged as byte by byte. Without a loop.
+// Texts that are looked at many bytes at a time are judged as byte by byte.
 #include <leat/http/detail/head_parser.hpp>
 #include <leat/http/detail/outgoing_fields.hpp>
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Without a loop.
 #include <leat/http/detail/parser.hpp>
 
 #include "leat_test.hpp"

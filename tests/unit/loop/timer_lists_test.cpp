@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Node's timer structure: its order by example, and against a plain model of Node's algorithm. Without a loop.
+// Node's timer structure: its order by example, and against a plain model of Node's algorithm.
 #include <leat_test.hpp>
 
 #include <leat/loop/timer_lists.hpp>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The queue of timers in chunks, and what TimerLists keeps in front of it: holes, memory, early ends. Without a loop.
+// The queue of timers in chunks, and what TimerLists keeps in front of it: holes, memory, early ends.
 #include <leat_test.hpp>
 
 #include <leat/loop/timer_lists.hpp>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What tests/order cannot ask node: the error that the figures allow, and where leat differs. Without a loop.
+// What tests/order cannot ask node: the error that the figures allow, and where leat differs.
 #include <leat/perf_hooks/histogram.hpp>
 
 #include <leat_test.hpp>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The deque of a worker: its order, its growth, and that every item is taken once, by whomever. Without a loop.
+// The deque of a worker: its order, its growth, and that every item is taken once, by whomever.
 #include <leat/pool/work_deque.hpp>
 #include <leat_test.hpp>
 
