@@ -49,7 +49,7 @@ class Http(Topic):
         self.nginx = machine.nginx()
 
     def runs(self):
-        for program in programs.HTTP_PARSERS:
+        for program in self.turned(programs.HTTP_PARSERS):
             command = self.builder.command(program)
             if command:
                 yield program.name, partial(self._measure_parser, command)
@@ -76,8 +76,8 @@ class Http(Topic):
         wanted = {"all": [*self.servers, *nginx], "full": programs.HTTP_FULL,
                   "files": [*programs.HTTP_FULL, *nginx],
                   "proxies": [*programs.HTTP_PROXIES, *proxy]}[what]
-        return [each for each in wanted
-                if each in (NGINX, NGINX_PROXY) or self.builder.command(each)]
+        return self.turned(each for each in wanted
+                           if each in (NGINX, NGINX_PROXY) or self.builder.command(each))
 
     @contextmanager
     def _serving(self, program, file, upstream=None):

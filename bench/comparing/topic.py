@@ -26,6 +26,12 @@ class Topic:
         """Yields (program name, function that runs it and returns (case, metric, value)s)."""
         return ()
 
+    def turned(self, items):
+        """In each round another one comes first: the memory that Node leaves, say, costs who comes next."""
+        items = list(items)
+        first = self.rounds % max(len(items), 1)
+        return items[first:] + items[:first]
+
     def round(self):
         for name, measure in self.runs():
             try:

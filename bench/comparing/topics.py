@@ -28,7 +28,7 @@ class Micro(Topic):
         self._build(self.programs)
 
     def runs(self):
-        for program in self.programs:
+        for program in self.turned(self.programs):
             command = self.builder.command(program)
             if command:
                 free = program.is_node or self.threads
@@ -109,7 +109,7 @@ class Streams(Micro):
                 with open(Path(folder) / name, "wb") as file:
                     for _ in range(count):
                         file.write(block)
-            for program in programs.STREAM_FILES:
+            for program in self.turned(programs.STREAM_FILES):
                 command = self.builder.command(program)
                 if command:
                     os.sync()
@@ -141,11 +141,13 @@ class Files(Topic):
 
     def prepare(self):
         self.columns = [program.name for program in programs.FILES]
+        # Nothing of it is removed before all have run: see tools/files.h.
+        self.disk = tempfile.TemporaryDirectory(dir=self.builder.folder)
         self._build(programs.FILES)
 
     def runs(self):
         for part in ("cached", "disk"):
-            for program in programs.FILES:
+            for program in self.turned(programs.FILES):
                 command = self.builder.command(program)
                 if command:
                     yield program.name, partial(self._measure, program, command, part)
@@ -156,8 +158,8 @@ class Files(Topic):
         usual = part == "disk" or program.is_node
         head = len(command) - len(program.arguments)
         memory = self.MEMORY if os.access(self.MEMORY, os.W_OK) else None
-        with tempfile.TemporaryDirectory(dir=self.builder.folder) as disk, \
-                tempfile.TemporaryDirectory(dir=memory) as volatile:
+        disk = tempfile.mkdtemp(dir=self.disk.name)
+        with tempfile.TemporaryDirectory(dir=memory) as volatile:
             output = machine.run([*command[:head], disk, volatile, part, *command[head:]],
                                  machine.unpinned if usual else machine.real_time, timeout=300)
         yield from figures_of(output)
@@ -183,7 +185,7 @@ class Tcp(Topic):
 
     def runs(self):
         for case in self.SHAPES:
-            for program in self.programs:
+            for program in self.turned(self.programs):
                 command = self.builder.command(program)
                 spins = program in programs.TCP_SPINNING
                 if command and (not spins or case == targets.SINGLE):
@@ -295,7 +297,7 @@ class Redis(Topic):
 
     def runs(self):
         for command, pipeline, requests in self.CASES:
-            for name, server_command in self.servers.items():
+            for name, server_command in self.turned(self.servers.items()):
                 yield name, partial(self._measure, server_command, command, pipeline, requests)
 
     def _measure(self, server_command, command, pipeline, requests):

@@ -100,13 +100,11 @@ void inLoop(Main main) {
   if (code != 0) std::exit(code);
 }
 
-void writeNew(const char* name) {
+void writeNew(const char* name, void (*prepare)()) {
   const Names writes(writeKind);
-  benchAfter(
-      name, filesCount, [] { removeFiles(writeKind); },
-      [&] { inLoop([&] { return writeAll(writes); }); });
-  removeFiles(writeKind);
+  benchAfter(name, filesCount, prepare, [&] { inLoop([&] { return writeAll(writes); }); });
 }
+void removeWritten() { removeFiles(writeKind); }
 
 void cached(int count, char** arguments) {
   makeSmallFiles();
@@ -120,13 +118,13 @@ void cached(int count, char** arguments) {
   measure("read_files_one_by_one", filesCount, [&] { return readEach(reads); });
   measure("stat_10000_files", statsCount, [&] { return statAll(reads); });
   measure("stat_files_one_by_one", filesCount, [&] { return statEach(reads); });
-  removeFiles(readKind);
   enterFolder(count, arguments, 2);
-  writeNew("write_1000_files_memory");
+  writeNew("write_1000_files_memory", removeWritten);
+  removeWritten();
 }
 
 void disk() {
-  writeNew("write_1000_files_disk");
+  writeNew("write_1000_files_disk", enterNewFolder);
   makeBigFile();
   inLoop(readBig);
   bench("read_1GiB_per_MiB", bigMiB, [] { inLoop(readBig); });

@@ -64,6 +64,12 @@ static inline void removeFiles(int kind) {
   for (int i = 0; i < filesCount; ++i) unlink(fileName(name, kind, i));
 }
 
+// Goes on in a new folder. For each new file ext4 looks through all that were removed there within some minutes: what is
+// to be written to the disk is written without having removed any.
+static inline void enterNewFolder(void) {
+  require(mkdir("new", 0777) == 0 && chdir("new") == 0, "mkdir");
+}
+
 // On the disk when it returns, so that its pages can be forgotten.
 static inline void makeBigFile(void) {
   const int fd = open(bigName, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);

@@ -97,15 +97,13 @@ static void cached(int count, char** arguments) {
   measure("read_files_one_by_one", filesCount, readFiles);
   measure("stat_10000_files", statsCount, statAll);
   measure("stat_files_one_by_one", filesCount, statEach);
-  removeFiles(readKind);
   enterFolder(count, arguments, 2);
   bench("write_1000_files_memory", filesCount, removeWritten, writeFiles);
   removeWritten();
 }
 
 static void disk(void) {
-  bench("write_1000_files_disk", filesCount, removeWritten, writeFiles);
-  removeWritten();
+  bench("write_1000_files_disk", filesCount, enterNewFolder, writeFiles);
   makeBigFile();
   measure("read_1GiB_per_MiB", bigMiB, readBig);
   unlink(bigName);
