@@ -3,6 +3,9 @@
 option(LEAT_WERROR "Warnings are errors" OFF)
 set(LEAT_UNIT_TESTS ON CACHE STRING
     "Tests of the library itself: ON, OFF, THREADS (where threads meet) or UNSANITIZED (those that no sanitizer runs, or not whole)")
+if(NOT LEAT_UNIT_TESTS MATCHES "^(ON|OFF|TRUE|FALSE|YES|NO|1|0|THREADS|UNSANITIZED)$")
+  message(FATAL_ERROR "LEAT_UNIT_TESTS is ${LEAT_UNIT_TESTS}, not ON, OFF, THREADS or UNSANITIZED")
+endif()
 option(LEAT_PEER_TESTS "Tests beside others: node, redis, nginx, curl" ON)
 option(LEAT_HOUSE_TESTS "Tests of the tree itself: floors, lint, documents, packaging, each header alone" ON)
 option(LEAT_UNITY_TESTS "Several test files are compiled as one: half the time for all of them, more for one" OFF)
