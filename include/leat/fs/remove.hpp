@@ -27,6 +27,7 @@ class TreeRemoval {
   /// What `call` answers in the end; what is gone already is no error.
   template <class Call>
   int tried(Call call) const;
+  void pause(std::int64_t milliseconds) const;
   void removeFolder(Step&& step);
 
   const FileRequest& request_;
@@ -39,8 +40,15 @@ int TreeRemoval::tried(Call call) const {
     const int error = call();
     if (error == -ENOENT) return 0;
     if (!mayRetry(error) || tries > request_.length || request_.left()) return error;
-    sys::sleepNs(tries * request_.offset * 1'000'000);
+    pause(tries * request_.offset);
   }
+}
+
+/// In pieces, so that who no longer waits keeps no worker.
+LEAT_INLINE void TreeRemoval::pause(std::int64_t milliseconds) const {
+  constexpr std::int64_t piece = 10;
+  for (; milliseconds > 0 && !request_.left(); milliseconds -= piece)
+    sys::sleepNs((milliseconds < piece ? milliseconds : piece) * 1'000'000);
 }
 
 LEAT_INLINE void TreeRemoval::remove(const std::string& root) {
@@ -78,7 +86,7 @@ LEAT_INLINE void TreeRemoval::removeFolder(Step&& step) {
   std::vector<FolderEntry> entries;
   const int error = tried([&] {
     entries.clear();
-    return listFolder(step.path, entries);
+    return listFolder(step.path, entries, false);
   });
   if (error != 0) throwFile(error, "scandir", step.path);
   const std::string prefix = step.path + '/';

@@ -162,7 +162,9 @@ LEAT_INLINE std::string WatchState::pathOf(const std::string& prefix) const {
 }
 
 LEAT_INLINE int WatchState::add(const std::string& prefix) {
-  const int watch = sys::inotify_add_watch(fd_, pathOf(prefix).c_str(), mask);
+  // What is below is a folder itself: where a link has taken its place, the tree ends.
+  const std::uint32_t below = prefix.empty() ? 0 : IN_ONLYDIR | IN_DONT_FOLLOW;
+  const int watch = sys::inotify_add_watch(fd_, pathOf(prefix).c_str(), mask | below);
   if (watch < 0) return watch;
   folders_.set(watch, prefix);
   return 0;
@@ -188,7 +190,7 @@ LEAT_INLINE void WatchState::addTree(const FileRequest& request, std::string pre
     const std::string folder = std::move(todo.back());
     todo.pop_back();
     std::vector<FolderEntry> entries;
-    (void)checkFolder(request, listFolder(pathOf(folder), entries));
+    (void)checkFolder(request, listFolder(pathOf(folder), entries, folder.empty()));
     for (const FolderEntry& entry : entries) {
       if (why == Walk::tell) push("rename", folder + entry.name);
       if (!S_ISDIR(entry.mode)) continue;

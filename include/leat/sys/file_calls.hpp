@@ -236,10 +236,23 @@ inline int opendir(const char* path, DIR*& stream) noexcept {
   stream = fails(Call::opendir) ? nullptr : ::opendir(path);
   return stream == nullptr ? -errno : 0;
 }
+/// The same of what is a folder itself: -ENOTDIR where a link leads to one.
+LEAT_INLINE int opendirNoFollow(const char* path, DIR*& stream) noexcept;
 /// 1 and an entry, which is good until the next call; 0 at the end.
 LEAT_INLINE int readdir(DIR* stream, const dirent*& entry) noexcept;
 
 #if LEAT_BODIES
+LEAT_INLINE int opendirNoFollow(const char* path, DIR*& stream) noexcept {
+  stream = nullptr;
+  if (fails(Call::opendir)) return -errno;
+  const int fd = ::open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return -errno;
+  stream = ::fdopendir(fd);
+  if (stream != nullptr) return 0;
+  const int error = -errno;
+  (void)::close(fd);
+  return error;
+}
 LEAT_INLINE int readdir(DIR* stream, const dirent*& entry) noexcept {
   entry = nullptr;
   if (fails(Call::readdir)) return -errno;

@@ -279,3 +279,24 @@ TEST_CASE("a watch that is not persistent does not hold the loop") {
   loop.run();
   CHECK_FALSE(ended);
 }
+
+TEST_CASE("a link in the place of a folder is told of, and not followed") {
+  const TempFolder folder;
+  stdfs::create_directories("d");
+  stdfs::create_directories("outside/deep");
+  const auto main = []() -> Task<> {
+    auto watcher = co_await fs::watch("d", {.recursive = true});
+    // Nothing is looked at before somebody waits: by then both are links.
+    for (const char* target : {"../outside", "."}) {
+      const std::string name = *target == '.' && target[1] == '\0' ? "d/self" : "d/out";
+      stdfs::create_directory(name);
+      stdfs::remove(name);
+      stdfs::create_directory_symlink(target, name);
+    }
+    put("outside/deep/f", "x");
+    put("d/last", "x");
+    const auto names = co_await namesUpTo(watcher, "last");
+    CHECK(names == std::set<std::string>{"out", "self", "last"});
+  };
+  CHECK(run(main) == 0);
+}

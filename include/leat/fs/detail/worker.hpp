@@ -108,6 +108,7 @@ class FolderStream {
   bool isOpen() const noexcept { return stream_ != nullptr; }
   /// 0 or -errno.
   int open(const char* path) noexcept { return sys::opendir(path, stream_); }
+  int openNoFollow(const char* path) noexcept { return sys::opendirNoFollow(path, stream_); }
   int close() noexcept {
     DIR* const stream = std::exchange(stream_, nullptr);
     return stream == nullptr ? 0 : sys::closedir(stream);
@@ -133,13 +134,15 @@ struct FolderEntry {
 
 /// All entries, by the bytes of their names, as Node has them. What the file system tells no kind of is
 /// asked for. 0 or -errno.
-LEAT_INLINE int listFolder(const std::string& path, std::vector<FolderEntry>& sorted);
+LEAT_INLINE int listFolder(const std::string& path, std::vector<FolderEntry>& sorted,
+                           bool follow = true);
 
 #if LEAT_BODIES
-LEAT_INLINE int listFolder(const std::string& path, std::vector<FolderEntry>& sorted) {
+LEAT_INLINE int listFolder(const std::string& path, std::vector<FolderEntry>& sorted, bool follow) {
   std::vector<FolderEntry> found;
   FolderStream stream;
-  if (const int error = stream.open(path.c_str())) return error;
+  const int error = follow ? stream.open(path.c_str()) : stream.openNoFollow(path.c_str());
+  if (error != 0) return error;
   const dirent* entry = nullptr;
   int more;
   while ((more = stream.next(entry)) > 0) {
@@ -209,8 +212,9 @@ LEAT_INLINE Buffer readUnsized(const FileRequest& request, int fd) {
   while (!request.left()) {
     size += readUpTo(request, fd, whole.data() + size, whole.size() - size);
     if (size < whole.size()) break;
-    if (size > static_cast<std::size_t>(fileLimit) / 2) throwTooLarge(fileLimit + 1);
-    Buffer bigger = Buffer::allocUnsafe(2 * size);
+    constexpr auto most = static_cast<std::size_t>(fileLimit) + 1;
+    if (size == most) throwTooLarge(fileLimit + 1);
+    Buffer bigger = Buffer::allocUnsafe(size < most / 2 ? 2 * size : most);
     (void)whole.copy(bigger.bytes());
     whole = std::move(bigger);
   }
