@@ -24,14 +24,24 @@ class DirState final : public ClosingJob {
   // On a worker. 0 or -errno; `fetch`, which fetches some entries unless there are, throws SystemError.
   int open() noexcept { return stream_.open(path_.c_str()); }
   void fetch(const FileRequest& request);
-  int close() noexcept;
+  int close(const FileRequest& request);
 
-  bool closing = false;  // the loop's thread
+  // The loop's thread.
+  bool closing = false;
+  /// Who waits for `fetch`; a close that comes later leaves an entry for each.
+  struct Waiting {
+    explicit Waiting(DirState& dir) noexcept : state(&dir) { state->waiting_.fetchAdd(1, relaxed); }
+    Waiting(const Waiting&) = delete;
+    Waiting& operator=(const Waiting&) = delete;
+    ~Waiting() { state->waiting_.fetchSub(1, relaxed); }
+    Ref<DirState> state;
+  };
 
  private:
   bool isOpen() const noexcept override { return stream_.isOpen(); }
   void shut() noexcept override { (void)stream_.close(); }
   int nextEntry(const dirent*& entry);
+  void fetchTo(const FileRequest& request, std::size_t wanted);
 
   std::string path_;  // of the folder that is being read
   const bool recursive_;
@@ -42,6 +52,7 @@ class DirState final : public ClosingJob {
   sys::Mutex listMutex_;
   Fifo<fs::Dirent> entries_;
   bool ended_ = false;
+  Atomic<unsigned> waiting_{0};
 };
 
 #if LEAT_BODIES
@@ -65,11 +76,16 @@ LEAT_INLINE int DirState::nextEntry(const dirent*& entry) {
 }
 
 LEAT_INLINE void DirState::fetch(const FileRequest& request) {
-  const sys::MutexLock streamLock(streamMutex_);
+  const sys::MutexLock lock(streamMutex_);
+  fetchTo(request, 1);
+}
+
+/// A batch, unless so many are there.
+LEAT_INLINE void DirState::fetchTo(const FileRequest& request, std::size_t wanted) {
   {
     const sys::MutexLock lock(listMutex_);
     if (!stream_.isOpen()) ended_ = true;  // closed meanwhile, or a folder could not be opened
-    if (!entries_.empty() || ended_) return;
+    if (entries_.size() >= wanted || ended_) return;
   }
   for (unsigned i = 0; i < batch_; ++i) {
     const dirent* entry = nullptr;
@@ -89,11 +105,36 @@ LEAT_INLINE void DirState::fetch(const FileRequest& request) {
   }
 }
 
-LEAT_INLINE int DirState::close() noexcept {
+LEAT_INLINE int DirState::close(const FileRequest& request) {
   const sys::MutexLock lock(streamMutex_);
+  const std::size_t waiting = waiting_.load(relaxed);
+  for (std::size_t batches = 0; batches < waiting; ++batches) {
+    try {
+      fetchTo(request, waiting);
+    } catch (...) {
+      break;  // of the readers' folder, and not of closing it
+    }
+  }
   return stream_.close();
 }
 #endif
+
+class CloseDirJob final : public FileJob<void> {
+ public:
+  explicit CloseDirJob(Ref<DirState> dir) : FileJob(closeNow, FileCall::closedir) {
+    request.object = std::move(dir);
+  }
+  void begin() override {
+    auto& dir = static_cast<DirState&>(*request.object);
+    if (std::exchange(dir.closing, true)) throwDirClosed();
+  }
+  [[noreturn]] LEAT_NOINLINE static void throwDirClosed() {
+    throwError("Directory handle was closed", "ERR_DIR_CLOSED");
+  }
+
+ private:
+  static void closeNow(FileRequest& r) { r.check(static_cast<DirState&>(*r.object).close(r)); }
+};
 
 }  // namespace leat::inline LEAT_ABI::detail
 
@@ -113,6 +154,7 @@ class Dir {
   Task<std::optional<Dirent>> next() const { return nextOf(state_); }
   LEAT_ON_USE
   Task<std::optional<Dirent>> read() const { return nextOf(state_); }
+  /// Who waits in `next()` still gets an entry.
   /// Throws: SystemError; Error ERR_DIR_CLOSED the second time.
   Operation<void> close() const;
 
@@ -131,9 +173,6 @@ class Dir {
     draft->object = state;
     return std::move(draft).with(SignalRef());
   }
-  static void checkOpen(const State& state) {
-    if (state.closing) leat::detail::throwError("Directory handle was closed", "ERR_DIR_CLOSED");
-  }
 
   leat::detail::Ref<State> state_;
   std::string path_;
@@ -145,23 +184,19 @@ LEAT_INLINE Operation<Dir> opendir(std::string_view path, OpendirOptions options
 #if LEAT_BODIES
 LEAT_ON_USE_BODY
 Task<std::optional<Dirent>> Dir::nextOf(leat::detail::Ref<State> state) {
+  if (state->closing) leat::detail::CloseDirJob::throwDirClosed();
   bool ended = false;
   for (;;) {
-    checkOpen(*state);
     std::optional<Dirent> entry = state->pop(ended);
     if (entry || ended) co_return entry;
+    const State::Waiting waiting(*state);
     co_await fetch(state);
   }
 }
 
 LEAT_INLINE Operation<void> Dir::close() const {
-  using namespace leat::detail;
-  checkOpen(*state_);
-  state_->closing = true;
-  const auto body = [](FileRequest& r) { r.check(static_cast<State&>(*r.object).close()); };
-  auto job = makeRef<FileJob<void>>(body, FileCall::closedir);
-  job->request.object = state_;
-  return Operation<void>(std::move(job), SignalRef(), false);
+  return Operation<void>(leat::detail::makeRef<leat::detail::CloseDirJob>(state_), SignalRef(),
+                         false);
 }
 
 LEAT_INLINE Operation<Dir> opendir(std::string_view path, OpendirOptions options) {

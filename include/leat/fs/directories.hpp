@@ -13,6 +13,9 @@ namespace leat::inline LEAT_ABI::detail {
 /// Makes what is missing, the innermost folder last, in Node's order of trying. Gives the first that
 /// was made, or "". Answers 0 or -errno; a refusal leaves in `path` the folder that could not be made.
 LEAT_INLINE int makeFolders(std::string& path, unsigned mode, std::string& first) {
+  // One for each folder in the path, and some more where another process removes what was made. There are folders in which
+  // nothing can be made, and which say each time that they are not there: of /proc, or those that were removed.
+  std::size_t missing = path.size() + 100;
   std::vector<std::string> todo;
   todo.push_back(path);
   while (!todo.empty()) {
@@ -26,7 +29,7 @@ LEAT_INLINE int makeFolders(std::string& path, unsigned mode, std::string& first
       return error;
     } else if (error == -ENOENT) {
       std::string outer = next.substr(0, next.rfind('/'));
-      if (outer == next) return error;
+      if (outer == next || missing-- == 0) return error;
       todo.push_back(std::move(next));
       todo.push_back(std::move(outer));
     } else {

@@ -213,7 +213,7 @@ LEAT_INLINE std::size_t writeBytes(FileRequest& r) {
                                               : sys::pwrite(r.file.fd(), from, size, r.position)));
 }
 
-/// The system takes 1024 at a time, so a call of more ends early where the first did.
+/// The system takes 1024 at a time, so a call of more ends early where the first did, or might wait: of a pipe.
 LEAT_INLINE std::size_t transferVectors(FileRequest& r, bool in) {
   constexpr std::size_t most = 1024;
   std::size_t total = 0;
@@ -234,7 +234,7 @@ LEAT_INLINE std::size_t transferVectors(FileRequest& r, bool in) {
                                      : sys::pwritev(fd, vectors.data(), count, at);
     if (n < 0 && total > 0) break;
     total += static_cast<std::size_t>(r.check(n));
-    if (static_cast<std::size_t>(n) < size) break;
+    if (static_cast<std::size_t>(n) < size || (in && !r.file.state().plain())) break;
   }
   return total;
 }
@@ -298,7 +298,9 @@ LEAT_INLINE Operation<ReadResult> FileHandle::read(Buffer buffer, TransferOption
 
 LEAT_INLINE Operation<ReadResult> FileHandle::read(TransferOptions options) const {
   constexpr std::int64_t usual = 16384;
-  const std::int64_t size = options.length < 0 ? usual : options.offset + options.length;
+  const bool fits =
+      options.length >= 0 && options.offset >= 0 && options.length <= INT64_MAX - options.offset;
+  const std::int64_t size = fits ? options.offset + options.length : usual;
   return read(Buffer::alloc(static_cast<std::size_t>(size)), options);
 }
 

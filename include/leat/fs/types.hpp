@@ -93,9 +93,15 @@ class FileTime {
   }
   template <class TimePoint>
     requires requires(const TimePoint& t) { t.time_since_epoch().count(); }
-  constexpr FileTime(const TimePoint& time) noexcept {
+  constexpr FileTime(const TimePoint& time) noexcept(
+      std::is_integral_v<typename TimePoint::duration::rep>) {
     using Period = typename TimePoint::duration::period;
-    const std::int64_t count = time.time_since_epoch().count();
+    const auto given = time.time_since_epoch().count();
+    if constexpr (std::is_floating_point_v<typename TimePoint::duration::rep>) {
+      *this = FileTime(given * static_cast<decltype(given)>(Period::num) / Period::den);
+      return;
+    }
+    const auto count = static_cast<std::int64_t>(given);
     seconds_ = count / Period::den * Period::num;
     nanoseconds_ = count % Period::den * (1'000'000'000 / Period::den) * Period::num;
     normalize();

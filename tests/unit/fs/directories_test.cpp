@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "fs_rig.hpp"
 
+#include <leat/loop/with_timeout.hpp>
+
 #include <algorithm>
 
 namespace fs = leat::fs;
@@ -117,8 +119,9 @@ TEST_CASE("a Dir gives its entries one at a time") {
       co_await dir.close();
       auto closed = co_await asResult(dir.next());
       CHECK(codeOf(closed) == "ERR_DIR_CLOSED");
-      CHECK(leat_test::thrownBy([&] { return dir.close(); }) ==
-            "ERR_DIR_CLOSED: Directory handle was closed");
+      auto twice = co_await asResult(dir.close());
+      CHECK(codeOf(twice) == "ERR_DIR_CLOSED");
+      CHECK(messageOf(twice) == "Directory handle was closed");
       auto deep = co_await fs::opendir("d", {.recursive = true});
       const Names all = co_await namesOf(deep);
       CHECK(all == Names{"d/a", "d/b", "d/b/c", "d/b/e", "d/b/e/f", "d/l"});
@@ -190,6 +193,83 @@ TEST_CASE("rm tries again what is busy") {
     CHECK(injector.blown() == 2);
     CHECK(leat::sys::monotonicNs() - start >= 30'000'000);
     CHECK_FALSE(std::filesystem::exists("d"));
+  };
+  CHECK(run(main) == 0);
+}
+
+TEST_CASE("a folder in a place where none can be made is an error, also recursively") {
+  const TempFolder folder;
+  std::filesystem::create_directory("gone");
+  std::filesystem::current_path("gone");
+  std::filesystem::remove("../gone");
+  const auto main = []() -> Task<> {
+    auto inProc = co_await asResult(fs::mkdir("/proc/nowhere/y", {.recursive = true}));
+    CHECK(codeOf(inProc) == "ENOENT");
+    auto inGone = co_await asResult(fs::mkdir("./a/b", {.recursive = true}));
+    CHECK(codeOf(inGone) == "ENOENT");
+  };
+  CHECK(run(main) == 0);
+  std::filesystem::current_path(folder.path());
+}
+
+TEST_CASE("a read of a folder that is under way when it is closed gets its entry") {
+  const TempFolder folder;
+  makeTree();
+  const auto main = []() -> Task<> {
+    const fs::Dir dir = co_await fs::opendir("d", {.bufferSize = 1});
+    auto first = leat::spawn(dir.next());
+    auto second = leat::spawn(dir.next());
+    co_await dir.close();
+    const auto one = co_await std::move(first);
+    const auto two = co_await std::move(second);
+    CHECK(one);
+    CHECK(two);
+    auto after = co_await asResult(dir.next());
+    CHECK(codeOf(after) == "ERR_DIR_CLOSED");
+    auto again = co_await asResult(dir.close());
+    CHECK(codeOf(again) == "ERR_DIR_CLOSED");
+  };
+  CHECK(run(main) == 0);
+}
+
+TEST_CASE("a close of a folder that is not awaited closes nothing") {
+  const TempFolder folder;
+  makeTree();
+  const auto main = []() -> Task<> {
+    const fs::Dir dir = co_await fs::opendir("d");
+    {
+      auto dropped = dir.close();
+    }
+    const auto entry = co_await dir.next();
+    CHECK(entry);
+    co_await dir.close();
+  };
+  CHECK(run(main) == 0);
+}
+
+TEST_CASE("rm that waits to try again leaves its worker when it is aborted") {
+  const TempFolder folder;
+  const auto main = []() -> Task<> {
+    leat::testing::FaultInjector injector;
+    const unsigned workers = leat::detail::BlockingPool::shared().maxThreads();
+    injector.fail(leat::sys::Call::unlink, EBUSY, 1, workers);
+    const AbortController aborter;
+    std::vector<leat::Promise<>> removals;
+    for (unsigned i = 0; i < workers; ++i) {
+      const std::string name = "f" + std::to_string(i);
+      put(name, "x");
+      fs::RmOptions options{.recursive = true, .maxRetries = 1, .retryDelay = 600'000};
+      options.signal = aborter;
+      removals.push_back(leat::spawn(fs::rm(name, options)));
+    }
+    while (injector.blown() < workers) co_await leat::sleep(1);
+    aborter.abort();
+    for (auto& removal : removals) {
+      auto ended = co_await asResult(std::move(removal));
+      CHECK(codeOf(ended) == "ABORT_ERR");
+    }
+    auto written = co_await asResult(leat::withTimeout(60'000, fs::writeFile("free", "x")));
+    CHECK(written.ok());
   };
   CHECK(run(main) == 0);
 }

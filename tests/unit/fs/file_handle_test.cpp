@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "fs_rig.hpp"
 
+#include <leat/loop/with_timeout.hpp>
+
 #include <sys/stat.h>
 
 namespace fs = leat::fs;
@@ -281,6 +283,39 @@ TEST_CASE("parts of buffers are checked as in Node") {
           "<Buffer >");
     CHECK(thrownBy([&] { return file.readFile("foo"); }) ==
           "ERR_INVALID_ARG_VALUE: The argument 'encoding' is invalid encoding. Received 'foo'");
+  };
+  CHECK(run(main) == 0);
+}
+
+TEST_CASE("a pipe that gave something to a read into many buffers is not read once more") {
+  const TempFolder folder;
+  REQUIRE(::mkfifo("pipe", 0666) == 0);
+  const auto main = []() -> Task<> {
+    auto pipe = co_await fs::open("pipe", "r+");
+    co_await pipe.write(std::string(1024, 'x'));
+    std::vector<Buffer> rooms;
+    for (int i = 0; i < 1500; ++i) rooms.push_back(Buffer::alloc(1));
+    const auto got = co_await leat::withTimeout(10'000, pipe.readv(rooms));
+    CHECK(got.bytesRead == 1024);
+  };
+  CHECK(run(main) == 0);
+}
+
+TEST_CASE("a part of a buffer that read makes by itself is checked before it is added up") {
+  const TempFolder folder;
+  put("f", "abc");
+  const auto main = []() -> Task<> {
+    const auto file = co_await fs::open("f");
+    const auto tried = [&](fs::TransferOptions part) -> Task<std::string> {
+      auto result = co_await asResult([&]() -> Task<> { co_await file.read(part); }());
+      co_return messageOf(result);
+    };
+    const std::string below = co_await tried({.offset = -5, .length = 3});
+    CHECK(below ==
+          "The value of \"offset\" is out of range. It must be >= 0 && <= 9007199254740991. "
+          "Received -5");
+    const std::string beyond = co_await tried({.offset = INT64_MAX, .length = INT64_MAX});
+    CHECK(beyond.find("\"length\" is out of range") != std::string::npos);
   };
   CHECK(run(main) == 0);
 }

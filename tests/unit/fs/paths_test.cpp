@@ -131,3 +131,11 @@ TEST_CASE("modes, owners, times and rights change") {
   };
   CHECK(run(main) == 0);
 }
+
+TEST_CASE("times come from clocks that count in fractions, too") {
+  using Seconds = std::chrono::duration<double>;
+  const fs::FileTime time(
+      std::chrono::time_point<std::chrono::system_clock, Seconds>(Seconds(12.75)));
+  CHECK(time.value().tv_sec == 12);
+  CHECK(time.value().tv_nsec == 750'000'000);
+}

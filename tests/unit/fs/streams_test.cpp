@@ -795,3 +795,26 @@ TEST_CASE("whatever system call fails, a pipeline of files tells one error and l
   (void)failures({Call::read, Call::readv, Call::preadv2, Call::pread, Call::preadv, Call::fstatfs,
                   Call::statx});
 }
+
+TEST_CASE("a stream ends without an error when its handle is closed by somebody else") {
+  const TempFolder folder;
+  put("f", leat_test::noise(1 << 20));
+  std::string seen;
+  const auto main = [&]() -> Task<> {
+    auto file = co_await fs::open("f");
+    const auto source = fs::createReadStream(file);
+    bool begun = false;
+    source.on<"data">([&](const Buffer&) {
+      if (!std::exchange(begun, true)) source.pause();
+    });
+    source.on<"error">([&] { seen += "error "; });
+    source.on<"end">([&] { seen += "end "; });
+    source.on<"close">([&] { seen += "close "; });
+    while (!begun) co_await leat::sleep(1);
+    co_await file.close();
+    source.resume();
+    while (seen.empty()) co_await leat::sleep(1);
+  };
+  CHECK(run(main) == 0);
+  CHECK(seen == "close ");
+}

@@ -186,7 +186,12 @@ Promise<> readStreamFile(Ref<StreamCore> stream, FileReadState& state, std::size
   }
   if (streamFileIdle(*stream, file, error)) co_return;
   if (error) {
-    stream->fail(error);
+    // Node: a stream goes with its handle, and that is no error.
+    if (file.handle && file.handle->state()->closing()) {
+      stream->destroy();
+    } else {
+      stream->fail(error);
+    }
     co_return;
   }
   if (count == 0) {
