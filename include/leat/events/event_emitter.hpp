@@ -26,8 +26,11 @@ class NamedListener : public EventListener<const detail::Emission&> {
     const auto call = [this](const detail::Emission& emission) {
       EventListener::operator()(emission);
     };
-    detail::withEmission(eventName(), call, args...);
+    const std::string name = eventName();
+    detail::withEmission(name, call, args...);
   }
+  /// Empty when it was removed. A copy: the name goes with the last listener, which this may be.
+  std::string eventName() const { return std::string(EventListener::eventName()); }
   /// What was given to `once`. Node: `rawListener.listener`.
   NamedListener listener() const noexcept { return NamedListener(EventListener::listener()); }
 
@@ -182,9 +185,9 @@ LEAT_INLINE void EventEmitter::removed(EmitterBase& base, detail::SlotBase& left
                                        std::string_view name, const Listener& listener) {
   auto& self = static_cast<EventEmitter&>(base);
   auto& slot = static_cast<detail::NamedSlot&>(left);
-  // `name` lives in the slot, which goes with its last listener.
   const auto gone = slot.empty() ? self.table_.take(slot) : detail::NameTable::Taken();
-  if (self.watchesRemoval()) self.emit("removeListener", name, listener);
+  // `name` lives in the slot, which goes with its last listener: that may happen during the emit.
+  if (self.watchesRemoval()) self.emit("removeListener", std::string(name), listener);
 }
 
 LEAT_INLINE bool EventEmitter::emitRare(detail::NamedSlot* slot, const detail::Emission& emission) {

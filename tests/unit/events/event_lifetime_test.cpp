@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+// Emitters, handles and callables that go while they are in use.
+#include "runs.hpp"
+
+#include <leat/base/scoped_listener.hpp>
+#include <leat/core/as_result.hpp>
+#include <leat/events.hpp>
+#include <leat/events/emitter_handle.hpp>
+#include <leat/loop/run.hpp>
+#include <leat/loop/sleep.hpp>
+
+#include <leat_test.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+using namespace leat;
+using leat_test::containsText;
+using leat_test::runs;
+
+namespace {
+
+struct Sluice : TypedEmitter<Event<"water", int>, Event<"end">> {
+  void pause() { log += "pause "; }
+  void resume() { log += "resume "; }
+  std::string log;
+};
+
+class SluiceHandle : public EmitterHandle<SluiceHandle> {
+ public:
+  using EmitterType = Sluice;
+  void pause() const { sluice_->pause(); }
+  void resume() const { sluice_->resume(); }
+  Sluice& emitter() const { return *sluice_; }
+
+ private:
+  std::shared_ptr<Sluice> sluice_ = std::make_shared<Sluice>();
+};
+
+struct PausableTarget : EventTarget {
+  void pause() { log += "pause "; }
+  void resume() { log += "resume "; }
+  std::string log;
+};
+
+// Too long to be kept inside of a string.
+const std::string longName = "the name of an event that lives on the heap alone";
+
+}  // namespace
+
+TEST_CASE("a removeListener listener that takes the last listener leaves the name to the others") {
+  EventEmitter emitter;
+  const Listener one = emitter.on(longName, [] {});
+  const Listener two = emitter.on(longName, [] {});
+  std::vector<std::string> told;
+  emitter.on("removeListener", [&] { two.off(); });
+  emitter.on("removeListener", [&](std::string_view name) { told.emplace_back(name); });
+  one.off();
+  CHECK(told == std::vector<std::string>{longName, longName});
+}
+
+TEST_CASE("a raw listener for once that is the last of its event names it when it does not fit") {
+  EventEmitter emitter;
+  emitter.once(longName, [](int) {});
+  const auto raw = emitter.rawListeners(longName);
+  CHECK_THROWS_WITH(raw[0]("text"), containsText("'" + longName + "'"));
+  CHECK(emitter.eventNames().empty());
+}
+
+TEST_CASE("the name that a listener gives outlives its event") {
+  EventEmitter emitter;
+  emitter.once(longName, [](int) {});
+  const auto once = emitter.listeners(longName);
+  CHECK_THROWS_WITH(emitter.emit(once[0].eventName(), "text"), containsText(longName));
+  CHECK(once[0].eventName().empty());
+  const Listener first = emitter.on(longName, [] {});
+  const auto all = emitter.listeners(longName);
+  emitter.on("newListener", [&] { first.off(); });
+  emitter.on(all[0].eventName(), [] {});
+  CHECK(emitter.eventNames() == std::vector<std::string>{"newListener", longName});
+}
