@@ -61,6 +61,26 @@ TEST_CASE("a removeListener listener that takes the last listener leaves the nam
   CHECK(told == std::vector<std::string>{longName, longName});
 }
 
+TEST_CASE("a handler of rejections may put another in its place") {
+  std::string seen;
+  runs([&]() -> Task<> {
+    EventEmitter emitter({.captureRejections = true});
+    emitter.onRejection([&, kept = longName](const std::exception_ptr&, std::string_view) {
+      emitter.onRejection([&](const std::exception_ptr&, std::string_view) { seen += " second"; });
+      seen += kept;
+    });
+    emitter.on("x", []() -> Task<> {
+      co_await sleep(1);
+      throw Error("x");
+    });
+    emitter.emit("x");
+    co_await sleep(10);
+    emitter.emit("x");
+    co_await sleep(10);
+  });
+  CHECK(seen == longName + " second");
+}
+
 TEST_CASE("a raw listener for once that is the last of its event names it when it does not fit") {
   EventEmitter emitter;
   emitter.once(longName, [](int) {});

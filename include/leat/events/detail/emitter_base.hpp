@@ -4,6 +4,7 @@
 #pragma once
 
 #include <leat/base/function.hpp>
+#include <leat/core/callback.hpp>
 #include <leat/core/out_of_range.hpp>
 #include <leat/core/promise_then.hpp>
 #include <leat/events/detail/listeners.hpp>
@@ -28,9 +29,10 @@ struct EmitterOps {
 };
 
 struct EmitterAnchor : Counted<EmitterAnchor> {
+  using Rejection = Function<void(const std::exception_ptr&, std::string_view)>;
   explicit EmitterAnchor(EmitterBase& e) noexcept : emitter(&e) {}
   EmitterBase* emitter;
-  Function<void(const std::exception_ptr&, std::string_view)> onRejection;
+  Ref<CallbackBlock<Rejection>> onRejection;
   // Told, as the last act, when listeners have come or gone. It may destroy the emitter.
   void (*changed)(EmitterBase&) noexcept = nullptr;
 };
@@ -61,7 +63,7 @@ class EmitterBase {
   /// Node: `emitter[Symbol.for('nodejs.rejection')]`.
   template <class F>
   void onRejection(F&& f) {
-    anchor()->onRejection = std::forward<F>(f);
+    anchor()->onRejection = makeRef<CallbackBlock<EmitterAnchor::Rejection>>(std::forward<F>(f));
   }
 
   /// Internal: tells whether this is still there.
@@ -209,7 +211,9 @@ LEAT_INLINE void ListenerRecord::off() {
 LEAT_INLINE void EmitterBase::rejected(EmitterAnchor& anchor, const std::exception_ptr& error,
                                        std::string_view event) {
   if (anchor.emitter == nullptr) std::rethrow_exception(error);
-  if (anchor.onRejection) return anchor.onRejection(error, event);
+  // It may put another in its own place.
+  if (const auto handler = anchor.onRejection; handler && handler->callable)
+    return handler->callable(error, event);
   EmitterBase& self = *anchor.emitter;
   // An `error` listener that rejects too would go round in a circle.
   struct CaptureOff {
