@@ -23,6 +23,7 @@ namespace detail {
 /// Tells an event whether its target is still there.
 struct TargetAnchor : Counted<TargetAnchor> {
   explicit TargetAnchor(EventTarget& t) noexcept : target(&t) {}
+  bool present() const noexcept { return target != nullptr; }
   EventTarget* target;
 };
 }  // namespace detail

@@ -109,6 +109,9 @@ class EventTarget {
   /// Node: `events.getEventListeners(target, type)`.
   std::vector<Listener> listeners(std::string_view type) const;
 
+  /// Internal: tells whether this is still there.
+  const detail::Ref<detail::TargetAnchor>& anchor() const noexcept { return anchor_; }
+
  private:
   friend struct detail::TargetListener;
   detail::Ref<detail::TargetRoot> find(std::string_view type) const noexcept;

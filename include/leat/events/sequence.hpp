@@ -14,7 +14,7 @@ struct OnOptions {
   /// Ends the sequence with AbortError, besides the ambient signal.
   SignalRef signal{};
   /// With more events than this waiting the emitter's `pause()` is called, with fewer than
-  /// `lowWaterMark` its `resume()`. Only for emitters that have both.
+  /// `lowWaterMark` its `resume()`. Only for emitters that have both. A handle is kept for it.
   std::size_t highWaterMark = static_cast<std::size_t>(-1);
   std::size_t lowWaterMark = 1;
   /// The events that end the sequence, such as "close" or "end".
@@ -40,7 +40,6 @@ class SequenceState final : public CancelHooks, public Counted<SequenceState<Ite
   /// The emitter has gone, and its listeners with it.
   void gone() noexcept {
     if (finished_) return;
-    flow = nullptr;
     fail(std::make_exception_ptr(
         Error("the emitter was destroyed while on() listened to it", "ERR_BROKEN_PROMISE")));
   }
@@ -51,10 +50,14 @@ class SequenceState final : public CancelHooks, public Counted<SequenceState<Ite
   std::size_t waiting() const noexcept { return items_.size(); }
   void keep(Listener listener) { listeners_.push_back(std::move(listener)); }
 
-  // pause (true) and resume of the emitter.
-  Function<void(bool)> flow;
+  // pause (true) and resume of the emitter, where there are marks.
+  Ref<CallbackBlock<Function<void(bool)>>> flow;
 
  private:
+  /// What listens to that may end this.
+  void setFlow(bool pause) {
+    if (const auto kept = flow) kept->callable(pause);
+  }
   static void onCancel(CancelHooks& hooks) noexcept {
     const Ref<SequenceState> self(&static_cast<SequenceState&>(hooks));
     self->fail(abortErrorOf(*self));
@@ -139,7 +142,7 @@ void SequenceState<Item>::event(Item&& item) {
   if (!takers_.empty()) return takers_.pop().resolve(Next(std::move(item)));
   if (!paused_ && items_.size() + 1 > high_) {
     paused_ = true;
-    flow(true);
+    setFlow(true);
   }
   items_.push(std::move(item));
 }
@@ -162,6 +165,8 @@ void SequenceState<Item>::close() noexcept {
   const Ref<SequenceState> self(this);
   for (Listener& listener : std::exchange(listeners_, {})) offQuietly(listener);
   while (!takers_.empty()) takers_.pop().resolve(Next());
+  // As in Node a paused emitter is resumed when what it has emitted is taken.
+  if (!paused_) flow = nullptr;
 }
 
 template <class Item>
@@ -169,8 +174,10 @@ Promise<std::optional<Item>> SequenceState<Item>::next(std::source_location wher
   if (!items_.empty()) {
     auto item = Promise<Next>::resolve(Next(items_.pop()));
     if (paused_ && items_.size() < low_) {
-      if (flow) flow(false);
+      const Ref<SequenceState> self(this);
+      setFlow(false);
       paused_ = false;
+      if (finished_) flow = nullptr;
     }
     return item;
   }
@@ -200,6 +207,20 @@ concept Pausable = requires(E& emitter) {
   emitter.resume();
 };
 
+/// Pauses and resumes an emitter as long as it is there. A handle is kept.
+template <class E>
+auto flowOf(E& emitter) {
+  if constexpr (requires { emitter.anchor()->present(); }) {
+    return [anchor = emitter.anchor(), &emitter](bool pause) {
+      if (anchor->present()) (void)(pause ? emitter.pause() : emitter.resume());
+    };
+  } else {
+    return [handle = std::remove_cv_t<E>(emitter)](bool pause) mutable {
+      (void)(pause ? handle.pause() : handle.resume());
+    };
+  }
+}
+
 /// Throws: AbortError when a signal is aborted already.
 template <class Item, class E>
 Ref<SequenceState<Item>> makeSequence(E& emitter, const OnOptions& options) {
@@ -207,7 +228,8 @@ Ref<SequenceState<Item>> makeSequence(E& emitter, const OnOptions& options) {
   auto state = makeRef<SequenceState<Item>>(options);
   if (!state->arm()) state->throwAborted();
   if constexpr (Pausable<E>)
-    state->flow = [&emitter](bool pause) { (void)(pause ? emitter.pause() : emitter.resume()); };
+    if (options.highWaterMark != OnOptions().highWaterMark)
+      state->flow = makeRef<CallbackBlock<Function<void(bool)>>>(flowOf(emitter));
   return state;
 }
 

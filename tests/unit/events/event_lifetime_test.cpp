@@ -61,6 +61,83 @@ TEST_CASE("a removeListener listener that takes the last listener leaves the nam
   CHECK(told == std::vector<std::string>{longName, longName});
 }
 
+TEST_CASE("what a closed sequence has kept can be taken when its paused emitter is gone") {
+  runs([]() -> Task<> {
+    auto closed = std::make_unique<Sluice>();
+    auto ended = on<"water">(*closed, {.highWaterMark = 1, .close = {"end"}});
+    auto failed = on<"water">(*closed, {.highWaterMark = 1});
+    for (int i = 0; i < 3; ++i) closed->emit<"water">(i);
+    CHECK(closed->log == "pause pause ");
+    closed->emit<"end">();
+    closed->emit<"error">(Error("no more"));
+    closed.reset();
+    for (int i = 0; i < 3; ++i) {
+      const auto event = co_await ended.next();
+      CHECK(std::get<0>(*event) == i);
+    }
+    const auto end = co_await ended.next();
+    CHECK_FALSE(end);
+    for (int i = 0; i < 3; ++i) (void)co_await failed.next();
+    const auto outcome = co_await asResult(failed.next());
+    CHECK_THROWS_WITH(outcome.value(), "no more");
+  });
+}
+
+TEST_CASE("a closed sequence resumes its emitter when what it has kept is taken") {
+  runs([]() -> Task<> {
+    Sluice sluice;
+    auto events = on<"water">(sluice, {.highWaterMark = 1, .close = {"end"}});
+    for (int i = 0; i < 2; ++i) sluice.emit<"water">(i);
+    sluice.emit<"end">();
+    for (int i = 0; i < 2; ++i) (void)co_await events.next();
+    CHECK(sluice.log == "pause resume ");
+  });
+}
+
+TEST_CASE("a closed sequence of a target that can be paused does not resume it when it is gone") {
+  runs([]() -> Task<> {
+    auto target = std::make_unique<PausableTarget>();
+    auto events = on(*target, "x", {.highWaterMark = 1, .close = {"end"}});
+    for (int i = 0; i < 2; ++i) target->dispatchEvent(Event("x"));
+    CHECK(target->log == "pause ");
+    target->dispatchEvent(Event("end"));
+    target.reset();
+    for (int i = 0; i < 2; ++i) {
+      const auto event = co_await events.next();
+      CHECK(event);
+    }
+  });
+}
+
+TEST_CASE("a sequence pauses by a handle that was a copy and is gone") {
+  runs([]() -> Task<> {
+    const SluiceHandle sluice;
+    auto copy = std::make_unique<SluiceHandle>(sluice);
+    auto events = on<"water">(*copy, {.highWaterMark = 1, .close = {"end"}});
+    copy.reset();
+    for (int i = 0; i < 2; ++i) sluice.emitter().emit<"water">(i);
+    CHECK(sluice.emitter().log == "pause ");
+    for (int i = 0; i < 2; ++i) (void)co_await events.next();
+    CHECK(sluice.emitter().log == "pause resume ");
+  });
+}
+
+TEST_CASE("a sequence lets go of the handle that it pauses by") {
+  runs([] {
+    std::weak_ptr<int> alive;
+    {
+      const SluiceHandle sluice;
+      const auto token = std::make_shared<int>();
+      alive = token;
+      sluice.on<"end">([token] {});
+      const auto ended = on<"water">(sluice, {.highWaterMark = 1, .close = {"end"}});
+      const auto dropped = on<"water">(sluice, {.highWaterMark = 1});
+      sluice.emitter().emit<"end">();
+    }
+    CHECK(alive.expired());
+  });
+}
+
 TEST_CASE("a handler of rejections may put another in its place") {
   std::string seen;
   runs([&]() -> Task<> {

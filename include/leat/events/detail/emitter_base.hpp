@@ -31,6 +31,7 @@ struct EmitterOps {
 struct EmitterAnchor : Counted<EmitterAnchor> {
   using Rejection = Function<void(const std::exception_ptr&, std::string_view)>;
   explicit EmitterAnchor(EmitterBase& e) noexcept : emitter(&e) {}
+  bool present() const noexcept { return emitter != nullptr; }
   EmitterBase* emitter;
   Ref<CallbackBlock<Rejection>> onRejection;
   // Told, as the last act, when listeners have come or gone. It may destroy the emitter.
