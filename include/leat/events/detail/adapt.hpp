@@ -34,6 +34,10 @@ struct TakesException {
   template <class... More>
     requires std::is_invocable_v<F&, const E&, More...>
   decltype(auto) operator()(const std::exception_ptr& error, More&&... more) {
+    if (!error)
+      throwTypeError(
+          "a null std::exception_ptr was emitted, but a listener takes a " + typeName(typeid(E)),
+          "ERR_INVALID_ARG_TYPE");
     try {
       std::rethrow_exception(error);
     } catch (const E& e) {

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+// Rare calls: null errors, bases of errors, copies of events, functions by name.
+#include "runs.hpp"
+
+#include <leat/core/as_result.hpp>
+#include <leat/events.hpp>
+#include <leat/loop/run.hpp>
+#include <leat/loop/sleep.hpp>
+#include <leat/process/process.hpp>
+
+#include <leat_test.hpp>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+using namespace leat;
+using leat_test::containsText;
+using leat_test::runs;
+
+namespace {
+
+using Work = TypedEmitter<Event<"done", std::exception_ptr>, Event<"step", int>>;
+
+std::string whatOf(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::exception& e) {
+    return e.what();
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a null exception_ptr for a listener that takes an exception is a TypeError") {
+  Work work;
+  work.on<"done">([](const std::exception&) { FAIL("there is none"); });
+  CHECK_THROWS_AS(work.emit<"done">(nullptr), TypeError);
+  CHECK_THROWS_WITH(work.emit<"done">(std::exception_ptr()),
+                    containsText("takes a std::exception"));
+  std::string seen;
+  runs([&]() -> Task<> {
+    process::on<"unhandledRejection">([&](std::exception_ptr error) { seen = whatOf(error); });
+    EventEmitter emitter;
+    emitter.on("done", [](const Error&) -> Task<> {
+      FAIL("there is none");
+      co_return;
+    });
+    emitter.emit("done", std::exception_ptr());
+    co_await sleep(1);
+  });
+  CHECK_THAT(seen, containsText("a null std::exception_ptr"));
+}
