@@ -26,6 +26,22 @@ struct TargetAnchor : Counted<TargetAnchor> {
   bool present() const noexcept { return target != nullptr; }
   EventTarget* target;
 };
+
+/// Whether this very event is being dispatched: a copy is not.
+class Dispatched {
+ public:
+  Dispatched() noexcept = default;
+  Dispatched(const Dispatched&) noexcept {}
+  Dispatched& operator=(const Dispatched&) noexcept { return *this; }
+  Dispatched& operator=(bool on) noexcept {
+    on_ = on;
+    return *this;
+  }
+  operator bool() const noexcept { return on_; }
+
+ private:
+  bool on_ = false;
+};
 }  // namespace detail
 
 /// What an EventTarget dispatches. Listeners take it as `Event<>&`. There is one target and no tree, so
@@ -89,7 +105,7 @@ struct Event<> {
   EventInit init_;
   detail::Ref<detail::TargetAnchor> target_;
   std::int64_t time_;
-  bool dispatched_ = false;
+  detail::Dispatched dispatched_;
   bool prevented_ = false;
   bool stopped_ = false;
   bool stoppedNow_ = false;

@@ -50,3 +50,25 @@ TEST_CASE("a null exception_ptr for a listener that takes an exception is a Type
   });
   CHECK_THAT(seen, containsText("a null std::exception_ptr"));
 }
+
+TEST_CASE("a copy of an event is not being dispatched") {
+  EventTarget target;
+  EventTarget other;
+  std::vector<Event<>> copies;
+  target.addEventListener("x", [&](Event<>& event) {
+    copies.push_back(event);
+    Event<> assigned("y");
+    assigned = event;
+    CHECK(assigned.eventPhase() == Event<>::NONE);
+    event = Event<>("x");
+    CHECK(event.eventPhase() == Event<>::AT_TARGET);
+  });
+  target.dispatchEvent(Event("x"));
+  REQUIRE(copies.size() == 1);
+  Event<>& copy = copies[0];
+  CHECK(copy.eventPhase() == Event<>::NONE);
+  CHECK(copy.currentTarget() == nullptr);
+  CHECK(copy.target() == &target);
+  CHECK(other.dispatchEvent(copy));
+  CHECK(copy.target() == &other);
+}
