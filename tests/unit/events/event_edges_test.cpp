@@ -72,3 +72,15 @@ TEST_CASE("a copy of an event is not being dispatched") {
   CHECK(other.dispatchEvent(copy));
   CHECK(copy.target() == &other);
 }
+
+TEST_CASE(
+    "an emitter tells that its listeners have changed when a removeListener listener throws") {
+  static int changes = 0;
+  changes = 0;
+  Work work;
+  const Listener listener = work.on<"step">([] {});
+  work.on<"removeListener">([] { throw Error("told"); });
+  work.anchor()->changed = [](leat::detail::EmitterBase&) noexcept { ++changes; };
+  CHECK_THROWS_WITH(listener.off(), "told");
+  CHECK(changes == 1);
+}

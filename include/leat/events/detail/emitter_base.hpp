@@ -200,9 +200,12 @@ LEAT_INLINE void EmitterBase::remove(ListenerRecord& record) {
     ListenerRecord& record;
   } const use{record};
   slot.take(record);
-  const Ref<EmitterAnchor> anchor = anchor_;
+  // Also when a listener for "removeListener" throws.
+  struct NoteChange {
+    ~NoteChange() { noteChange(anchor); }
+    const Ref<EmitterAnchor> anchor;
+  } const note{anchor_};
   ops_->removed(*this, slot, name, handle);
-  noteChange(anchor);
 }
 
 LEAT_INLINE void ListenerRecord::off() {
