@@ -250,15 +250,19 @@ LEAT_INLINE void EventTarget::drop(detail::TargetRoot& root) noexcept {
 template <class F>
 detail::TargetListener* EventTarget::equalListener(const detail::Ref<detail::TargetRoot>& root,
                                                    const F& listener, bool capture) noexcept {
-  if (!root) return nullptr;
-  for (detail::TargetListener* at = root->first.get(); at != nullptr; at = at->next.get()) {
-    if constexpr (std::is_convertible_v<const F&, Listener>) {
-      if (Listener(listener).registration() == at) return at;
-    } else if (at->capture == capture && at->same(&detail::callableKind<F>, &listener)) {
-      return at;
+  if constexpr (std::is_function_v<F>) {
+    return equalListener<F*>(root, &listener, capture);
+  } else {
+    if (!root) return nullptr;
+    for (detail::TargetListener* at = root->first.get(); at != nullptr; at = at->next.get()) {
+      if constexpr (std::is_convertible_v<const F&, Listener>) {
+        if (Listener(listener).registration() == at) return at;
+      } else if (at->capture == capture && at->same(&detail::callableKind<F>, &listener)) {
+        return at;
+      }
     }
+    return nullptr;
   }
-  return nullptr;
 }
 
 template <class F>

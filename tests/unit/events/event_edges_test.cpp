@@ -21,6 +21,10 @@ namespace {
 
 using Work = TypedEmitter<Event<"done", std::exception_ptr>, Event<"step", int>>;
 
+int steps = 0;
+void countStep(int by) { steps += by; }
+void hearEvent(Event<>&) { ++steps; }
+
 std::string whatOf(const std::exception_ptr& error) {
   try {
     std::rethrow_exception(error);
@@ -83,4 +87,27 @@ TEST_CASE(
   work.anchor()->changed = [](leat::detail::EmitterBase&) noexcept { ++changes; };
   CHECK_THROWS_WITH(listener.off(), "told");
   CHECK(changes == 1);
+}
+
+TEST_CASE("a function is removed and counted by its name") {
+  steps = 0;
+  Work work;
+  work.on<"step">(countStep);
+  CHECK(work.listenerCount<"step">(countStep) == 1);
+  work.emit<"step">(2);
+  work.off<"step">(countStep);
+  work.emit<"step">(2);
+  CHECK(work.listenerCount<"step">(countStep) == 0);
+  EventEmitter emitter;
+  emitter.on("step", countStep);
+  CHECK(emitter.listenerCount("step", countStep) == 1);
+  emitter.off("step", countStep);
+  CHECK(emitter.eventNames().empty());
+  EventTarget target;
+  target.addEventListener("step", hearEvent);
+  target.addEventListener("step", hearEvent);
+  target.dispatchEvent(Event("step"));
+  target.removeEventListener("step", hearEvent);
+  target.dispatchEvent(Event("step"));
+  CHECK(steps == 3);
 }

@@ -144,7 +144,9 @@ concept ComparesToItself = requires(const F& a) { static_cast<bool>(a == a); };
 /// The newest listener of the slot that a callable, or a handle, stands for; null when there is none.
 template <class F>
 ListenerRecord* findListener(const SlotBase& slot, const F& listener) {
-  if constexpr (std::is_convertible_v<const F&, Listener>) {
+  if constexpr (std::is_function_v<F>) {
+    return findListener<F*>(slot, &listener);
+  } else if constexpr (std::is_convertible_v<const F&, Listener>) {
     const Listener handle = listener;
     for (unsigned i = 0; i < slot.size(); ++i)
       if (slot.block()->entries()[i].record == handle.registration())
@@ -159,7 +161,9 @@ ListenerRecord* findListener(const SlotBase& slot, const F& listener) {
 }
 template <class F>
 std::size_t countListeners(const SlotBase& slot, const F& listener) {
-  if constexpr (std::is_convertible_v<const F&, Listener>) {
+  if constexpr (std::is_function_v<F>) {
+    return countListeners<F*>(slot, &listener);
+  } else if constexpr (std::is_convertible_v<const F&, Listener>) {
     return findListener(slot, listener) == nullptr ? 0 : 1;
   } else {
     return findListener(slot, listener) == nullptr ? 0 : slot.count(&callableKind<F>, &listener);
