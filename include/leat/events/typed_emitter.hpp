@@ -366,7 +366,7 @@ template <class Found, class... Args>
 bool TypedEmitter<Events...>::emitError(const Found& found, Args&&... args) {
   if (const auto& monitor = slot<"events.errorMonitor">(); !monitor.empty()) {
     const detail::Survival survival(*this);
-    monitor.tell(std::as_const(args)...);
+    monitor.tell(args...);
     if (!survival) return true;
   }
   if (found.empty()) detail::throwUnhandled(args...);

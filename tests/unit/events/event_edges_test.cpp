@@ -111,3 +111,15 @@ TEST_CASE("a function is removed and counted by its name") {
   target.dispatchEvent(Event("step"));
   CHECK(steps == 3);
 }
+
+TEST_CASE("an error may be declared as a reference") {
+  struct Failure {
+    int code = 1;
+  };
+  TypedEmitter<Event<"error", Failure&>> emitter;
+  emitter.on(errorMonitor, [](Failure& failure) { failure.code *= 10; });
+  emitter.on<"error">([](Failure& failure) { ++failure.code; });
+  Failure failure;
+  CHECK(emitter.emit<"error">(failure));
+  CHECK(failure.code == 11);
+}
