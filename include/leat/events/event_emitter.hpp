@@ -170,7 +170,7 @@ LEAT_INLINE Listener EventEmitter::attach(std::string_view event,
   if (table_.find("newListener") != nullptr) {
     const detail::Survival survival(*this);
     emit("newListener", event, handle);
-    if (!survival) return handle;
+    if (!survival) return detail::neverAdded(*record, std::move(handle));
   }
   detail::NamedSlot& slot = table_.get(event);
   record->once = once;

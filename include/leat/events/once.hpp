@@ -61,13 +61,15 @@ template <FixedString name, class E>
 auto onceTyped(E& emitter, OnceOptions options, std::source_location where) {
   using Result = typename std::remove_cvref_t<E>::template Kept<name>;
   return startOnce<Result>(options, where, [&emitter](const Ref<OnceState<Result>>& state) {
+    [[maybe_unused]] const auto survives = survivalOf(emitter);
     state->event = emitter.once(EventName<name>(), [state](auto&&... args) {
       state->settle([&](const Resolver<Result>& mine) { mine.resolve(Result(args...)); });
     });
     if constexpr (name.view() != "error")
-      state->error = emitter.once(EventName<"error">(), [state](const auto&... args) {
-        state->settle([&](const Resolver<Result>& mine) { mine.reject(reasonOfError(args...)); });
-      });
+      if (survives)
+        state->error = emitter.once(EventName<"error">(), [state](const auto&... args) {
+          state->settle([&](const Resolver<Result>& mine) { mine.reject(reasonOfError(args...)); });
+        });
   });
 }
 
@@ -76,10 +78,11 @@ template <class Result, class Keep, class E>
 Promise<Result> onceNamed(E& emitter, std::string_view name, OnceOptions options,
                           std::source_location where, Keep keep) {
   return startOnce<Result>(options, where, [&](const Ref<OnceState<Result>>& state) {
+    const auto survives = survivalOf(emitter);
     state->event = emitter.once(name, [state, keep](const Emission& emission) {
       state->settle([&](const Resolver<Result>& mine) { mine.resolve(keep(emission)); });
     });
-    if (name != "error")
+    if (survives && name != "error")
       state->error = emitter.once("error", [state](const Emission& emission) {
         state->settle(
             [&](const Resolver<Result>& mine) { mine.reject(reasonOfEmission(emission)); });

@@ -243,17 +243,21 @@ auto sequenceOf(E& emitter, const OnOptions& options) {
   EventSequence<Item> made(makeSequence<Item>(emitter, options));
   const auto& state = made.state();
   using Hook = SequenceHook<Item>;
+  const auto survives = survivalOf(emitter);
   state->keep(emitter.on(EventName<name>(),
                          [hook = Hook(state)](auto&&... args) { hook->event(Item(args...)); }));
   if constexpr (name.view() != "error")
-    state->keep(emitter.on(EventName<"error">(), [hook = Hook(state)](const auto&... args) {
-      hook->fail(reasonOfError(args...));
-    }));
-  for (std::string_view event : options.close)
+    if (survives)
+      state->keep(emitter.on(EventName<"error">(), [hook = Hook(state)](const auto&... args) {
+        hook->fail(reasonOfError(args...));
+      }));
+  for (std::string_view event : options.close) {
+    if (!survives) break;
     E::withEvent(event, [&](auto* slot) {
       using Name = typename std::remove_pointer_t<decltype(slot)>::Name;
       state->keep(emitter.on(Name(), [hook = Hook(state)]() { hook->close(); }));
     });
+  }
   return made;
 }
 
@@ -263,14 +267,16 @@ EventSequence<Item> sequenceOfNamed(E& emitter, std::string_view name, const OnO
   EventSequence<Item> made(makeSequence<Item>(emitter, options));
   const auto& state = made.state();
   using Hook = SequenceHook<Item>;
+  const auto survives = survivalOf(emitter);
   state->keep(emitter.on(
       name, [hook = Hook(state), keep](const Emission& emission) { hook->event(keep(emission)); }));
-  if (name != "error")
+  if (survives && name != "error")
     state->keep(emitter.on("error", [hook = Hook(state)](const Emission& emission) {
       hook->fail(reasonOfEmission(emission));
     }));
   for (std::string_view event : options.close)
-    if (!event.empty()) state->keep(emitter.on(event, [hook = Hook(state)]() { hook->close(); }));
+    if (survives && !event.empty())
+      state->keep(emitter.on(event, [hook = Hook(state)]() { hook->close(); }));
   return made;
 }
 

@@ -336,7 +336,7 @@ Listener TypedEmitter<Events...>::join(Found& found, detail::Ref<detail::Listene
   if (const auto& told = slot<"newListener">(); !told.empty()) {
     const detail::Survival survival(*this);
     told.emit(Found::eventName, handle);
-    if (!survival) return handle;
+    if (!survival) return detail::neverAdded(*record, std::move(handle));
   }
   record->once = once;
   const auto call =

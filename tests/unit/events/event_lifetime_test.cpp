@@ -178,3 +178,31 @@ TEST_CASE("the name that a listener gives outlives its event") {
   emitter.on(all[0].eventName(), [] {});
   CHECK(emitter.eventNames() == std::vector<std::string>{"newListener", longName});
 }
+
+TEST_CASE("waiting for an emitter that a newListener listener destroys ends at once") {
+  runs([]() -> Task<> {
+    auto typed = std::make_unique<Sluice>();
+    typed->on<"newListener">([&] { typed.reset(); });
+    const auto first = co_await asResult(once<"water">(*typed));
+    CHECK_FALSE(first);
+    auto named = std::make_unique<EventEmitter>();
+    named->on("newListener", [&] { named.reset(); });
+    const auto second = co_await asResult(once(*named, "x"));
+    CHECK_FALSE(second);
+  });
+}
+
+TEST_CASE("a sequence of an emitter that a newListener listener destroys fails") {
+  runs([]() -> Task<> {
+    auto typed = std::make_unique<Sluice>();
+    typed->on<"newListener">([&] { typed.reset(); });
+    auto events = on<"water">(*typed, {.close = {"end"}});
+    const auto first = co_await asResult(events.next());
+    CHECK_THROWS_WITH(first.value(), containsText("the emitter was destroyed"));
+    auto named = std::make_unique<EventEmitter>();
+    named->on("newListener", [&] { named.reset(); });
+    auto others = on(*named, "x", {.close = {"end"}});
+    const auto second = co_await asResult(others.next());
+    CHECK_THROWS_WITH(second.value(), containsText("the emitter was destroyed"));
+  });
+}

@@ -118,6 +118,22 @@ class Survival {
   Ref<EmitterAnchor> anchor_;
 };
 
+/// The handle of a listener whose emitter went before it could be added. Its callable may own the handle.
+inline Listener neverAdded(ListenerRecord& record, Listener handle) noexcept {
+  record.drop();
+  return handle;
+}
+
+/// A Survival of an emitter that is an object; a handle keeps its own.
+template <class E>
+auto survivalOf(E& emitter) {
+  if constexpr (std::is_base_of_v<EmitterBase, E>) {
+    return Survival(emitter);
+  } else {
+    return true;
+  }
+}
+
 inline void emitLeakWarning(std::string text) {
   warnLater("MaxListenersExceededWarning", std::move(text));
 }
