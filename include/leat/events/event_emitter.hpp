@@ -55,7 +55,7 @@ class EventEmitter : public detail::EmitterBase {
   using EmitterKind = detail::NamedEmitterKind;
 
   explicit EventEmitter(EmitterOptions options = {}) noexcept : EmitterBase(ops, options) {}
-  ~EventEmitter() { end(); }
+  ~EventEmitter();
 
   /// Adds a listener behind the others, also one that is there already.
   /// Throws: what a listener for "newListener" (std::string name, Listener) throws.
@@ -163,6 +163,12 @@ LEAT_ALWAYS_INLINE inline bool EventEmitter::emit(std::string_view event, const 
 }
 
 #if LEAT_BODIES
+LEAT_INLINE EventEmitter::~EventEmitter() {
+  end();
+  // The closures of the others may own handles: nobody is told that those go.
+  if (detail::NamedSlot* told = table_.find("removeListener")) told->clear();
+}
+
 LEAT_INLINE Listener EventEmitter::attach(std::string_view event,
                                           detail::Ref<detail::ListenerRecord> record, bool once,
                                           bool front) {

@@ -206,3 +206,15 @@ TEST_CASE("a sequence of an emitter that a newListener listener destroys fails")
     CHECK_THROWS_WITH(second.value(), containsText("the emitter was destroyed"));
   });
 }
+
+TEST_CASE("an emitter that is being destroyed tells nobody that its listeners go") {
+  int told = 0;
+  {
+    EventEmitter emitter;
+    const auto guard = std::make_shared<std::optional<ScopedListener<Listener>>>();
+    emitter.on("x", [guard] {});
+    guard->emplace(emitter.on("y", [] {}));
+    emitter.on("removeListener", [&] { ++told; });
+  }
+  CHECK(told == 0);
+}
