@@ -226,6 +226,15 @@ LEAT_INLINE void EventEmitter::removeAllListeners() {
     if (!survival) return;
   }
   removeAllListeners("removeListener");
+  if (!survival) return;
+  // What came meanwhile goes too, and nobody is told, as in Node.
+  for (const std::string& name : eventNames()) {
+    if (detail::NamedSlot* slot = table_.find(name)) {
+      const auto gone = table_.take(*slot);
+      removeAll(*gone, false);
+    }
+    if (!survival) return;
+  }
 }
 
 LEAT_INLINE std::vector<std::string> EventEmitter::eventNames() const {

@@ -396,6 +396,12 @@ void TypedEmitter<Events...>::removeAllListeners() {
     if (!survival) return;
   }
   this->removeAll(told, true);
+  // What came meanwhile goes too, and nobody is told, as in Node.
+  if (!survival) return;
+  for (detail::SlotBase* each : inOrder(slots_)) {
+    this->removeAll(*each, false);
+    if (!survival) return;
+  }
 }
 
 }  // namespace leat::inline LEAT_ABI

@@ -123,3 +123,18 @@ TEST_CASE("an error may be declared as a reference") {
   CHECK(emitter.emit<"error">(failure));
   CHECK(failure.code == 11);
 }
+
+TEST_CASE("removeAllListeners takes what a removeListener listener adds meanwhile") {
+  int calls = 0;
+  EventEmitter named;
+  named.on("removeListener", [&] { named.on("b", [&] { ++calls; }); });
+  named.on("a", [] {});
+  named.removeAllListeners();
+  CHECK(named.eventNames().empty());
+  Work typed;
+  typed.on<"removeListener">([&] { typed.on<"done">([&] { ++calls; }); });
+  typed.on<"step">([] {});
+  typed.removeAllListeners();
+  CHECK(typed.eventNames().empty());
+  CHECK(calls == 0);
+}
