@@ -37,13 +37,15 @@ struct TargetListener : Registration {
   virtual bool same(const void* kind, const void* other) const noexcept = 0;
   /// Lets go of the callable, which may own a handle to this.
   virtual void drop() noexcept = 0;
-  /// Out of the chain. It still knows who came after it, for a dispatch that is at it.
+  /// Out of the chain. In a dispatch, which may be at it, it still knows who came after it.
   void remove() noexcept;
 
   Ref<TargetAnchor> anchor;
   Ref<TargetRoot> root;
   TargetListener* previous = nullptr;
   Ref<TargetListener> next;
+  // Another one that has left in this dispatch.
+  Ref<TargetListener> alsoLeft;
   AbortRegistration aborted;
   bool capture = false;
   bool once = false;
@@ -63,6 +65,27 @@ struct TargetRoot : Counted<TargetRoot> {
   Ref<TargetListener> first;
   TargetListener* last = nullptr;
   unsigned size = 0;
+  // In progress, and who has left meanwhile.
+  unsigned dispatches = 0;
+  Ref<TargetListener> left;
+};
+
+/// A dispatch in a root. When the last one ends nobody is at those that have left.
+class InDispatch {
+ public:
+  explicit InDispatch(TargetRoot& root) noexcept : root_(root) { ++root_.dispatches; }
+  InDispatch(const InDispatch&) = delete;
+  InDispatch& operator=(const InDispatch&) = delete;
+  ~InDispatch() {
+    if (--root_.dispatches > 0) return;
+    while (const Ref<TargetListener> gone = root_.left) {
+      root_.left = std::exchange(gone->alsoLeft, nullptr);
+      gone->next = nullptr;
+    }
+  }
+
+ private:
+  TargetRoot& root_;
 };
 
 inline constexpr int noLimit = 0;
@@ -206,6 +229,12 @@ LEAT_INLINE void TargetListener::remove() noexcept {
   } else {
     from->last = previous;
   }
+  // Else those that have left would keep each other, as long as somebody has a handle to the first.
+  if (from->dispatches == 0) {
+    next = nullptr;
+  } else {
+    alsoLeft = std::exchange(from->left, self);
+  }
   aborted.off();
 }
 
@@ -328,6 +357,7 @@ LEAT_INLINE bool EventTarget::dispatchEvent(Event<>& event) {
 }
 
 LEAT_INLINE void EventTarget::callEach(detail::TargetRoot& root, Event<>& event) {
+  const detail::InDispatch dispatch(root);
   detail::Ref<detail::TargetListener> listener = root.first;
   while (listener && !event.stoppedNow_) {
     // Read before the call: what this one adds at the end is not called, if it is the last.

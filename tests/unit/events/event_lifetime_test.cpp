@@ -218,3 +218,37 @@ TEST_CASE("an emitter that is being destroyed tells nobody that its listeners go
   }
   CHECK(told == 0);
 }
+
+TEST_CASE("listeners of a target that are removed one after the other do not keep each other") {
+  EventTarget target;
+  const Listener first = target.addEventListener("x", [] {});
+  Listener now = first;
+  for (int i = 0; i < 200000; ++i) {
+    const Listener next = target.addEventListener("x", [i] { (void)i; });
+    now.off();
+    now = next;
+  }
+  CHECK_FALSE(first.active());
+  CHECK(first.registration()->count == 1);
+  CHECK(now.registration()->count == 2);
+}
+
+TEST_CASE("listeners of a target that leave during its dispatches do not keep each other") {
+  EventTarget target;
+  std::vector<Listener> all;
+  int calls = 0;
+  const auto add = [&](const auto& self) -> void {
+    all.push_back(target.addEventListener("x", [&, at = all.size()] {
+      ++calls;
+      self(self);
+      all[at].off();
+      target.dispatchEvent(Event("y"));
+    }));
+  };
+  add(add);
+  for (int i = 0; i < 5; ++i) target.dispatchEvent(Event("x"));
+  CHECK(calls == 5);
+  REQUIRE(all.size() == 6);
+  for (std::size_t i = 0; i < 5; ++i) CHECK(all[i].registration()->count == 1);
+  CHECK(target.listeners("x").size() == 1);
+}
