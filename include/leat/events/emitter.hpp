@@ -29,7 +29,7 @@ inline std::exception_ptr reasonOfError() {
 template <class X, class... More>
 std::exception_ptr reasonOfError(const X& error, const More&...) {
   if constexpr (std::is_convertible_v<const X&, std::exception_ptr> || isException<X>) {
-    return asReason(error);
+    return wholeReason(error);
   } else {
     return std::make_exception_ptr(
         Error("Unhandled error. (" + inspectArg(error) + ")", "ERR_UNHANDLED_ERROR"));

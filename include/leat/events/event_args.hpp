@@ -75,9 +75,7 @@ LEAT_API inline constexpr ArgType argType{
       if constexpr (std::is_same_v<T, std::exception_ptr>) {
         made = [](const void* value) { return *static_cast<const std::exception_ptr*>(value); };
       } else if constexpr (isException<T>) {
-        made = [](const void* value) {
-          return std::make_exception_ptr(*static_cast<const T*>(value));
-        };
+        made = [](const void* value) { return wholeReason(*static_cast<const T*>(value)); };
       }
       return made;
     }(),

@@ -33,6 +33,16 @@ std::string whatOf(const std::exception_ptr& error) {
   }
 }
 
+/// Calls `f` with an exception that is known by its base only.
+template <class F>
+void catching(const char* text, F&& f) {
+  try {
+    throw std::runtime_error(text);
+  } catch (const std::exception& error) {
+    f(error);
+  }
+}
+
 }  // namespace
 
 TEST_CASE("a null exception_ptr for a listener that takes an exception is a TypeError") {
@@ -122,6 +132,49 @@ TEST_CASE("an error may be declared as a reference") {
   Failure failure;
   CHECK(emitter.emit<"error">(failure));
   CHECK(failure.code == 11);
+}
+
+TEST_CASE("an error that was caught by its base reaches listeners as what it was thrown as") {
+  std::string seen;
+  EventEmitter named;
+  named.on("error", [&](std::exception_ptr error) { seen += whatOf(error) + ","; });
+  named.on("error", [&](const std::runtime_error& error) { seen += error.what(); });
+  catching("one", [&](const std::exception& error) { named.emit("error", error); });
+  CHECK(seen == "one,one");
+  seen.clear();
+  Work typed;
+  typed.on<"error">([&](const std::exception& error) { seen += error.what(); });
+  catching("two", [&](const std::exception& error) { typed.emit<"error">(error); });
+  CHECK(seen == "two");
+  typed.removeAllListeners<"error">();
+  named.removeAllListeners("error");
+  const auto unheard = [&](const std::exception& error) {
+    CHECK_THROWS_AS(typed.emit<"error">(error), std::runtime_error);
+    CHECK_THROWS_AS(named.emit("error", error), std::runtime_error);
+  };
+  catching("three", unheard);
+}
+
+TEST_CASE("an error that is not the one being caught is taken as what it is known as") {
+  const std::runtime_error kept("kept");
+  const std::exception& base = kept;
+  std::string seen;
+  EventEmitter emitter;
+  emitter.on("error", [&](std::exception_ptr error) { seen += whatOf(error); });
+  catching("caught", [&](const std::exception&) { emitter.emit("error", base); });
+  emitter.emit("error", base);
+  CHECK_THAT(seen, !containsText("caught"));
+  CHECK_THAT(seen, containsText("std::exception"));
+}
+
+TEST_CASE("once rejects with an error that was caught by its base as what it was thrown as") {
+  runs([]() -> Task<> {
+    TypedEmitter<Event<"step">, Event<"error", std::exception>> emitter;
+    auto waits = once<"step">(emitter);
+    catching("whole", [&](const std::exception& error) { emitter.emit<"error">(error); });
+    const auto outcome = co_await asResult(waits);
+    CHECK_THROWS_WITH(outcome.value(), "whole");
+  });
 }
 
 TEST_CASE("removeAllListeners takes what a removeListener listener adds meanwhile") {
