@@ -179,6 +179,47 @@ TEST_CASE("the name that a listener gives outlives its event") {
   CHECK(emitter.eventNames() == std::vector<std::string>{"newListener", longName});
 }
 
+TEST_CASE("what is converted for an argument that is a reference lives as long as the emit") {
+  TypedEmitter<Event<"text", const std::string&>, Event<"number", const double&>,
+               Event<"mine", std::string&&>>
+      emitter;
+  std::string seen;
+  emitter.on<"text">([&](const std::string& text) { seen += text; });
+  emitter.emit<"text">("a literal that does not fit into a small string");
+  CHECK(seen == "a literal that does not fit into a small string");
+  double number = 0;
+  emitter.on<"number">([&](const double& n) { number = n; });
+  emitter.emit<"number">(3);
+  CHECK(number == 3.0);
+  emitter.on<"mine">([&](std::string&& text) { seen = std::move(text); });
+  emitter.emit<"mine">("another literal that does not fit into a small string");
+  CHECK(seen == "another literal that does not fit into a small string");
+}
+
+TEST_CASE("what refers to an object is passed as that object, not copied") {
+  struct Thing {
+    Thing() = default;
+    Thing(const Thing&) = delete;
+  };
+  struct Derived : Thing {};
+  struct Refers {
+    operator const Thing&() const { return *thing; }
+    const Thing* thing;
+  };
+  TypedEmitter<Event<"const", const Thing&>, Event<"plain", Thing&>> emitter;
+  const Thing* seen = nullptr;
+  emitter.on<"const">([&](const Thing& thing) { seen = &thing; });
+  emitter.on<"plain">([&](Thing& thing) { seen = &thing; });
+  Derived derived;
+  emitter.emit<"const">(derived);
+  CHECK(seen == &derived);
+  Thing thing;
+  emitter.emit<"const">(Refers{&thing});
+  CHECK(seen == &thing);
+  emitter.emit<"plain">(derived);
+  CHECK(seen == &derived);
+}
+
 TEST_CASE("waiting for an emitter that a newListener listener destroys ends at once") {
   runs([]() -> Task<> {
     auto typed = std::make_unique<Sluice>();

@@ -49,8 +49,10 @@ template <class A, class X>
 LEAT_ALWAYS_INLINE inline decltype(auto) toArg(X&& x) {
   if constexpr (std::is_same_v<std::remove_cvref_t<X>, A>) {
     return static_cast<const A&>(x);
-  } else if constexpr (std::is_reference_v<A>) {
+  } else if constexpr (std::is_reference_v<A> && refersTo<A, X>) {
     return static_cast<A>(std::forward<X>(x));
+  } else if constexpr (std::is_reference_v<A>) {
+    return static_cast<std::remove_cvref_t<A>>(std::forward<X>(x));
   } else if constexpr (std::is_same_v<A, std::exception_ptr>) {
     return wholeReason(std::forward<X>(x));
   } else {
