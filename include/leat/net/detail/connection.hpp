@@ -120,7 +120,8 @@ class Connection : public Counted<Connection>, private LoopOwned, private HoldsL
   void destroy(std::exception_ptr error) noexcept;
   /// -errno of a call. Throws: SystemError.
   [[noreturn]] void fail(int result, const char* call);
-  void reset() noexcept;
+  /// Of the socket, by its user: with the stream; the peer is told by a reset.
+  void reset();
   bool closed() const noexcept { return closed_; }
   bool writableEnded() const noexcept { return ending_; }
   bool writableFinished() const noexcept { return shutDown_; }
@@ -420,11 +421,11 @@ LEAT_INLINE void Connection::onLoopEnd(LoopOwned& owned) noexcept {
   self.letStreamGo();
 }
 
-LEAT_INLINE void Connection::reset() noexcept {
+LEAT_INLINE void Connection::reset() {
   if (!usable()) return;
   const linger now{1, 0};
   (void)sys::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
-  destroy(nullptr);
+  destroyAll(nullptr);
 }
 
 LEAT_INLINE void Connection::setOption(int level, int option, int value) {
