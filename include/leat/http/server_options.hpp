@@ -19,7 +19,8 @@ struct ServerOptions {
   int headersTimeout = 60'000;
   /// The same of a whole request.
   int requestTimeout = 300'000;
-  /// How often both are looked at.
+  /// How often both are looked at, and whether a client that is not read, as it waits for many answers or for a body to
+  /// be taken, is still there.
   int connectionsCheckingInterval = 30'000;
   /// How long a connection without a request stays.
   int keepAliveTimeout = 5'000;

@@ -373,14 +373,21 @@ LEAT_INLINE void ServerConnection::closeWhenDone() {
 }
 
 LEAT_INLINE void ServerConnection::check(std::int64_t now) {
-  if (mode_ != Mode::Requests || !messageComes_ || socket.destroyed()) return;
+  if (mode_ != Mode::Requests || socket.destroyed()) return;
+  const ServerOptions& options = server_->options;
   // Unless it has left, it is not the client who keeps it waiting.
   if (!mayRead()) {
     const int left = sys::poll(socket.fd(), POLLRDHUP);
     if (left > 0 && (left & (POLLERR | POLLHUP)) != 0) return socket.destroy(connectionReset());
     if (left <= 0) begun_ = now;
+    // An end that would be read, if there was room for another request.
+    const bool full = !current_ && !upgrading_ && exchanges_.size() >= maxWaiting;
+    if (left > 0 && full && !options.httpAllowHalfOpen) {
+      endSoon();
+      return leaveAll(connectionReset());
+    }
   }
-  const ServerOptions& options = server_->options;
+  if (!messageComes_) return;
   const std::int64_t waited = now - begun_;
   const bool headLate = !current_ && options.headersTimeout > 0 && waited >= options.headersTimeout;
   if (!headLate && (options.requestTimeout == 0 || waited < options.requestTimeout)) return;
