@@ -74,6 +74,23 @@ inline bool isRedirect(int status) noexcept {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
+/// Also one that does not say where to (WHATWG fetch, HTTP fetch).
+[[noreturn]] LEAT_INLINE void throwRedirected(const Request& request, int status,
+                                              std::optional<std::string_view> location);
+
+#if LEAT_BODIES
+[[noreturn]] LEAT_INLINE void throwRedirected(const Request& request, int status,
+                                              std::optional<std::string_view> location) {
+  std::string text = "fetch of " + shownUrl(request.url());
+  if (location) {
+    text.append(": redirected to ").append(*location);
+  } else {
+    text.append(": status ").append(std::to_string(status)).append(" redirects without a Location");
+  }
+  throw TypeError(text, "ERR_HTTP_REDIRECT");
+}
+#endif
+
 /// Where an answer sends the request (WHATWG fetch, HTTP-redirect fetch). Throws: TypeError.
 LEAT_INLINE void redirect(Request& request, int status, std::string_view location);
 
@@ -115,12 +132,29 @@ Task<> sendBody(Sink request, Readable<Buffer> body) {
   }
 }
 
+/// Throws: TypeError ERR_HTTP_BODY_USED of a stream of which nobody knows what is left. One that has failed tells why.
+LEAT_INLINE void checkBody(const Request& what);
+
+#if LEAT_BODIES
+LEAT_INLINE void checkBody(const Request& what) {
+  const auto* const body = std::get_if<Readable<Buffer>>(&what.body());
+  if (body == nullptr || body->errored()) return;
+  if (!body->readableDidRead() && !body->readableEnded() && !body->destroyed()) return;
+  throw TypeError(
+      leat::detail::SharedText({"fetch of ", shownUrl(what.url()),
+                                ": the body is a stream that has been read from, or is closed"})
+          .view(),
+      "ERR_HTTP_BODY_USED");
+}
+#endif
+
 LEAT_ON_USE
 ClientRequest sent(const Request& what);
 
 #if LEAT_BODIES
 LEAT_ON_USE_BODY
 ClientRequest sent(const Request& what) {
+  checkBody(what);
   const ClientRequest made = request(what);
   static_cast<ClientCall&>(made.exchange()->owner()).endsWithAnswer = true;
   const Request::Body& body = what.body();
@@ -149,12 +183,12 @@ Task<Response> fetchAll(What what) {
       throw TypeError("fetch of " + shownUrl(what.url()) + ": the server changes the protocol",
                       "ERR_HTTP_UPGRADE");
     }
-    if (!isRedirect(status) || !location || what.redirect() == Redirect::Manual) {
+    const bool redirects = isRedirect(status) && what.redirect() != Redirect::Manual;
+    if (redirects && what.redirect() == Redirect::Error) throwRedirected(what, status, location);
+    if (!redirects || !location) {
       co_return Response(answer, shownUrl(what.url()), count > 0);
     }
     const std::string where = "fetch of " + shownUrl(what.url());
-    if (what.redirect() == Redirect::Error)
-      throw TypeError(where + ": redirected to " + std::string(*location), "ERR_HTTP_REDIRECT");
     if (count == mostRedirects)
       throw TypeError(where + ": more than 20 redirects", "ERR_HTTP_REDIRECT");
     redirect(what, status, *location);
@@ -175,7 +209,8 @@ Task<Response> fetchUrl(Url url) {
 ///
 /// Node: `fetch`; bodies are not decoded, there are no cookies, caches and CORS. Throws: what
 /// `ClientRequest::response` does, which Node hides in "fetch failed"; TypeError ERR_INVALID_URL,
-/// ERR_HTTP_REDIRECT. Cancel: the ambient signal, and that of the request, also stop a body that has not come
+/// ERR_HTTP_REDIRECT; ERR_HTTP_BODY_USED, before it connects, of a body that is a stream and was read from or sent
+/// before. Cancel: the ambient signal, and that of the request, also stop a body that has not come
 /// whole.
 LEAT_ON_USE
 Task<Response> fetch(Request what);
