@@ -250,7 +250,10 @@ LEAT_INLINE void OutgoingMessage::fixOther() {
   mark(said | hasLength | isChunked, false);
   if (fields.mayHave(readSizes)) readFields();
   mark(isSet);
-  if (isBodiless(status)) mark(isBare);
+  if (!isBodiless(status)) return;
+  mark(isBare);
+  // A client that waits for what was announced must not take the next answer for it. Node: the same.
+  if (has(saidEncoding)) mark(isLast);
 }
 
 LEAT_INLINE void OutgoingMessage::readFields() {
