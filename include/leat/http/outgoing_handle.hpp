@@ -106,7 +106,8 @@ class OutgoingHandle {
   void addTrailers(std::initializer_list<HeaderField> trailers) const {
     for (const HeaderField& field : trailers) out().addTrailer(field.name, field.value);
   }
-  /// Throws: as `write`; also when less was written than the Content-Length.
+  /// Without bytes it may be called again, which does nothing. Throws: as `write`; also when less was written than the
+  /// Content-Length.
   ResponseEnd end(std::string_view bytes = {}) const {
     // It keeps the exchange, also where this handle goes meanwhile.
     Ref<Exchange> exchange = exchange_.ref();

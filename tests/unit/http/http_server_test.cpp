@@ -97,7 +97,7 @@ TEST_CASE("a head is what was set, in that order") {
                       "Cannot write headers after they are sent to the client");
     response.end("x");
     CHECK(response.writableEnded());
-    CHECK_THROWS_WITH(response.end(), "write after end");
+    CHECK_THROWS_WITH(response.end("more"), "write after end");
     CHECK_THROWS_WITH(response.write("y"), "write after end");
   };
   CHECK(answer(set, get("/", closing)) ==

@@ -332,7 +332,10 @@ LEAT_INLINE bool Exchange::put(std::string_view bytes, const Buffer* whole) {
 }
 
 LEAT_INLINE void Exchange::end(std::string_view bytes) {
-  if (done()) throw writeAfterEnd();
+  if (done()) {
+    if (bytes.empty()) return;
+    throw writeAfterEnd();
+  }
   if (gone_) return out.giveUp();
   if (!out.headWritten()) {
     out.fixHead();
