@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A socket with a stream that is closed with a reset.
+// A socket with a stream that is closed with a reset, or while it has much to send.
 #include <leat/net.hpp>
 #include <leat/stream.hpp>
 
@@ -42,4 +42,27 @@ TEST_CASE("resetAndDestroy of a socket whose stream nobody listens to is no erro
     pair.b.destroy();
   });
   CHECK(read == "read ECONNRESET");
+}
+
+TEST_CASE("a socket that is destroyed while its stream writes closes without an error") {
+  for (const bool byStream : {false, true}) {
+    std::string told;
+    run([&]() -> Task<> {
+      Pair pair;
+      const auto stream = pair.a.stream();
+      stream.on<"error">([&](const std::exception_ptr& error) { told += codeOf(error) + " "; });
+      stream.on<"close">([&] { told += "close "; });
+      stream.write(leat::Buffer::alloc(32 << 20));
+      co_await leat::sleep(1);
+      REQUIRE(pair.a.writableLength() > 0);
+      if (byStream) {
+        stream.destroy();
+      } else {
+        pair.a.destroy();
+      }
+      co_await stream.closed();
+      pair.b.destroy();
+    });
+    CHECK(told == "close ");
+  }
 }

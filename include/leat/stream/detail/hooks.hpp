@@ -208,7 +208,7 @@ void destroyWith(I& impl, StreamCore& stream, std::exception_ptr error, Self&& s
                        hasHook<DestroyHook, I, Handle>) {
     // What is torn down for an error ends with it, unless tearing down fails.
     const StreamAnswer answer = [](StreamCore& ended, std::exception_ptr failure) {
-      ended.onDestroyed(failure ? std::move(failure) : ended.errored);
+      ended.onDestroyed(failure ? std::move(failure) : ended.destroyedBy);
     };
     if constexpr (hasHook<DestroyHook, I, Handle, std::exception_ptr>) {
       answerHook<DestroyHook>(impl, stream, answer, self, std::move(error));

@@ -172,6 +172,8 @@ class StreamCore : public EmitterBase, public LoopOwned, public Counted<StreamCo
   RemovedSlot removedSlot;
   Flags<Flag> flags{Flag::Constructed};
   std::exception_ptr errored;
+  // Until that is done. What failed since then is noted in `errored` and is nobody's "error".
+  std::exception_ptr destroyedBy;
   // Who waits for the end of all.
   List<Waiter> closeWaiters;
   // The signals that destroy it.
@@ -195,7 +197,7 @@ class StreamCore : public EmitterBase, public LoopOwned, public Counted<StreamCo
 
  private:
   static void onLoopEnd(LoopOwned& owned) noexcept;
-  void runDestroy(std::exception_ptr error);
+  void runDestroy();
   void constructNow();
   void wakeAll() noexcept;
   bool someoneWaits() const noexcept;
@@ -206,8 +208,6 @@ class StreamCore : public EmitterBase, public LoopOwned, public Counted<StreamCo
 
   ReadableCore* readable_ = nullptr;
   WritableCore* writable_ = nullptr;
-  // What it was destroyed with before it was constructed.
-  std::exception_ptr destroyedBy_;
 };
 
 /// The EmitterOps of a kind of stream.

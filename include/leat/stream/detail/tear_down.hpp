@@ -28,9 +28,9 @@ LEAT_INLINE void StreamCore::destroy(std::exception_ptr error) {
   noteError(error);
   flags.set(Flag::Destroyed);
   noLongerPlain();
-  if (flags.any(Flag::Constructed)) return runDestroy(std::move(error));
-  // The end of the construction goes on with it.
-  destroyedBy_ = std::move(error);
+  destroyedBy = std::move(error);
+  // Else the end of the construction goes on with it.
+  if (flags.any(Flag::Constructed)) runDestroy();
 }
 
 LEAT_INLINE void StreamCore::noLongerPlain() noexcept {
@@ -38,11 +38,11 @@ LEAT_INLINE void StreamCore::noLongerPlain() noexcept {
   if (writable_ != nullptr) writable_->flags.clear(WriteFlag::Plain);
 }
 
-LEAT_INLINE void StreamCore::runDestroy(std::exception_ptr error) {
+LEAT_INLINE void StreamCore::runDestroy() {
   const Ref<StreamCore> alive(this);
   flags.set(Flag::Destroying);
   try {
-    callDestroy(std::move(error));
+    callDestroy(destroyedBy);
   } catch (...) {
     onDestroyed(std::current_exception());
   }
@@ -51,6 +51,7 @@ LEAT_INLINE void StreamCore::runDestroy(std::exception_ptr error) {
 LEAT_INLINE void StreamCore::onDestroyed(std::exception_ptr error) {
   if (!flags.any(Flag::Destroying)) return;
   flags.clear(Flag::Destroying);
+  destroyedBy = nullptr;
   noteError(error);
   flags.set(Flag::Closed);
   if (error) {
@@ -118,7 +119,10 @@ LEAT_INLINE void StreamCore::onConstructed(std::exception_ptr error) {
     if (stream.flags.any(Flag::Closed)) return;
     if (stream.flags.any(Flag::Constructed)) return stream.fail(error ? error : calledTwice());
     stream.flags.set(Flag::Constructed);
-    if (stream.destroyed()) return stream.runDestroy(joinErrors(error, stream.destroyedBy_));
+    if (stream.destroyed()) {
+      stream.destroyedBy = joinErrors(error, stream.destroyedBy);
+      return stream.runDestroy();
+    }
     if (error) return stream.fail(error, true);
     if (stream.readable_ != nullptr && stream.readable_->flags.any(ReadFlag::NeedReadable))
       stream.readable_->maybeReadMore();
