@@ -30,11 +30,11 @@ class DirState final : public ClosingJob {
   bool closing = false;
   /// Who waits for `fetch`; a close that comes later leaves an entry for each.
   struct Waiting {
-    explicit Waiting(DirState& dir) noexcept : state(&dir) { state->waiting_.fetchAdd(1, relaxed); }
+    explicit Waiting(DirState& dir) noexcept : state(dir) { state.waiting_.fetchAdd(1, relaxed); }
     Waiting(const Waiting&) = delete;
     Waiting& operator=(const Waiting&) = delete;
-    ~Waiting() { state->waiting_.fetchSub(1, relaxed); }
-    Ref<DirState> state;
+    ~Waiting() { state.waiting_.fetchSub(1, relaxed); }
+    DirState& state;
   };
 
  private:
@@ -108,12 +108,10 @@ LEAT_INLINE void DirState::fetchTo(const FileRequest& request, std::size_t wante
 LEAT_INLINE int DirState::close(const FileRequest& request) {
   const sys::MutexLock lock(streamMutex_);
   const std::size_t waiting = waiting_.load(relaxed);
-  for (std::size_t batches = 0; batches < waiting; ++batches) {
-    try {
-      fetchTo(request, waiting);
-    } catch (...) {
-      break;  // of the readers' folder, and not of closing it
-    }
+  try {
+    for (std::size_t batches = 0; batches < waiting; ++batches) fetchTo(request, waiting);
+  } catch (...) {
+    // Of reading, and not of closing.
   }
   return stream_.close();
 }

@@ -107,8 +107,9 @@ class FolderStream {
   ~FolderStream() { (void)close(); }
   bool isOpen() const noexcept { return stream_ != nullptr; }
   /// 0 or -errno.
-  int open(const char* path) noexcept { return sys::opendir(path, stream_); }
-  int openNoFollow(const char* path) noexcept { return sys::opendirNoFollow(path, stream_); }
+  int open(const char* path, bool follow = true) noexcept {
+    return follow ? sys::opendir(path, stream_) : sys::opendirNoFollow(path, stream_);
+  }
   int close() noexcept {
     DIR* const stream = std::exchange(stream_, nullptr);
     return stream == nullptr ? 0 : sys::closedir(stream);
@@ -141,8 +142,7 @@ LEAT_INLINE int listFolder(const std::string& path, std::vector<FolderEntry>& so
 LEAT_INLINE int listFolder(const std::string& path, std::vector<FolderEntry>& sorted, bool follow) {
   std::vector<FolderEntry> found;
   FolderStream stream;
-  const int error = follow ? stream.open(path.c_str()) : stream.openNoFollow(path.c_str());
-  if (error != 0) return error;
+  if (const int error = stream.open(path.c_str(), follow)) return error;
   const dirent* entry = nullptr;
   int more;
   while ((more = stream.next(entry)) > 0) {
