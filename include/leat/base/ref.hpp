@@ -10,6 +10,11 @@
 
 namespace leat::inline LEAT_ABI::detail {
 
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12
+#pragma GCC diagnostic push
+// Where it has inlined two owners of an object, g++ takes the first one that goes for the last.
+#pragma GCC diagnostic ignored "-Wuse-after-free"
+#endif
 /// A handle to an object with `retain()` and `release()`; release of the last one disposes of it.
 template <class T>
 class Ref {
@@ -51,11 +56,6 @@ class Ref {
   T* object_ = nullptr;
 };
 
-#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12
-#pragma GCC diagnostic push
-// Where it has inlined two owners of an object, g++ takes the first one that goes for the last.
-#pragma GCC diagnostic ignored "-Wuse-after-free"
-#endif
 /// A plain count, for objects of one loop. Starts at one: `adopt` the new object.
 template <class Derived>
 class Counted {
