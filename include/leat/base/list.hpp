@@ -64,6 +64,11 @@ class List {
     at.next_ = nullptr;
     return node(&at);
   }
+  T& popBack() noexcept {
+    T& last = back();
+    last.unlink();
+    return last;
+  }
   /// Moves every node of `other` behind the nodes of this list.
   void append(List& other) noexcept {
     if (other.empty()) return;

@@ -77,9 +77,10 @@ struct LoopOwned : ListNode {
 };
 
 #if LEAT_BODIES
+/// Newest first, as locals are: what a coroutine has started may use what lives in its frame.
 LEAT_INLINE void dropOwned(List<LoopOwned>& all) noexcept {
   while (!all.empty()) {
-    LoopOwned& owned = all.popFront();
+    LoopOwned& owned = all.popBack();
     owned.drop(owned);
   }
 }

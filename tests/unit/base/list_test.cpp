@@ -37,6 +37,17 @@ TEST_CASE("a list keeps the order of pushes at both ends") {
   REQUIRE_FALSE(a.linked());
 }
 
+TEST_CASE("a list gives up its last node") {
+  List list;
+  Node a(1), b(2);
+  list.pushBack(a);
+  list.pushBack(b);
+  REQUIRE(list.popBack().value == 2);
+  REQUIRE_FALSE(b.linked());
+  REQUIRE(list.popBack().value == 1);
+  REQUIRE(list.empty());
+}
+
 TEST_CASE("a node that is destroyed leaves its list") {
   List list;
   Node a(1), c(3);

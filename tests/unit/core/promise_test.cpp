@@ -280,6 +280,26 @@ TEST_CASE("the end of the loop destroys async functions that wait") {
   REQUIRE(live == 0);
 }
 
+TEST_CASE("the end of the loop destroys async functions newest first") {
+  std::string trace;
+  {
+    QueueFixture queues;
+    struct Named {
+      ~Named() { *trace += name; }
+      std::string* trace;
+      char name;
+    };
+    const auto wait = [&](auto& self, char name) -> Promise<> {
+      const Named local{&trace, name};
+      if (name < 'c') (void)self(self, static_cast<char>(name + 1));
+      const auto never = Promise<>::withResolvers();
+      co_await never.promise;
+    };
+    (void)wait(wait, 'a');
+  }
+  REQUIRE(trace == "cba");
+}
+
 TEST_CASE("an awaiter that is destroyed leaves the promise, pending or queued") {
   QueueFixture queues;
   auto gate = Promise<int>::withResolvers();

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <leat/core/semaphore.hpp>
 #include <leat/core/with_context.hpp>
 #include <leat/loop/abort_timeout.hpp>
 #include <leat/loop/blocking.hpp>
@@ -361,4 +362,17 @@ TEST_CASE("loops come and go in many threads at once") {
   }
   for (std::thread& thread : threads) thread.join();
   CHECK(token.use_count() == 1);
+}
+
+TEST_CASE("what main has started ends before the locals of main that it uses") {
+  CHECK(run([]() -> Task<> {
+          leat::Semaphore limit(2);
+          const auto work = [](leat::Semaphore& permits) -> Task<> {
+            const auto permit = co_await permits.acquire();
+            co_await sleep(100'000);
+          };
+          for (int i = 0; i < 4; ++i) (void)spawn(work(limit));
+          setImmediate([] { EventLoop::current().stop(); });
+          co_await sleep(100'000);
+        }) == 0);
 }
