@@ -36,7 +36,7 @@ struct ChannelState : Counted<ChannelState<T>> {
 
   /// Accepts a value if there is room for it or somebody waits for it.
   bool offer(T& value) {
-    if (!receivers.empty()) {
+    if (Waiter::next(receivers) != nullptr) {
       grant(Item(nextNumber++, std::move(value)));
       return true;
     }
@@ -50,15 +50,16 @@ struct ChannelState : Counted<ChannelState<T>> {
     if (!items.empty()) {
       next.emplace(std::move(items.front()));
       items.pop_front();
-      if (!senders.empty() && items.size() < capacity) items.push_back(acceptFirst());
-    } else if (!senders.empty()) {
+      if (items.size() < capacity && Waiter::next(senders) != nullptr)
+        items.push_back(acceptFirst());
+    } else if (Waiter::next(senders) != nullptr) {
       next.emplace(acceptFirst());
     }
     return next;
   }
   /// From a receiver that was given it and is gone.
   void putBack(Item&& item) {
-    if (!receivers.empty()) return grant(std::move(item));
+    if (Waiter::next(receivers) != nullptr) return grant(std::move(item));
     auto place = items.begin();
     while (place != items.end() && place->number < item.number) ++place;
     if (place == items.begin()) {

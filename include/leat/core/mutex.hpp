@@ -31,10 +31,10 @@ class Mutex {
   bool take() noexcept { return !std::exchange(locked_, true); }
   /// It stays locked when it goes from hand to hand.
   void unlock() noexcept {
-    if (waiters_.empty()) {
-      locked_ = false;
+    if (detail::Waiter* next = detail::Waiter::next(waiters_)) {
+      next->wake();
     } else {
-      waiters_.front().wake();
+      locked_ = false;
     }
   }
 

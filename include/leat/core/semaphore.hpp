@@ -26,7 +26,11 @@ class Semaphore {
   Permit tryAcquire() noexcept;
   /// Adds permits: those of `Permit::keep`, or new ones.
   void release(std::size_t permits = 1) noexcept {
-    for (; permits > 0 && !waiters_.empty(); --permits) waiters_.front().wake();
+    for (; permits > 0; --permits) {
+      detail::Waiter* next = detail::Waiter::next(waiters_);
+      if (next == nullptr) break;
+      next->wake();
+    }
     available_ += permits;
   }
   std::size_t available() const noexcept { return available_; }

@@ -86,24 +86,36 @@ class Waiter : public Job {
   /// For `await_suspend`: stands last in `list`, unless a signal is aborted already: then it goes on in
   /// a microtask. `ambient` = false ignores the context's signal.
   void wait(std::coroutine_handle<> handle, List<Waiter>& list, bool ambient = true) {
-    queue_ = &currentQueue();
+    MicrotaskQueue& queue = currentQueue();
+    home_ = threadState.home;
     continuation_.capture(handle);
     if (hooks_.arm(ambient)) {
       list.pushBack(*this);
     } else {
-      queue_->pushMicrotask(*this);
+      queue.pushMicrotask(*this);
     }
   }
   /// Whether `wait` would only throw AbortError: for `await_ready`, before it takes anything.
   bool aborted() const noexcept { return hooks_.aborted(); }
   /// A signal ended the wait.
   bool cancelled() const noexcept { return hooks_.fired(); }
-  /// Goes on in a microtask; a later abort comes too late. Called on the loop's thread.
+  /// Who stands first in `list` and can go on. Those in front of it whose loop has ended leave the list.
+  static Waiter* next(List<Waiter>& list) noexcept {
+    while (!list.empty()) {
+      Waiter& waiter = list.front();
+      if (waiter.loopIsHere()) return &waiter;
+      waiter.leave();
+    }
+    return nullptr;
+  }
+  /// Goes on in a microtask; a later abort comes too late. Called on the loop's thread; after the end of the
+  /// loop it only leaves the list.
   void wake() noexcept {
-    hooks_.disarm();
-    unlink();
+    leave();
+    if (!loopIsHere()) [[unlikely]]
+      return;
     granted_ = true;
-    queue_->pushMicrotask(*this);
+    threadState.queue->pushMicrotask(*this);
   }
   /// Woken, but has not gone on.
   bool granted() const noexcept { return granted_; }
@@ -119,15 +131,20 @@ class Waiter : public Job {
     static void onCancel(CancelHooks& hooks) noexcept {
       Waiter& self = static_cast<Hooks&>(hooks).waiter;
       self.unlink();
-      self.queue_->pushMicrotask(self);
+      if (self.loopIsHere()) threadState.queue->pushMicrotask(self);
     }
     Waiter& waiter;
   };
+  bool loopIsHere() const noexcept { return threadState.home == home_; }
+  void leave() noexcept {
+    hooks_.disarm();
+    unlink();
+  }
   static void onJob(Job& job, JobAction action) noexcept {
     if (action == JobAction::Run) static_cast<Waiter&>(job).continuation_.resumeFromQueue();
   }
 
-  MicrotaskQueue* queue_ = nullptr;
+  HomeId home_ = 0;  // of the loop that it waits on; the waiter may outlive that
   Continuation continuation_;
   Hooks hooks_;
   bool granted_ = false;

@@ -230,3 +230,48 @@ TEST_CASE("the end of the loop destroys waiting senders and receivers") {
   }
   REQUIRE_FALSE(channel.tryReceive());
 }
+
+TEST_CASE("a receiver whose loop has ended takes no value from a sender") {
+  auto queues = std::make_unique<QueueFixture>();
+  Channel<int> channel;
+  Channel<int> buffered(1);
+  std::vector<int> got;
+  Running<> receiver(receiveAll(channel, got));
+  Running<> second(receiveAll(buffered, got));
+  queues = nullptr;
+  queues = std::make_unique<QueueFixture>();
+  REQUIRE_FALSE(channel.trySend(7));
+  REQUIRE(buffered.trySend(8));
+  REQUIRE(buffered.tryReceive() == 8);
+  Running<> sender(sendOne(channel, 9));
+  REQUIRE_FALSE(sender.done());
+  REQUIRE(channel.tryReceive() == 9);
+  queues->drain();
+  REQUIRE(sender.done());
+  REQUIRE_FALSE(receiver.done());
+  REQUIRE(got.empty());
+}
+
+TEST_CASE("a value stays with a sender whose loop has ended") {
+  auto queues = std::make_unique<QueueFixture>();
+  Channel<int> channel;
+  Running<> sender(sendOne(channel, 1));
+  queues = nullptr;
+  REQUIRE_FALSE(channel.tryReceive());
+  channel.close();
+  REQUIRE_FALSE(sender.done());
+}
+
+TEST_CASE("a channel is closed after the loop of those who wait") {
+  auto queues = std::make_unique<QueueFixture>();
+  AbortController controller;
+  Channel<int> channel;
+  std::vector<int> got;
+  Running<> receiver(receiveAll(channel, got));
+  Running<int> cancelled(receiveOne(channel, {.signal = controller.signal()}));
+  queues = nullptr;
+  controller.abort();
+  channel.close();
+  REQUIRE_FALSE(receiver.done());
+  REQUIRE_FALSE(cancelled.done());
+}

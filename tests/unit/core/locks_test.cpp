@@ -318,3 +318,34 @@ TEST_CASE("who waits for a latch may be destroyed or aborted; who arrived has ar
   REQUIRE(stays.done());
   REQUIRE(passed == 1);
 }
+
+TEST_CASE("who waits on a loop that has ended is passed over") {
+  auto queues = std::make_unique<QueueFixture>();
+  Mutex mutex;
+  Semaphore semaphore(0);
+  ManualResetEvent event;
+  std::string trace;
+  int inside = 0;
+  int passed = 0;
+  auto held = mutex.tryLock();
+  Running<> locker(enter(mutex, trace, 'a'));
+  Running<> taker(permit(semaphore, event, inside));
+  Running<> waiter(pass(event, passed));
+  queues = nullptr;
+  queues = std::make_unique<QueueFixture>();
+  Running<> other(enter(mutex, trace, 'b'));
+  Running<> otherTaker(permit(semaphore, event, inside));
+  held.unlock();
+  semaphore.release();
+  queues->drain();
+  REQUIRE(trace == "bb");
+  REQUIRE_FALSE(mutex.locked());
+  REQUIRE(inside == 1);
+  semaphore.release();
+  REQUIRE(semaphore.available() == 1);
+  event.set();
+  queues->drain();
+  REQUIRE(otherTaker.done());
+  REQUIRE_FALSE(waiter.done());
+  REQUIRE(passed == 0);
+}
