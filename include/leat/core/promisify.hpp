@@ -64,7 +64,24 @@ class Promisified {
   F function_;
 };
 
-/// Calls `callback` with the outcome in the form that it takes.
+/// `callback` in the form in which the library keeps it, where it is a coroutine: see keepCallback.
+template <class T, class Callback>
+auto keepBack(Callback&& callback) {
+  if constexpr (std::is_invocable_v<Callback&, Result<T>>) {
+    return keepCallback<Result<T>>(std::move(callback));
+  } else if constexpr (std::is_void_v<T>) {
+    return keepCallback<std::exception_ptr>(std::move(callback));
+  } else if constexpr (std::is_invocable_v<Callback&, std::exception_ptr, std::optional<T>>) {
+    return keepCallback<std::exception_ptr, std::optional<T>>(std::move(callback));
+  } else {
+    static_assert(std::is_invocable_v<Callback&, std::exception_ptr, T>,
+                  "callbackify: the callback takes a Result<T>, (std::exception_ptr, "
+                  "std::optional<T>) or (std::exception_ptr, T)");
+    return keepCallback<std::exception_ptr, T>(std::move(callback));
+  }
+}
+
+/// Calls `callback`, which `keepBack` made, with the outcome in the form that it takes.
 template <class T, class Callback>
 void callBack(Callback& callback, Result<T> result) {
   if constexpr (std::is_invocable_v<Callback&, Result<T>>) {
@@ -74,15 +91,10 @@ void callBack(Callback& callback, Result<T> result) {
   } else if constexpr (std::is_invocable_v<Callback&, std::exception_ptr, std::optional<T>>) {
     std::exception_ptr error = result.error();
     callback(error, error ? std::optional<T>() : std::optional<T>(std::move(result).value()));
+  } else if (result) {
+    callback(std::exception_ptr(), std::move(result).value());
   } else {
-    static_assert(std::is_invocable_v<Callback&, std::exception_ptr, T>,
-                  "callbackify: the callback takes a Result<T>, (std::exception_ptr, "
-                  "std::optional<T>) or (std::exception_ptr, T)");
-    if (result) {
-      callback(std::exception_ptr(), std::move(result).value());
-    } else {
-      callback(result.error(), T());
-    }
+    callback(result.error(), T());
   }
 }
 
@@ -109,7 +121,8 @@ class Callbackified {
   static void start(Callback callback, Started&& started) {
     using T = AdoptedType<std::remove_cvref_t<Started>>;
     Promise<T> promise(std::forward<Started>(started));
-    Settled<T, Callback>::attach(promise, std::move(callback));
+    auto kept = keepBack<T>(std::move(callback));
+    Settled<T, decltype(kept)>::attach(promise, std::move(kept));
   }
 
   /// Waits for the promise, then hands its outcome to a tick.
@@ -171,7 +184,8 @@ auto promisify(F&& function) {
 /// called in the nextTick queue, takes a Result<T>, (std::exception_ptr, std::optional<T>) or
 /// (std::exception_ptr, T); of void only (std::exception_ptr).
 ///
-/// Node: `util.callbackify`. What the callback throws is an uncaught exception.
+/// Node: `util.callbackify`. What the callback throws is an uncaught exception. It may be a coroutine, which is
+/// kept with its closure until it has ended.
 template <class F>
 auto callbackify(F&& function) {
   return detail::Callbackified<std::decay_t<F>>(std::forward<F>(function));

@@ -112,3 +112,37 @@ TEST_CASE("callbackify moves a value that only moves") {
   queues.drain();
   REQUIRE(seen == 6);
 }
+
+TEST_CASE("a callback of callbackify may be a coroutine, whose closure is kept") {
+  QueueFixture queues;
+  const auto gate = Promise<>::withResolvers();
+  std::string trace;
+  {
+    const auto greeting = leat::callbackify(greet);
+    auto ask = greeting;
+    const std::string text(40, 'x');
+    ask("a", [&trace, text, wait = gate.promise](leat::Result<std::string> result) -> Task<> {
+      co_await wait;
+      trace += *result + text + " ";
+    });
+    ask("b",
+        [&trace, text, wait = gate.promise](std::exception_ptr,
+                                            std::optional<std::string> value) -> Promise<> {
+          co_await wait;
+          trace += *value + text + " ";
+        });
+    ask("c", [&trace, text, wait = gate.promise](std::exception_ptr, std::string value) -> Task<> {
+      co_await wait;
+      trace += value + text + " ";
+      throw std::runtime_error("callback");
+    });
+  }
+  queues.drain();
+  REQUIRE(trace.empty());
+  gate.resolve();
+  queues.drain();
+  const std::string text(40, 'x');
+  REQUIRE(trace == "hello a" + text + " hello b" + text + " hello c" + text + " ");
+  REQUIRE(queues.unhandled == std::vector<std::string>{"callback"});
+  REQUIRE(queues.uncaught.empty());
+}
