@@ -95,6 +95,8 @@ Task<T> awaitAsTask(A awaitable) {
 template <class T, class A>
 void startInto(A&& awaitable, Ref<PromiseState<T>> outer) {
   if constexpr (std::is_same_v<std::remove_cvref_t<A>, Task<T>>) {
+    if (!awaitable.valid()) [[unlikely]]
+      return outer->reject(taskConsumed());
     TaskIntoState<T>::start(std::forward<A>(awaitable), std::move(outer));
   } else {
     TaskIntoState<T>::start(awaitAsTask<T, std::remove_cvref_t<A>>(std::forward<A>(awaitable)),

@@ -106,7 +106,11 @@ class TaskScope::Child : public detail::PromiseState<T>,
     auto* self = ::new (detail::allocateFrame(sizeof(Child))) Child(scope, std::move(task), quiet);
     auto outcome = detail::Ref<detail::PromiseState<T>>::adopt(self);
     scope.children_.pushBack(*self);
-    detail::startTask(self->task_, *self);
+    if (self->task_.valid()) [[likely]] {
+      detail::startTask(self->task_, *self);
+    } else {
+      self->failed(detail::taskConsumed());
+    }
     return outcome;
   }
 

@@ -210,9 +210,19 @@ LEAT_NOINLINE inline void destroyFrame(std::coroutine_handle<TaskPromiseBase> fr
 
 }  // namespace detail
 
+namespace detail {
+/// What comes of a task that is not `valid`.
+LEAT_NOINLINE inline std::exception_ptr taskConsumed() noexcept {
+  return errorOfMade([] {
+    return TypeError("a Task was used that had been moved from or awaited already",
+                     "ERR_TASK_CONSUMED");
+  });
+}
+}  // namespace detail
+
 /// A lazy asynchronous computation. It starts when awaited, spawned, given to a combinator or
 /// converted to a Promise; destroyed before, it never runs; destroyed while suspended, it and all it
-/// awaits are torn down leaf first.
+/// awaits are torn down leaf first. One that was moved from or awaited already gives a TypeError ERR_TASK_CONSUMED.
 ///
 /// Node: no counterpart; an async function is a coroutine that returns Promise.
 /// Resumes: in place, without a tick, on the thread that finished the last thing it awaited.
@@ -304,8 +314,7 @@ class Task<T>::Awaiter {
 template <class T>
 typename Task<T>::Awaiter Task<T>::operator co_await() && {
   if (!frame) [[unlikely]]
-    detail::throwTypeError("co_await of a Task that was moved from or already awaited",
-                           "ERR_TASK_CONSUMED");
+    std::rethrow_exception(detail::taskConsumed());
   return Awaiter(std::move(*this));
 }
 

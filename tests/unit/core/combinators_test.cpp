@@ -109,6 +109,14 @@ TEST_CASE("all rejects with the first rejection in time; the rest goes on and is
   REQUIRE(queues.unhandled.empty());
 }
 
+TEST_CASE("a task that was used up is an input that rejects") {
+  QueueFixture queues;
+  Task<int> task = taskOf(1);
+  const Task<int> taken = std::move(task);
+  auto both = leat::all(taskOf(1), std::move(task));
+  REQUIRE(rejected(queues, both) == "a Task was used that had been moved from or awaited already");
+}
+
 TEST_CASE("the rejection of a combinator itself is reported") {
   QueueFixture queues;
   (void)leat::all(failing(1), failing(2));

@@ -437,3 +437,21 @@ TEST_CASE("an abort from outside ends raceScoped") {
   REQUIRE(codeOf(running.error()) == "ABORT_ERR");
   REQUIRE(trace == "ABORT_ERR ABORT_ERR ");
 }
+
+TEST_CASE("a child that was used up fails, and so does its scope") {
+  QueueFixture queues;
+  Task<int> task = given(1);
+  const Task<int> taken = std::move(task);
+  std::string trace;
+  const auto body = [&](TaskScope& scope) -> Task<> {
+    const auto child = scope.spawn(std::move(task));
+    const auto quiet = scope.spawnQuietly(std::move(task));
+    REQUIRE(scope.empty());
+    const auto outcome = co_await leat::asResult(child);
+    trace += codeOf(outcome.error());
+  };
+  Running<> running(scoped(body));
+  queues.drain();
+  REQUIRE(trace == "ERR_TASK_CONSUMED");
+  REQUIRE(codeOf(running.error()) == "ERR_TASK_CONSUMED");
+}
