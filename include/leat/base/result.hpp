@@ -55,6 +55,9 @@ struct ClearLater {
 /// Somebody takes the value of a coroutine that ended without giving one. In core/error.hpp, where Error is.
 LEAT_ON_USE
 [[noreturn]] void throwNoValue();
+/// The error in the place of one that is null. In core/error.hpp, too.
+LEAT_ON_USE
+std::exception_ptr nullReason() noexcept;
 
 /// Empty, a value or an error. The owner checks the state; here only `take` does.
 template <class T>
@@ -165,9 +168,10 @@ class [[nodiscard]] Result {
     result.slot_.emplace(std::forward<Args>(args)...);
     return result;
   }
+  /// A null `error` is a TypeError.
   static Result failure(std::exception_ptr error) noexcept {
     Result result;
-    result.slot_.fail(std::move(error));
+    result.slot_.fail(error ? std::move(error) : detail::nullReason());
     return result;
   }
 

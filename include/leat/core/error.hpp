@@ -199,6 +199,10 @@ LEAT_ON_USE_BODY
   throwError("a coroutine that is to give a value ended without co_return",
              "ERR_MISSING_CO_RETURN");
 }
+LEAT_ON_USE_BODY
+LEAT_NOINLINE std::exception_ptr nullReason() noexcept {
+  return errorOfMade([] { return TypeError("the reason is a null std::exception_ptr"); });
+}
 #endif
 
 }  // namespace detail

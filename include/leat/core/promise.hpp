@@ -54,7 +54,7 @@ class Promise {
   /// Node: `Promise.resolve()`. Of a promise: that promise.
   template <class... X>
   static Promise resolve(X&&... value);
-  /// Node: `Promise.reject()`. Any exception, or an exception_ptr.
+  /// Node: `Promise.reject()`. Any exception, or an exception_ptr; a null one is a TypeError.
   template <class E>
   static Promise reject(E&& reason, std::source_location where = std::source_location::current());
   /// Node: `Promise.withResolvers()`: {promise, resolve, reject}.
@@ -136,10 +136,10 @@ class Resolver {
   /// With a value, nothing (void), a promise or an awaitable, which are adopted.
   template <class... X>
   void resolve(X&&... value) const;
-  /// With an exception or an exception_ptr.
+  /// With an exception or an exception_ptr; a null one is a TypeError.
   template <class E>
   void reject(E&& reason) const;
-  /// As the executor's argument: `resolve(value)`; an `std::exception_ptr` rejects.
+  /// As the executor's argument: `resolve(value)`.
   template <class... X>
   void operator()(X&&... value) const {
     resolve(std::forward<X>(value)...);
@@ -209,6 +209,12 @@ std::exception_ptr asReason(E&& reason) {
   } else {
     return std::make_exception_ptr(std::forward<E>(reason));
   }
+}
+/// The same, where there must be one.
+template <class E>
+std::exception_ptr asRejection(E&& reason) {
+  std::exception_ptr given = asReason(std::forward<E>(reason));
+  return given ? std::move(given) : nullReason();
 }
 
 /// The part of an async function's promise that does not depend on how it returns.
@@ -302,7 +308,7 @@ template <class T>
 template <class E>
 Promise<T> Promise<T>::reject(E&& reason, std::source_location where) {
   Promise promise(detail::PromiseState<T>::make(where));
-  promise.state_->reject(detail::asReason(std::forward<E>(reason)));
+  promise.state_->reject(detail::asRejection(std::forward<E>(reason)));
   return promise;
 }
 
@@ -323,7 +329,7 @@ template <class T>
 template <class E>
 void Resolver<T>::reject(E&& reason) const {
   state_->checkThread();
-  if (!state_->locked) state_->reject(detail::asReason(std::forward<E>(reason)));
+  if (!state_->locked) state_->reject(detail::asRejection(std::forward<E>(reason)));
 }
 
 }  // namespace leat::inline LEAT_ABI

@@ -60,3 +60,10 @@ TEST_CASE("numbers in messages") {
   REQUIRE(std::string_view(copy) == "1234");
   REQUIRE(detail::SharedText({"a", detail::Decimal(5), "c"}).view() == "a5c");
 }
+
+TEST_CASE("a failure without an error is a TypeError") {
+  auto failed = leat::Result<int>::failure(nullptr);
+  REQUIRE_FALSE(failed.ok());
+  REQUIRE(failed.error() != nullptr);
+  REQUIRE_THROWS_AS(failed.value(), leat::TypeError);
+}

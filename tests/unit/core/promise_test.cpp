@@ -67,6 +67,35 @@ TEST_CASE("a promise whose last resolver is dropped rejects") {
   REQUIRE(queues.unhandled.empty());
 }
 
+TEST_CASE("a null reason is a TypeError") {
+  QueueFixture queues;
+  const std::exception_ptr none;
+  const auto rejected = Promise<int>::reject(none);
+  REQUIRE(reasonOf(rejected) == "ERR_INVALID_ARG_VALUE");
+  Promise<int> executed([&](auto, auto reject) { reject(none); });
+  REQUIRE(reasonOf(executed) == "ERR_INVALID_ARG_VALUE");
+  std::string text;
+  (void)rejected.catch_([&](const std::exception& error) {
+    text = error.what();
+    return 0;
+  });
+  queues.drain();
+  REQUIRE(text == "the reason is a null std::exception_ptr");
+  REQUIRE(queues.unhandled == std::vector<std::string>{text});
+}
+
+TEST_CASE("a task that was used up rejects, as co_await of it throws") {
+  QueueFixture queues;
+  Task<int> task = taskOf(1);
+  const Task<int> taken = std::move(task);
+  const Promise<int> converted = std::move(task);
+  REQUIRE(reasonOf(converted) == "ERR_TASK_CONSUMED");
+  const auto resolved = Promise<int>::resolve(std::move(task));
+  queues.drain();
+  REQUIRE(reasonOf(resolved) == "ERR_TASK_CONSUMED");
+  REQUIRE(queues.unhandled.size() == 2);
+}
+
 TEST_CASE("await of an lvalue gives a reference, of the only handle the value itself") {
   QueueFixture queues;
   auto body = []() -> Promise<> {
