@@ -160,6 +160,7 @@ class ThenState : public PromiseState<U>, private Job {
   LEAT_NOINLINE static void destroyFull(ThenState& self) noexcept { self.~ThenState(); }
   LEAT_NOINLINE void dropWork() noexcept {
     this->keeps = false;
+    this->unlink();
     ContextNode* context = work_.context;
     PromiseState<T>* source = work_.source;
     work_.~Work();
@@ -194,14 +195,23 @@ class ThenState : public PromiseState<U>, private Job {
   }
   LEAT_NOINLINE void rejectCaught() noexcept { this->reject(std::current_exception()); }
   LEAT_NOINLINE void endUnsettled() noexcept {
-    // A callback that is a coroutine and goes on refers to its closure: that stays until the outcome is dropped.
+    // A callback that is a coroutine and goes on refers to its closure: that stays until there is an outcome.
     if (this->locked) {
       std::exchange(work_.source, nullptr)->release();
+      this->function = onAdopted;
+      this->reactions.pushBack(*this);
     } else {
       dropWork();
     }
     this->dropResolver();
     this->release();
+  }
+  /// Its own reaction, which keeps nothing: what the callback gave has settled.
+  static void onAdopted(Job& job, JobAction) noexcept {
+    auto& self = static_cast<ThenState&>(job);
+    self.retain();  // the callback may hold the last handle
+    self.dropWork();
+    self.release();
   }
   void onFulfilled(PromiseState<T>& source) {
     if constexpr (!std::is_same_v<F, PassThrough>) {

@@ -237,6 +237,51 @@ TEST_CASE("a task converts to a promise and starts at once") {
   REQUIRE(promise.status() == PromiseStatus::Fulfilled);
 }
 
+TEST_CASE("a settled promise lets go of the callback whose promise it adopted") {
+  QueueFixture queues;
+  struct Holder {
+    Promise<int> outcome = Promise<int>::resolve(0);
+    Tracked tracked;
+    explicit Holder(int& count) : tracked(count) {}
+  };
+  int live = 0;
+  for (int kind = 0; kind < 6; ++kind) {
+    auto holder = std::make_shared<Holder>(live);
+    auto& outcome = holder->outcome;
+    const auto wait = [holder] { return Promise<>::resolve().then([] { return 1; }); };
+    const auto start = [holder] { return taskOf(1); };
+    const auto nothing = [holder] {};
+    if (kind == 0) outcome = outcome.then(wait);
+    if (kind == 1) outcome = outcome.then(start);
+    if (kind == 2) outcome = Promise<int>::reject(1).catch_(wait);
+    if (kind == 3) outcome = outcome.finally(wait);
+    if (kind == 4) outcome = outcome.finally(nothing);
+    if (kind == 5) {
+      outcome = Promise<int>::reject(1).finally(nothing);
+      outcome.state().markHandled();
+    }
+    queues.drain();
+    REQUIRE(outcome.status() != PromiseStatus::Pending);
+    REQUIRE(holder.use_count() == 4);  // what is named here, but no callback that a promise kept
+  }
+  REQUIRE(live == 0);
+}
+
+TEST_CASE("a promise that adopts lets go of its callback at the end of the loop") {
+  int live = 0;
+  {
+    QueueFixture queues;
+    const auto gate = Promise<>::withResolvers();
+    const auto wait = [](Promise<> opened) -> Promise<> { co_await opened; };
+    auto callback = [&, tracked = Tracked(live)] { return wait(gate.promise); };
+    const Promise<> kept = Promise<>::resolve().then(callback);
+    (void)Promise<>::resolve().then(callback);
+    queues.drain();
+    REQUIRE(live == 3);
+  }
+  REQUIRE(live == 0);
+}
+
 TEST_CASE("a promise cannot be resolved with itself") {
   QueueFixture queues;
   auto resolvers = Promise<int>::withResolvers();
