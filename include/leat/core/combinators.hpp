@@ -55,7 +55,8 @@ class Combinator : public PromiseState<U> {
 
   static Ref<Combinator> make(std::size_t capacity, Rule rule, std::source_location where) {
     (void)currentQueue();
-    const std::size_t bytes = sizeof(Combinator) + capacity * sizeof(CombinatorInput);
+    const std::size_t bytes = alignedSize(sizeof(Combinator) + capacity * sizeof(CombinatorInput),
+                                          std::align_val_t(alignof(Combinator)));
     return Ref<Combinator>::adopt(::new (allocateFrame(bytes)) Combinator(bytes, rule, where));
   }
   template <class T>

@@ -117,6 +117,25 @@ TEST_CASE("a task that was used up is an input that rejects") {
   REQUIRE(rejected(queues, both) == "a Task was used that had been moved from or awaited already");
 }
 
+TEST_CASE("a combinator keeps a value of any alignment, whatever the number of inputs") {
+  QueueFixture queues;
+  struct alignas(512) Wide {
+    int value;
+  };
+  const auto wide = [](int value) -> Promise<Wide> {
+    co_await Promise<>::resolve();
+    co_return Wide{value};
+  };
+  for (int inputs = 1; inputs < 5; ++inputs) {
+    std::vector<Promise<Wide>> all;
+    for (int i = 0; i < inputs; ++i) all.push_back(wide(i));
+    const auto first = leat::race(all);
+    const Wide& value = settled(queues, first);
+    REQUIRE(value.value == 0);
+    REQUIRE(reinterpret_cast<std::uintptr_t>(&value) % 512 == 0);
+  }
+}
+
 TEST_CASE("the rejection of a combinator itself is reported") {
   QueueFixture queues;
   (void)leat::all(failing(1), failing(2));
