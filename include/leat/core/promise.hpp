@@ -74,13 +74,13 @@ class Promise {
   /// it returns is adopted.
   template <class F>
   auto then(F&& onFulfilled, std::source_location where = std::source_location::current()) const;
-  /// Node: `then(onFulfilled, onRejected)`.
+  /// Node: `then(onFulfilled, onRejected)`. Where the first gives a value, so does the second.
   template <class F, class G>
     requires(!std::is_same_v<std::remove_cvref_t<G>, std::source_location>)
   auto then(F&& onFulfilled, G&& onRejected,
             std::source_location where = std::source_location::current()) const;
   /// Node: `catch(onRejected)`. The callback takes an exception_ptr, a `const std::exception&` or
-  /// nothing; with a given E it is called only for an E, anything else passes on.
+  /// nothing; with a given E it is called only for an E, anything else passes on. It gives a value like the promise's.
   template <class E = void, class G>
   Promise catch_(G&& onRejected,
                  std::source_location where = std::source_location::current()) const;

@@ -244,6 +244,11 @@ class ThenState : public PromiseState<U>, private Job {
   };
 };
 
+/// Whether `g` gives something that a promise of a U may settle with.
+template <class U, class G>
+inline constexpr bool standsFor =
+    std::is_void_v<U> || !std::is_void_v<AdoptedType<RejectedResult<G>>>;
+
 template <class U, class T, class F, class G>
 Promise<U> attachThen(PromiseState<T>& source, F&& f, G&& g, std::source_location where) {
   using State = ThenState<U, T, std::decay_t<F>, std::decay_t<G>>;
@@ -291,6 +296,8 @@ auto Promise<T>::then(F&& onFulfilled, G&& onRejected, std::source_location wher
   LEAT_GUARD_CLOSURE(F);
   LEAT_GUARD_CLOSURE(G);
   using U = detail::AdoptedType<std::remove_cvref_t<detail::FulfilledResult<std::decay_t<F>, T>>>;
+  static_assert(detail::standsFor<U, std::decay_t<G>>,
+                "then(f, g): g must give a value as f does, or be declared to and throw");
   return detail::attachThen<U>(*state_, std::forward<F>(onFulfilled), std::forward<G>(onRejected),
                                where);
 }
@@ -299,14 +306,15 @@ template <class T>
 template <class E, class G>
 Promise<T> Promise<T>::catch_(G&& onRejected, std::source_location where) const {
   LEAT_GUARD_CLOSURE(G);
-  if constexpr (std::is_void_v<E>)
-    static_assert(std::is_void_v<T> || !std::is_void_v<detail::RejectedResult<std::decay_t<G>>>,
-                  "catch_(f): f must give the value that stands for the promise's, or throw");
   if constexpr (std::is_void_v<E>) {
+    static_assert(detail::standsFor<T, std::decay_t<G>>,
+                  "catch_(f): f must give the value that stands for the promise's, or throw");
     return detail::attachThen<T>(*state_, detail::PassThrough(), std::forward<G>(onRejected),
                                  where);
   } else {
     using Only = detail::CatchOnly<E, std::decay_t<G>>;
+    static_assert(detail::standsFor<T, Only>,
+                  "catch_<E>(f): f must give the value that stands for the promise's, or throw");
     return detail::attachThen<T>(*state_, detail::PassThrough(), Only(std::forward<G>(onRejected)),
                                  where);
   }
