@@ -67,7 +67,7 @@ class TaskIntoState : private LoopOwned, public FrameAllocated {
   static void onDone(CallbackFrame* frame) noexcept {
     TaskIntoState& self = static_cast<Runner*>(frame)->self;
     try {
-      self.outer_->settleFrom(self.runner_.result());
+      if (self.outer_->pending()) self.outer_->settleFrom(self.runner_.result());
     } catch (...) {
       self.outer_->reject(std::current_exception());
     }
@@ -128,6 +128,7 @@ class AdoptJob : private Job, public FrameAllocated {
     delete &self;
   }
   void transfer() noexcept {
+    if (!outer_->pending()) return;  // see rejectInstead
     try {
       if (inner_->status == PromiseStatus::Rejected) {
         outer_->reject(inner_->error);

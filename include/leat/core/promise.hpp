@@ -237,7 +237,7 @@ struct PromiseCoroutineBase : LoopOwned, FrameAllocated {
   std::suspend_never final_suspend() const noexcept { return {}; }
   void unhandled_exception() noexcept {
     state->checkEnd();
-    state->reject(std::current_exception());
+    state->rejectInstead(std::current_exception());
   }
   static void onDrop(LoopOwned& owned) noexcept {
     Handle::from_promise(static_cast<PromiseCoroutine<T>&>(owned)).destroy();

@@ -218,6 +218,16 @@ struct PromiseState : PromiseStateBase {
       fulfill(std::move(slot.stored()));
     }
   }
+  /// Of a coroutine. When it threw behind its `co_return`, as a destructor may, that is the outcome, as with a
+  /// throw in Node's `finally`; who waits stands in the queue and has seen nothing.
+  void rejectInstead(std::exception_ptr reason) {
+    if (status == PromiseStatus::Rejected) {
+      error = std::move(reason);  // noted already
+    } else {
+      if (status == PromiseStatus::Fulfilled) value.~Type();
+      reject(std::move(reason));
+    }
+  }
   LEAT_NOINLINE void rejectWith(const std::exception_ptr& reason) { reject(reason); }
   /// The value as `co_await` of an lvalue gives it. Throws: the reason.
   decltype(auto) peek() const {

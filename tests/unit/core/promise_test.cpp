@@ -11,6 +11,7 @@ using leat::Task;
 using leat_test::codeOf;
 using leat_test::QueueFixture;
 using leat_test::Running;
+using leat_test::textOf;
 using leat_test::Tracked;
 
 namespace {
@@ -337,6 +338,42 @@ TEST_CASE("an async function runs at once and outlives its handles") {
   REQUIRE(trace == "a-");
   queues.drain();
   REQUIRE(trace == "a-b");
+}
+
+TEST_CASE("what a destructor throws behind co_return is the outcome") {
+  struct Throws {
+    ~Throws() noexcept(false) { throw 42; }
+  };
+  QueueFixture queues;
+  const auto value = []() -> Promise<std::string> {
+    const Throws local;
+    co_return std::string(40, 'x');
+  };
+  const auto promise = [](Promise<std::string> other) -> Promise<std::string> {
+    const Throws local;
+    co_return other;
+  };
+  const auto task = []() -> Promise<int> {
+    const Throws local;
+    co_return taskOf(1);
+  };
+  const auto nothing = []() -> Promise<> {
+    const Throws local;
+    co_return;
+  };
+  std::string trace;
+  const auto tell = [&](std::exception_ptr error) { trace += textOf(error) + " "; };
+  const auto never = [&] { trace += "never "; };
+  const auto adopts = promise(Promise<std::string>::resolve(std::string(40, 'y')));
+  (void)value().then(never, tell);
+  (void)adopts.then(never, tell);
+  (void)task().then(never, tell);
+  (void)nothing().then(never, tell);
+  (void)value();
+  queues.drain();
+  REQUIRE(trace == "int 42 int 42 int 42 int 42 ");
+  REQUIRE(adopts.status() == PromiseStatus::Rejected);
+  REQUIRE(queues.unhandled == std::vector<std::string>{"int 42"});
 }
 
 TEST_CASE("the end of the loop destroys async functions that wait") {
