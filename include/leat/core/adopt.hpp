@@ -171,7 +171,11 @@ class DriveJob : private Job, public FrameAllocated {
     auto& self = static_cast<DriveJob&>(job);
     if (action == JobAction::Run) {
       ContextScope scope(std::move(self.context_));
-      startInto<T>(std::move(self.awaitable_), self.outer_);
+      try {
+        startInto<T>(std::move(self.awaitable_), self.outer_);
+      } catch (...) {
+        self.outer_->reject(std::current_exception());
+      }
     }
     delete &self;
   }
@@ -192,7 +196,8 @@ void adoptPromise(PromiseState<T>& state, const Promise<U>& inner) {
   AdoptJob<T, U>::start(Ref<PromiseState<T>>(&state), Ref<PromiseState<U>>(&inner.state()));
 }
 
-/// Resolves with a value, or adopts a promise or an awaitable. First call wins.
+/// Resolves with a value, or adopts a promise or an awaitable: one that throws when it is copied rejects, as a
+/// thenable that throws does in Node. First call wins.
 template <class T, class X>
 void resolveInto(PromiseState<T>& state, X&& value) {
   state.checkThread();
@@ -201,8 +206,12 @@ void resolveInto(PromiseState<T>& state, X&& value) {
     adoptPromise(state, value);
   } else if constexpr (adoptable<T, X>) {
     state.locked = true;
-    DriveJob<T, std::remove_cvref_t<X>>::start(std::forward<X>(value),
-                                               Ref<PromiseState<T>>(&state));
+    try {
+      DriveJob<T, std::remove_cvref_t<X>>::start(std::forward<X>(value),
+                                                 Ref<PromiseState<T>>(&state));
+    } catch (...) {
+      state.reject(std::current_exception());
+    }
   } else {
     state.fulfill(std::forward<X>(value));
   }

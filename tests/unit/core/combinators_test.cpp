@@ -25,6 +25,23 @@ Promise<int> after(Promise<> gate, int x) {
   co_await gate;
   co_return x;
 }
+struct CopiedOrMoved {
+  bool await_ready() const noexcept { return true; }
+  void await_suspend(std::coroutine_handle<>) const noexcept {}
+  int await_resume() const noexcept { return 1; }
+};
+struct ThrowsWhenCopied : CopiedOrMoved {
+  ThrowsWhenCopied() = default;
+  ThrowsWhenCopied(const ThrowsWhenCopied&) { throw std::runtime_error("not copied"); }
+};
+/// Moves as often as it says.
+struct ThrowsWhenMoved : CopiedOrMoved {
+  explicit ThrowsWhenMoved(int moves) : left(moves) {}
+  ThrowsWhenMoved(ThrowsWhenMoved&& other) : left(other.left - 1) {
+    if (left < 0) throw std::runtime_error("not moved");
+  }
+  int left;
+};
 /// Drains and gives the value.
 template <class T>
 const T& settled(QueueFixture& queues, const Promise<T>& promise) {
@@ -134,6 +151,33 @@ TEST_CASE("a combinator keeps a value of any alignment, whatever the number of i
     REQUIRE(value.value == 0);
     REQUIRE(reinterpret_cast<std::uintptr_t>(&value) % 512 == 0);
   }
+}
+
+TEST_CASE("an input that cannot be copied rejects like any other") {
+  QueueFixture queues;
+  const ThrowsWhenCopied throws;
+  auto gate = Promise<>::withResolvers();
+  auto late = [](Promise<> wait) -> Task<int> {
+    co_await wait;
+    throw 1;
+  };
+  auto both = leat::all(late(gate.promise), throws);
+  REQUIRE(rejected(queues, both) == "not copied");
+  auto first = leat::any(throws, taskOf(2));
+  REQUIRE(settled(queues, first) == 2);
+  gate.resolve();
+  queues.drain();
+  REQUIRE(queues.unhandled.empty());
+}
+
+TEST_CASE("an awaitable that throws when it is copied or moved rejects") {
+  QueueFixture queues;
+  const ThrowsWhenCopied throws;
+  Promise<int> executed([&](auto resolve) { resolve(throws); });
+  REQUIRE(rejected(queues, executed) == "not copied");
+  REQUIRE(rejected(queues, Promise<int>::resolve(throws)) == "not copied");
+  for (int moves = 0; moves < 3; ++moves)
+    REQUIRE(rejected(queues, Promise<int>::resolve(ThrowsWhenMoved(moves))) == "not moved");
 }
 
 TEST_CASE("the rejection of a combinator itself is reported") {
