@@ -3,6 +3,7 @@
 #pragma once
 
 #include <leat/core/as_result.hpp>
+#include <leat/core/callback.hpp>
 #include <leat/core/combinators.hpp>
 #include <leat/core/describe.hpp>
 #include <leat/core/promise.hpp>

@@ -78,6 +78,14 @@ auto keepCallback(F&& f) {
   }
 }
 
+template <class Executor>
+struct DrivenExecutor {
+  template <class Given, class... Args>
+  static void start(Given&& executor, const Args&... args) {
+    keepCallback<Args...>(std::forward<Given>(executor))(args...);
+  }
+};
+
 /// A callback in a queue: one block.
 template <class F, bool isTick>
 class CallbackJob : private Job, public FrameAllocated {

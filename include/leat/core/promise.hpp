@@ -20,6 +20,14 @@ template <class T>
 class PromiseValueAwaiter;
 template <class T>
 struct PromiseCoroutine;
+/// Calls an executor that is a coroutine. In core/callback.hpp.
+template <class Executor>
+struct DrivenExecutor;
+
+[[noreturn]] LEAT_NOINLINE inline void throwPromiseConsumed() {
+  throwTypeError("co_await of a Promise that was moved from or already awaited",
+                 "ERR_PROMISE_CONSUMED");
+}
 
 }  // namespace detail
 
@@ -39,7 +47,7 @@ class Promise {
 
   /// Node: `new Promise(executor)`. `executor(resolve, reject)` or `executor(resolve)`; what it throws
   /// rejects. Both are copyable; when the last one goes unused the promise rejects with
-  /// ERR_BROKEN_PROMISE.
+  /// ERR_BROKEN_PROMISE. The executor may be a coroutine; what that throws is an unhandled rejection, as in Node.
   template <class Executor>
     requires(std::is_invocable_v<Executor&, Resolver<T>, Rejecter<T>> ||
              std::is_invocable_v<Executor&, Resolver<T>>)
@@ -95,10 +103,17 @@ class Promise {
   }
 
   /// Waits one microtask or more. Of an lvalue: a `const T&`, valid while a handle is held.
-  detail::PromiseAwaiter<T> operator co_await() const& { return detail::PromiseAwaiter<T>(state_); }
+  /// Throws: TypeError ERR_PROMISE_CONSUMED when it was moved from, and may only be assigned to or destroyed.
+  detail::PromiseAwaiter<T> operator co_await() const& {
+    if (!state_) [[unlikely]]
+      detail::throwPromiseConsumed();
+    return detail::PromiseAwaiter<T>(state_);
+  }
   /// Of an rvalue: the T, moved when this is the only handle, else copied.
-  /// Throws: TypeError ERR_PROMISE_SHARED when T is move-only and there are other handles.
+  /// Throws: TypeError ERR_PROMISE_SHARED when T is move-only and there are other handles; ERR_PROMISE_CONSUMED.
   detail::PromiseValueAwaiter<T> operator co_await() && {
+    if (!state_) [[unlikely]]
+      detail::throwPromiseConsumed();
     return detail::PromiseValueAwaiter<T>(std::move(state_));
   }
 
@@ -271,11 +286,20 @@ Promise<T>::Promise(Executor&& executor, std::source_location where)
     : state_(detail::PromiseState<T>::make(where)) {
   LEAT_GUARD_CLOSURE(Executor);
   const Resolver<T> resolver(state_);
+  const auto call = [&](const auto&... settle) {
+    using Given = std::invoke_result_t<Executor&, decltype(settle)...>;
+    if constexpr (!std::is_void_v<Given> && Awaitable<Given>) {
+      detail::DrivenExecutor<std::decay_t<Executor>>::start(std::forward<Executor>(executor),
+                                                            settle...);
+    } else {
+      (void)executor(settle...);
+    }
+  };
   try {
     if constexpr (std::is_invocable_v<Executor&, Resolver<T>, Rejecter<T>>) {
-      executor(resolver, Rejecter<T>(resolver));
+      call(resolver, Rejecter<T>(resolver));
     } else {
-      executor(resolver);
+      call(resolver);
     }
   } catch (...) {
     resolver.reject(std::current_exception());

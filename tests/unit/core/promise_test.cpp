@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <leat/core/callback.hpp>
 #include <leat/core/promise_then.hpp>
 
 #include <memory>
@@ -112,6 +113,45 @@ TEST_CASE("await of an lvalue gives a reference, of the only handle the value it
   auto done = body();
   queues.drain();
   REQUIRE(done.status() == PromiseStatus::Fulfilled);
+}
+
+TEST_CASE("await of a promise that was moved from is a TypeError") {
+  QueueFixture queues;
+  auto body = [](bool again) -> Task<std::string> {
+    auto promise = Promise<std::string>::resolve("value");
+    std::string value = co_await std::move(promise);
+    if (again) value = co_await std::move(promise);
+    value = co_await promise;
+    co_return value;
+  };
+  Running<std::string> lvalue(body(false));
+  Running<std::string> rvalue(body(true));
+  queues.drain();
+  REQUIRE(codeOf(lvalue.error()) == "ERR_PROMISE_CONSUMED");
+  REQUIRE(codeOf(rvalue.error()) == "ERR_PROMISE_CONSUMED");
+}
+
+TEST_CASE("an executor may be a coroutine, whose closure is kept") {
+  QueueFixture queues;
+  const auto gate = Promise<>::withResolvers();
+  const auto start = [&](bool fails) {
+    const auto executor = [text = std::string(40, 'x'), fails, wait = gate.promise](
+                              auto resolve, auto) -> Task<> {
+      co_await wait;
+      if (fails) throw std::runtime_error("executor");
+      resolve(text);
+    };
+    return Promise<std::string>(executor);
+  };
+  const auto good = start(false);
+  const auto bad = start(true);
+  queues.drain();
+  REQUIRE(good.status() == PromiseStatus::Pending);
+  gate.resolve();
+  queues.drain();
+  REQUIRE(good.state().value == std::string(40, 'x'));
+  REQUIRE(reasonOf(bad) == "ERR_BROKEN_PROMISE");
+  REQUIRE(queues.unhandled == std::vector<std::string>{"executor"});
 }
 
 TEST_CASE("a move-only value with another handle to it is a TypeError") {
