@@ -48,12 +48,13 @@ struct ChannelState : Counted<ChannelState<T>> {
   std::optional<Item> poll() {
     std::optional<Item> next;
     if (!items.empty()) {
+      // Before anything leaves: moving the sender's value may throw.
+      if (items.size() <= capacity && Waiter::next(senders) != nullptr)
+        acceptFirst([this](auto&&... item) { items.emplace_back(std::move(item)...); });
       next.emplace(std::move(items.front()));
       items.pop_front();
-      if (items.size() < capacity && Waiter::next(senders) != nullptr)
-        items.push_back(acceptFirst());
     } else if (Waiter::next(senders) != nullptr) {
-      next.emplace(acceptFirst());
+      acceptFirst([&next](auto&&... item) { next.emplace(std::move(item)...); });
     }
     return next;
   }
@@ -82,7 +83,9 @@ struct ChannelState : Counted<ChannelState<T>> {
 
  private:
   void grant(Item&& item);
-  Item acceptFirst();
+  /// `accept(number, value)` of the sender who waits longest, who goes on then.
+  template <class Accept>
+  void acceptFirst(Accept accept);
   // Without assignment, which a T need not have.
   void insert(std::size_t index, Item&& item) {
     std::deque<Item> kept;
@@ -150,11 +153,11 @@ void ChannelState<T>::grant(Item&& item) {
 }
 
 template <class T>
-typename ChannelState<T>::Item ChannelState<T>::acceptFirst() {
+template <class Accept>
+void ChannelState<T>::acceptFirst(Accept accept) {
   auto& sender = static_cast<SendAwaiter<T>&>(senders.front());
-  Item item(nextNumber++, std::move(sender.value_));
+  accept(nextNumber++, std::move(sender.value_));
   sender.wake();
-  return item;
 }
 
 template <class T>

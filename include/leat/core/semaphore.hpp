@@ -2,7 +2,11 @@
 // Semaphore: at most so many at once.
 #pragma once
 
+#include <leat/core/out_of_range.hpp>
 #include <leat/core/wait_options.hpp>
+
+#include <cstddef>
+#include <limits>
 
 namespace leat::inline LEAT_ABI {
 
@@ -15,7 +19,8 @@ class Semaphore {
   class Permit;
   class Awaiter;
 
-  explicit Semaphore(std::size_t permits) noexcept : available_(permits) {}
+  /// Throws: RangeError, more permits than PTRDIFF_MAX.
+  explicit Semaphore(std::size_t permits) { release(permits); }
   Semaphore(const Semaphore&) = delete;
   Semaphore& operator=(const Semaphore&) = delete;
 
@@ -24,8 +29,23 @@ class Semaphore {
   detail::PendingWait<Awaiter, Semaphore> acquire(WaitOptions options = {}) noexcept;
   /// An empty permit when none is free.
   Permit tryAcquire() noexcept;
-  /// Adds permits: those of `Permit::keep`, or new ones.
-  void release(std::size_t permits = 1) noexcept {
+  /// Adds permits: those of `Permit::keep`, or new ones. Throws: RangeError, with more than PTRDIFF_MAX.
+  void release(std::size_t permits = 1) {
+    const std::size_t room = available_ < most ? most - available_ : 0;
+    if (permits > room)
+      detail::throwOutOfRange("permits", detail::SharedText{"<= ", text(room)}.view(),
+                              text(permits));
+    add(permits);
+  }
+  std::size_t available() const noexcept { return available_; }
+
+ private:
+  // So far that those which are out can always come back.
+  static constexpr std::size_t most = std::numeric_limits<std::ptrdiff_t>::max();
+  static detail::IntegerText text(std::size_t number) noexcept {
+    return detail::IntegerText(number, false, false);
+  }
+  void add(std::size_t permits) noexcept {
     for (; permits > 0; --permits) {
       detail::Waiter* next = detail::Waiter::next(waiters_);
       if (next == nullptr) break;
@@ -33,9 +53,6 @@ class Semaphore {
     }
     available_ += permits;
   }
-  std::size_t available() const noexcept { return available_; }
-
- private:
   bool take() noexcept {
     if (available_ == 0) return false;
     --available_;
@@ -43,7 +60,7 @@ class Semaphore {
   }
 
   detail::List<detail::Waiter> waiters_;
-  std::size_t available_;
+  std::size_t available_ = 0;
 };
 
 /// One permit; given back when destroyed.
@@ -61,7 +78,7 @@ class [[nodiscard("the permit is given back when this is destroyed")]] Semaphore
   ~Permit() { release(); }
   explicit operator bool() const noexcept { return semaphore_ != nullptr; }
   void release() noexcept {
-    if (semaphore_ != nullptr) std::exchange(semaphore_, nullptr)->release();
+    if (semaphore_ != nullptr) std::exchange(semaphore_, nullptr)->add(1);
   }
   /// The permit stays taken until somebody calls `Semaphore::release`.
   void keep() noexcept { semaphore_ = nullptr; }

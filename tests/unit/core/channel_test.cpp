@@ -275,3 +275,33 @@ TEST_CASE("a channel is closed after the loop of those who wait") {
   REQUIRE_FALSE(receiver.done());
   REQUIRE_FALSE(cancelled.done());
 }
+
+namespace {
+
+/// Throws when it is moved while `thrown` is its number.
+struct Heavy {
+  explicit Heavy(int n) : number(n) {}
+  Heavy(Heavy&& other) : number(other.number) {
+    if (number == thrown) throw leat::Error("too heavy", "HEAVY");
+  }
+  Heavy& operator=(Heavy&&) = delete;
+  int number;
+  inline static int thrown = 0;
+};
+Task<> sendHeavy(Channel<Heavy> channel, int number) { co_await channel.send(Heavy(number)); }
+
+}  // namespace
+
+TEST_CASE("a sender's value that cannot be moved takes no other one with it") {
+  QueueFixture queues;
+  Channel<Heavy> channel(1);
+  Running<> first(sendHeavy(channel, 1)), second(sendHeavy(channel, 2));
+  queues.drain();
+  Heavy::thrown = 2;
+  REQUIRE_THROWS_AS(channel.tryReceive(), leat::Error);
+  Heavy::thrown = 0;
+  CHECK(channel.tryReceive().value().number == 1);
+  CHECK(channel.tryReceive().value().number == 2);
+  queues.drain();
+  second.get();
+}

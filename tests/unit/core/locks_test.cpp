@@ -5,6 +5,7 @@
 #include <leat/core/semaphore.hpp>
 #include <leat/core/with_context.hpp>
 
+#include <limits>
 #include <memory>
 #include <queue_fixture.hpp>
 
@@ -173,6 +174,21 @@ TEST_CASE("a semaphore lets in as many as it has permits") {
   gate.set();
   queues.drain();
   REQUIRE(semaphore.available() == 3);
+}
+
+TEST_CASE("a semaphore has no more permits than can be counted") {
+  constexpr std::size_t most = std::numeric_limits<std::ptrdiff_t>::max();
+  REQUIRE_THROWS_AS(Semaphore(most + 1), leat::RangeError);
+  Semaphore semaphore(2);
+  auto held = semaphore.tryAcquire();
+  CHECK_THROWS_WITH(semaphore.release(std::numeric_limits<std::size_t>::max()),
+                    "The value of \"permits\" is out of range. It must be <= "
+                    "9_223_372_036_854_775_806. Received 18_446_744_073_709_551_615");
+  CHECK(semaphore.available() == 1);
+  semaphore.release(most - 1);
+  held.release();
+  CHECK(semaphore.available() == most + 1);
+  CHECK_THROWS_AS(semaphore.release(), leat::RangeError);
 }
 
 TEST_CASE("a permit that is kept is given back by release") {
