@@ -43,7 +43,7 @@ LEAT_INLINE Inspected::Inspected(std::string_view text) noexcept {
 }
 
 LEAT_INLINE void Inspected::putEscaped(char c, char quote) noexcept {
-  constexpr std::string_view plain = "btnvfr";  // \b is 8, \t is 9, ...
+  constexpr std::string_view plain = "btn fr";  // \b is 8, \t is 9, ..., for 11 there is none
   constexpr std::string_view digits = "0123456789ABCDEF";
   const auto byte = static_cast<unsigned char>(c);
   if (byte >= 32 && byte != 127) {
@@ -52,7 +52,6 @@ LEAT_INLINE void Inspected::putEscaped(char c, char quote) noexcept {
   }
   put('\\');
   if (byte >= 8 && byte <= 13 && byte != 11) return put(plain[byte - 8]);
-  if (byte == 11) return put('v');
   put('x');
   put(digits[byte >> 4]);
   put(digits[byte & 15]);

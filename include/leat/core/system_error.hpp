@@ -19,7 +19,7 @@ class LEAT_API SystemError : public Error {
     path_ = path;
     dest_ = dest;
   }
-  /// "connect ECONNREFUSED 127.0.0.1:80"; of a Unix socket, port -1: "connect ENOENT /path". With
+  /// "connect ECONNREFUSED 127.0.0.1:80"; with port 0 or, of a Unix socket, -1: "connect ENOENT /path". With
   /// `text`: "listen EADDRINUSE: address already in use 127.0.0.1:80".
   static SystemError ofAddress(int number, std::string_view syscall, std::string_view address,
                                int port, bool text = false);
@@ -76,7 +76,7 @@ LEAT_INLINE detail::SharedText SystemError::fileText(int number, std::string_vie
 LEAT_INLINE SystemError SystemError::ofAddress(int number, std::string_view syscall,
                                                std::string_view address, int port, bool text) {
   const detail::Decimal digits(port);
-  const std::string_view shownPort = port < 0 ? std::string_view() : digits;
+  const std::string_view shownPort = port <= 0 ? std::string_view() : digits;
   const detail::SharedText message{syscall,
                                    " ",
                                    sys::errorName(number),
@@ -84,11 +84,11 @@ LEAT_INLINE SystemError SystemError::ofAddress(int number, std::string_view sysc
                                    text ? sys::errorText(number) : "",
                                    address.empty() ? "" : " ",
                                    address,
-                                   port < 0 ? "" : ":",
+                                   port <= 0 ? "" : ":",
                                    shownPort};
   SystemError error(number, syscall, message);
   error.address_ = address;
-  error.port_ = port;
+  if (port > 0) error.port_ = port;
   return error;
 }
 

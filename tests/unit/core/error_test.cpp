@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include <leat/core/error.hpp>
+#include <leat/core/inspected.hpp>
+#include <leat/core/system_error.hpp>
 
 #include <leat_test.hpp>
+#include <cerrno>
 #include <limits>
 #include <string>
 
@@ -66,4 +69,17 @@ TEST_CASE("a failure without an error is a TypeError") {
   REQUIRE_FALSE(failed.ok());
   REQUIRE(failed.error() != nullptr);
   REQUIRE_THROWS_AS(failed.value(), leat::TypeError);
+}
+
+TEST_CASE("a port that is none is not told") {
+  const auto refused = SystemError::ofAddress(ECONNREFUSED, "connect", "127.0.0.1", 0);
+  REQUIRE(refused.message() == "connect ECONNREFUSED 127.0.0.1");
+  REQUIRE(refused.port() == -1);
+  REQUIRE(SystemError::ofAddress(ECONNREFUSED, "connect", "::1", 80).message() ==
+          "connect ECONNREFUSED ::1:80");
+}
+
+TEST_CASE("control characters in messages are those of Node's inspect") {
+  const detail::Inspected text(std::string_view("\0\b\t\n\v\f\r\x1b\x7f", 9));
+  REQUIRE(std::string_view(text) == R"('\x00\b\t\n\x0B\f\r\x1B\x7F')");
 }
