@@ -5,6 +5,8 @@
 #include <leat/buffer/arguments.hpp>
 #include <leat/buffer/utf8.hpp>
 
+#include <functional>
+
 namespace leat::inline LEAT_ABI::detail {
 
 inline constexpr char base64Alphabet[] =
@@ -246,6 +248,11 @@ LEAT_INLINE std::size_t readText(BufferEncoding encoding, std::string_view text,
                                  std::size_t room) {
   if (room == 0 || text.empty()) return 0;
   std::string kept;
+  const auto* source = reinterpret_cast<const std::uint8_t*>(text.data());
+  if (std::less<>()(source, out + room) && std::less<>()(out, source + text.size())) {
+    const std::string apart(text);  // a view of the bytes that are written
+    return readText(encoding, apart, out, room);
+  }
   switch (encoding) {
     case BufferEncoding::utf8: {
       const std::size_t size = fittingUtf8(text, room);

@@ -254,7 +254,8 @@ class Immediate {
 
   const Immediate& ref() const noexcept { return setReferenced(true); }
   const Immediate& unref() const noexcept { return setReferenced(false); }
-  bool hasRef() const noexcept { return block_ && block_->referenced; }
+  /// False, too, of one that has run or was cleared.
+  bool hasRef() const noexcept { return block_ && block_->active && block_->referenced; }
   /// Node: `clearImmediate(immediate)`.
   void close() const noexcept {
     if (usable()) block_->stop();

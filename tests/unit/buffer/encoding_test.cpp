@@ -114,6 +114,14 @@ TEST_CASE("an encoding is named as in Node or by its constant") {
         "TypeError ERR_UNKNOWN_ENCODING: Unknown encoding: ");
 }
 
+TEST_CASE("the bytes of a buffer may be written to another place of it") {
+  Buffer bytes = Buffer::from("abcdef");
+  CHECK(bytes.write(bytes.view(), 2) == 4);
+  CHECK(bytes.toString() == "ababcd");
+  CHECK(bytes.write(bytes.view().substr(0, 2), 1, "latin1") == 2);
+  CHECK(bytes.toString() == "aabbcd");
+}
+
 TEST_CASE("write stops before a character that does not fit") {
   const Buffer b = Buffer::alloc(5, ".");
   CHECK(b.write("a\xf0\x9f\x98\x80") == 5);

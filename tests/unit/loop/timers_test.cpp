@@ -177,6 +177,19 @@ TEST_CASE("unref lets the loop end, ref holds it; both tell what they did") {
   CHECK(trace == "2");
 }
 
+TEST_CASE("an immediate that runs, has run or was cleared has no reference") {
+  std::string trace;
+  run([&] {
+    auto one = std::make_shared<leat::Immediate>();
+    *one = setImmediate([&trace, one] { trace += one->hasRef() ? "r" : "-"; });
+    CHECK(one->hasRef());
+    const leat::Immediate two = setImmediate([&] { trace += "x"; });
+    leat::clearImmediate(two);
+    CHECK_FALSE(two.hasRef());
+  });
+  CHECK(trace == "-");
+}
+
 TEST_CASE("refresh starts a timer anew, also one that has fired, but not one that was cleared") {
   int fired = 0;
   run([&] {
