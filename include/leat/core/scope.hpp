@@ -272,7 +272,8 @@ Task<T> scopedTask(F body) {
 template <class T, class First, class... A>
 Task<T> firstScoped(First first, A... inputs) {
   TaskScope scope;
-  Result<T> outcome = co_await asResult(first(scope.spawnQuietly(std::move(inputs))...));
+  std::tuple started{scope.spawnQuietly(std::move(inputs))...};  // in this order
+  Result<T> outcome = co_await asResult(std::apply(first, std::move(started)));
   scope.cancel();
   co_await scope.join();
   co_return std::move(outcome).value();
@@ -317,7 +318,7 @@ auto scoped(F&& body) {
   return detail::scopedTask<detail::ScopeBodyType<Body>, Body>(std::forward<F>(body));
 }
 
-/// As `race`, but the losers are aborted and have ended when it goes on.
+/// As `race`, but the losers are aborted and have ended when it goes on. Of an empty range: pending for ever.
 template <class... A>
   requires(sizeof...(A) > 0 && !detail::isRangeCall<A...>)
 auto raceScoped(A&&... inputs) {
