@@ -4,6 +4,7 @@
 #pragma once
 
 #include <leat/core/callback.hpp>
+#include <leat/core/nested_destroy.hpp>
 
 #include <type_traits>
 
@@ -17,7 +18,7 @@ namespace detail {
 /// when it was aborted before.
 LEAT_INLINE bool markAborted(AbortState& state, std::exception_ptr reason) noexcept;
 /// The rest: the listeners in order, then the signals that follow this one.
-LEAT_INLINE void tellAborted(AbortState& state) noexcept;
+LEAT_INLINE void tellAborted(AbortState& first) noexcept;
 
 #if LEAT_BODIES
 LEAT_INLINE bool markAborted(AbortState& state, std::exception_ptr reason) noexcept {
@@ -28,19 +29,27 @@ LEAT_INLINE bool markAborted(AbortState& state, std::exception_ptr reason) noexc
   return true;
 }
 
-LEAT_INLINE void tellAborted(AbortState& state) noexcept {
-  const Ref<AbortState> alive(&state);
-  List<AbortListener> told;
-  told.append(state.listeners);
-  List<AbortListener> followers;
-  followers.append(state.followers);
-  while (!told.empty()) {
-    AbortListener& listener = told.popFront();
-    listener.notify(listener);
-  }
-  while (!followers.empty()) {
-    AbortListener& follower = followers.popFront();
-    follower.notify(follower);
+LEAT_INLINE void tellAborted(AbortState& first) noexcept {
+  Ref<AbortState> state(&first);
+  List<ListNode> followers;  // of all who were told, those of the last one in front
+  while (state) {
+    List<AbortListener> told;
+    told.append(state->listeners);
+    List<ListNode> own;
+    own.append(state->followers);
+    own.append(followers);
+    followers.append(own);
+    while (!told.empty()) {
+      AbortListener& listener = told.popFront();
+      listener.notify(listener);
+    }
+    state = nullptr;
+    while (!state && !followers.empty()) {
+      auto& link = static_cast<FollowedSignal&>(followers.popFront());
+      // Dropped at the end, perhaps as the last handle: then the link is gone too.
+      Ref<AbortState> follower = link.lockFollower();
+      if (follower && markAborted(*follower, link.source->reason)) state = std::move(follower);
+    }
   }
 }
 #endif
@@ -71,12 +80,13 @@ struct AbortCallbackBase : AbortListener, Counted<AbortCallbackBase> {
   Ref<AbortState> state;
 };
 
-/// An exception of a listener stops no other; it is reported as uncaught in the next tick.
+/// An exception of a listener stops no other; it is reported as uncaught in the next tick. A thread without
+/// a loop has none: the program ends.
 class LateReport : private Job, public FrameAllocated {
  public:
   static void start(std::exception_ptr error) noexcept {
-    if (threadState.queue != nullptr)
-      threadState.queue->pushTick(*new LateReport(std::move(error)));
+    if (threadState.queue == nullptr) std::rethrow_exception(std::move(error));
+    threadState.queue->pushTick(*new LateReport(std::move(error)));
   }
 
  private:
@@ -218,7 +228,8 @@ class AbortSignal {
     if (aborted()) std::rethrow_exception(state_->reason);
   }
   /// Calls `listener()` inside `abort()`, in order of registration; when aborted already, in a
-  /// microtask. What it throws is reported as an uncaught exception in the next tick. It is not counted:
+  /// microtask. What it throws is reported as an uncaught exception in the next tick; on a thread without
+  /// a loop it ends the program (`std::terminate`). It is not counted:
   /// `addAbortListener` is for listeners whose number a limit watches.
   template <class F>
   AbortRegistration onAbort(F&& listener) const;
@@ -274,6 +285,8 @@ namespace detail {
 /// Has `follower` abort with `source`. False when `source` is aborted already, and with it `follower`.
 /// Throws: Error ERR_WRONG_THREAD.
 LEAT_INLINE bool followSignal(AbortState& source, AbortState& follower);
+/// For `any`. As in Node what follows a combined signal follows its sources, and keeps only those.
+LEAT_INLINE bool followAny(AbortState& source, AbortState& follower);
 
 #if LEAT_BODIES
 LEAT_INLINE bool followSignal(AbortState& source, AbortState& follower) {
@@ -281,13 +294,7 @@ LEAT_INLINE bool followSignal(AbortState& source, AbortState& follower) {
     abortNow(follower, source.reason);
     return false;
   }
-  const auto follow = [](AbortListener& listener) noexcept {
-    auto& self = static_cast<FollowedSignal&>(listener);
-    // Dropped at the end, perhaps as the last handle: then the link is gone too.
-    const Ref<AbortState> state = self.lockFollower();
-    if (state) abortNow(*state, self.source->reason);
-  };
-  auto* link = new FollowedSignal(source, follower, follow);
+  auto* link = new FollowedSignal(source, follower);
   if (!FollowedSignal::claim(source)) {
     delete link;
     throwError(
@@ -300,9 +307,24 @@ LEAT_INLINE bool followSignal(AbortState& source, AbortState& follower) {
   link->next = static_cast<FollowedSignal*>(follower.source);
   follower.source = link;
   follower.dispose = [](AbortState& gone) noexcept {
-    auto* first = static_cast<FollowedSignal*>(gone.source);
-    while (first != nullptr) std::exchange(first, first->next)->leave();
+    // A source may go with its last follower, and so on.
+    nestDestroy([first = static_cast<FollowedSignal*>(gone.source)]() mutable noexcept {
+      while (first != nullptr) std::exchange(first, first->next)->leave();
+    });
   };
+  return true;
+}
+
+LEAT_INLINE bool followAny(AbortState& source, AbortState& follower) {
+  const auto follow = [&](AbortState& one) {
+    for (auto* link = static_cast<FollowedSignal*>(follower.source); link; link = link->next)
+      if (link->source.get() == &one) return true;
+    return followSignal(one, follower);
+  };
+  follower.combined = true;
+  if (!source.combined || isAborted(source)) return follow(source);
+  for (auto* link = static_cast<FollowedSignal*>(source.source); link; link = link->next)
+    if (!follow(*link->source)) return false;
   return true;
 }
 #endif
@@ -327,7 +349,7 @@ template <class... Signals>
   requires(std::is_same_v<std::remove_cvref_t<Signals>, AbortSignal> && ...)
 AbortSignal AbortSignal::any(const Signals&... signals) {
   auto state = detail::makeRef<detail::AbortState>();
-  (void)(detail::followSignal(*signals.state_, *state) && ...);
+  (void)(detail::followAny(*signals.state_, *state) && ...);
   return AbortSignal(std::move(state));
 }
 
@@ -336,7 +358,7 @@ template <class Range>
 AbortSignal AbortSignal::any(const Range& signals) {
   auto state = detail::makeRef<detail::AbortState>();
   for (const AbortSignal& signal : signals)
-    if (!detail::followSignal(*signal.state_, *state)) break;
+    if (!detail::followAny(*signal.state_, *state)) break;
   return AbortSignal(std::move(state));
 }
 

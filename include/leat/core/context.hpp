@@ -41,7 +41,7 @@ struct AbortState : SharedCounted<AbortState>, FrameAllocated {
   std::exception_ptr reason;
   // Signals that follow this one are told after all of its listeners, as in Node.
   List<AbortListener> listeners;
-  List<AbortListener> followers;
+  List<ListNode> followers;  // of FollowedSignal
   // What a timeout or a combined signal keeps; freed by `dispose`.
   void* source = nullptr;
   Dispose dispose = nullptr;
@@ -54,12 +54,13 @@ struct AbortState : SharedCounted<AbortState>, FrameAllocated {
   unsigned seenListeners = 0;
   int maxListeners = -1;
   bool warned = false;
+  // Made by `any`: aborts only when one of its sources does.
+  bool combined = false;
 };
 
 /// What a combined signal keeps: a link in each source, and the sources alive.
-struct FollowedSignal : AbortListener, FrameAllocated {
-  FollowedSignal(AbortState& s, AbortState& f, void (*follow)(AbortListener&) noexcept) noexcept
-      : AbortListener(follow), source(&s), follower(&f) {}
+struct FollowedSignal : ListNode, FrameAllocated {
+  FollowedSignal(AbortState& s, AbortState& f) noexcept : source(&s), follower(&f) {}
   /// Counts a link of this thread: all that are counted are of one, so that when the last has gone another
   /// thread may follow the source. False when there are links of another one.
   static bool claim(AbortState& source) noexcept {

@@ -266,6 +266,17 @@ void waits(AbortCases& add) {
   });
   add("a sleep under a timeout",
       [](Log log) { (void)waiting(log, "sleep", sleepUnder(AbortSignal::timeout(2), 60000)); });
+  add("what follows a combined signal follows its sources", [](Log log) {
+    const AbortController a;
+    const AbortController b;
+    const auto first = AbortSignal::any(a.signal());
+    const auto second = AbortSignal::any(a.signal());
+    const auto third = AbortSignal::any(first, b.signal(), a.signal());
+    on(third, [log, second] { log("third", second.aborted()); });
+    on(second, [log, third] { log("second", third.aborted()); });
+    on(first, log.say("first"));
+    a.abort();
+  });
   add("a combined signal aborts a wait", [](Log log) {
     const AbortController a;
     const AbortController b;

@@ -176,6 +176,17 @@ module.exports = (order) => {
   order('a sleep under a timeout', (log) => {
     waiting(log, 'sleep', sleep(60000, null, {signal: AbortSignal.timeout(2)}));
   });
+  order('what follows a combined signal follows its sources', (log) => {
+    const a = new AbortController();
+    const b = new AbortController();
+    const first = AbortSignal.any([a.signal]);
+    const second = AbortSignal.any([a.signal]);
+    const third = AbortSignal.any([first, b.signal, a.signal]);
+    on(third, () => log('third', second.aborted));
+    on(second, () => log('second', third.aborted));
+    on(first, log.say('first'));
+    a.abort();
+  });
   order('a combined signal aborts a wait', (log) => {
     const a = new AbortController();
     const b = new AbortController();

@@ -2,6 +2,8 @@
 #include <leat/core/abort.hpp>
 
 #include <leat/core/waiter.hpp>
+#include <child.hpp>
+#include <csignal>
 #include <memory>
 #include <queue_fixture.hpp>
 
@@ -147,3 +149,41 @@ TEST_CASE("the reason of an abort may be a text, which stands for an Error") {
     REQUIRE(error.code().empty());
   }
 }
+
+TEST_CASE("many signals that follow one another need no stack") {
+  constexpr int many = 100000;
+  for (const bool aborts : {true, false}) {
+    AbortController first;
+    auto last = first.signal();
+    for (int i = 0; i < many; ++i) {
+      const AbortController next;
+      REQUIRE(leat::detail::followSignal(*last.state(), *next.signal().state()));
+      last = next.signal();
+    }
+    if (aborts) first.abort();
+    REQUIRE(last.aborted() == aborts);
+  }
+}
+
+TEST_CASE("a signal combined of combined ones keeps only what these follow") {
+  AbortController first, second;
+  auto all = AbortSignal::any(first.signal(), second.signal());
+  for (int i = 0; i < 10; ++i) all = AbortSignal::any(all, AbortSignal::any(all), first.signal());
+  REQUIRE(first.signal().state()->followers.size() == 1);
+  REQUIRE(second.signal().state()->followers.size() == 1);
+  second.abort("why");
+  REQUIRE(textOf(all.reason()) == "why");
+}
+
+#if !LEAT_TSAN
+TEST_CASE("what a listener throws where there is no loop ends the program") {
+  const auto end = leat_test::inChild([] {
+    const AbortController controller;
+    const auto told = controller.signal().onAbort([] { throw leat::Error("nobody hears"); });
+    controller.abort();
+    return 0;
+  });
+  REQUIRE(end.signal == SIGABRT);
+  REQUIRE(end.err.find("nobody hears") != std::string::npos);
+}
+#endif
