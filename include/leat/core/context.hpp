@@ -272,6 +272,11 @@ class Continuation {
     ContextScope scope(std::move(context_));
     run(handle_);
   }
+  /// For LEAT_GO_ON. Whoever resumed what ended here puts its own context back.
+  std::coroutine_handle<> goOn() noexcept {
+    (void)swapContext(std::move(context_));
+    return handle_;
+  }
   void resumeFromQueue() noexcept { goOnFromQueue(handle_, context_.leak()); }
   std::coroutine_handle<> handle() const noexcept { return handle_; }
 

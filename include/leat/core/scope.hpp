@@ -72,7 +72,8 @@ class TaskScope {
   class Child;
   template <class T, class A>
   Promise<T> start(A&& awaitable, bool quiet);
-  void ended() noexcept;
+  /// Who goes on when a child has ended.
+  std::coroutine_handle<> ended() noexcept;
 
   detail::Ref<detail::AbortState> signal_;
   detail::List<detail::ScopeChildBase> children_;
@@ -109,7 +110,7 @@ class TaskScope::Child : public detail::PromiseState<T>,
     if (self->task_.valid()) [[likely]] {
       detail::startTask(self->task_, *self);
     } else {
-      self->failed(detail::taskConsumed());
+      (void)self->failed(detail::taskConsumed());
     }
     return outcome;
   }
@@ -120,7 +121,7 @@ class TaskScope::Child : public detail::PromiseState<T>,
   Child(TaskScope& scope, Task<T>&& task, bool quiet) noexcept
       : detail::PromiseState<T>(onLast, detail::PromiseStateBase::Handled()),
         ScopeChildBase(onDrop),
-        CallbackFrame(onDone),
+        CallbackFrame(detail::inPlaceOfFrame(onDone)),
         scope_(scope),
         task_(std::move(task)),
         quiet_(quiet) {
@@ -141,22 +142,25 @@ class TaskScope::Child : public detail::PromiseState<T>,
     self.dropResolver();
     (void)self.leave();
   }
-  static void onDone(CallbackFrame* frame) noexcept {
-    auto& self = *static_cast<Child*>(frame);
-    Slot& slot = detail::taskResult(self.task_);
+  LEAT_GOES_ON static void onDone(CallbackFrame* frame) {
+    LEAT_GO_ON(static_cast<Child*>(frame)->done());
+  }
+  /// Who goes on.
+  std::coroutine_handle<> done() noexcept {
+    Slot& slot = detail::taskResult(task_);
     if (slot.state() != Slot::Value) [[unlikely]]
-      return self.failed(slot.state() == Slot::Error ? slot.error() : std::exception_ptr());
+      return failed(slot.state() == Slot::Error ? slot.error() : std::exception_ptr());
     try {
-      self.settleFrom(slot);
+      this->settleFrom(slot);
     } catch (...) {
-      self.error = std::current_exception();
+      this->error = std::current_exception();
     }
     // Not in the handler, as who waits for the scope may go on from here.
-    if (self.pending()) [[unlikely]]
-      return self.failed(self.error);
-    self.ended();
+    if (this->pending()) [[unlikely]]
+      return failed(this->error);
+    return ended();
   }
-  LEAT_NOINLINE void failed(std::exception_ptr reason) noexcept {
+  LEAT_NOINLINE std::coroutine_handle<> failed(std::exception_ptr reason) noexcept {
     this->checkEnd();
     if (!reason) {
       try {
@@ -166,18 +170,19 @@ class TaskScope::Child : public detail::PromiseState<T>,
       }
     }
     this->reject(reason);
-    TaskScope& scope = scope_;
-    // While the child is there, as the scope ends with the last one.
-    const bool tells = !quiet_ && !(scope.cancelled_ && detail::isAbortError(reason));
     --this->resolvers;
-    if (!leave()) return;
-    if (tells) scope.fail(std::move(reason));
-    scope.ended();
+    // While the child is in the scope, which ends with the last one, and may end with what a listener drops.
+    if (!quiet_ && !(scope_.cancelled_ && detail::isAbortError(reason)))
+      scope_.fail(std::move(reason));
+    return left();
   }
-  void ended() noexcept {
-    TaskScope& scope = scope_;
+  std::coroutine_handle<> ended() noexcept {
     --this->resolvers;
-    if (leave()) scope.ended();
+    return left();
+  }
+  std::coroutine_handle<> left() noexcept {
+    TaskScope& scope = scope_;
+    return leave() ? scope.ended() : std::noop_coroutine();
   }
   /// Whether the scope is still there.
   bool leave() noexcept {
@@ -222,11 +227,10 @@ LEAT_INLINE void TaskScope::fail(std::exception_ptr error) noexcept {
 LEAT_INLINE TaskScope::Join TaskScope::join() noexcept { return Join(*this); }
 #endif
 
-inline void TaskScope::ended() noexcept {
-  if (joining_ && children_.empty()) {
-    joining_ = false;
-    joiner_.resume();
-  }
+inline std::coroutine_handle<> TaskScope::ended() noexcept {
+  if (!joining_ || !children_.empty()) return std::noop_coroutine();
+  joining_ = false;
+  return joiner_.goOn();
 }
 
 template <class T, class A>

@@ -57,7 +57,9 @@ template <class T>
 class TaskInContext : private CallbackFrame {
  public:
   TaskInContext(ContextRef context, Task<T>&& task)
-      : CallbackFrame(onDone), task_(std::move(task)), context_(std::move(context)) {
+      : CallbackFrame(inPlaceOfFrame(onDone)),
+        task_(std::move(task)),
+        context_(std::move(context)) {
     if (!task_.valid()) [[unlikely]]
       throwTypeError("co_await of a Task that was moved from or already awaited",
                      "ERR_TASK_CONSUMED");
@@ -91,11 +93,14 @@ class TaskInContext : private CallbackFrame {
   // resumed. Done: the task ended before the parent was suspended, which goes on by itself.
   enum State : unsigned char { Starting, Suspended, Done };
 
-  static void onDone(CallbackFrame* frame) noexcept {
-    auto& self = *static_cast<TaskInContext*>(frame);
-    if (self.state_.exchange(Done, acqRel) != Suspended) return;
-    ContextScope scope(std::move(self.parentContext_));
-    run(self.parent_);
+  LEAT_GOES_ON static void onDone(CallbackFrame* frame) {
+    LEAT_GO_ON(static_cast<TaskInContext*>(frame)->done());
+  }
+  std::coroutine_handle<> done() noexcept {
+    if (state_.exchange(Done, acqRel) != Suspended) return std::noop_coroutine();
+    // Whoever resumed the task puts its own context back.
+    (void)swapContext(std::move(parentContext_));
+    return parent_;
   }
 
   Task<T> task_;

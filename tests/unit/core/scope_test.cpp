@@ -321,6 +321,23 @@ TEST_CASE("a scope that ends with what its child held") {
   }
 }
 
+TEST_CASE("a scope that ends with what a listener of its signal drops") {
+  QueueFixture queues;
+  ManualResetEvent gate, never;
+  std::optional<Running<>> running;
+  std::optional<Promise<>> outcome;
+  auto body = [&](TaskScope& scope) -> Task<> {
+    const auto drops = scope.signal().onAbort([&] { running.reset(); });
+    outcome = scope.spawn(fail(gate, 1));
+    co_await never.wait();
+  };
+  running.emplace(scoped(body));
+  gate.set();
+  queues.drain();
+  CHECK_FALSE(running.has_value());
+  CHECK(outcome->status() == leat::PromiseStatus::Rejected);
+}
+
 TEST_CASE("raceScoped gives the first and has stopped the losers") {
   QueueFixture queues;
   ManualResetEvent gate;

@@ -5,6 +5,7 @@
 #include <leat/core/combinators.hpp>
 #include <leat/core/mutex.hpp>
 #include <leat/core/promise_then.hpp>
+#include <leat/core/scope.hpp>
 #include <leat/core/with_context.hpp>
 
 #include <pthread.h>
@@ -32,6 +33,29 @@ Task<int> nested(int depth, Promise<int> gate) {
     co_return last;
   }
   const int below = co_await nested(depth - 1, gate);
+  co_return below + 1;
+}
+/// The same, each under a context of its own, or in a scope. Calls of them nest until they wait.
+Task<int> nestedContexts(int depth, Promise<int> gate) {
+  co_await Promise<>::resolve();
+  if (depth == 0) {
+    const int last = co_await gate;
+    co_return last;
+  }
+  const int below = co_await leat::shielded(nestedContexts(depth - 1, gate));
+  co_return below + 1;
+}
+Task<int> nestedScopes(int depth, Promise<int> gate) {
+  co_await Promise<>::resolve();
+  if (depth == 0) {
+    const int last = co_await gate;
+    co_return last;
+  }
+  int below = 0;
+  auto body = [&](leat::TaskScope& scope) -> Task<> {
+    below = co_await scope.spawn(nestedScopes(depth - 1, gate));
+  };
+  co_await leat::scoped(body);
   co_return below + 1;
 }
 Task<int> recursive(int depth) {
@@ -90,6 +114,20 @@ TEST_CASE("a chain of a hundred thousand tasks unwinds when its leaf is resumed"
   gate.resolve(5);
   queues.drain();
   REQUIRE(running.get() == deep + 5);
+}
+
+TEST_CASE("a hundred thousand contexts and scopes unwind one after the other") {
+  for (const bool scopes : {false, true}) {
+    QueueFixture queues;
+    auto gate = Promise<int>::withResolvers();
+    Running<int> running(scopes ? nestedScopes(deep, gate.promise)
+                                : nestedContexts(deep, gate.promise));
+    queues.drain();
+    REQUIRE_FALSE(running.done());
+    gate.resolve(5);
+    queues.drain();
+    REQUIRE(running.get() == deep + 5);
+  }
 }
 
 TEST_CASE("a chain of a hundred thousand tasks is destroyed from the root") {
