@@ -174,6 +174,7 @@ std::exception_ptr abortReasonOf(R&& reason) noexcept {
 class [[nodiscard(
     "the listener is removed when the registration is destroyed")]] AbortRegistration {
  public:
+  using LoopBound = void;
   AbortRegistration() noexcept = default;
   explicit AbortRegistration(detail::Ref<detail::AbortCallbackBase> callback) noexcept
       : callback_(std::move(callback)) {}

@@ -45,6 +45,7 @@ class Mutex {
 /// Holds the mutex; gives it on when destroyed or by `unlock()`.
 class [[nodiscard("the mutex is unlocked when the guard is destroyed")]] Mutex::Guard {
  public:
+  using LoopBound = void;
   Guard() noexcept = default;
   Guard(Guard&& other) noexcept : mutex_(std::exchange(other.mutex_, nullptr)) {}
   Guard& operator=(Guard&& other) noexcept {

@@ -181,6 +181,7 @@ class Rejecter {
 
 template <class T>
 struct Promise<T>::Resolvers {
+  using LoopBound = void;
   Promise promise;
   Resolver<T> resolve;
   Rejecter<T> reject;

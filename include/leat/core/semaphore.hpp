@@ -66,6 +66,7 @@ class Semaphore {
 /// One permit; given back when destroyed.
 class [[nodiscard("the permit is given back when this is destroyed")]] Semaphore::Permit {
  public:
+  using LoopBound = void;
   Permit() noexcept = default;
   Permit(Permit&& other) noexcept : semaphore_(std::exchange(other.semaphore_, nullptr)) {}
   Permit& operator=(Permit&& other) noexcept {

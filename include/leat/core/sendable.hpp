@@ -4,21 +4,54 @@
 
 #include <leat/base/config.hpp>
 
+#include <type_traits>
+#include <utility>
+
 namespace leat::inline LEAT_ABI {
 
-/// False for the handles of a loop (Promise, Resolver, Timeout, Immediate, Socket, Server, ...) and for
-/// containers of them. What a closure has captured nobody can see. Specialise it for types of your own.
+namespace detail {
 template <class T>
-inline constexpr bool isSendable = true;
+consteval bool looksSendable();
+}
+
+/// False for the handles of a loop (Promise, Resolver, Timeout, Immediate, Socket, Server, ...), for containers,
+/// pairs, tuples and variants of them, and for pointers to them, also those that own. What a closure has
+/// captured, and what the members of a class are, nobody can see. Specialise it for types of your own.
 template <class T>
-  requires requires { typename T::LoopBound; }
-inline constexpr bool isSendable<T> = false;
-template <class T>
-  requires requires { typename T::value_type; } && (!requires { typename T::LoopBound; })
-inline constexpr bool isSendable<T> = isSendable<typename T::value_type>;
+inline constexpr bool isSendable = detail::looksSendable<T>();
 template <class T>
 inline constexpr bool isSendable<T*> = isSendable<T>;
 template <class T>
 inline constexpr bool isSendable<const T> = isSendable<T>;
+
+namespace detail {
+
+template <class T, std::size_t... at>
+consteval bool partsSendable(std::index_sequence<at...>) {
+  return (isSendable<std::tuple_element_t<at, T>> && ...);
+}
+template <template <class...> class Variant, class... T>
+consteval bool alternativesSendable(const Variant<T...>*) {
+  return (isSendable<T> && ...);
+}
+
+template <class T>
+consteval bool looksSendable() {
+  if constexpr (requires { typename T::LoopBound; }) {
+    return false;
+  } else if constexpr (requires { typename T::value_type; }) {
+    return isSendable<typename T::value_type>;
+  } else if constexpr (requires { typename T::element_type; }) {
+    return isSendable<typename T::element_type>;
+  } else if constexpr (requires { std::tuple_size<T>::value; }) {
+    return partsSendable<T>(std::make_index_sequence<std::tuple_size<T>::value>());
+  } else if constexpr (requires(const T& t) { t.valueless_by_exception(); }) {
+    return alternativesSendable(static_cast<const T*>(nullptr));
+  } else {
+    return true;
+  }
+}
+
+}  // namespace detail
 
 }  // namespace leat::inline LEAT_ABI

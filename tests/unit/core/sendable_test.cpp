@@ -3,7 +3,10 @@
 
 #include <leat_test.hpp>
 #include <array>
+#include <map>
 #include <memory>
+#include <tuple>
+#include <variant>
 
 using leat::isSendable;
 
@@ -29,6 +32,16 @@ TEST_CASE("handles of a loop are not sendable, nor are containers of them and po
   STATIC_REQUIRE_FALSE(isSendable<std::vector<std::vector<leat::Promise<void>>>>);
   STATIC_REQUIRE_FALSE(isSendable<std::optional<leat::net::Socket>>);
   STATIC_REQUIRE_FALSE(isSendable<std::array<Mine, 2>>);
+  STATIC_REQUIRE_FALSE(isSendable<std::pair<int, Mine>>);
+  STATIC_REQUIRE_FALSE(isSendable<std::map<int, leat::Promise<int>>>);
+  STATIC_REQUIRE_FALSE(isSendable<std::tuple<int, const Mine>>);
+  STATIC_REQUIRE_FALSE(isSendable<std::variant<std::monostate, Mine>>);
+  STATIC_REQUIRE_FALSE(isSendable<std::unique_ptr<leat::net::Socket>>);
+  STATIC_REQUIRE_FALSE(isSendable<std::shared_ptr<std::vector<Mine>>>);
+  STATIC_REQUIRE_FALSE(isSendable<leat::Promise<int>::Resolvers>);
+  STATIC_REQUIRE_FALSE(isSendable<leat::Mutex::Guard>);
+  STATIC_REQUIRE_FALSE(isSendable<leat::Semaphore::Permit>);
+  STATIC_REQUIRE_FALSE(isSendable<leat::AbortRegistration>);
 }
 
 TEST_CASE("values, closures, shared data and signals are sendable") {
@@ -37,6 +50,9 @@ TEST_CASE("values, closures, shared data and signals are sendable") {
   STATIC_REQUIRE(isSendable<std::string>);
   STATIC_REQUIRE(isSendable<std::vector<std::string>>);
   STATIC_REQUIRE(isSendable<std::shared_ptr<int>>);
+  STATIC_REQUIRE(isSendable<std::unique_ptr<int[]>>);
+  STATIC_REQUIRE(isSendable<std::map<std::string, std::pair<int, std::tuple<>>>>);
+  STATIC_REQUIRE(isSendable<std::variant<int, std::string>>);
   STATIC_REQUIRE(isSendable<decltype(closure)>);
   STATIC_REQUIRE(isSendable<leat::AbortSignal>);
   STATIC_REQUIRE(isSendable<leat::Buffer>);
