@@ -3,6 +3,7 @@
 #pragma once
 
 #include <leat/base/list.hpp>
+#include <leat/core/microtask_queue.hpp>
 #include <leat/core/task.hpp>
 
 #include <cstdint>
@@ -70,6 +71,7 @@ struct GeneratorLinks : TaskPromiseBase, ListNode {
     for (GeneratorLinks* at = &root;;) {
       while (!at->inner.empty()) at = &at->inner.back();
       const bool last = at == &root;
+      at->goesWithConsumer = !last;
       GeneratorLinks* next = at->outer;
       if (at->awaiting != nullptr) {
         destroyChain(*at->owner);
@@ -85,6 +87,7 @@ struct GeneratorLinks : TaskPromiseBase, ListNode {
   TaskOwner* owner = nullptr;
   GeneratorLinks* outer = nullptr;
   List<GeneratorLinks> inner;
+  bool goesWithConsumer = false;
 };
 
 /// The generator's side. `continuation` is the consumer, or null while nobody waits in next().
@@ -114,7 +117,7 @@ struct GeneratorPromise : GeneratorLinks {
   };
 
   ~GeneratorPromise() {
-    if (waiting != nullptr) waiting->promise_ = nullptr;
+    if (waiting != nullptr) waiting->dropped(goesWithConsumer ? nullptr : continuation);
   }
   AsyncGenerator<T> get_return_object() noexcept;
   Yield final_suspend() noexcept {
@@ -157,13 +160,13 @@ struct GeneratorPromise : GeneratorLinks {
 /// Awaits the next value. When it is destroyed first, the generator goes on without it to its next
 /// co_yield, and keeps that value for the next call.
 template <class T>
-class NextAwaiter {
+class NextAwaiter : private Job {
  public:
   using Value = typename GeneratorPromise<T>::Value;
   using Item = std::conditional_t<std::is_reference_v<T>, Value*, std::optional<Value>>;
 
   NextAwaiter(std::coroutine_handle<> frame, GeneratorPromise<T>* promise) noexcept
-      : frame_(frame), promise_(promise) {}
+      : Job(onDropped), frame_(frame), promise_(promise) {}
   NextAwaiter(const NextAwaiter&) = delete;
   NextAwaiter& operator=(const NextAwaiter&) = delete;
   ~NextAwaiter() { leave(); }
@@ -179,12 +182,20 @@ class NextAwaiter {
       consumer.promise().noteAsked(*promise_, consumer.address());
     promise_->waiting = this;
     promise_->continuation = consumer;
+    context_ = currentContext();
+    asked_ = true;
     if (std::exchange(promise_->running, true)) return std::noop_coroutine();
     return transfer(frame_);
   }
   Item await_resume() {
     leave();
-    if (promise_ == nullptr) return Item();
+    // It may have been another one who set the body going.
+    if (asked_ && threadState.context != context_.get()) (void)swapContext(std::move(context_));
+    if (promise_ == nullptr) {
+      if (asked_)
+        throwError("the AsyncGenerator was destroyed while next() waited", "ERR_INVALID_STATE");
+      return Item();
+    }
     if (promise_->error) std::rethrow_exception(std::exchange(promise_->error, nullptr));
     Value* value = std::exchange(promise_->value, nullptr);
     if constexpr (std::is_reference_v<T>) {
@@ -203,8 +214,21 @@ class NextAwaiter {
     promise_->notAsked();
   }
 
+  /// The generator has gone; `consumer` is null when it goes, too.
+  void dropped(std::coroutine_handle<> consumer) noexcept {
+    promise_ = nullptr;
+    frame_ = consumer;
+    if (consumer && threadState.queue != nullptr) threadState.queue->pushMicrotask(*this);
+  }
+  static void onDropped(Job& job, JobAction action) noexcept {
+    auto& self = static_cast<NextAwaiter&>(job);
+    if (action == JobAction::Run) goOnFromQueue(self.frame_, ContextRef(self.context_).leak());
+  }
+
   std::coroutine_handle<> frame_;
   GeneratorPromise<T>* promise_;
+  ContextRef context_;  // of the one who asks
+  bool asked_ = false;
 };
 
 template <class T>
@@ -245,7 +269,8 @@ class [[nodiscard]] AsyncGenerator : private detail::TaskOwner {
   ~AsyncGenerator() { destroy(); }
 
   /// An optional with the value, empty at the end; of an AsyncGenerator<T&> a pointer.
-  /// Throws: what the body threw, once; Error ERR_INVALID_STATE while another next() waits.
+  /// Throws: what the body threw, once; Error ERR_INVALID_STATE while another next() waits, and when the
+  /// generator is destroyed while this one does.
   detail::PendingNext<T> next() noexcept {
     return detail::PendingNext<T>(frame, frame ? &typed() : nullptr);
   }

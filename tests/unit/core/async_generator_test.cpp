@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include <leat/core/as_result.hpp>
 #include <leat/core/async_generator.hpp>
+#include <leat/core/async_local_storage.hpp>
 #include <leat/core/event.hpp>
 #include <leat/core/with_context.hpp>
 
 #include <memory>
+#include <optional>
 #include <queue_fixture.hpp>
 #include <vector>
 
@@ -166,7 +168,7 @@ TEST_CASE("a generator outlives a consumer that is destroyed, and keeps the valu
   REQUIRE(last.get() == -1);
 }
 
-TEST_CASE("a generator that goes while somebody waits for it leaves no trace") {
+TEST_CASE("a generator that goes while somebody waits for it who goes, too, leaves no trace") {
   QueueFixture queues;
   int live = 0;
   ManualResetEvent gate;
@@ -179,9 +181,53 @@ TEST_CASE("a generator that goes while somebody waits for it leaves no trace") {
   generator.reset();
   REQUIRE(live == 0);
   gate.set();
-  queues.drain();
   REQUIRE_FALSE(consumer->done());
   consumer.reset();
+  queues.drain();
+}
+
+TEST_CASE("who waits for a generator that is dropped is told") {
+  QueueFixture queues;
+  int live = 0;
+  ManualResetEvent event;
+  leat::AsyncLocalStorage<int> store;
+  auto generator = std::make_unique<AsyncGenerator<int>>(waiting(event, live));
+  int seen = 0;
+  auto body = [&]() -> Task<> {
+    (void)co_await generator->next();
+    const auto outcome = co_await leat::asResult(generator->next());
+    seen = *store.getStore();
+    REQUIRE(codeOf(outcome.error()) == "ERR_INVALID_STATE");
+  };
+  std::optional<Running<>> running;
+  store.run(7, [&] { running.emplace(body()); });
+  generator.reset();
+  REQUIRE_FALSE(running->done());
+  queues.drain();
+  running->get();
+  REQUIRE(seen == 7);
+  REQUIRE(live == 0);
+}
+
+TEST_CASE("who asks a generator that somebody else set going stays in its own context") {
+  QueueFixture queues;
+  int live = 0;
+  ManualResetEvent event;
+  leat::AsyncLocalStorage<int> store;
+  auto generator = waiting(event, live);
+  auto ask = [&]() -> Task<int> {
+    (void)co_await generator.next();
+    co_return *store.getStore();
+  };
+  std::optional<Running<int>> first, second, third;
+  store.run(1, [&] { first.emplace(ask()); });
+  REQUIRE(first->get() == 1);
+  store.run(2, [&] { second.emplace(ask()); });
+  second.reset();
+  store.run(3, [&] { third.emplace(ask()); });
+  event.set();
+  queues.drain();
+  REQUIRE(third->get() == 3);
 }
 
 TEST_CASE("the body obeys the signal of the one who asks") {
