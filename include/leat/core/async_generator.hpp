@@ -182,20 +182,19 @@ class NextAwaiter : private Job {
       consumer.promise().noteAsked(*promise_, consumer.address());
     promise_->waiting = this;
     promise_->continuation = consumer;
-    context_ = currentContext();
-    asked_ = true;
-    if (std::exchange(promise_->running, true)) return std::noop_coroutine();
+    if (threadState.context != nullptr) [[unlikely]]
+      context_ = currentContext();
+    if (std::exchange(promise_->running, true)) [[unlikely]] {
+      state_ = Joined;
+      return std::noop_coroutine();
+    }
     return transfer(frame_);
   }
   Item await_resume() {
     leave();
-    // It may have been another one who set the body going.
-    if (asked_ && threadState.context != context_.get()) (void)swapContext(std::move(context_));
-    if (promise_ == nullptr) {
-      if (asked_)
-        throwError("the AsyncGenerator was destroyed while next() waited", "ERR_INVALID_STATE");
-      return Item();
-    }
+    if (state_ != Asks) [[unlikely]]
+      goBack();
+    if (promise_ == nullptr) return Item();
     if (promise_->error) std::rethrow_exception(std::exchange(promise_->error, nullptr));
     Value* value = std::exchange(promise_->value, nullptr);
     if constexpr (std::is_reference_v<T>) {
@@ -214,9 +213,14 @@ class NextAwaiter : private Job {
     promise_->notAsked();
   }
 
+  LEAT_NOINLINE void goBack() {
+    if (state_ == Joined) return static_cast<void>(swapContext(std::move(context_)));
+    throwError("the AsyncGenerator was destroyed while next() waited", "ERR_INVALID_STATE");
+  }
   /// The generator has gone; `consumer` is null when it goes, too.
   void dropped(std::coroutine_handle<> consumer) noexcept {
     promise_ = nullptr;
+    state_ = Dropped;
     frame_ = consumer;
     if (consumer && threadState.queue != nullptr) threadState.queue->pushMicrotask(*this);
   }
@@ -228,7 +232,8 @@ class NextAwaiter : private Job {
   std::coroutine_handle<> frame_;
   GeneratorPromise<T>* promise_;
   ContextRef context_;  // of the one who asks
-  bool asked_ = false;
+  // Joined: another one has set the generator going, in the context of that. Dropped: it is gone.
+  enum State : unsigned char { Asks, Joined, Dropped } state_ = Asks;
 };
 
 template <class T>

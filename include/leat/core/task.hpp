@@ -218,6 +218,9 @@ LEAT_NOINLINE inline std::exception_ptr taskConsumed() noexcept {
                      "ERR_TASK_CONSUMED");
   });
 }
+[[noreturn, gnu::cold]] LEAT_NOINLINE inline void throwTaskConsumed() {
+  std::rethrow_exception(taskConsumed());
+}
 }  // namespace detail
 
 /// A lazy asynchronous computation. It starts when awaited, spawned, given to a combinator or
@@ -314,7 +317,7 @@ class Task<T>::Awaiter {
 template <class T>
 typename Task<T>::Awaiter Task<T>::operator co_await() && {
   if (!frame) [[unlikely]]
-    std::rethrow_exception(detail::taskConsumed());
+    detail::throwTaskConsumed();
   return Awaiter(std::move(*this));
 }
 
