@@ -44,7 +44,7 @@ class EventLoop final : private detail::QueueHooks {
   /// One turn that waits at most `timeoutMs` (negative: until something happens). True while something
   /// referenced is left. For embedding in another loop.
   bool runOnce(long timeoutMs);
-  /// Ends `run` after this turn, or at once where it is still to come. Thread: the loop's; else `post`.
+  /// Ends `run` after this turn, or the next `run` or `runOnce` at once. Thread: the loop's; else `post`.
   void stop() noexcept { stopping_ = true; }
   /// Whether the last `run` ended because of `stop`.
   bool stopped() const noexcept { return stopped_; }
@@ -117,6 +117,7 @@ class EventLoop final : private detail::QueueHooks {
 
  private:
   static constexpr std::size_t scratchSize = 65536;
+  static constexpr std::int64_t longestWaitMs = 2147483647;  // what `poll` takes
   void turn(std::int64_t maxWaitNs) noexcept;
   void runTimers() noexcept;
   void runPending() noexcept { runJobs(pending_); }
@@ -203,7 +204,7 @@ LEAT_INLINE void EventLoop::run() {
   // Nothing that happens here has to do with who runs the loop.
   detail::ContextKeeper context;
   afterCallback();
-  runTimers();
+  if (!stopping_) runTimers();
   while (alive() && !stopping_) turn(-1);
   reactor_->flush();
   stopped_ = std::exchange(stopping_, false);
@@ -215,9 +216,13 @@ LEAT_INLINE bool EventLoop::runOnce(long timeoutMs) {
     detail::throwError("an event loop runs only on the thread that made it", "ERR_WRONG_THREAD");
   detail::ContextKeeper context;
   afterCallback();
-  runTimers();
-  turn(timeoutMs < 0 ? -1 : std::int64_t{timeoutMs} * 1'000'000);
+  // As uv_run. What ends a `run` that this is inside of is not taken back here.
+  if (!stopping_ || running_) {
+    runTimers();
+    turn(timeoutMs < 0 ? -1 : std::min<std::int64_t>(timeoutMs, longestWaitMs) * 1'000'000);
+  }
   reactor_->flush();
+  if (!running_) stopping_ = false;
   return alive();
 }
 
@@ -310,18 +315,6 @@ LEAT_INLINE void EventLoop::afterCallback() noexcept {
   queue_.drain();
   (void)queue_.takeInterrupted();
 }
-#endif
-
-template <class F>
-void EventLoop::callback(F&& f) noexcept {
-  try {
-    f();
-  } catch (...) {
-    queue_.report(std::current_exception());
-  }
-}
-
-#if LEAT_BODIES
 LEAT_INLINE void EventLoop::dispatch(void* context, detail::Op& op, int result,
                                      unsigned flags) noexcept {
   auto& self = *static_cast<EventLoop*>(context);
@@ -335,9 +328,11 @@ LEAT_INLINE void EventLoop::dispatch(void* context, detail::Op& op, int result,
 }
 
 LEAT_INLINE long EventLoop::backendTimeout() noexcept {
+  if (reactor_->hasReady() || !queue_.idle()) return 0;
   const std::int64_t wait = waitNs(-1);
   if (wait < 0) return -1;
-  return static_cast<long>((wait + 999'999) / 1'000'000);
+  const std::int64_t ms = (wait + 999'999) / 1'000'000;
+  return static_cast<long>(ms < longestWaitMs ? ms : longestWaitMs);
 }
 
 LEAT_INLINE LoopMetrics EventLoop::metrics() noexcept {
@@ -374,10 +369,7 @@ LEAT_NOINLINE LEAT_INLINE void EventLoop::dropAll() noexcept {
     delete std::exchange(hooks_, nullptr);
     parts_.clear();
   }
-  detail::printWarning(
-      "Warning",
-      "at the end of an event loop destructors queued new work again and again; the "
-      "last of it is leaked");
+  detail::printEndlessEnd();
 }
 
 LEAT_INLINE void EventLoop::fatal(const std::exception_ptr& error, ExceptionOrigin origin,
@@ -423,6 +415,15 @@ LEAT_INLINE void EventLoop::rejectionHandled(detail::PromiseStateBase& promise) 
                          "Promise rejection was handled asynchronously");
 }
 #endif
+
+template <class F>
+void EventLoop::callback(F&& f) noexcept {
+  try {
+    f();
+  } catch (...) {
+    queue_.report(std::current_exception());
+  }
+}
 
 template <class F>
 bool LoopRef::post(F&& f) const {

@@ -61,4 +61,10 @@ LEAT_INLINE void printWarning(std::string_view name, std::string_view text) noex
 }
 #endif
 
+inline void printEndlessEnd() noexcept {
+  printWarning("Warning",
+               "at the end of an event loop destructors queued new work again and again; the last "
+               "of it is leaked");
+}
+
 }  // namespace leat::inline LEAT_ABI::detail

@@ -11,6 +11,7 @@
 #include <leat_test.hpp>
 #include <backend.hpp>
 #include <child.hpp>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -229,6 +230,57 @@ TEST_CASE("stop ends the run after the turn in progress, and the rest is there f
   CHECK(trace == "abcd");
 }
 
+TEST_CASE("a run that was stopped before it began runs no timer, and the next one does") {
+  EventLoop loop;
+  int fired = 0;
+  setTimeout([&] { ++fired; }, 1);
+  const auto due = std::chrono::steady_clock::now() + std::chrono::milliseconds(5);
+  while (std::chrono::steady_clock::now() < due) {
+  }
+  loop.stop();
+  loop.run();
+  CHECK(fired == 0);
+  CHECK(loop.stopped());
+  loop.run();
+  CHECK(fired == 1);
+  CHECK_FALSE(loop.stopped());
+}
+
+TEST_CASE("a stop before or in a single turn is for that turn alone") {
+  EventLoop loop;
+  int turns = 0;
+  const leat::Timeout later = setTimeout([] {}, 60'000);
+  setImmediate([&] { ++turns; });
+  loop.stop();
+  CHECK(loop.runOnce(0));
+  CHECK(turns == 0);
+  setImmediate([&] { loop.stop(); });
+  CHECK(loop.runOnce(0));
+  CHECK(turns == 1);
+  CHECK(loop.backendTimeout() > 0);
+  later.close();
+  setTimeout([&] { ++turns; }, 1);
+  loop.run();
+  CHECK(turns == 2);
+  CHECK_FALSE(loop.stopped());
+}
+
+TEST_CASE("a turn inside of a run that was stopped happens, and the run ends all the same") {
+  EventLoop loop;
+  std::string trace;
+  const leat::Timeout later = setTimeout([] {}, 60'000);
+  setImmediate([&] {
+    loop.stop();
+    setImmediate([&] { trace += "n"; });
+    loop.runOnce(0);
+    trace += "i";
+  });
+  loop.run();
+  CHECK(trace == "ni");
+  CHECK(loop.stopped());
+  later.close();
+}
+
 TEST_CASE("a loop that runs cannot be run inside of itself, or on another thread") {
   EventLoop loop;
   std::vector<std::string> codes;
@@ -346,6 +398,44 @@ TEST_CASE("a foreign loop turns this one by its descriptor and its timeout") {
   CHECK((trace == "rps" || trace == "rsp"));
   setImmediate([] {});
   CHECK(loop.backendTimeout() == 0);
+}
+
+TEST_CASE("a foreign loop does not wait while the back end or a queue has something") {
+  EventLoop loop;
+  Pipe pipe;
+  pipe.put();
+  bool started = false;
+  bool served = false;
+  setTimeout(
+      [&] {
+        started = true;
+        (void)spawn([&]() -> Task<> {
+          (void)co_await leat::wait(pipe.fds[0], Ready::Readable);
+          served = true;
+          (void)co_await leat::sleep(60'000);
+        });
+      },
+      1);
+  (void)loop.backendFd();
+  // Timers are the last phase of a turn: what they wait for is ready behind the poll phase.
+  while (!started) loop.runOnce(1);
+  CHECK_FALSE(served);
+  CHECK(loop.backendTimeout() == 0);
+  loop.runOnce(0);
+  CHECK(served);
+  CHECK(loop.backendTimeout() > 0);
+  leat::queueMicrotask([] {});
+  CHECK(loop.backendTimeout() == 0);
+}
+
+TEST_CASE("the longest waits are no overflow") {
+  EventLoop loop;
+  int turns = 0;
+  for (const long wait : {std::numeric_limits<long>::max(), std::numeric_limits<long>::min()}) {
+    setImmediate([&] { ++turns; });
+    CHECK_FALSE(loop.runOnce(wait));
+  }
+  CHECK(turns == 2);
 }
 
 TEST_CASE("a post wakes a foreign loop that sleeps on the descriptor, each time") {
