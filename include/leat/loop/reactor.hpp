@@ -200,6 +200,10 @@ class Reactor {
   /// Whether what a socket receives is in the kernel, and stays there until somebody asks.
   virtual bool holdsNothing(IoHandle&) noexcept { return true; }
 
+  /// The kernel accepts no more on its own for who has abandoned a multishot accept; what it has accepted
+  /// is there for `tryNow`.
+  virtual void endAccepts(IoHandle&) noexcept {}
+
   /// Has a file read. False where there is no such way, or no room: then nothing has happened.
   virtual bool readFile(FileRead&) noexcept { return false; }
 

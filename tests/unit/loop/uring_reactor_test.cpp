@@ -526,6 +526,40 @@ TEST_CASE("an accept that was given up accepts no more") {
   CHECK(taken);
 }
 
+TEST_CASE(
+    "what was accepted on its own is there when accepts have ended, and nobody else is accepted") {
+  UringReactor reactor;
+  REQUIRE(reactor.open() == 0);
+  Listener listener;
+  IoHandle handle(listener.fd.get());
+  REQUIRE(reactor.attach(handle) == 0);
+  Probe accept;
+  accept.prepareAccept(handle);
+  accept.multishot = true;
+  reactor.submit(accept);
+  reactor.turn(0);
+  reactor.turn(0);
+  std::vector<UniqueFd> clients;
+  for (int i = 0; i < 20; ++i) clients.push_back(listener.dial());
+  // The kernel has been told of nothing, and what it has accepted nobody has fetched.
+  reactor.abandon(accept);
+  reactor.endAccepts(handle);
+  for (int i = 0; i < 3; ++i) clients.push_back(listener.dial());
+  accept.multishot = false;
+  int taken = 0;
+  for (UniqueFd fd(reactor.tryNow(accept)); fd; fd.reset(reactor.tryNow(accept))) ++taken;
+  while (UniqueFd(::accept4(listener.fd.get(), nullptr, nullptr, SOCK_CLOEXEC))) ++taken;
+  CHECK(taken == 23);
+  CHECK(accept.calls == 0);
+  // It may accept again.
+  accept.multishot = true;
+  reactor.submit(accept);
+  clients.push_back(listener.dial());
+  REQUIRE(until(reactor, [&] { return accept.calls == 1; }));
+  CHECK(UniqueFd(accept.last));
+  reactor.abandonAll();
+}
+
 TEST_CASE("a detached descriptor is closed by closing it, whatever the kernel was doing with it") {
   UringReactor reactor;
   REQUIRE(reactor.open() == 0);

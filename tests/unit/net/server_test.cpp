@@ -482,6 +482,60 @@ TEST_CASE("a server may listen again in the handler of the last that it takes wh
   });
 }
 
+TEST_CASE("a server that hands over takes those, too, whom its back end has accepted") {
+  run([]() -> Task<> {
+    int count = 0;
+    std::optional<Server> server;
+    net::SocketAddress address;
+    // In the handler of the first the others are accepted, or in the backlog; in the second round the loop
+    // has not been told of any.
+    const auto handOver = [&](const Socket& socket) {
+      (void)socket.end("x");
+      if (++count != 1) return;
+      server->close();
+      (void)leat::spawn(
+          server->listen({.port = address.port(), .host = "127.0.0.1", .reusePort = true}));
+    };
+    server = net::createServer(handOver);
+    co_await server->listen({.host = "127.0.0.1", .backlog = 64, .reusePort = true});
+    address = server->address();
+    co_await leat::nextImmediate();
+    std::vector<leat::sys::UniqueFd> clients;
+    for (int i = 0; i < 40; ++i) clients.push_back(dial(address));
+    co_await until([&count] { return count == 40; });
+    co_await until([&server] { return server->listening(); });
+    for (int i = 0; i < 40; ++i) clients.push_back(dial(address));
+    server->close();
+    co_await server->listen({.port = address.port(), .host = "127.0.0.1", .reusePort = true});
+    CHECK(count == 80);
+    co_await server->close();
+    for (const leat::sys::UniqueFd& client : clients) {
+      char answer = 0;
+      CHECK(::read(client.get(), &answer, 1) == 1);
+    }
+  });
+}
+
+TEST_CASE("an exception that nobody caught is the end of a handler that hands over, too") {
+  int count = 0;
+  const int code = runToEnd([&count]() -> Task<> {
+    const auto throwing = [&count](const Socket&) {
+      ++count;
+      throw leat::Error("from a handler, as the test wants it");
+    };
+    const Server server = net::createServer(throwing);
+    co_await server.listen({.host = "127.0.0.1", .reusePort = true});
+    const net::SocketAddress address = server.address();
+    std::vector<leat::sys::UniqueFd> clients;
+    for (int i = 0; i < 3; ++i) clients.push_back(dial(address));
+    server.close();
+    co_await server.listen({.port = address.port(), .host = "127.0.0.1", .reusePort = true});
+    co_await server.closed();
+  });
+  CHECK(code == 1);
+  CHECK(count == 1);
+}
+
 // ---- accept ----
 
 TEST_CASE("accept gives one connection after the other, to who asked first") {
@@ -575,6 +629,36 @@ TEST_CASE("a connection that was promised to who went away goes to the next") {
       if (closeIt) server.close();
       const std::string result = co_await next;
       CHECK(result == "socket");
+    });
+  }
+}
+
+TEST_CASE("close waits for a connection that was promised, until it is gone or nobody wants it") {
+  for (const bool wanted : {true, false}) {
+    run([wanted]() -> Task<> {
+      struct Frame : leat::detail::CallbackFrame {
+        Frame() : CallbackFrame([](CallbackFrame*) noexcept {}) {}
+      } done, doneToo;
+      const Server server = co_await net::listen({.host = "127.0.0.1"});
+      std::string trace;
+      const auto take = [&trace](Server from) -> Task<> {
+        const std::optional<Socket> given = co_await from.accept();
+        trace += given ? "taken " : "nothing ";
+        co_await leat::sleep(5);
+        trace += "gone ";
+      };
+      // One that came for who has gone: it is there at once for the next.
+      Task<> lost = take(server);
+      leat::detail::startTask(lost, done);
+      const leat::sys::UniqueFd client = dial(server.address());
+      Assassin assassin(lost);
+      co_await until([&assassin] { return assassin.ran; });
+      Task<> next = take(server);
+      leat::detail::startTask(next, doneToo);
+      auto closing = server.close();
+      if (!wanted) next = Task<>();
+      co_await closing;
+      CHECK(trace == (wanted ? "taken gone " : ""));
     });
   }
 }

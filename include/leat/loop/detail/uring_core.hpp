@@ -42,6 +42,7 @@ class UringReactor final : public ReadinessReactor {
     const File& file = fileOf(handle);
     return file.bulk && !file.received() && !file.inKernel(File::recv) && file.failure == 0;
   }
+  LEAT_INLINE void endAccepts(IoHandle& handle) noexcept override;
   LEAT_INLINE bool readFile(FileRead& read) noexcept override;
   LEAT_INLINE int turn(std::int64_t timeoutNs) noexcept override;
   LEAT_INLINE int backendFd() noexcept override;

@@ -380,6 +380,18 @@ LEAT_INLINE int UringReactor::takeAccepted(File& file) noexcept {
   return fd;
 }
 
+/// The thread that withdraws a request is the one that the kernel answers it on, so this does not wait.
+LEAT_INLINE void UringReactor::endAccepts(IoHandle& handle) noexcept {
+  if (handle.reactor != this || inChild()) return;
+  File& file = fileOf(handle);
+  for (int tries = 0; file.inKernel(File::accept) && tries < 20; ++tries) {
+    withdraw(file, File::bit(File::accept));
+    buffers_.publish();
+    const int error = ring_.enter(1, 50'000'000);
+    if (reap() == 0 && error != 0 && error != -EINTR) return;
+  }
+}
+
 LEAT_INLINE void UringReactor::keepAccepted(File& file, int fd) noexcept {
   if (file.acceptedFrom == file.acceptedTo) file.acceptedFrom = file.acceptedTo = 0;
   if (file.acceptedTo == file.acceptedRoom) {

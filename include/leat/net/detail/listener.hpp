@@ -15,12 +15,6 @@ namespace leat::inline LEAT_ABI::net::detail {
 using leat::detail::AbortListener;
 using leat::detail::AbortState;
 
-/// Who waits for a connection. One that was promised is there when the waiter goes on.
-struct AcceptWaiter : Waiter {
-  using Waiter::Waiter;
-  bool promised = false;
-};
-
 [[noreturn]] inline void throwClosedBefore() {
   throw Error("Server was closed before it listened.", "ERR_SERVER_NOT_RUNNING");
 }
@@ -86,24 +80,11 @@ class Listener : public Counted<Listener>,
   bool starting = false;
 
  private:
-  struct ListenerOp : Op {
-    explicit ListenerOp(Listener& l) noexcept : Op(onAccepted), listener(l) {}
-    Listener& listener;
-  };
-  struct PauseTimer : LoopTimer {
-    explicit PauseTimer(Listener& l) noexcept : LoopTimer(onPauseEnd), listener(l) {}
-    Listener& listener;
-  };
-  struct LeaveTimer : LoopTimer {
-    explicit LeaveTimer(Listener& l) noexcept : LoopTimer(onLeft), listener(l) {}
-    Listener& listener;
-  };
-  struct CloseJob : Job {
-    explicit CloseJob(Listener& l) noexcept : Job(onClosed), listener(l) {}
-    Listener& listener;
-  };
-  struct CloseHook : AbortListener {
-    explicit CloseHook(Listener& l) noexcept : AbortListener(onAborted), listener(l) {}
+  /// What is called, and whose it is.
+  template <class Base>
+  struct Of : Base {
+    template <class F>
+    Of(Listener& l, F f) noexcept : Base(f), listener(l) {}
     Listener& listener;
   };
   static void onAccepted(Op& op, int result, unsigned flags) noexcept;
@@ -120,6 +101,7 @@ class Listener : public Counted<Listener>,
   void rest() noexcept;
   void leave() noexcept;
   bool acceptRest() noexcept;
+  void endAccept() noexcept;
   void takeRest();
   void stopAccepting() noexcept;
   void end() noexcept;
@@ -132,12 +114,12 @@ class Listener : public Counted<Listener>,
   sys::UniqueFd fd_;
   SocketFile file_;
   IoHandle handle_;
-  ListenerOp acceptOp_{*this};
-  PauseTimer pauseTimer_{*this};
-  LeaveTimer leaveTimer_{*this};
-  CloseJob closeJob_{*this};
+  Of<Op> acceptOp_{*this, onAccepted};
+  Of<LoopTimer> pauseTimer_{*this, onPauseEnd};
+  Of<LoopTimer> leaveTimer_{*this, onLeft};
+  Of<Job> closeJob_{*this, onClosed};
   Ref<AbortState> signal_;
-  CloseHook closeHook_{*this};
+  Of<AbortListener> closeHook_{*this, onAborted};
   // Accepted. Those that wait for `accept`, or, of a server with a handler, for memory.
   std::vector<sys::UniqueFd> ready_;
   List<Waiter> acceptWaiters_;
@@ -214,7 +196,7 @@ LEAT_INLINE void Listener::want() noexcept {
 }
 
 LEAT_INLINE void Listener::onAccepted(Op& op, int result, unsigned flags) noexcept {
-  Listener& self = static_cast<ListenerOp&>(op).listener;
+  Listener& self = static_cast<Of<Op>&>(op).listener;
   Ref<Listener> alive(&self);
   if ((flags & Op::more) == 0) {
     self.accepting_ = false;
@@ -252,7 +234,7 @@ LEAT_INLINE void Listener::rest() noexcept {
 }
 
 LEAT_INLINE void Listener::onPauseEnd(LoopTimer& timer, JobAction action) noexcept {
-  Listener& self = static_cast<PauseTimer&>(timer).listener;
+  Listener& self = static_cast<Of<LoopTimer>&>(timer).listener;
   Ref<Listener> alive(&self);
   self.paused_ = false;
   self.letGo();
@@ -265,7 +247,8 @@ LEAT_INLINE void Listener::onPauseEnd(LoopTimer& timer, JobAction action) noexce
 }
 
 LEAT_INLINE void Listener::arrived(sys::UniqueFd fd) noexcept {
-  if (closed_) return;
+  // An exception that nobody caught has ended the loop: no handler runs any more.
+  if (closed_ || hold_.loop().dead()) return;
   if (maxConnections > 0 && connections_ + ready_.size() >= maxConnections) {
     if (!onDrop) return;
     return onDrop.call(hold_.loop(), localAddressOf(fd.get()), remoteAddressOf(fd.get()));
@@ -317,6 +300,7 @@ LEAT_INLINE Ref<Connection> Listener::takePromised(AcceptWaiter& waiter) {
   --promised_;
   sys::UniqueFd fd = std::move(ready_.front());
   ready_.erase(ready_.begin());
+  finishWhenEmpty();  // where it cannot be adopted it is the last
   return adopt(std::move(fd));
 }
 
@@ -327,6 +311,7 @@ LEAT_INLINE void Listener::leave(AcceptWaiter& waiter) noexcept {
     --promised_;
     if (closed_) {
       ready_.resize(promised_);
+      finishWhenEmpty();
     } else {
       promise();
     }
@@ -354,7 +339,7 @@ LEAT_INLINE void Listener::leave() noexcept {
 }
 
 LEAT_INLINE void Listener::onLeft(LoopTimer& timer, JobAction action) noexcept {
-  Listener& self = static_cast<LeaveTimer&>(timer).listener;
+  Listener& self = static_cast<Of<LoopTimer>&>(timer).listener;
   const Ref<Listener> alive(&self);
   if (action != JobAction::Run) {
     self.leaving_ = false;
@@ -370,13 +355,27 @@ LEAT_INLINE void Listener::onLeft(LoopTimer& timer, JobAction action) noexcept {
 
 /// What the loop has not come to. False: there are not the descriptors for it.
 LEAT_INLINE bool Listener::acceptRest() noexcept {
-  while (!paused_ && leaving_ && sys::poll(fd_.get(), POLLIN) > 0) {
-    const int fd = sys::accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  leat::detail::Reactor& reactor = hold_.loop().reactor();
+  endAccept();
+  reactor.endAccepts(handle_);
+  acceptOp_.prepareAccept(handle_);
+  acceptOp_.multishot = false;
+  while (!paused_ && leaving_) {
+    // First those that the back end has; then what it has not been told of.
+    int fd = reactor.tryNow(acceptOp_);
+    if (fd == -EAGAIN) fd = sys::accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd == -EAGAIN) break;
     if (fd < 0 && fd != -ECONNABORTED) return false;
     if (fd >= 0) arrived(sys::UniqueFd(fd));
   }
   return !paused_;
+}
+
+LEAT_INLINE void Listener::endAccept() noexcept {
+  // Not a question of busy(): a loop that was stopped by an exception may have taken its completion.
+  if (!std::exchange(accepting_, false)) return;
+  if (acceptOp_.busy()) hold_.loop().reactor().abandon(acceptOp_);
+  letGo();
 }
 
 LEAT_INLINE void Listener::stopAccepting() noexcept {
@@ -385,11 +384,7 @@ LEAT_INLINE void Listener::stopAccepting() noexcept {
     if (leaveTimer_.linked()) hold_.loop().disarm(leaveTimer_);
     letGo();
   }
-  // Not a question of busy(): a loop that was stopped by an exception may have taken its completion.
-  if (std::exchange(accepting_, false)) {
-    if (acceptOp_.busy()) hold_.loop().reactor().abandon(acceptOp_);
-    letGo();
-  }
+  endAccept();
   if (std::exchange(paused_, false)) {
     hold_.loop().disarm(pauseTimer_);
     letGo();
@@ -418,15 +413,17 @@ LEAT_INLINE void Listener::end() noexcept {
 }
 
 LEAT_INLINE void Listener::finishWhenEmpty() noexcept {
-  if (!closed_ || finished_ || connections_ > 0 || closing_ || !hold_.onThread()) return;
+  if (!closed_ || finished_ || connections_ + promised_ > 0 || closing_ || !hold_.onThread())
+    return;
   closing_ = true;
   retain();
   hold_.loop().queue().pushTick(closeJob_);
 }
 
 LEAT_INLINE void Listener::onClosed(Job& job, JobAction action) noexcept {
-  Listener& self = static_cast<CloseJob&>(job).listener;
+  Listener& self = static_cast<Of<Job>&>(job).listener;
   self.closing_ = false;
+  if (self.closed_ && self.connections_ > 0) return self.release();
   // It may be listening again: those who waited are told all the same, as in Node.
   self.finished_ = self.closed_;
   if (action == JobAction::Run) wakeAll(self.closeWaiters_);
@@ -434,7 +431,7 @@ LEAT_INLINE void Listener::onClosed(Job& job, JobAction action) noexcept {
 }
 
 LEAT_INLINE void Listener::onAborted(AbortListener& hook) noexcept {
-  static_cast<CloseHook&>(hook).listener.close();
+  static_cast<Of<AbortListener>&>(hook).listener.close();
 }
 
 LEAT_INLINE void Listener::onLoopEnd(LoopOwned& owned) noexcept {

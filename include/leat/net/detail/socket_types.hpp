@@ -13,6 +13,12 @@ struct Receiver {
   void (*done)(Receiver&, int result) noexcept;
 };
 
+/// Who waits for a connection. One that was promised is there when the waiter goes on.
+struct AcceptWaiter : leat::detail::Waiter {
+  using Waiter::Waiter;
+  bool promised = false;
+};
+
 /// Told once, when a connection is destroyed or has gone: its server.
 struct CloseListener {
   void (*closed)(CloseListener&) noexcept;
