@@ -247,8 +247,14 @@ LEAT_INLINE SignalHub::Listeners& SignalHub::listeners(int number) {
 
 template <class F>
 Listener SignalHub::add(SignalId id, F&& f, bool once) {
-  acquire(id.number());
+  // First what may throw besides the system: a signal that nobody listens to is not caught.
   Ref<ListenerBase> node = listeners(id.number()).add(std::forward<F>(f), once);
+  try {
+    acquire(id.number());
+  } catch (...) {
+    node->remove();
+    throw;
+  }
   node->owner = this;
   node->tag = id.number();
   node->removed = [](void* hub, int number) noexcept {

@@ -259,6 +259,33 @@ TEST_CASE("when the system refuses the handler, nothing is registered") {
   });
 }
 
+namespace {
+
+/// A listener that cannot be copied, as where there is no memory.
+struct CannotBeKept {
+  CannotBeKept() = default;
+  CannotBeKept(const CannotBeKept&) { throw leat::Error("it cannot be kept", "ERR_KEPT"); }
+  void operator()() const {}
+};
+
+}  // namespace
+
+TEST_CASE("a signal whose listener could not be kept is not caught") {
+  run([] {
+    const CannotBeKept listener;
+    CHECK(codeOf([&listener] { onSignal(SIGUSR1, listener); }) == "ERR_KEPT");
+    CHECK(disposition(SIGUSR1).sa_handler == SIG_DFL);
+    CHECK(codeOf([&listener] { leat::onceSignal(SIGUSR1, listener); }) == "ERR_KEPT");
+    CHECK(disposition(SIGUSR1).sa_handler == SIG_DFL);
+    // One that listens already stays alone with it.
+    const Listener first = onSignal(SIGUSR1, [] {});
+    CHECK(codeOf([&listener] { onSignal(SIGUSR1, listener); }) == "ERR_KEPT");
+    CHECK(disposition(SIGUSR1).sa_handler != SIG_DFL);
+    first.off();
+    CHECK(disposition(SIGUSR1).sa_handler == SIG_DFL);
+  });
+}
+
 TEST_CASE("a storm of signals from several threads loses none that was caught") {
   constexpr int threads = 4, each = 500;
   int calls = 0;
