@@ -5,6 +5,8 @@
 #include <leat/sys/fd.hpp>
 #include <leat/testing/fuse.hpp>
 
+#include <sys/resource.h>
+
 #include <leat_test.hpp>
 #include <dirent.h>
 #include <started.hpp>
@@ -163,6 +165,19 @@ TEST_CASE("a regular file, a closed descriptor and none are refused with the des
     CHECK(EventLoop::current().metrics().references == 0);
   });
   std::fclose(file);
+}
+
+TEST_CASE("a number that is no descriptor takes no memory, however large it is") {
+  run([]() -> Task<> {
+    constexpr int large = 30'000'000;
+    rusage before{};
+    rusage after{};
+    REQUIRE(::getrusage(RUSAGE_SELF, &before) == 0);
+    const auto code = co_await codeOf(large, {});
+    REQUIRE(::getrusage(RUSAGE_SELF, &after) == 0);
+    CHECK(code == "EBADF");
+    CHECK(after.ru_maxrss - before.ru_maxrss < long{large} * 8 / 1024 / 4);
+  });
 }
 
 TEST_CASE("a wait is aborted before it begins and later") {

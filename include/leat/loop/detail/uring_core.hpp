@@ -113,7 +113,7 @@ class UringReactor final : public ReadinessReactor {
 
   void tellArrived() noexcept;
 
-  static int checkForeign(File& file, const File* there) noexcept;
+  static int checkForeign(File& file, const File* there, const struct ::stat& found) noexcept;
   File* newFile(IoHandle& handle) noexcept;
   void freeFile(File& file) noexcept;
   File** place(int fd) noexcept;
@@ -212,11 +212,15 @@ LEAT_INLINE void UringReactor::settle() noexcept {
 LEAT_INLINE int UringReactor::attach(IoHandle& handle) noexcept {
   if (inChild()) return -ECHILD;
   if (handle.fd < 0) return -EBADF;
+  struct ::stat found{};
+  // Before there is a place for its number, which may be any.
+  if (!handle.ownSocket)
+    if (const int error = sys::fstat(handle.fd, found)) return error;
   File** const at = place(handle.fd);
   File* const file = at == nullptr ? nullptr : newFile(handle);
   if (file == nullptr) return -ENOMEM;
   if (!handle.ownSocket) {
-    if (const int error = checkForeign(*file, *at)) {
+    if (const int error = checkForeign(*file, *at, found)) {
       freeFile(*file);
       return error;
     }
@@ -229,9 +233,8 @@ LEAT_INLINE int UringReactor::attach(IoHandle& handle) noexcept {
 
 /// What epoll would refuse: files, which are always ready, and what is attached already. Another open
 /// file may have got the number of one that was closed too early.
-LEAT_INLINE int UringReactor::checkForeign(File& file, const File* there) noexcept {
-  struct ::stat found;
-  if (const int error = sys::fstat(file.fd, found)) return error;
+LEAT_INLINE int UringReactor::checkForeign(File& file, const File* there,
+                                           const struct ::stat& found) noexcept {
   file.device = found.st_dev;
   file.inode = found.st_ino;
   if (there != nullptr &&
