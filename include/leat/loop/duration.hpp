@@ -7,6 +7,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <limits>
 #include <type_traits>
 #include <utility>
 
@@ -59,6 +60,42 @@ std::int32_t waitMs(const D& d) noexcept {
                                                                                       : whole;
   }
 }
+
+/// The same for waits that may be longer than a timer: more than 2^31-1 is what it says, and what no
+/// number of milliseconds is, the most.
+template <Duration D>
+std::int64_t longWaitMs(const D& d) noexcept {
+  constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
+  if constexpr (std::integral<D>) {
+    if (std::cmp_less(d, 1)) return 1;
+    return std::cmp_greater(d, most) ? most : static_cast<std::int64_t>(d);
+  } else {
+    const double ms = milliseconds(d);
+    if (!(ms > 1)) return 1;
+    if (ms >= 9.2e18) return most;
+    const auto whole = static_cast<std::int64_t>(ms);
+    return ms > static_cast<double>(whole) ? whole + 1 : whole;
+  }
+}
+
+/// What is left of such a wait: one timer after the other.
+class LongWait {
+ public:
+  explicit LongWait(std::int64_t ms) noexcept : left_(ms) {}
+  bool over() const noexcept { return left_ == 0; }
+  /// How long the next timer of it is. The first is the short one.
+  std::int32_t next() noexcept {
+    constexpr std::int64_t longest = 2147483647;
+    std::int64_t part = left_;
+    if (part > longest) [[unlikely]]
+      part = part % longest != 0 ? part % longest : longest;
+    left_ -= part;
+    return static_cast<std::int32_t>(part);
+  }
+
+ private:
+  std::int64_t left_;
+};
 
 }  // namespace detail
 

@@ -20,8 +20,8 @@ namespace detail {
 /// Waits for a timer. Lives in the frame of who awaits it; nothing is allocated.
 class SleepAwaiter : private LoopTimer, private Job {
  public:
-  SleepAwaiter(std::int32_t ms, AbortState* signal, bool ref) noexcept
-      : LoopTimer(onTimer), Job(onAborted), hooks_(*this, signal), ms_(ms), referenced_(ref) {}
+  SleepAwaiter(LongWait wait, AbortState* signal, bool ref) noexcept
+      : LoopTimer(onTimer), Job(onAborted), hooks_(*this, signal), wait_(wait), referenced_(ref) {}
   ~SleepAwaiter() { stop(); }
 
   bool await_ready() const noexcept { return false; }
@@ -29,7 +29,7 @@ class SleepAwaiter : private LoopTimer, private Job {
     loop_ = &EventLoop::current();
     continuation_.capture(handle);
     if (!hooks_.arm()) return loop_->queue().pushMicrotask(*this);
-    loop_->arm(*this, ms_);
+    loop_->arm(*this, wait_.next());
     waiting_ = true;
     if (referenced_) loop_->hold();
   }
@@ -58,6 +58,8 @@ class SleepAwaiter : private LoopTimer, private Job {
   }
   static void onTimer(LoopTimer& timer, JobAction action) noexcept {
     auto& self = static_cast<SleepAwaiter&>(timer);
+    if (!self.wait_.over() && action == JobAction::Run) [[unlikely]]
+      return self.loop_->arm(self, self.wait_.next());
     self.ended();
     self.hooks_.disarm();
     if (action == JobAction::Run) self.continuation_.resume();
@@ -69,7 +71,7 @@ class SleepAwaiter : private LoopTimer, private Job {
   EventLoop* loop_ = nullptr;
   Continuation continuation_;
   Hooks hooks_;
-  std::int32_t ms_;
+  LongWait wait_;
   bool referenced_;
   bool waiting_ = false;
 };
@@ -138,15 +140,15 @@ class ImmediateAwaiter : private Job {
 /// A wait that starts when it is awaited. What `sleep` gives.
 class [[nodiscard("a sleep does nothing until it is awaited")]] Sleep {
  public:
-  Sleep(std::int32_t ms, TimerOptions options) noexcept
-      : signal_(options.signal.state()), ms_(ms), ref_(options.ref) {}
+  Sleep(std::int64_t ms, TimerOptions options) noexcept
+      : signal_(options.signal.state()), wait_(ms), ref_(options.ref) {}
   detail::SleepAwaiter operator co_await() && noexcept {
-    return detail::SleepAwaiter(ms_, signal_.get(), ref_);
+    return detail::SleepAwaiter(wait_, signal_.get(), ref_);
   }
 
  private:
   detail::Ref<detail::AbortState> signal_;
-  std::int32_t ms_;
+  detail::LongWait wait_;
   bool ref_;
 };
 
@@ -173,17 +175,18 @@ class [[nodiscard]] Yield {
 };
 
 /// Waits at least `delay`: milliseconds or a chrono duration; a fraction of a millisecond is rounded up.
+/// Less than 1 or NaN is 1; more than 2^31-1 is as long as it says (in Node 1), infinity never ends.
 ///
 /// Node: `setTimeout` of `timers/promises`. Resumes: in the timers phase.
 /// Cancel: AbortError. Throws: Error ERR_NO_LOOP.
 template <Duration D>
 Sleep sleep(const D& delay, TimerOptions options = {}) noexcept {
-  return Sleep(detail::waitMs(delay), options);
+  return Sleep(detail::longWaitMs(delay), options);
 }
 
 /// Found beside the `sleep` of <unistd.h>, which would block: the call is ambiguous then.
 inline Sleep sleep(unsigned milliseconds, TimerOptions options = {}) noexcept {
-  return Sleep(detail::waitMs(milliseconds), options);
+  return Sleep(detail::longWaitMs(milliseconds), options);
 }
 
 /// Waits for the next check phase. Node: `setImmediate` of `timers/promises`. Cancel: AbortError.

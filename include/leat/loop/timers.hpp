@@ -4,6 +4,7 @@
 
 #include <leat/loop/duration.hpp>
 #include <leat/loop/event_loop.hpp>
+#include <leat/loop/timeout_overflow.hpp>
 
 namespace leat::inline LEAT_ABI {
 
@@ -168,6 +169,8 @@ namespace detail {
 template <class D, class F>
 Timeout startTimer(F&& f, const D& delay, bool repeat) {
   EventLoop& loop = EventLoop::current();
+  if (tooLongForTimer(delay)) [[unlikely]]
+    warnOfOverflow(milliseconds(delay));
   auto* timer = new TimerWith<std::decay_t<F>>(timerMs(delay), repeat, std::forward<F>(f));
   auto handle = Ref<TimerBlock>::adopt(timer);
   timer->startFirst(loop);
@@ -274,7 +277,8 @@ class Immediate {
 };
 
 /// Calls `f(args...)` once, not before `delay` has passed: milliseconds or a chrono duration, cut to
-/// whole milliseconds; less than 1, more than 2^31-1 or NaN is 1. Never early (Node may be, by 1 ms).
+/// whole milliseconds; less than 1, NaN or, with a warning, more than 2^31-1 is 1. Never early (Node may
+/// be, by 1 ms).
 ///
 /// Node: `setTimeout`. Throws: Error ERR_NO_LOOP.
 template <class F, Duration D = int, class... Args>

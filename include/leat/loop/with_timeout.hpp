@@ -29,16 +29,20 @@ LEAT_INLINE bool causedBy(std::exception_ptr error, const std::exception_ptr& re
 }
 #endif
 
-inline SharedText timeoutText(std::int32_t ms) {
+inline SharedText timeoutText(std::int64_t ms) {
   return SharedText{"The operation was aborted due to timeout after ", Decimal(ms), " ms"};
 }
 
 /// The timer of one withTimeout and the signal that it aborts. Holds the loop while it is armed.
 class Deadline : private LoopTimer {
  public:
-  explicit Deadline(std::int32_t ms)
-      : LoopTimer(onTimer), ms_(ms), loop_(EventLoop::current()), state_(makeRef<AbortState>()) {
-    loop_.arm(*this, ms);
+  explicit Deadline(std::int64_t ms)
+      : LoopTimer(onTimer),
+        ms_(ms),
+        wait_(ms),
+        loop_(EventLoop::current()),
+        state_(makeRef<AbortState>()) {
+    loop_.arm(*this, wait_.next());
     loop_.hold();
   }
   Deadline(const Deadline&) = delete;
@@ -62,6 +66,8 @@ class Deadline : private LoopTimer {
  private:
   static void onTimer(LoopTimer& timer, JobAction action) noexcept {
     auto& self = static_cast<Deadline&>(timer);
+    if (!self.wait_.over() && action == JobAction::Run) [[unlikely]]
+      return self.loop_.arm(self, self.wait_.next());
     self.ended();
     if (action == JobAction::Drop) return;
     ContextScope scope(self.context_);
@@ -72,7 +78,8 @@ class Deadline : private LoopTimer {
     loop_.letGo();
   }
 
-  const std::int32_t ms_;
+  const std::int64_t ms_;
+  LongWait wait_;
   EventLoop& loop_;
   const Ref<AbortState> state_;
   const ContextRef context_ = currentContext();
@@ -80,7 +87,7 @@ class Deadline : private LoopTimer {
 };
 
 template <class T, class Work>
-Task<T> withDeadline(std::int32_t ms, Work work) {
+Task<T> withDeadline(std::int64_t ms, Work work) {
   Deadline deadline(ms);
   const AbortSignal signal = deadline.signal();
   auto limited = withSignal(signal, std::forward<Work>(work));
@@ -94,8 +101,8 @@ Task<T> withDeadline(std::int32_t ms, Work work) {
 template <class T>
 class PromiseOrTimeout : private LoopTimer, private Job {
  public:
-  PromiseOrTimeout(std::int32_t ms, Promise<T> promise) noexcept
-      : LoopTimer(onTimer), Job(onSettled), ms_(ms), promise_(std::move(promise)) {}
+  PromiseOrTimeout(std::int64_t ms, Promise<T> promise) noexcept
+      : LoopTimer(onTimer), Job(onSettled), ms_(ms), wait_(ms), promise_(std::move(promise)) {}
   ~PromiseOrTimeout() { stop(); }
 
   bool await_ready() const noexcept { return false; }
@@ -103,7 +110,7 @@ class PromiseOrTimeout : private LoopTimer, private Job {
     loop_ = &EventLoop::current();
     continuation_.capture(handle);
     promise_.state().react(*this);
-    loop_->arm(*this, ms_);
+    loop_->arm(*this, wait_.next());
     loop_->hold();
     armed_ = true;
   }
@@ -121,6 +128,8 @@ class PromiseOrTimeout : private LoopTimer, private Job {
   }
   static void onTimer(LoopTimer& timer, JobAction action) noexcept {
     auto& self = static_cast<PromiseOrTimeout&>(timer);
+    if (!self.wait_.over() && action == JobAction::Run) [[unlikely]]
+      return self.loop_->arm(self, self.wait_.next());
     self.armed_ = false;
     self.loop_->letGo();
     // Settled in the meantime: its reaction is in the queue.
@@ -135,7 +144,8 @@ class PromiseOrTimeout : private LoopTimer, private Job {
     loop_->letGo();
   }
 
-  const std::int32_t ms_;
+  const std::int64_t ms_;
+  LongWait wait_;
   bool armed_ = false;
   bool late_ = false;
   EventLoop* loop_ = nullptr;
@@ -144,7 +154,7 @@ class PromiseOrTimeout : private LoopTimer, private Job {
 };
 
 template <class T>
-Task<T> promiseInTime(std::int32_t ms, Promise<T> promise) {
+Task<T> promiseInTime(std::int64_t ms, Promise<T> promise) {
   PromiseOrTimeout<T> either(ms, std::move(promise));
   co_return co_await either;
 }
@@ -161,7 +171,7 @@ struct MadeOf<Work> {
 }  // namespace detail
 
 /// Awaits `work`, an awaitable or a callable that returns one, for at most `limit` (milliseconds or a
-/// duration). Then every operation in it is aborted, and its end awaited: if it ends because of that,
+/// duration, as for `sleep`; infinity is no limit). Then every operation in it is aborted, and its end awaited: if it ends because of that,
 /// this throws the TimeoutError; a value that it gives all the same is given.
 /// A Promise is not the work but its result: with one this throws at once when the time is over, and
 /// what will settle the promise goes on. Give a Task or a callable to have the work aborted.
@@ -174,10 +184,10 @@ auto withTimeout(const D& limit, Work&& work) {
   using Kept = detail::KeptWork<Work>;
   using T = detail::WithoutRvalue<AwaitResult<typename detail::MadeOf<Kept>::Type>>;
   if constexpr (detail::isPromise<std::remove_cvref_t<Kept>>)
-    return detail::promiseInTime(detail::waitMs(limit),
+    return detail::promiseInTime(detail::longWaitMs(limit),
                                  std::remove_cvref_t<Kept>(std::forward<Work>(work)));
   else
-    return detail::withDeadline<T, Kept>(detail::waitMs(limit), std::forward<Work>(work));
+    return detail::withDeadline<T, Kept>(detail::longWaitMs(limit), std::forward<Work>(work));
 }
 
 }  // namespace leat::inline LEAT_ABI

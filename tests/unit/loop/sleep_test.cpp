@@ -6,6 +6,7 @@
 
 #include <leat_test.hpp>
 #include <chrono>
+#include <limits>
 #include <vector>
 
 using leat::AbortController;
@@ -55,6 +56,33 @@ TEST_CASE("a sleep lasts at least as long as it was told, also a fraction of a m
     leat::Sleep later = sleep(2);
     co_await std::move(later);
     CHECK(Clock::now() - start >= 2ms);
+  });
+}
+
+TEST_CASE("a sleep longer than a timer goes on when its first timer has fired") {
+  run([]() -> Task<> {
+    EventLoop& loop = EventLoop::current();
+    AbortController controller;
+    std::string trace;
+    const auto sleeping = [&](const auto& time) -> leat::Promise<> {
+      trace += co_await codeOfVoid(sleep(time, {.signal = controller})) + " ";
+    };
+    const std::uint64_t before = loop.metrics().timersFired;
+    const auto some = sleeping(2147483647LL + 2);
+    const auto days = sleeping(std::chrono::hours(24 * 30));
+    const auto endless = sleeping(std::numeric_limits<double>::infinity());
+    while (loop.metrics().timersFired < before + 2) co_await leat::nextImmediate();
+    co_await sleep(1);
+    CHECK(trace.empty());
+    CHECK(loop.metrics().timers == 3);
+    CHECK(loop.metrics().references == 3);
+    controller.abort();
+    co_await some;
+    co_await days;
+    co_await endless;
+    CHECK(trace == "ABORT_ERR ABORT_ERR ABORT_ERR ");
+    CHECK(loop.metrics().timers == 0);
+    CHECK(loop.metrics().references == 0);
   });
 }
 

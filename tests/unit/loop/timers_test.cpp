@@ -51,6 +51,40 @@ TEST_CASE("timers of one duration fire in order, and none early") {
   CHECK(std::is_sorted(order.begin(), order.end()));
 }
 
+TEST_CASE("a wait longer than a timer is cut into timers that add up to it") {
+  using leat::detail::LongWait;
+  using leat::detail::longWaitMs;
+  constexpr std::int64_t longest = 2147483647;
+  constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
+  CHECK(longWaitMs(longest + 1) == longest + 1);
+  CHECK(longWaitMs(std::numeric_limits<unsigned long long>::max()) == most);
+  CHECK(longWaitMs(-7) == 1);
+  CHECK(longWaitMs(0) == 1);
+  CHECK(longWaitMs(std::nan("")) == 1);
+  CHECK(longWaitMs(std::numeric_limits<double>::infinity()) == most);
+  CHECK(longWaitMs(-std::numeric_limits<double>::infinity()) == 1);
+  CHECK(longWaitMs(0.2) == 1);
+  CHECK(longWaitMs(2147483647.5) == longest + 1);
+  CHECK(longWaitMs(2900us) == 3);
+  CHECK(longWaitMs(3ms) == 3);
+  CHECK(longWaitMs(std::chrono::hours(24 * 365)) == 31'536'000'000);
+  for (const std::int64_t ms :
+       {std::int64_t{1}, longest - 1, longest, longest + 1, 2 * longest, 5 * longest + 12'345}) {
+    LongWait wait(ms);
+    std::int64_t sum = 0;
+    while (!wait.over()) {
+      const std::int64_t part = wait.next();
+      REQUIRE(part > 0);
+      sum += part;
+    }
+    CHECK(sum == ms);
+  }
+  LongWait endless(most);
+  (void)endless.next();
+  for (int i = 0; i < 1000; ++i) CHECK(endless.next() == longest);
+  CHECK_FALSE(endless.over());
+}
+
 TEST_CASE("durations are milliseconds or of chrono; what makes no sense is one millisecond") {
   run([] {
     CHECK(leat::detail::timerMs(0) == 1);

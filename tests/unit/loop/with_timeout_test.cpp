@@ -7,6 +7,7 @@
 
 #include <leat_test.hpp>
 #include <chrono>
+#include <limits>
 #include <memory>
 #include <started.hpp>
 
@@ -287,6 +288,29 @@ TEST_CASE("a promise is waited for until the time is over, and its work goes on"
     CHECK(finished);
   });
   CHECK(code == 0);
+}
+
+TEST_CASE("a time longer than a timer is not over with its first timer") {
+  run([]() -> Task<> {
+    EventLoop& loop = EventLoop::current();
+    const auto answer = []() -> Task<int> {
+      const std::uint64_t before = EventLoop::current().metrics().timersFired;
+      // Its own sleeps fire as often.
+      while (EventLoop::current().metrics().timersFired < before + 20) co_await sleep(1);
+      co_return 7;
+    };
+    const auto promised = [&]() -> leat::Promise<int> { co_return co_await answer(); };
+    constexpr long long some = 2147483647LL + 2;
+    constexpr double endless = std::numeric_limits<double>::infinity();
+    int sum = co_await withTimeout(some, answer);
+    sum += co_await withTimeout(some, promised());
+    sum += co_await withTimeout(std::chrono::hours(24 * 30), answer);
+    sum += co_await withTimeout(endless, answer);
+    sum += co_await withTimeout(endless, promised());
+    CHECK(sum == 35);
+    CHECK(loop.metrics().timers == 0);
+    CHECK(loop.metrics().references == 0);
+  });
 }
 
 TEST_CASE("a promise in time gives its value, moved, or throws its reason") {

@@ -5,6 +5,7 @@
 
 #include <leat_test.hpp>
 #include <child.hpp>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -418,6 +419,32 @@ TEST_CASE("a warning is printed and told in the next tick") {
     return 0;
   });
   CHECK_THAT(plain.err, containsText("Warning: no loop here"));
+}
+
+TEST_CASE("a delay that no timer takes is one millisecond, with Node's warning") {
+  const auto end = inChild([] {
+    return run([] {
+      process::on<"warning">([](const process::Warning& w) {
+        say(std::string(w.name()) + "|" + std::string(w.message()) + "|" + std::string(w.code()));
+      });
+      leat::setTimeout([] { say("fired"); }, 2147483648LL);
+      leat::setTimeout([] {}, 2147483647.5);
+      leat::setInterval([] {}, 1e21).unref();
+      leat::setTimeout([] {}, std::numeric_limits<double>::infinity());
+      // None of these is too long.
+      leat::setTimeout([] {}, std::numeric_limits<double>::quiet_NaN());
+      leat::setTimeout([] {}, -5);
+      leat::clearTimeout(leat::setTimeout([] {}, 2147483647));
+      say("sync");
+    });
+  });
+  std::string expected = "sync\n";
+  for (const char* number : {"2147483648", "2147483647.5", "1e+21", "Infinity"})
+    expected += std::string("TimeoutOverflowWarning|") + number +
+                " does not fit into a 32-bit signed integer.\nTimeout duration was set to 1.|\n";
+  CHECK(end.out == expected + "fired\n");
+  CHECK_THAT(end.err, containsText(") TimeoutOverflowWarning: 2147483648 does not fit into a "
+                                   "32-bit signed integer.\nTimeout duration was set to 1.\n"));
 }
 
 // ---- listeners ----
