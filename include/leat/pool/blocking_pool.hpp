@@ -243,15 +243,19 @@ LEAT_INLINE bool BlockingPool::stop(std::int64_t timeoutNs) noexcept {
   return true;
 }
 
-/// Outside the lock: releasing a job runs its owner's code.
+/// One by one, as others may cancel meanwhile; released outside the lock, since that runs its owner's code.
 LEAT_INLINE void BlockingPool::dropQueued() noexcept {
-  List<BlockingJob> dropped;
-  {
-    const sys::MutexLock lock(mutex_);
-    stopped_ = true;
-    for (List<BlockingJob>& queue : queues_) dropped.append(queue);
+  for (;;) {
+    BlockingJob* job = nullptr;
+    {
+      const sys::MutexLock lock(mutex_);
+      stopped_ = true;
+      for (List<BlockingJob>& queue : queues_)
+        if (job == nullptr && !queue.empty()) job = &queue.popFront();
+    }
+    if (job == nullptr) return;
+    job->release();
   }
-  while (!dropped.empty()) dropped.popFront().release();
 }
 
 LEAT_INLINE unsigned BlockingPool::threads() noexcept {

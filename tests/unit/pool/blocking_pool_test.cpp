@@ -319,6 +319,57 @@ TEST_CASE("the end of a pool drops what waits, waits for what runs, and takes no
   pool.reset();
 }
 
+namespace {
+
+/// Opens the gate of its board when it is dropped.
+struct Opener : BlockingJob {
+  explicit Opener(Board& where) : BlockingJob(operations, Class::quick), board(where) {}
+  static void nothing(BlockingJob&) noexcept {}
+  static void dispose(BlockingJob& job) noexcept {
+    auto& self = static_cast<Opener&>(job);
+    self.board.gateOpen.store(true);
+    delete &self;
+  }
+  static constexpr Operations operations{nothing, nothing, dispose};
+  Board& board;
+};
+
+}  // namespace
+
+TEST_CASE("a job that is cancelled while its pool ends has one end") {
+  constexpr int jobs = LEAT_TSAN ? 2000 : 5000;
+  Board busy;
+  const GateKeeper keeper{busy};
+  Board board;
+  BlockingPool pool({1, 5'000 * ms});
+  launch(pool, busy, true);
+  REQUIRE(eventually([&] { return busy.running.load() == 1; }));
+  auto* opener = new Opener(board);
+  REQUIRE(pool.submit(*opener) == 0);
+  opener->release();
+  std::vector<Job*> waiting;
+  for (int i = 0; i < jobs; ++i) {
+    waiting.push_back(makeJob(board, false));
+    REQUIRE(pool.submit(*waiting.back()) == 0);
+  }
+  std::thread canceller([&] {
+    while (!board.gateOpen.load()) {
+    }
+    for (int i = jobs; i > 0; --i) {
+      Job& job = *waiting[static_cast<std::size_t>(i - 1)];
+      (void)pool.cancel(job);
+      job.release();
+    }
+  });
+  CHECK_FALSE(pool.stop(0));
+  canceller.join();
+  CHECK(board.disposed.load() == jobs);
+  CHECK(board.ran.load() == 0);
+  busy.gateOpen.store(true);
+  CHECK(pool.stop(-1));
+  CHECK(busy.disposed.load() == 1);
+}
+
 TEST_CASE("without a thread a job is refused with the reason; with one it waits for it") {
   Board board;
   BlockingPool pool({2, 5'000 * ms});
