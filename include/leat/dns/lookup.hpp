@@ -355,7 +355,8 @@ class [[nodiscard("nothing is looked up until this is awaited")]] LookupOperatio
 /// The addresses of a host, in the order of the system's resolver unless `order` says otherwise. An IP
 /// address is its own answer, whatever `family` says.
 ///
-/// Node: `dns.promises.lookup`; an empty host, and one with a zero byte, are errors here. Equal
+/// Node: `dns.promises.lookup`; an empty host, and one with a zero byte, are errors here. A name beyond
+/// ASCII is asked as it is, and not found: give it as punycode (xn--...), which Node makes of it. Equal
 /// questions that are in flight on a loop are asked once.
 /// Completes: in a microtask of the poll phase; at once for an IP address.
 /// Cancel: AbortError at once; the answer is thrown away when it comes.
