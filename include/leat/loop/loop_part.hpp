@@ -10,6 +10,8 @@ namespace leat::inline LEAT_ABI::detail {
 struct LoopPart : ListNode {
   explicit LoopPart(const void* k) noexcept : kind(k) {}
   virtual ~LoopPart() = default;
+  /// `leat::run` has run the loop to its end, and has not told "exit" yet.
+  virtual void runEnds() noexcept {}
   /// The loop ends: before anything of it is destroyed.
   virtual void loopEnds() noexcept {}
   const void* const kind;
@@ -41,6 +43,10 @@ class LoopParts {
     return nullptr;
   }
   bool empty() const noexcept { return parts_.empty(); }
+  void tellRunEnds() noexcept {
+    for (LoopPart* part = parts_.first(); part != nullptr; part = parts_.after(*part))
+      part->runEnds();
+  }
   void tellEnd() noexcept {
     for (LoopPart* part = parts_.first(); part != nullptr; part = parts_.after(*part))
       part->loopEnds();

@@ -84,6 +84,7 @@ int runMain(F& main, LoopOptions options, std::source_location where) {
   MainCall<F> call(main, where);
   call.start(loop);
   runUntilDry(loop);
+  loop.parts().tellRunEnds();
   if (call.unsettled() && !loop.dead() && !loop.stopped() && loop.exitCode() == 0) {
     call.warnUnsettled();
     loop.setExitCode(exitUnsettledMain);

@@ -18,7 +18,7 @@ struct ShutdownHookOptions {
 
 /// What holds for all hooks of a loop.
 struct ShutdownOptions {
-  /// For all phases together.
+  /// For all phases together, from the call or the signal that begins it, also where this is set later.
   Milliseconds deadline = leat::detail::ShutdownCore::defaultDeadlineMs;
   /// Whether SIGTERM and SIGINT begin it while there is a hook.
   bool signals = true;
@@ -38,7 +38,8 @@ struct ShutdownOptions {
 /// Exit code: that of the program (`setExitCode`, else 0) when all went well, 1 when a hook has failed or was
 /// late. A second SIGTERM or SIGINT ends the process at once, with 128 and the signal's number; "exit" is
 /// told and stdio flushed, but no destructor runs. Behind the last phase the signals have their own action
-/// again. A loop that is blocked hears no signal at all.
+/// again. `EventLoop::stop()` during a shutdown ends the loop at once: what has not ended and what was not
+/// called is told, and the code is 1. A loop that is blocked hears no signal at all.
 ///
 /// Without hooks the signals keep their own action. Hooks do not hold the loop, and are not called when the
 /// program ends by itself. The handle's `off()` takes a hook back; of one that runs it changes nothing.

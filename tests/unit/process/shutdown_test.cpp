@@ -369,6 +369,83 @@ TEST_CASE(
   CHECK(end.out == "draining\nlate for accepting\nresources\nin time for logs\n");
 }
 
+TEST_CASE("a hook may take back another one of its phase, with what that refers to") {
+  struct Owner {
+    std::string text = "a text that is long enough to be in the heap";
+    leat::ScopedListener<Listener> hook{process::onShutdown([this] { say(text); })};
+  };
+  const auto end = inProgram([] {
+    const auto owner = std::make_shared<std::unique_ptr<Owner>>();
+    process::onShutdown([owner] {
+      owner->reset();
+      say("first");
+    });
+    *owner = std::make_unique<Owner>();
+    process::onShutdown(saying("third"));
+    process::onShutdown(saying("next"), {.phase = ShutdownPhase::Resources});
+    process::shutdown();
+  });
+  CHECK(end.out == "first\nthird\nnext\n");
+  CHECK(end.err.empty());
+  CHECK(end.code == 0);
+}
+
+TEST_CASE("a phase whose hooks have all been taken back is over") {
+  const auto end = inProgram([] {
+    const auto others = std::make_shared<std::vector<Listener>>();
+    process::onShutdown([others] {
+      for (const Listener& each : *others) each.off();
+    });
+    for (const auto phase : {ShutdownPhase::Draining, ShutdownPhase::Resources})
+      others->push_back(process::onShutdown(saying("never"), {.phase = phase}));
+    process::onShutdown(saying("logs"), {.phase = ShutdownPhase::Logs});
+    process::shutdown();
+  });
+  CHECK(end.out == "logs\n");
+  CHECK(end.code == 0);
+}
+
+TEST_CASE("a loop that is stopped during a shutdown tells what has not ended and was not called") {
+  const auto end = inProgram([] {
+    process::on<"exit">([](int code) { say("exit " + std::to_string(code)); });
+    process::onShutdown(
+        []() -> Task<> {
+          EventLoop::current().stop();
+          co_await leat::sleep(100'000);
+        },
+        {.name = "stops"});
+    process::onShutdown(saying("never"), {.name = "tail", .phase = ShutdownPhase::Logs});
+    process::shutdown();
+  });
+  CHECK(end.out == "exit 1\n");
+  CHECK_THAT(end.err, containsText("hook \"stops\" (draining) had not ended when the loop was "
+                                   "stopped\n"));
+  CHECK_THAT(end.err, containsText("hook \"tail\" (logs) was not called: the loop was stopped\n"));
+  CHECK(end.code == 1);
+  const auto nothingLeft = inProgram([] {
+    process::shutdown();
+    EventLoop::current().stop();
+  });
+  CHECK(nothingLeft.err.empty());
+  CHECK(nothingLeft.code == 0);
+}
+
+TEST_CASE("a deadline that is set during a shutdown holds for it, from its begin") {
+  const auto end = inProgram([] {
+    process::onShutdown(
+        [](AbortSignal late) -> Task<> {
+          process::setShutdownOptions({.deadline = 5});
+          co_await stuck(late);
+        },
+        {.name = "sets"});
+    process::shutdown();
+  });
+  CHECK(end.out == "aborted\n");
+  CHECK_THAT(end.err, containsText("hook \"sets\" (draining) was not done when the 5 ms for all "
+                                   "hooks were over\n"));
+  CHECK(end.code == 1);
+}
+
 TEST_CASE("hooks behind the last phase and times out of range are refused") {
   const auto end = inProgram([] {
     process::on<"exit">([] {

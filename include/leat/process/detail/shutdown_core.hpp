@@ -136,6 +136,7 @@ class LEAT_API ShutdownCore final : public LoopPart {
     printWarning("ShutdownFailure", text);
   }
   void ended(ShutdownHook& hook) noexcept;
+  LEAT_INLINE void runEnds() noexcept override;
 
  private:
   struct Timer : LoopTimer {
@@ -150,7 +151,7 @@ class LEAT_API ShutdownCore final : public LoopPart {
   [[noreturn]] void force(const std::string& name, int number);
   void goOn() noexcept;
   bool startDue() noexcept;
-  void finish() noexcept;
+  void finish(std::string_view whyNotCalled) noexcept;
 
   EventLoop& loop_;
   List<ShutdownHook> hooks_;
@@ -160,10 +161,12 @@ class LEAT_API ShutdownCore final : public LoopPart {
   Timer deadline_{*this};
   std::string reason_;
   std::int32_t deadlineMs_ = defaultDeadlineMs;
+  std::int64_t begunMs_ = 0;
   unsigned signals_ = 0;
   int phase_ = 0;
   bool listens_ = true;
   bool begun_ = false;
+  bool starting_ = false;
   bool expired_ = false;
   bool failed_ = false;
   bool done_ = false;
@@ -242,6 +245,10 @@ LEAT_INLINE Listener ShutdownCore::add(Ref<ShutdownHook> hook) {
 
 LEAT_INLINE void ShutdownCore::configure(std::int32_t deadlineMs, bool signals) {
   deadlineMs_ = deadlineMs;
+  if (deadline_.linked()) {
+    const std::int64_t left = deadlineMs - (loop_.startTime() - begunMs_);
+    loop_.arm(deadline_, left < 0 ? 0 : static_cast<std::int32_t>(left));
+  }
   listens_ = signals;
   if (!signals) return unlisten();
   if (!hooks_.empty()) listen();
@@ -276,6 +283,7 @@ LEAT_INLINE void ShutdownCore::begin(std::string_view reason) {
   if (std::exchange(begun_, true)) return;
   reason_ = reason.empty() ? "shutdown" : reason;
   loop_.hold();
+  begunMs_ = loop_.startTime();
   loop_.arm(deadline_, deadlineMs_);
   // The hooks come from nowhere, and never inside of the call that asks for the end.
   const ContextScope scope(nullptr);
@@ -300,16 +308,18 @@ LEAT_INLINE void ShutdownCore::force(const std::string& name, int number) {
 /// Starts the hooks of the phases that have come. False: there is none.
 LEAT_INLINE bool ShutdownCore::startDue() noexcept {
   std::vector<Ref<ShutdownHook>> due;
-  for (ShutdownHook* hook = hooks_.first(); hook != nullptr;) {
-    ShutdownHook& one = *hook;
-    hook = hooks_.after(one);
-    if (static_cast<int>(one.phase()) > phase_) continue;
-    one.unlink();
-    due.push_back(Ref<ShutdownHook>::adopt(&one));
+  for (ShutdownHook* hook = hooks_.first(); hook != nullptr; hook = hooks_.after(*hook))
+    if (static_cast<int>(hook->phase()) <= phase_) due.emplace_back(hook);
+  // The phase is not over when the first one ends at once.
+  starting_ = true;
+  for (const Ref<ShutdownHook>& hook : due) {
+    // Until its own turn it may be taken back, with what it refers to, by one before it.
+    if (!hook->linked()) continue;
+    hook->unlink();
+    running_.push_back(Ref<ShutdownHook>::adopt(hook.get()));
+    hook->begin();
   }
-  // All of them are running before the first one is called, which may end at once.
-  running_.insert(running_.end(), due.begin(), due.end());
-  for (const Ref<ShutdownHook>& hook : due) hook->begin();
+  starting_ = false;
   return !due.empty();
 }
 
@@ -321,12 +331,12 @@ LEAT_INLINE void ShutdownCore::goOn() noexcept {
     if (phase_ == last) break;
     ++phase_;
   }
-  if (!done_ && running_.empty()) finish();
+  if (!done_ && running_.empty()) finish("the time for all hooks was over");
 }
 
 LEAT_INLINE void ShutdownCore::ended(ShutdownHook& hook) noexcept {
   std::erase_if(running_, [&](const Ref<ShutdownHook>& one) { return one.get() == &hook; });
-  if (running_.empty()) goOn();
+  if (running_.empty() && !starting_) goOn();
 }
 
 LEAT_INLINE void ShutdownCore::onDeadline(LoopTimer& timer, JobAction action) noexcept {
@@ -339,14 +349,22 @@ LEAT_INLINE void ShutdownCore::onDeadline(LoopTimer& timer, JobAction action) no
   for (const Ref<ShutdownHook>& hook : running) hook->expire(text);
 }
 
-LEAT_INLINE void ShutdownCore::finish() noexcept {
+/// `stop()` has ended the loop in the middle of it.
+LEAT_INLINE void ShutdownCore::runEnds() noexcept {
+  if (!begun_ || done_ || loop_.dead()) return;
+  for (const Ref<ShutdownHook>& hook : running_)
+    fail(hook->title() + " had not ended when the loop was stopped");
+  finish("the loop was stopped");
+}
+
+LEAT_INLINE void ShutdownCore::finish(std::string_view whyNotCalled) noexcept {
   done_ = true;
   if (deadline_.linked()) loop_.disarm(deadline_);
   // The loop hears no more signals: what destructors wait for ends by the next one's own action.
   unlisten();
   while (!hooks_.empty()) {
     const auto hook = Ref<ShutdownHook>::adopt(&hooks_.popFront());
-    fail(hook->title() + " was not called: the time for all hooks was over");
+    fail(hook->title().append(" was not called: ").append(whyNotCalled));
     hook->letGo();
   }
   if (failed_) loop_.setExitCode(1);
