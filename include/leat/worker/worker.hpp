@@ -273,7 +273,10 @@ class Worker : public PortMethods<Worker<In, Out>, In, Out> {
   /// Tells it to end: the signal that is ambient in its coroutines is aborted, then its loop stops, and what
   /// is suspended there is destroyed. A callback in progress is not interrupted: until it returns the
   /// worker goes on, and its parent's loop with it. Awaited it gives the exit code, 1, whatever the
-  /// ambient signal says. Node: `worker.terminate()`.
+  /// ambient signal says. From now on it holds the loop until it has exited, also after `unref()`.
+  ///
+  /// Node: `worker.terminate()`. Throws: RangeError ERR_OUT_OF_RANGE for a `grace` or a `deadline` that is
+  /// not from 0 to 2^31-1 ms.
   WorkerExit terminate(TerminateOptions options = {}) const {
     state_->checkThread();
     state_->terminate(options.grace, options.deadline);

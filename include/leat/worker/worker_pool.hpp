@@ -199,8 +199,10 @@ class WorkerPool : public EmitterHandle<WorkerPool<In, Out>> {
   /// Takes no more tasks, ends the workers as `Worker::terminate` does, and fails what waits or runs with
   /// ERR_POOL_CLOSED. Awaited it goes on when the workers have ended: a function that does not return is
   /// waited for.
+  /// Throws: RangeError ERR_OUT_OF_RANGE for a `grace` or a `deadline` that is not from 0 to 2^31-1 ms.
   WorkerPoolEnd destroy(TerminateOptions options = {}) const {
     core_->checkThread();
+    leat::detail::checkTerminate(options.grace, options.deadline);
     core_->destroy(options);
     return WorkerPoolEnd(core_);
   }

@@ -532,6 +532,18 @@ TEST_CASE("destroy fails what waits and what runs, and aborts the latter") {
   });
 }
 
+TEST_CASE("a destroy that waits longer than a timer can is refused, and the pool goes on") {
+  run([]() -> Task<> {
+    const WorkerPool<int, int> pool(square, {.maxThreads = 1});
+    constexpr long tooLong = 2'147'483'648;
+    CHECK_THROWS_AS(pool.destroy({.grace = tooLong}), leat::RangeError);
+    CHECK_THROWS_AS(pool.destroy({.deadline = -1}), leat::RangeError);
+    const int nine = co_await pool.run(3);
+    CHECK(nine == 9);
+    co_await pool.destroy({.grace = tooLong - 1, .deadline = tooLong - 1});
+  });
+}
+
 TEST_CASE("a task whose pool has no handle any more is finished, and then the pool ends") {
   int result = 0;
   run([&]() -> Task<> {

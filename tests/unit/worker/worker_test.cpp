@@ -601,6 +601,46 @@ TEST_CASE("a worker that is unref'd does not hold its parent, one that is not do
   CHECK(trace.empty());
 }
 
+TEST_CASE("who terminates a worker that is unref'd waits for its exit") {
+  std::string trace;
+  const int code = run([&]() -> Task<> {
+    const Worker<int> awaited(forEver);
+    co_await leat::once<"online">(awaited);
+    awaited.unref();
+    const int exitCode = co_await awaited.terminate();
+    trace += std::to_string(exitCode);
+    const Worker<int> told(forEver);
+    told.on<"exit">([&] { trace += " exit"; });
+    told.unref();
+    told.terminate();
+    CHECK(told.hasRef());
+  });
+  CHECK(code == 0);
+  CHECK(trace == "1 exit");
+}
+
+TEST_CASE("a grace or deadline that no timer can take is refused, and the worker goes on") {
+  const int code = run([]() -> Task<> {
+    const Worker<int> worker([](MessagePort<int> parent) {
+      parent.on<"message">([parent](int number) { parent.postMessage(number); });
+    });
+    constexpr long tooLong = 2'147'483'648;
+    CHECK_THROWS_WITH(worker.terminate({.grace = tooLong}),
+                      leat_test::containsText("\"options.grace\" is out of range. It must be >= 0 "
+                                              "&& <= 2147483647. Received 2147483648"));
+    CHECK_THROWS_AS(worker.terminate({.grace = -1}), leat::RangeError);
+    CHECK_THROWS_WITH(worker.terminate({.deadline = tooLong}),
+                      leat_test::containsText("options.deadline"));
+    CHECK_THROWS_AS(worker.terminate({.deadline = -1}), leat::RangeError);
+    worker.postMessage(7);
+    const auto answer = co_await worker.next();
+    CHECK(answer == 7);
+    const int exitCode = co_await worker.terminate({.grace = tooLong - 1, .deadline = tooLong - 1});
+    CHECK(exitCode == 1);
+  });
+  CHECK(code == 0);
+}
+
 TEST_CASE("workers may be nested, and ports go from one to another") {
   std::vector<int> got;
   run([&]() -> Task<> {

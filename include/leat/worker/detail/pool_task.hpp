@@ -135,6 +135,11 @@ using PoolThread = worker_threads::Worker<PoolReply, PoolOrder>;
 /// A worker of a pool.
 struct PoolMember : ListNode {
   explicit PoolMember(PoolThread thread) : worker(std::move(thread)) {}
+  /// Who waits for the pool holds the loop, and not what a terminated worker holds otherwise.
+  void terminate(worker_threads::TerminateOptions options = {}) noexcept {
+    worker.terminate(options);
+    worker.unref();
+  }
   PoolThread worker;
   List<WorkerTask> tasks;  // that it was sent, in order
   std::size_t load = 0;

@@ -3,6 +3,7 @@
 // Node: lib/internal/worker.js.
 #pragma once
 
+#include <leat/core/out_of_range.hpp>
 #include <leat/loop/scoped_timeout.hpp>
 #include <leat/loop/warn.hpp>
 #include <leat/worker/detail/worker_thread.hpp>
@@ -10,6 +11,9 @@
 namespace leat::inline LEAT_ABI::detail {
 
 class WorkerCore;
+
+/// Of `TerminateOptions`. Throws: RangeError ERR_OUT_OF_RANGE.
+LEAT_INLINE void checkTerminate(long graceMs, long deadlineMs);
 
 /// The workers that a loop has started. At its end they end before anything else of it does: what their
 /// functions refer to is still there.
@@ -45,6 +49,7 @@ class WorkerCore : public PortCore {
   bool running() const noexcept { return running_; }
   int exitCode() const noexcept { return code_; }
   WorkerThread& thread() const noexcept { return *thread_; }
+  /// Throws: RangeError ERR_OUT_OF_RANGE.
   void terminate(long graceMs, long deadlineMs);
   void setReferenced(bool to) noexcept override {
     busy_ = to;
@@ -119,8 +124,20 @@ LEAT_INLINE void WorkerCore::start() {
   update();
 }
 
+LEAT_INLINE void checkTerminate(long graceMs, long deadlineMs) {
+  constexpr long most = 2147483647;  // of a timer
+  const auto check = [](std::string_view name, long ms) {
+    if (ms < 0 || ms > most) throwOutOfRange(name, ">= 0 && <= 2147483647", IntegerText(ms));
+  };
+  check("options.grace", graceMs);
+  check("options.deadline", deadlineMs);
+}
+
 LEAT_INLINE void WorkerCore::terminate(long graceMs, long deadlineMs) {
+  checkTerminate(graceMs, deadlineMs);
   if (!running_) return;
+  // As in Node: who ends it waits for that, also for one that was unref'd.
+  setReferenced(true);
   thread_->requestEnd(graceMs);
   if (deadlineMs <= 0) return;
   const auto late = [id = thread_->id(), deadlineMs] {

@@ -142,7 +142,7 @@ LEAT_INLINE WorkerPoolCore::~WorkerPoolCore() {
     while (!member->tasks.empty()) member->tasks.popFront().release();
     if (!alive()) continue;
     member->worker.removeAllListeners();
-    member->worker.terminate();
+    member->terminate();
   }
 }
 
@@ -224,7 +224,7 @@ LEAT_INLINE void WorkerPoolCore::retire(PoolMember& member,
     if (!member.online) --starting_;
   }
   member.idle = ScopedTimeout();
-  member.worker.terminate(options);
+  member.terminate(options);
 }
 
 /// What waits goes to the others, if there are any.
