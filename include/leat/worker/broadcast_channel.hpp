@@ -33,23 +33,14 @@ struct BroadcastMember : SharedCounted<BroadcastMember> {
 };
 using BroadcastMembers = std::vector<Ref<BroadcastMember>>;
 
-/// Those of the process. Never destroyed.
-class BroadcastRegistry {
+/// Those of the process.
+class LEAT_API BroadcastRegistry : public sys::OfProcess<BroadcastRegistry> {
  public:
-  static BroadcastRegistry& all() {
-    BroadcastRegistry* found = shared_.load(acquire);
-    if (found != nullptr) return *found;
-    auto* fresh = new BroadcastRegistry;
-    if (shared_.compareExchange(found, fresh, seqCst)) return *fresh;
-    delete fresh;
-    return *found;
-  }
   void join(Ref<BroadcastMember> member) {
     const sys::MutexLock lock(mutex_);
     members_.push_back(std::move(member));
   }
   void leave(const BroadcastMember& member) noexcept {
-    if (!member.pair->here()) return;
     Ref<BroadcastMember> gone;
     const sys::MutexLock lock(mutex_);
     for (Ref<BroadcastMember>& each : members_) {
@@ -68,8 +59,6 @@ class BroadcastRegistry {
   }
 
  private:
-  LEAT_API static inline constinit Atomic<BroadcastRegistry*> shared_{nullptr};
-
   sys::Mutex mutex_;
   BroadcastMembers members_;
 };
@@ -78,9 +67,12 @@ class BroadcastCore : public PortCore {
  public:
   explicit BroadcastCore(Ref<BroadcastMember> member)
       : PortCore(member->pair, 0), member_(std::move(member)) {
-    BroadcastRegistry::all().join(member_);
+    BroadcastRegistry::ofProcess().join(member_);
   }
-  LEAT_INLINE ~BroadcastCore() override { BroadcastRegistry::all().leave(*member_); }
+  LEAT_INLINE ~BroadcastCore() override {
+    // In a child of fork() it is in the registry of the parent.
+    if (member_->pair->here()) BroadcastRegistry::ofProcess().leave(*member_);
+  }
   const BroadcastMember& member() const noexcept { return *member_; }
 
  protected:
@@ -179,7 +171,7 @@ void BroadcastChannel<T>::postMessage(const T& message) const {
   using namespace leat::detail;
   state_->checkThread();
   if (!state_->open()) throwError("BroadcastChannel is closed", "ERR_INVALID_STATE");
-  const BroadcastMembers others = BroadcastRegistry::all().others(state_->member());
+  const BroadcastMembers others = BroadcastRegistry::ofProcess().others(state_->member());
   std::vector<MessageBox> copies;
   copies.reserve(others.size());
   for (const Ref<BroadcastMember>& each : others)

@@ -6,6 +6,8 @@
 #include <leat/core/wait_options.hpp>
 #include <leat/core/waiter.hpp>
 #include <leat/loop/event_loop.hpp>
+#include <leat/sys/calls.hpp>
+#include <leat/sys/fork.hpp>
 #include <leat/sys/mutex.hpp>
 
 #include <limits>
@@ -27,13 +29,14 @@ class SharedBuffer {
       : words_(new std::uint64_t[bytes / sizeof(std::uint64_t) + 1]()), size_(bytes) {}
 
   std::byte* data() const noexcept { return reinterpret_cast<std::byte*>(words_.get()); }
-  std::size_t size() const noexcept { return size_; }
+  /// 0 of one that was moved from.
+  std::size_t size() const noexcept { return words_ ? size_ : 0; }
   /// As an array of numbers; what does not fill one at the end is left out. Node: `new Int32Array(buffer)`.
   template <class T>
   std::span<T> as() const noexcept {
     static_assert(std::is_arithmetic_v<T>,
                   "shared memory holds numbers; for objects std::shared_ptr");
-    return {reinterpret_cast<T*>(words_.get()), size_ / sizeof(T)};
+    return {reinterpret_cast<T*>(words_.get()), size() / sizeof(T)};
   }
   friend bool operator==(const SharedBuffer& a, const SharedBuffer& b) noexcept {
     return a.words_ == b.words_;
@@ -56,24 +59,16 @@ struct CellWaiter : ListNode {
   bool (*const notify)(CellWaiter&) noexcept;
 };
 
-/// Those who wait in this process, by the address of their cell. Never destroyed.
-class CellTable {
+/// Those who wait in this process, by the address of their cell.
+class LEAT_API CellTable : public sys::OfProcess<CellTable> {
  public:
   struct Bucket {
     sys::Mutex mutex;
     List<CellWaiter> waiters;
   };
   static Bucket& bucketOf(const void* cell) {
-    CellTable* table = shared_.load(acquire);
-    if (table == nullptr) {
-      auto* fresh = new CellTable;
-      if (shared_.compareExchange(table, fresh, seqCst)) {
-        table = fresh;
-      } else {
-        delete fresh;
-      }
-    }
-    return table->buckets_[reinterpret_cast<std::uintptr_t>(cell) / 4 * 0x9E3779B97F4A7C15U >> 58];
+    return ofProcess()
+        .buckets_[reinterpret_cast<std::uintptr_t>(cell) / 4 * 0x9E3779B97F4A7C15U >> 58];
   }
   static std::size_t notify(const void* cell, std::size_t most) {
     Bucket& bucket = bucketOf(cell);
@@ -92,7 +87,6 @@ class CellTable {
   }
 
  private:
-  LEAT_API static inline constinit Atomic<CellTable*> shared_{nullptr};
   Bucket buckets_[64];
 };
 
@@ -121,6 +115,8 @@ class CellWait final : public SharedCounted<CellWait>, private CellWaiter, priva
   /// Nobody waits any more: a notification that is on its way goes to somebody else. The loop's thread.
   void leave() noexcept {
     waiter_ = nullptr;
+    // In a child of fork() it is in the table of the parent, for ever.
+    if (generation_ != sys::forkGeneration()) return;
     CellTable::Bucket& bucket = CellTable::bucketOf(cell);
     {
       const sys::MutexLock lock(bucket.mutex);
@@ -144,6 +140,7 @@ class CellWait final : public SharedCounted<CellWait>, private CellWaiter, priva
     (void)CellTable::notify(self->cell, 1);
   }
 
+  const unsigned generation_ = sys::watchForks();
   const LoopRef home_;
   const OnNotified onNotified_;
   void* waiter_;
@@ -290,7 +287,10 @@ template <class T>
 CellWaitResult Atomics::wait(const T& cell, std::type_identity_t<T> value, long timeoutMs) {
   leat::detail::CellSleeper sleeper(&cell);
   auto& bucket = leat::detail::CellTable::bucketOf(&cell);
-  const std::int64_t deadline = sys::monotonicNs() + std::int64_t{timeoutMs} * 1'000'000;
+  constexpr std::int64_t nsOfMs = 1'000'000;
+  const std::int64_t now = sys::monotonicNs();
+  const std::int64_t mostMs = (std::numeric_limits<std::int64_t>::max() - now) / nsOfMs;
+  const std::int64_t deadline = now + (timeoutMs < mostMs ? timeoutMs : mostMs) * nsOfMs;
   const sys::MutexLock lock(bucket.mutex);
   if (load(cell) != value) return CellWaitResult::NotEqual;
   bucket.waiters.pushBack(sleeper);

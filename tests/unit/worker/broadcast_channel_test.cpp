@@ -9,6 +9,7 @@
 #include <leat/worker/worker.hpp>
 
 #include <leat_test.hpp>
+#include <child.hpp>
 #include <optional>
 #include <string>
 #include <thread>
@@ -109,7 +110,34 @@ TEST_CASE("channels come and go on threads while others broadcast") {
       CHECK(code == 0);
     }
   });
-  CHECK(leat::detail::BroadcastRegistry::all()
+  CHECK(leat::detail::BroadcastRegistry::ofProcess()
             .others(leat::detail::BroadcastMember("crowd", typeid(int)))
             .empty());
 }
+
+#if !LEAT_TSAN
+TEST_CASE("in a child of fork() a broadcast reaches the channels that are made there") {
+  run([] {
+    const BroadcastChannel<int> ofParent("fork");
+    const auto end = leat_test::inChild([] {
+      std::string trace;
+      // The loop of this thread is the parent's.
+      std::thread([&trace] {
+        run([&]() -> Task<> {
+          const BroadcastChannel<int> one("fork"), two("fork");
+          const leat::detail::BroadcastMember stranger("fork", typeid(int));
+          const auto all = leat::detail::BroadcastRegistry::ofProcess().others(stranger);
+          trace = std::to_string(all.size());
+          one.postMessage(7);
+          const auto got = co_await two.next();
+          trace += " " + std::to_string(*got);
+        });
+      }).join();
+      leat_test::say(trace);
+      return 0;
+    });
+    CHECK(end.out == "2 7\n");
+    CHECK(end.code == 0);
+  });
+}
+#endif

@@ -9,6 +9,8 @@
 #include <leat/worker/worker.hpp>
 
 #include <leat_test.hpp>
+#include <child.hpp>
+#include <climits>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -38,6 +40,15 @@ TEST_CASE("a shared buffer is zero at first, and the same for all handles") {
   CHECK(same == bytes);
   CHECK_FALSE(SharedBuffer(0) == bytes);
   CHECK(SharedBuffer(0).as<int>().empty());
+}
+
+TEST_CASE("a shared buffer that was moved from has no bytes") {
+  SharedBuffer bytes(19);
+  const SharedBuffer moved = std::move(bytes);
+  CHECK(moved.size() == 19);
+  CHECK(bytes.data() == nullptr);
+  CHECK(bytes.size() == 0);
+  CHECK(bytes.as<int>().empty());
 }
 
 TEST_CASE("the atomic operations give what was there before") {
@@ -165,6 +176,16 @@ TEST_CASE("threads sleep until a loop notifies them, and the other way round") {
   CHECK(Atomics::load(ready) == 3);
 }
 
+TEST_CASE("a thread that waits longer than a clock can tell is notified") {
+  const SharedBuffer shared(4);
+  int& cell = shared.as<int>()[0];
+  auto result = CellWaitResult::NotEqual;
+  std::thread waiting([&] { result = Atomics::wait(cell, 0, LONG_MAX); });
+  while (Atomics::notify(cell) == 0) std::this_thread::yield();
+  waiting.join();
+  CHECK(result == CellWaitResult::Ok);
+}
+
 TEST_CASE("a loop that ends with waits for cells leaves nothing behind") {
   const auto cell = std::make_shared<int>(0);
   for (int round = 0; round < 20; ++round) {
@@ -182,3 +203,26 @@ TEST_CASE("a loop that ends with waits for cells leaves nothing behind") {
   }
   CHECK(Atomics::notify(*cell) == 0);
 }
+
+#if !LEAT_TSAN
+TEST_CASE("a child of fork() uses cells, though a thread of its parent was just at them") {
+  const SharedBuffer shared(4);
+  int& cell = shared.as<int>()[0];
+  run([&]() -> Task<> {
+    // Of a wait of the parent the child knows nothing.
+    auto waits =
+        leat::spawn([](const int& mine) -> Task<> { co_await Atomics::waitAsync(mine, 0); }(cell));
+    auto& bucket = leat::detail::CellTable::bucketOf(&cell);
+    bucket.mutex.lock();
+    const auto end = leat_test::inChild([&cell] {
+      return Atomics::notify(cell) == 0 && Atomics::wait(cell, 0, 1) == CellWaitResult::TimedOut
+                 ? 5
+                 : 1;
+    });
+    bucket.mutex.unlock();
+    CHECK(end.code == 5);
+    CHECK(Atomics::notify(cell) == 1);
+    co_await waits;
+  });
+}
+#endif

@@ -138,25 +138,17 @@ class WorkerThread : public SharedCounted<WorkerThread>, private LoopHost {
 
 /// The workers of a process that run. At its exit they are told to end and get a moment for it: what is
 /// still running then runs into the destructors of statics, and a message says so.
-class LiveWorkers {
+class LEAT_API LiveWorkers : public sys::OfProcess<LiveWorkers> {
  public:
   static constexpr std::int64_t exitGraceNs = 200'000'000;
 
-  /// Never destroyed; a child of fork(), which has none of these threads, gets one of its own.
   static LiveWorkers& all() {
     struct AtExit {
       ~AtExit() { all().endAll(); }
     };
     static const AtExit atExit;
     static_cast<void>(atExit);
-    LiveWorkers* found = shared_.load(acquire);
-    while (found == nullptr || found->generation_ != sys::forkGeneration()) {
-      auto* fresh = new LiveWorkers;
-      fresh->ofParent_ = found;
-      if (shared_.compareExchange(found, fresh, seqCst)) return *fresh;
-      delete fresh;
-    }
-    return *found;
+    return ofProcess();
   }
   void add(WorkerThread& thread) {
     const sys::MutexLock lock(mutex_);
@@ -187,10 +179,6 @@ class LiveWorkers {
     for (const Ref<WorkerThread>& each : ending) each->joinIfEnded();
   }
 
-  LEAT_API static inline constinit Atomic<LiveWorkers*> shared_{nullptr};
-
-  const unsigned generation_ = sys::watchForks();
-  LiveWorkers* ofParent_ = nullptr;  // out of use, but no leak to leak checkers
   sys::Mutex mutex_;
   sys::Condition gone_;
   std::map<int, WorkerThread*> threads_;
