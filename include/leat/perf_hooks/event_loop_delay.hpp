@@ -25,14 +25,14 @@ struct EventLoopDelayOptions {
 class EventLoopDelay : public Histogram {
  public:
   explicit EventLoopDelay(EventLoopDelayOptions options)
-      : Histogram(limits()), sampler_(leat::detail::makeRef<Sampler>(options.resolution)) {}
+      : Histogram(limits()), sampler_(leat::detail::makeRef<Sampler>(options.resolution, state_)) {}
 
   /// Starts to sample. False: it does already. Throws: Error ERR_NO_LOOP.
   bool enable() const {
     if (sampler_->timer) return false;
-    state_->previousNs = sys::monotonicNs();
-    const auto sample = [state = state_.get()] { state->recordDelta(sys::monotonicNs()); };
-    // The monitor clears the timer before the state goes.
+    sampler_->state->previousNs = sys::monotonicNs();
+    const auto sample = [state = sampler_->state.get()] { state->recordDelta(sys::monotonicNs()); };
+    // The sampler clears the timer before the state goes.
     sampler_->timer.emplace(setInterval(sample, sampler_->resolution));
     (*sampler_->timer)->unref();
     return true;
@@ -46,7 +46,7 @@ class EventLoopDelay : public Histogram {
   /// What was sampled so far is forgotten; the next sample counts from now.
   void reset() const noexcept {
     Histogram::reset();
-    if (sampler_->timer) state_->previousNs = sys::monotonicNs();
+    if (sampler_->timer) sampler_->state->previousNs = sys::monotonicNs();
   }
 
  private:
@@ -56,12 +56,15 @@ class EventLoopDelay : public Histogram {
     return {.lowest = nsOfUs, .highest = hour, .figures = 3};
   }
   struct Sampler : leat::detail::Counted<Sampler> {
-    explicit Sampler(std::int64_t ms) noexcept : resolution(ms) {}
+    Sampler(std::int64_t ms, leat::detail::Ref<State> s) noexcept
+        : resolution(ms), state(std::move(s)) {}
     const std::int64_t resolution;
+    // Its own: another histogram may be assigned to the base of a handle.
+    const leat::detail::Ref<State> state;
     std::optional<ScopedTimeout> timer;
   };
 
-  leat::detail::Ref<Sampler> sampler_;  // destroyed before the state
+  leat::detail::Ref<Sampler> sampler_;
 };
 
 /// A monitor that is yet to be enabled. Node: `perf_hooks.monitorEventLoopDelay`.

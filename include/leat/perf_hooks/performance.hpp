@@ -8,6 +8,7 @@
 #include <leat/perf_hooks/histogram.hpp>
 
 #include <algorithm>
+#include <exception>
 #include <optional>
 #include <string>
 #include <vector>
@@ -177,7 +178,8 @@ LEAT_INLINE PerformanceEntry mark(std::string_view name, MarkOptions options = {
 /// start it is from `timeOrigin`, without an end until now.
 ///
 /// Throws: Error ERR_PERFORMANCE_NO_MARK for a name without a mark (in Node a DOMException SyntaxError);
-/// TypeError ERR_PERFORMANCE_MEASURE_INVALID_OPTIONS for all three, ERR_PERFORMANCE_INVALID_TIMESTAMP.
+/// TypeError ERR_PERFORMANCE_MEASURE_INVALID_OPTIONS for all three, ERR_PERFORMANCE_INVALID_TIMESTAMP for a
+/// time or a duration that is negative or no number.
 LEAT_INLINE PerformanceEntry measure(std::string_view name, MeasureOptions options);
 
 #if LEAT_BODIES
@@ -199,14 +201,16 @@ LEAT_INLINE PerformanceEntry measure(std::string_view name, MeasureOptions optio
   if (options.end.given()) {
     end = timeline.timeOf(options.end);
   } else if (options.start.given() && options.duration) {
-    end = timeline.timeOf(options.start) + *options.duration;
+    end = timeline.timeOf(options.start) + leat::detail::checkTimestamp(*options.duration);
   } else {
     end = now();
   }
   if (options.start.given()) {
     start = timeline.timeOf(options.start);
   } else if (options.end.given() && options.duration) {
-    start = end - *options.duration;
+    start = end - leat::detail::checkTimestamp(*options.duration);
+    // From infinity to infinity: that has no place among the others.
+    if (start != start) leat::detail::throwTimestamp(start);
   }
   return timeline.add(timeline.measures, {std::string(name), "measure", start, end - start,
                                           std::string(options.detail)});
@@ -253,7 +257,7 @@ inline void clearMeasures(std::optional<std::string_view> name = {}) {
 }
 
 /// `f`, and each call's nanoseconds in `histogram`. Of a function that gives a Promise the time until that
-/// settles. What lasts less than a nanosecond counts as one.
+/// settles. What lasts less than a nanosecond counts as one; a call that throws is not counted.
 ///
 /// Node: `performance.timerify`, which also tells its observers. Throws: what `f` throws.
 template <class F>
@@ -279,7 +283,10 @@ auto timerify(F&& f, RecordableHistogram histogram) {
     } else {
       struct AtEnd {
         const Stopwatch& watch;
-        ~AtEnd() { watch.stop(); }
+        const int exceptions = std::uncaught_exceptions();
+        ~AtEnd() {
+          if (std::uncaught_exceptions() == exceptions) watch.stop();
+        }
       };
       const AtEnd end{watch};
       return call(std::forward<decltype(args)>(args)...);

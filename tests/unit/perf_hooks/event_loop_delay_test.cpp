@@ -88,6 +88,26 @@ TEST_CASE("a monitor samples while a handle is there, and its numbers outlive it
   CHECK(late->disable());
 }
 
+TEST_CASE("a monitor whose base was assigned another histogram samples into its own") {
+  run([]() -> Task<> {
+    EventLoopDelay delay = monitorEventLoopDelay({.resolution = 1});
+    const EventLoopDelay same = delay;
+    delay.enable();
+    leat::perf_hooks::Histogram& shown = delay;
+    shown = leat::perf_hooks::createHistogram();
+    while (same.count() == 0) co_await sleep(1);
+    CHECK(delay.count() == 0);
+    // Also when nobody else has that.
+    EventLoopDelay alone = monitorEventLoopDelay({.resolution = 1});
+    alone.enable();
+    leat::perf_hooks::Histogram& other = alone;
+    other = shown;
+    const auto count = same.count();
+    while (same.count() < count + 2) co_await sleep(1);
+    CHECK(alone.count() == 0);
+  });
+}
+
 TEST_CASE("a monitor outside of a loop cannot be enabled") {
   const EventLoopDelay delay = monitorEventLoopDelay();
   CHECK_THROWS_AS(delay.enable(), leat::Error);

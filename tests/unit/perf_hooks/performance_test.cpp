@@ -6,6 +6,7 @@
 
 #include <leat_test.hpp>
 #include <child.hpp>
+#include <limits>
 #include <memory>
 #include <thread>
 
@@ -58,6 +59,46 @@ TEST_CASE("more marks than anybody clears are warned of once") {
   CHECK_THAT(end.err, containsText(name));
   CHECK_THAT(end.err, containsText("1000001 mark entries"));
   CHECK(end.err.find(name) == end.err.rfind(name));
+}
+
+TEST_CASE("a duration that is negative or no number is refused") {
+  run([] {
+    using Options = leat::perf_hooks::MeasureOptions;
+    constexpr double infinite = std::numeric_limits<double>::infinity();
+    constexpr double none = std::numeric_limits<double>::quiet_NaN();
+    for (const Options& wrong :
+         {Options{.start = 10, .duration = -5}, Options{.end = 10, .duration = -5},
+          Options{.start = 10, .duration = none}, Options{.end = 10, .duration = none},
+          Options{.end = infinite, .duration = infinite}}) {
+      try {
+        performance::measure("wrong", wrong);
+        FAIL("was taken");
+      } catch (const leat::TypeError& error) {
+        CHECK(error.code() == "ERR_PERFORMANCE_INVALID_TIMESTAMP");
+      }
+    }
+    CHECK(performance::getEntries().empty());
+    CHECK(performance::measure("before", Options{.end = 5, .duration = 10}).startTime == -5);
+  });
+}
+
+TEST_CASE("timerify does not count a call that throws, as Node") {
+  run([] {
+    const auto histogram = leat::perf_hooks::createHistogram();
+    auto work = performance::timerify(
+        [](bool fails) {
+          if (fails) throw 1;
+        },
+        histogram);
+    CHECK_THROWS_AS(work(true), int);
+    CHECK(histogram.count() == 0);
+    try {
+      throw 2;
+    } catch (int) {
+      work(false);
+    }
+    CHECK(histogram.count() == 1);
+  });
 }
 
 TEST_CASE("timerify keeps what a function gives, references too, and takes what it cannot copy") {
