@@ -9,9 +9,17 @@
 #include <leat/worker/message_port.hpp>
 
 #include <leat_test.hpp>
+#include <array>
+#include <filesystem>
+#include <functional>
+#include <map>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <thread>
+#include <tuple>
+#include <variant>
 #include <vector>
 
 #include "worker_rig.hpp"
@@ -469,6 +477,28 @@ TEST_CASE("what may be a message") {
   STATIC_REQUIRE_FALSE(isMessage<MessagePort<int>>);
   STATIC_REQUIRE_FALSE(isMessage<Promise<int>>);
   STATIC_REQUIRE_FALSE(isMessage<std::span<int>>);
+  STATIC_REQUIRE_FALSE(isMessage<std::wstring_view>);
+  STATIC_REQUIRE_FALSE(isMessage<std::reference_wrapper<int>>);
+  STATIC_REQUIRE_FALSE(isMessage<Task<int>>);
+}
+
+TEST_CASE("what holds a view or a pointer is no message either") {
+  using leat::worker_threads::isMessage;
+  using Text = std::string;
+  using View = std::string_view;
+  STATIC_REQUIRE(isMessage<std::vector<std::vector<Text>>>);
+  STATIC_REQUIRE(isMessage<std::map<Text, std::optional<int>>>);
+  STATIC_REQUIRE(isMessage<std::tuple<int, Text, void (*)()>>);
+  STATIC_REQUIRE(isMessage<std::variant<std::monostate, Text>>);
+  STATIC_REQUIRE(isMessage<std::filesystem::path>);
+  STATIC_REQUIRE_FALSE(isMessage<std::vector<View>>);
+  STATIC_REQUIRE_FALSE(isMessage<std::vector<const char*>>);
+  STATIC_REQUIRE_FALSE(isMessage<std::array<std::vector<View>, 2>>);
+  STATIC_REQUIRE_FALSE(isMessage<std::optional<const char*>>);
+  STATIC_REQUIRE_FALSE(isMessage<std::map<View, int>>);
+  STATIC_REQUIRE_FALSE(isMessage<std::pair<int, View>>);
+  STATIC_REQUIRE_FALSE(isMessage<std::tuple<int, int&>>);
+  STATIC_REQUIRE_FALSE(isMessage<std::variant<int, std::span<int>>>);
 }
 
 TEST_CASE("once and on wait for the messages of a port") {

@@ -9,23 +9,60 @@
 #include <leat/sys/fork.hpp>
 #include <leat/sys/mutex.hpp>
 
+#include <functional>
 #include <span>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
+#include <utility>
+#include <variant>
 
 namespace leat::inline LEAT_ABI {
+
+template <class T>
+class Task;
+
+namespace detail {
+
+/// Whether a value refers to what somebody else owns, as far as its type tells: pointers to objects, views,
+/// and tasks, whose frames do; also inside of what holds them.
+template <class T>
+inline constexpr bool isBorrowed = false;
+template <class T>
+inline constexpr bool isBorrowed<const T> = isBorrowed<T>;
+template <class T>
+inline constexpr bool isBorrowed<T*> = !std::is_function_v<T>;
+template <class T>
+  requires(!std::is_same_v<typename T::value_type, T>)
+inline constexpr bool isBorrowed<T> = isBorrowed<typename T::value_type>;
+template <class C, class Traits>
+inline constexpr bool isBorrowed<std::basic_string_view<C, Traits>> = true;
+template <class T, std::size_t n>
+inline constexpr bool isBorrowed<std::span<T, n>> = true;
+template <class T>
+inline constexpr bool isBorrowed<std::reference_wrapper<T>> = true;
+template <class T>
+inline constexpr bool isBorrowed<Task<T>> = true;
+template <class A, class B>
+inline constexpr bool isBorrowed<std::pair<A, B>> = isBorrowed<A> || isBorrowed<B>;
+template <class... T>
+inline constexpr bool isBorrowed<std::tuple<T...>> = (isBorrowed<T> || ...);
+template <class... T>
+inline constexpr bool isBorrowed<std::variant<T...>> = (isBorrowed<T> || ...);
+template <class T>
+inline constexpr bool isBorrowed<T&> = true;
+
+}  // namespace detail
 
 namespace worker_threads {
 
 /// What a message may be: a value of its own that moves, without references and views into the memory of
-/// who posts it, and no handle of a loop. A port goes as a TransferredPort.
+/// who posts it, and no handle of a loop. A port goes as a TransferredPort. Looks into containers, optionals,
+/// pairs, tuples and variants; what a struct, a closure or a smart pointer refers to it does not see.
 template <class T>
 inline constexpr bool isMessage =
     std::is_same_v<T, std::decay_t<T>> && std::is_move_constructible_v<T> && isSendable<T> &&
-    (!std::is_pointer_v<T> || std::is_function_v<std::remove_pointer_t<T>>) &&
-    !std::is_same_v<T, std::string_view>;
-template <class T, std::size_t n>
-inline constexpr bool isMessage<std::span<T, n>> = false;
+    !leat::detail::isBorrowed<T>;
 
 }  // namespace worker_threads
 
