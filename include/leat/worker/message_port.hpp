@@ -123,6 +123,7 @@ class [[nodiscard("nothing is received until this is awaited")]] PendingMessage 
   PendingMessage(Ref<PortCore> port, WaitOptions options)
       : port_(std::move(port)), signal_(options.signal.state()) {}
   NextMessageAwaiter<In> operator co_await() && {
+    port_->noteAwait();
     return NextMessageAwaiter<In>(std::move(port_), SignalRef(signal_.get()));
   }
 
@@ -144,7 +145,8 @@ namespace worker_threads {
 /// false when as many wait as the bound allows, or when a port is closed and the message went nowhere.
 /// Awaited it goes on when there is room.
 ///
-/// Cancel: the wait only. Throws, awaited: AbortError, Error ERR_CLOSED_MESSAGE_PORT.
+/// Cancel: the wait only. Throws, awaited: AbortError; Error ERR_CLOSED_MESSAGE_PORT, also when the port is
+/// transferred meanwhile: nobody posts here any more, though this message goes along.
 class Posted {
  public:
   using LoopBound = void;
@@ -186,7 +188,6 @@ class PortMethods : public EmitterHandle<Self> {
   /// Cancel: no message is lost. Throws: AbortError, Error ERR_WRONG_THREAD; of a Worker its error.
   leat::detail::PendingMessage<In> next(WaitOptions options = {}) const {
     self().core().checkThread();
-    self().core().noteAwait();
     return leat::detail::PendingMessage<In>(
         leat::detail::Ref<leat::detail::PortCore>(&self().core()), options);
   }

@@ -144,7 +144,10 @@ class WorkerExit {
   };
   WorkerExit(leat::detail::Ref<leat::detail::WorkerCore> worker, bool errors) noexcept
       : worker_(std::move(worker)), errors_(errors) {}
-  Awaiter operator co_await() const noexcept { return Awaiter(worker_, errors_); }
+  Awaiter operator co_await() const noexcept {
+    if (errors_) worker_->noteAwait();
+    return Awaiter(worker_, errors_);
+  }
 
  private:
   leat::detail::Ref<leat::detail::WorkerCore> worker_;
@@ -286,7 +289,6 @@ class Worker : public PortMethods<Worker<In, Out>, In, Out> {
   /// AbortError.
   WorkerExit exited() const {
     state_->checkThread();
-    state_->noteAwait();
     return WorkerExit(state_, true);
   }
 

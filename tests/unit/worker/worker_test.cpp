@@ -314,6 +314,19 @@ TEST_CASE("who awaits a worker is thrown its error, also when it awaits later") 
   });
 }
 
+TEST_CASE("a wait that was made and not awaited hears no error of a worker") {
+  std::string trace;
+  run([&] {
+    leat::process::on<"uncaughtException">(
+        [&](const std::exception_ptr& e) { trace += "uncaught:" + codeOf(e) + " "; });
+    const Worker<int> worker([] { throw std::runtime_error("x"); });
+    (void)worker.exited();
+    (void)worker.next();
+    note(worker, trace, false);
+  });
+  CHECK(trace == "online uncaught:x exit:1 ");
+}
+
 TEST_CASE("an error that was kept for an await that never comes is reported") {
   std::string trace;
   run([&]() -> Task<> {
