@@ -25,22 +25,30 @@ class CsvParser {
     ended_ = true;
     if (mark_ != noMark) wasNoMark();
   }
+  /// After it has thrown there is no more: the scanner stands within a row.
   bool next(CsvRow& row) {
     if (over_) return false;
-    while (!scanner_.next()) {
-      if (more()) continue;
-      over_ = ended_;
-      if (!ended_ || !scanner_.last()) return false;
-      row = scanner_.row();
-      return true;
+    try {
+      return find(row);
+    } catch (...) {
+      over_ = true;
+      throw;
     }
-    row = scanner_.row();
-    return true;
   }
 
  private:
   static constexpr std::size_t noMark = 3;
 
+  bool find(CsvRow& row) {
+    while (!scanner_.next()) {
+      if (more()) continue;
+      over_ = ended_;
+      if (!ended_ || !scanner_.last()) return false;
+      break;
+    }
+    row = scanner_.row();
+    return true;
+  }
   void skipMark() {
     const std::string_view text = chunk_.view();
     for (; used_ < text.size() && mark_ != noMark; ++used_, ++mark_)

@@ -34,8 +34,18 @@ class SplitterState final : public DuplexState<Out, Buffer> {
   }
 
   bool callWrite(Buffer&& chunk) override {
+    // What was written before the error is told still comes, as in Node: not to a parser that has failed.
+    if (this->failed()) [[unlikely]] {
+      this->onWrite(this->errored);
+      return false;
+    }
     lengthBefore_ = ReadableCore::length;
-    parser_.feed(std::move(chunk));
+    try {
+      parser_.feed(std::move(chunk));
+    } catch (...) {
+      this->onWrite(std::current_exception());
+      return false;
+    }
     begin(Busy::Chunk);
     return false;  // answered by onWrite
   }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <leat/loop/sleep.hpp>
 #include <leat/loop/timers.hpp>
 #include <leat/stream/csv.hpp>
 
@@ -389,4 +390,58 @@ TEST_CASE("rows of CSV are made as they are read") {
           co_await sink.closed();
           CHECK(count == 5000);
         }) == 0);
+}
+
+namespace {
+
+struct BrokenCsv {
+  std::string rows;
+  std::vector<std::string> tail;
+};
+
+/// Rows for more than there is room, a fault, and chunks that wait behind it.
+Output<CsvRow> readBroken(const CsvOptions& options, std::size_t mark, const BrokenCsv& text) {
+  Output<CsvRow> output;
+  std::string told;
+  CHECK(run([&]() -> Task<> {
+          DuplexOptions marks;
+          marks.readableHighWaterMark = mark;
+          CsvReader csv(options, marks);
+          csv.write(text.rows);
+          for (const std::string& each : text.tail) {
+            csv.write(each, [&](const std::exception_ptr& error) { told += error ? 'e' : '-'; });
+          }
+          csv.end();
+          try {
+            while (auto row = co_await csv.next()) {
+              output.items.push_back(std::move(*row));
+              co_await nextImmediate();
+            }
+          } catch (...) {
+            output.error = leat_test::describe(std::current_exception());
+          }
+        }) == 0);
+  CHECK(told == std::string(text.tail.size(), 'e'));
+  return output;
+}
+
+}  // namespace
+
+TEST_CASE("chunks that wait behind malformed CSV are not looked at") {
+  BrokenCsv text;
+  for (int i = 0; i < 40; ++i) text.rows += "a\n";
+  text.rows += "x";
+  text.tail = {"\"\n" + std::string(200, 'b'), "c", "c", "c\n", "c"};
+  for (const std::size_t mark : {0, 1, 16, 100})
+    CHECK(readBroken({}, mark, text).error ==
+          "Error [INVALID_OPENING_QUOTE]: row 41, column 1: a quote within a field without quotes");
+  detail::CsvParser parser{CsvOptions()};
+  CsvRow row;
+  parser.feed(Buffer::from("x"));
+  CHECK_FALSE(parser.next(row));
+  parser.feed(Buffer::from("\"\ny\n"));
+  CHECK_THROWS_AS(parser.next(row), Error);
+  CHECK_FALSE(parser.next(row));
+  parser.feed(Buffer::from("z\n"));
+  CHECK_FALSE(parser.next(row));
 }
