@@ -18,13 +18,23 @@ class ComposedDuplex final : public OuterDuplex<R, W> {
 
   void startWriting(const Writable<W>& head) {
     this->writeTo(head);
-    watchEnd(*tail_, {}, [self = Self(this)](const std::exception_ptr&) { self->finished(); });
+    watchEnd(*tail_, {},
+             [self = Self(this)](const std::exception_ptr& error) { self->tailOver(error); });
   }
+  void pipelineOver(const std::exception_ptr& error) { this->onOver(error ? error : tailError_); }
 
  private:
+  /// Node takes a tail that has failed for one that has finished. Why it failed the pipeline tells better,
+  /// unless that has ended well before.
+  void tailOver(const std::exception_ptr& error) {
+    if (!error) return this->finished();
+    tailError_ = error;
+    if (this->over()) this->onOver(error);
+  }
   void destroyInners(const std::exception_ptr& error) override { destroyInner(*tail_, error); }
 
   const Ref<StreamCore> tail_;
+  std::exception_ptr tailError_;
 };
 
 /// The first or last stage as a stream.
@@ -77,7 +87,7 @@ auto composed(Head head, Tail tail, Middle&&... middle) {
   options.readable = tail.core().readable() != nullptr && tail.core().readable()->isReadable();
   const auto made = makeRef<ComposedDuplex<R, W>>(options, tail.core());
   startPipeline(
-      {}, [made](const std::exception_ptr& error) { made->onOver(error); }, head,
+      {}, [made](const std::exception_ptr& error) { made->pipelineOver(error); }, head,
       std::forward<Middle>(middle)..., tail);
   if constexpr (Head::hasWritable) {
     if (options.writable) made->startWriting(Writable<W>(head));

@@ -131,6 +131,43 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("a last stage that fails when all has been written is an error of the composed stream") {
+  struct FailingFinal {
+    Token token;
+    void write(int) {}
+    void final() { throw std::runtime_error("final"); }
+  };
+  struct StaysOpen {
+    Token token;
+    void write(int) {}
+    void read(Duplex<int>&) {}
+  };
+  leavesNothing([](Token token) -> Task<> {
+    // All of it waits in front of the sink when that fails.
+    const auto first = compose(plus(1), Writable<int>(CountingSink{fresh(), 1, token}));
+    const std::vector<int> three{1, 2, 3};
+    const std::string piped = co_await outcome(pipeline(readableFrom(three), first));
+    CHECK(piped == "sink");
+    const auto second = compose(plus(1), Writable<int>(CountingSink{fresh(), 1, token}));
+    std::string told;
+    second.end(1, [&](const std::exception_ptr& error) { told = leat_test::text(error); });
+    const std::string ended = co_await outcome(second.end());
+    CHECK(ended == "sink");
+    CHECK(told == "sink");
+    const auto third = compose(plus(1), Writable<int>(FailingFinal{token}));
+    const std::string final = co_await outcome(pipeline(readableFrom(three), third));
+    CHECK(final == "final");
+    const Duplex<int> open(StaysOpen{token});
+    const auto fourth = compose(plus(1), open);
+    fourth.end(1);
+    co_await turns(3);
+    open.on<"error">([] {});
+    open.destroy(std::runtime_error("late"));
+    const std::string read = co_await outcome(fourth.toArray());
+    CHECK(read == "late");
+  });
+}
+
 TEST_CASE("to destroy a composed stream destroys its stages, with its error") {
   leavesNothing([](Token token) -> Task<> {
     for (const bool fails : {false, true}) {
