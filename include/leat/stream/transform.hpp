@@ -269,7 +269,11 @@ class TransformOf final : public TransformState<In, Out> {
     if constexpr (answersInCall()) {
       return transformNow(std::move(chunk));
     } else {
-      callHook<TransformHook>(&State::onTransformed, std::move(chunk));
+      try {
+        callHook<TransformHook>(&State::onTransformed, std::move(chunk));
+      } catch (...) {
+        this->onWriteThrown(std::current_exception());
+      }
       return false;
     }
   }

@@ -210,7 +210,7 @@ LEAT_ALWAYS_INLINE inline bool writeWith(I& impl, StreamCore& stream, T&& chunk,
     }
     return true;
   } else if constexpr (hasHook<WriteHook, I, Handle, T>) {
-    answerHook<WriteHook>(impl, stream, &answerWrite, self, std::move(chunk));
+    answerWriteHook<WriteHook>(impl, stream, self, std::move(chunk));
   } else {
     static_assert(
         hasHook<WritevHook, I, Handle, std::vector<T>>,
@@ -218,7 +218,7 @@ LEAT_ALWAYS_INLINE inline bool writeWith(I& impl, StreamCore& stream, T&& chunk,
         "with a std::vector of chunks");
     std::vector<T> one;
     one.push_back(std::move(chunk));
-    answerHook<WritevHook>(impl, stream, &answerWrite, self, std::move(one));
+    answerWriteHook<WritevHook>(impl, stream, self, std::move(one));
   }
   return false;
 }
@@ -309,7 +309,7 @@ class WritableOf final : public StreamCore, public WritableState<T> {
   }
   void callWritev(std::vector<T>&& chunks) override {
     if constexpr (hasHook<WritevHook, I, Writable<T>, std::vector<T>>)
-      answerHook<WritevHook>(impl_, *this, &answerWrite, self(), std::move(chunks));
+      answerWriteHook<WritevHook>(impl_, *this, self(), std::move(chunks));
   }
   DirectSink* directSink() noexcept override {
     if constexpr (requires { impl_.directSink(); }) return impl_.directSink();
