@@ -7,17 +7,28 @@
 #include <leat/core/with_context.hpp>
 #include <leat/stream/readable.hpp>
 
+#include <iterator>
+
 namespace leat::inline LEAT_ABI {
 
 namespace detail {
 
+/// What an iterator stands on as a value: not what only refers to it, as those of std::vector<bool> give.
+template <class Iterator>
+struct PointedAt {
+  using Type = std::remove_cvref_t<decltype(*std::declval<Iterator&>())>;
+};
+template <class Iterator>
+  requires std::is_constructible_v<std::iter_value_t<Iterator>,
+                                   decltype(*std::declval<Iterator&>())>
+struct PointedAt<Iterator> {
+  using Type = std::iter_value_t<Iterator>;
+};
 template <class T>
 struct ItemOf;
 template <class T>
   requires requires(T& range) { *range.begin(); }
-struct ItemOf<T> {
-  using Type = std::remove_cvref_t<decltype(*std::declval<T&>().begin())>;
-};
+struct ItemOf<T> : PointedAt<decltype(std::declval<T&>().begin())> {};
 template <class T>
 struct ItemOf<AsyncGenerator<T>> {
   using Type = std::remove_cvref_t<T>;
@@ -102,7 +113,7 @@ class GeneratorSource {
           self.push(nullptr);
           break;
         }
-        if (self.push(T(std::move(*item)))) continue;
+        if (self.push(T(std::forward<Item>(*item)))) continue;
         state->reading = false;
         break;
       }

@@ -177,12 +177,30 @@ AsyncGenerator<T> dropChunks(ChunkIterator<T> chunks, std::size_t count) {
   }
 }
 
+/// Whether the items of a range are its own: what looks at those of others gives them unchanged by its const.
+template <class Range>
+inline constexpr bool ownsItems = requires(Range& range, const Range& fixed) {
+  requires std::is_lvalue_reference_v<decltype(*range.begin())>;
+  requires !std::is_same_v<decltype(*range.begin()), decltype(*fixed.begin())>;
+};
+/// An item of a range that goes when all are given. It stays where it is if it is somebody else's.
+template <class Range, class Item>
+auto itemTakenFrom(Item&& item) {
+  using T = typename ItemOf<Range>::Type;
+  if constexpr (ownsItems<Range> || !isCopyable<T>) {
+    return T(std::move(item));
+  } else {
+    return T(std::forward<Item>(item));
+  }
+}
+
 template <class T, class F>
 auto flatMapChunks(ChunkIterator<T> chunks, F f)
     -> AsyncGenerator<typename ItemOf<OutcomeOf<F, T>>::Type> {
   while (auto chunk = co_await chunks.next()) {
     auto many = co_await applied(f, std::move(*chunk));
-    for (auto& each : many) co_yield std::move(each);
+    using Many = decltype(many);
+    for (auto&& each : many) co_yield itemTakenFrom<Many>(std::forward<decltype(each)>(each));
   }
 }
 
@@ -192,7 +210,8 @@ auto flatMapMany(ChunkIterator<T> chunks, F f, std::size_t concurrency)
   CallsInOrder<T, F> calls(std::move(chunks), std::move(f), concurrency);
   while (auto started = co_await calls.results.receive()) {
     auto many = co_await std::move(*started);
-    for (auto& each : many) co_yield std::move(each);
+    using Many = decltype(many);
+    for (auto&& each : many) co_yield itemTakenFrom<Many>(std::forward<decltype(each)>(each));
   }
 }
 

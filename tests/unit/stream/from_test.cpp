@@ -59,6 +59,62 @@ TEST_CASE("the items of any range are chunks, and the range is the stream's") {
   });
 }
 
+TEST_CASE("the items of a std::vector<bool> are values") {
+  leavesNothing([](Token) -> Task<> {
+    const std::vector<bool> bits{true, false, true};
+    const auto bools = readableFrom(bits);
+    static_assert(std::is_same_v<decltype(bools), const Readable<bool>>);
+    const auto read = co_await bools.toArray();
+    CHECK(read == bits);
+    const auto turned = co_await duplexFrom(bits).map([](bool bit) { return !bit; }).toArray();
+    CHECK(turned == std::vector<bool>{false, true, false});
+    const std::vector<int> two{1, 2};
+    const auto flat =
+        co_await readableFrom(two).flatMap([](int) { return std::vector<bool>{true}; }).toArray();
+    CHECK(flat == std::vector<bool>{true, true});
+  });
+}
+
+TEST_CASE("what is somebody else's is copied: items of generators of references, of views") {
+  leavesNothing([](Token) -> Task<> {
+    const std::vector<std::string> words{"one that is too long to be kept in place", "two"};
+    auto mine = words;
+    const auto refer = [](std::vector<std::string>& all) -> AsyncGenerator<std::string&> {
+      for (std::string& each : all) co_yield each;
+    };
+    const auto read = co_await readableFrom(refer(mine)).toArray();
+    CHECK(read == words);
+    CHECK(mine == words);
+    const std::vector<int> two{1, 2};
+    const auto spans = [&mine](int) { return std::span<std::string>(mine); };
+    const auto all = [&mine](int) { return std::views::all(mine); };
+    const auto some = [&mine](int) {
+      return std::views::filter(mine, [](const std::string& each) { return each.size() > 3; });
+    };
+    for (const std::size_t concurrency : {1, 2}) {
+      const OperatorOptions options{.concurrency = concurrency};
+      const auto spanned = co_await readableFrom(two).flatMap(spans, options).toArray();
+      CHECK(spanned.size() == 4);
+      CHECK(spanned[2] == words[0]);
+      const auto viewed = co_await readableFrom(two).flatMap(all, options).toArray();
+      CHECK(viewed == spanned);
+      const auto filtered = co_await readableFrom(two).flatMap(some, options).toArray();
+      CHECK(filtered == std::vector<std::string>(2, words[0]));
+      const auto numbers = [](int) { return std::views::iota(0, 2); };
+      const auto made = co_await readableFrom(two).flatMap(numbers, options).toArray();
+      CHECK(made == std::vector<int>{0, 1, 0, 1});
+      const auto owned = [](int n) {
+        std::vector<std::unique_ptr<int>> one;
+        one.push_back(std::make_unique<int>(n));
+        return one;
+      };
+      const auto moved = co_await readableFrom(two).flatMap(owned, options).toArray();
+      CHECK(*moved.at(1) == 2);
+    }
+    CHECK(mine == words);
+  });
+}
+
 TEST_CASE("one text or buffer is one chunk of bytes, nothing when it is empty") {
   leavesNothing([](Token) -> Task<> {
     const auto text = co_await readableFrom("some text").toArray();
