@@ -44,7 +44,7 @@ class WriteResult::Awaiter : private detail::Waiter {
 
  private:
   bool over() const noexcept {
-    return stream_->closeEmitted() || stream_->flags.any(detail::StreamFlag::ErrorEmitted);
+    return stream_->flags.any(detail::StreamFlag::Destroyed, detail::StreamFlag::ErrorEmitted);
   }
   detail::Ref<detail::StreamCore> stream_;
   std::exception_ptr error_;

@@ -573,6 +573,14 @@ TEST_CASE("write and end that are awaited throw what the stream fails with") {
     destroyed.destroy();
     co_await stays;
     co_await gives(destroyed.write(1), "ERR_STREAM_WRITE_AFTER_END");
+
+    // A chunk that waits, of a stream that is destroyed before anybody waits for room, and closes later.
+    const Writable<int> soon([](int, const StreamCallback&) {}, {.highWaterMark = 1});
+    soon.write(1);
+    const auto kept = soon.write(2);
+    CHECK_FALSE(kept);
+    soon.destroy();
+    co_await gives(kept, "ERR_STREAM_DESTROYED");
   });
 }
 
