@@ -90,13 +90,29 @@ class TeeState : public Counted<TeeState<T>> {
   void give(Branch& branch, const T& chunk) {
     if (branch.side == nullptr) return;
     const Ref<StreamCore> stream(&branch.side->stream());
-    if (branch.side->push(T(chunk))) branch.wants = true;
+    std::optional<T> copy;
+    try {
+      copy.emplace(chunk);
+    } catch (...) {
+      return stream->destroy(std::current_exception());
+    }
+    tellListeners([&] { branch.side->push(std::move(*copy)); });
+    if (branch.side != nullptr && branch.side->canPushMore()) branch.wants = true;
+  }
+  /// What the listeners of one branch throw is no matter of the others, nor of the one that was read.
+  template <class F>
+  static void tellListeners(F&& f) {
+    try {
+      f();
+    } catch (...) {
+      nextTick([error = std::current_exception()] { std::rethrow_exception(error); });
+    }
   }
   void pumpLater() {
     nextTick([self = Ref<TeeState>(this)] { self->pump(); });
   }
   void end() {
-    each([](ReadableState<T>& side) { side.pushEnd(); });
+    each([](ReadableState<T>& side) { tellListeners([&side] { side.pushEnd(); }); });
   }
   void fail(const std::exception_ptr& error) {
     each([&error](ReadableState<T>& side) { side.stream().destroy(error); });

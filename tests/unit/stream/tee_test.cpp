@@ -2,6 +2,7 @@
 // One source for several readers: what each gets, how far the source is read ahead, and who goes when.
 #include "stream_rig.hpp"
 
+#include <leat/process/process.hpp>
 #include <leat/stream/tee.hpp>
 #include <leat/stream/transform.hpp>
 
@@ -127,6 +128,64 @@ TEST_CASE("an error of the source of a tee reaches every branch") {
     const std::string atD = co_await outcome(d.toArray());
     CHECK(atD == "ERR_STREAM_PREMATURE_CLOSE");
     CHECK(c.errored());
+  });
+}
+
+TEST_CASE("what a listener of one branch of a tee throws leaves the others alone") {
+  std::vector<std::string> uncaught;
+  leavesNothing([&uncaught](Token token) -> Task<> {
+    process::on<"uncaughtException">([&uncaught](const std::exception_ptr& error) {
+      uncaught.push_back(leat_test::text(error));
+    });
+    for (const bool listens : {false, true}) {
+      const auto [a, b, c] = tee<3>(counting(fresh(), 6, 0, token));
+      Numbers heard;
+      a.on<"data">([&heard](int chunk) {
+        heard.push_back(chunk);
+        if (chunk == 2) throw std::runtime_error("heard");
+      });
+      Numbers flown;
+      if (listens) {
+        c.on<"data">([&flown](int chunk) { flown.push_back(chunk); });
+      } else {
+        c.destroy();
+      }
+      // What is read here asks for more, and so makes the others flow.
+      const Numbers read = co_await b.toArray();
+      CHECK(read == Numbers{1, 2, 3, 4, 5, 6});
+      co_await a.closed();
+      CHECK(heard == read);
+      CHECK(!a.errored());
+      if (listens) CHECK(flown == read);
+    }
+  });
+  CHECK(uncaught == std::vector<std::string>{"heard", "heard"});
+}
+
+TEST_CASE("a branch of a tee that cannot have its copy fails, the others go on") {
+  struct Costly {
+    explicit Costly(int n) : number(n) {}
+    Costly(Costly&&) = default;
+    Costly& operator=(Costly&&) = default;
+    Costly(const Costly& other) : number(other.number) {
+      if (number == 2 && ++copiesOfTwo() == 2) throw std::bad_alloc();
+    }
+    Costly& operator=(const Costly&) = default;
+    static int& copiesOfTwo() {
+      static int count = 0;
+      return count;
+    }
+    int number;
+  };
+  leavesNothing([](Token) -> Task<> {
+    const auto source = counting(fresh(), 4).map([](int n) { return Costly(n); });
+    const auto [a, b] = tee(source);
+    const auto first = a.map([](const Costly& each) { return each.number; }).toArray();
+    const auto second = b.map([](const Costly& each) { return each.number; }).toArray();
+    const std::string failed = co_await outcome(second);
+    CHECK(failed == std::bad_alloc().what());
+    const Numbers all = co_await first;
+    CHECK(all == Numbers{1, 2, 3, 4});
   });
 }
 
