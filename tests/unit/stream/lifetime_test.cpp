@@ -240,6 +240,33 @@ TEST_CASE("chunks that cannot be copied go through a pipe, but not to two listen
   });
 }
 
+TEST_CASE("chunks that cannot be copied go through the pipe that is left of several") {
+  using Box = std::unique_ptr<int>;
+  runs([] {
+    const Readable<Box> r([](Readable<Box>&) {});
+    const auto taken = std::make_shared<std::vector<int>>();
+    const auto sink = [taken](int times) {
+      return Writable<Box>([taken, times](Box box) { taken->push_back(*box * times); });
+    };
+    const Writable<Box> first = sink(1), second = sink(10), third = sink(100);
+    for (const auto& each : {first, second, third}) r.pipe(each);
+    r.unpipe(third);
+    r.unpipe(first);
+    setImmediate([r, taken, second] {
+      r.push(std::make_unique<int>(1));
+      CHECK(*taken == std::vector<int>{10});
+      r.unpipe(second);
+      r.on<"data">([taken](const Box& box) { taken->push_back(*box); });
+      r.resume();
+      setImmediate([r, taken] {
+        r.push(std::make_unique<int>(2));
+        CHECK(*taken == std::vector<int>{10, 2});
+        r.destroy();
+      });
+    });
+  });
+}
+
 TEST_CASE("the last handles go inside of listeners") {
   struct Kept {
     std::optional<Readable<int>> r;

@@ -171,8 +171,10 @@ void Pipe<T>::cleanUp() {
   end_.off();
   data_.off();
   if (source_.direct == this) {
-    source_.direct = nullptr;
-    source_.directListener = nullptr;
+    // Another one that is left may be all that listens now.
+    source_.direct = source_.pipes.empty() ? nullptr : source_.pipes.back().get();
+    source_.directListener =
+        source_.direct == nullptr ? nullptr : source_.direct->data_.registration();
   }
   cleanedUp_ = true;
   // Also of a sink that has ended or failed: its "drain" does not come, and the others shall go on.
