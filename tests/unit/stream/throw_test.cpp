@@ -5,7 +5,6 @@
 using namespace leat;
 using leat_test::leavesNothing;
 using leat_test::outcome;
-using leat_test::text;
 using leat_test::Token;
 using leat_test::turns;
 
@@ -57,7 +56,8 @@ template <class S, class I>
 Task<std::string> ofTwoChunks(I implementation) {
   const S stream(std::move(implementation));
   std::string told;
-  stream.template on<"error">([&told](const std::exception_ptr& error) { told += text(error); });
+  stream.template on<"error">(
+      [&told](const std::exception_ptr& error) { told += leat_test::text(error); });
   stream.template on<"close">([&told] { told += " closed"; });
   stream.cork();
   stream.write(1);
@@ -87,6 +87,20 @@ void failsAtTwo() {
 }
 
 }  // namespace
+
+TEST_CASE("a null exception_ptr that is emitted as the error of a stream is that of any emitter") {
+  leavesNothing([](Token) {
+    const Readable<int> stream([](Readable<int>&) {});
+    CHECK_THROWS_WITH(stream.emit<"error">(std::exception_ptr()), "Unhandled error. (null)");
+    int told = 0;
+    stream.on<"error">([&told](const std::exception_ptr& error) { told += error ? 10 : 1; });
+    stream.emit<"error">(std::exception_ptr());
+    CHECK(told == 1);
+    CHECK(!stream.errored());
+    stream.once<"error">([](const std::exception&) { FAIL("there is none"); });
+    CHECK_THROWS_AS(stream.emit<"error">(std::exception_ptr()), TypeError);
+  });
+}
 
 TEST_CASE("what write(chunk, done) and its like throw is the stream's error, also after done") {
   failsAtTwo<Writable<int>, ThrowingWrite>();

@@ -185,7 +185,9 @@ class StreamMethods : public EmitterMethods<StreamMethods<Self>> {
   bool emit(Args&&... args) const {
     const Ref<StreamCore> alive(&core());
     if constexpr (name.view() == "error") {
-      core().emitError(asReason(std::forward<Args>(args)...));
+      const std::exception_ptr error = asReason(std::forward<Args>(args)...);
+      if (!error && core().errorSlot.empty()) throwUnhandled(error);
+      core().emitError(error);
       return true;
     } else {
       return eventSlot<name>().tell(std::forward<Args>(args)...);
