@@ -294,6 +294,49 @@ TEST_CASE("the last handles go inside of listeners") {
   });
 }
 
+TEST_CASE("the last handle goes while listeners are added and removed") {
+  keepsNothing([](Token token) {
+    const auto made = [token] {
+      return std::make_unique<Readable<int>>([held = token](Readable<int>&) {});
+    };
+    auto handle = made();
+    handle->on<"newListener">([&handle] { handle.reset(); });
+    handle->on<"data">([](int) {});
+    CHECK(!handle);
+    handle = made();
+    handle->on<"newListener">([&handle] { handle.reset(); });
+    handle->once<"readable">([] {});
+    CHECK(!handle);
+    for (const bool all : {false, true}) {
+      handle = made();
+      handle->on<"readable">([] {});
+      handle->on<"removeListener">([&handle] { handle.reset(); });
+      if (all) {
+        handle->removeAllListeners();
+      } else {
+        handle->removeAllListeners<"readable">();
+      }
+      CHECK(!handle);
+    }
+  });
+}
+
+TEST_CASE("what is added while all listeners are removed goes too") {
+  keepsNothing([](Token token) {
+    const Readable<int> r([held = token](Readable<int>&) {});
+    int removed = 0;
+    r.on<"close">([] {});
+    r.on<"removeListener">([r, &removed] {
+      ++removed;
+      r.on<"close">([] {});
+      r.on<"removeListener">([] {});
+    });
+    r.removeAllListeners();
+    CHECK(removed == 2);
+    CHECK(r.eventNames().empty());
+  });
+}
+
 TEST_CASE("a stream is destroyed by any of its listeners, and let go in them") {
   runs([] {
     const auto token = std::make_shared<int>(0);

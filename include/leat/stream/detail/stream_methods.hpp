@@ -154,6 +154,7 @@ LEAT_INLINE void clearStream(StreamCore& stream, const std::vector<SlotBase*>& h
 LEAT_INLINE Listener joinStream(StreamCore& stream, SlotBase& slot, std::string_view name,
                                 Ref<ListenerRecord> record, ListenerRecord::Call once, bool front) {
   Listener handle{Ref<Registration>(record)};
+  const Ref<StreamCore> alive(&stream);
   stream.addedSlot.emit(name, handle);
   record->once = once != nullptr;
   if (stream.readable() != nullptr) stream.readable()->flags.clear(ReadFlag::Direct);
@@ -248,33 +249,52 @@ class StreamMethods : public EmitterMethods<StreamMethods<Self>> {
           sizeof(TheListenerDoesNotTakeTheArgumentsOfEvent<name, typename Found::Arguments>) > 0);
     } else {
       const auto onceCall = reinterpret_cast<ListenerRecord::Call>(Found::onceCall());
-      Listener handle = joinStream(core(), eventSlot<name>(), Found::eventName,
-                                   Found::make(core(), std::forward<F>(listener)),
-                                   once ? onceCall : nullptr, front);
+      // This handle may go when those of "newListener" are called.
+      const Ref<StreamCore> alive(&core());
+      const auto join = [&] {
+        return joinStream(core(), eventSlot<name>(), Found::eventName,
+                          Found::make(core(), std::forward<F>(listener)), once ? onceCall : nullptr,
+                          front);
+      };
       if constexpr (name.view() == "data" && !front) {
-        self().readSide().dataListenerAdded();
+        auto& side = self().readSide();
+        Listener handle = join();
+        side.dataListenerAdded();
+        return handle;
       } else if constexpr (name.view() == "readable" && !front) {
-        self().readSide().readableListenerAdded();
+        auto& side = self().readSide();
+        Listener handle = join();
+        side.readableListenerAdded();
+        return handle;
+      } else {
+        return join();
       }
-      return handle;
     }
   }
   template <FixedString name>
   void clearEvent() const {
-    if constexpr (name.view() == "data") self().readSide().flags.clear(ReadFlag::Direct);
-    core().removeAll(eventSlot<name>(), !core().removedSlot.empty());
-    if constexpr (name.view() == "readable") self().readSide().readableListenerRemoved();
+    // This handle may go when those of "removeListener" are called.
+    const Self kept(self());
+    if constexpr (name.view() == "data") kept.readSide().flags.clear(ReadFlag::Direct);
+    kept.core().removeAll(*findStreamSlot<name>(kept), !kept.core().removedSlot.empty());
+    if constexpr (name.view() == "readable") kept.readSide().readableListenerRemoved();
   }
   void clearEvents() const {
-    const Ref<StreamCore> alive(&core());
+    const Self kept(self());
+    const StreamMethods& methods = kept;
     if constexpr (Self::hasReadable) {
-      auto& side = self().readSide();
+      auto& side = kept.readSide();
       const bool flows = side.listenedTo();
-      clearStream(core(), heard());
+      methods.clearHeard();
       side.allListenersRemoved(flows);
     } else {
-      clearStream(core(), heard());
+      methods.clearHeard();
     }
+  }
+  void clearHeard() const {
+    clearStream(core(), heard());
+    // What came meanwhile goes too, and nobody is told, as in Node.
+    for (SlotBase* each : heard()) core().removeAll(*each, false);
   }
   std::vector<SlotBase*> heard() const {
     return [this]<FixedString... names>(EventList<names...>) {
