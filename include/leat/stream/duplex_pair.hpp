@@ -73,8 +73,9 @@ class PairSide final : public DuplexState<R, W> {
       return false;
     }
     const Ref<StreamCore> other(&out_->reader->stream());
-    out_->reader->push(std::move(chunk));
+    // Who is given the chunk may ask for the next one at once.
     out_->written = true;
+    out_->reader->push(std::move(chunk));
     return false;
   }
   void callFinal() override {

@@ -134,6 +134,26 @@ TEST_CASE("who waits for the end of what it wrote goes on when the other is dest
   });
 }
 
+TEST_CASE("a listener of one of a pair reads, too") {
+  leavesNothing([](Token) -> Task<> {
+    const auto [a, b] = duplexPair<int>();
+    std::vector<int> heard;
+    b.on<"data">([&heard, from = b](int chunk) {
+      heard.push_back(chunk);
+      if (chunk == 1) (void)from.read();
+    });
+    co_await turns(1);
+    std::string told;
+    a.write(1, [&told] { told += "1"; });
+    a.write(2, [&told] { told += "2"; });
+    a.end([&told] { told += "."; });
+    co_await turns(4);
+    CHECK(told == "12.");
+    CHECK(heard == std::vector<int>{1, 2});
+    b.end();
+  });
+}
+
 TEST_CASE("one of a pair that nobody holds any more is the end of the other") {
   leavesNothing([](Token) -> Task<> {
     Duplex<Buffer> left;
