@@ -176,7 +176,8 @@ void PoolMapState<In, Out, F>::deliver() {
       ++first_;
       --open_;
       wants_ = false;
-      if (this->push(std::move(made))) wants_ = true;
+      tellListeners([&] { this->push(std::move(made)); });
+      if (this->canPushMore()) wants_ = true;
     }
   }
   goOn();

@@ -99,15 +99,6 @@ class TeeState : public Counted<TeeState<T>> {
     tellListeners([&] { branch.side->push(std::move(*copy)); });
     if (branch.side != nullptr && branch.side->canPushMore()) branch.wants = true;
   }
-  /// What the listeners of one branch throw is no matter of the others, nor of the one that was read.
-  template <class F>
-  static void tellListeners(F&& f) {
-    try {
-      f();
-    } catch (...) {
-      nextTick([error = std::current_exception()] { std::rethrow_exception(error); });
-    }
-  }
   void pumpLater() {
     nextTick([self = Ref<TeeState>(this)] { self->pump(); });
   }

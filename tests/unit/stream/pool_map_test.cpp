@@ -2,6 +2,7 @@
 // poolMap: in which order its chunks come, how many are with the pool, and what an error or an end stops.
 #include <leat/abort.hpp>
 #include <leat/pool.hpp>
+#include <leat/process/process.hpp>
 #include <leat/stream/pool_map.hpp>
 
 #include "stream_rig.hpp"
@@ -14,6 +15,7 @@
 using namespace leat;
 using detail::Atomic;
 using leat_test::counting;
+using leat_test::fresh;
 using leat_test::leavesNothing;
 using leat_test::outcome;
 using leat_test::Seen;
@@ -294,6 +296,26 @@ TEST_CASE("poolMap may be destroyed, written and read by who gets its chunks") {
       CHECK(got == destroyAt);
     });
   }
+}
+
+TEST_CASE("what a listener of poolMap throws is uncaught, and the others of its chunks come") {
+  std::vector<std::string> uncaught;
+  leavesNothingLater([&uncaught](Token token) -> Task<> {
+    process::on<"uncaughtException">([&uncaught](const std::exception_ptr& error) {
+      uncaught.push_back(leat_test::text(error));
+    });
+    Gauge gauge;
+    const auto row = poolMap(TenTimes{&gauge, token}, {.concurrency = 2});
+    Numbers heard;
+    row.on<"data">([&heard](int chunk) {
+      heard.push_back(chunk);
+      if (chunk == 20) throw std::runtime_error("heard");
+    });
+    co_await pipeline(counting(fresh(), 6, 0, token), Writable<int>(row));
+    co_await row.closed();
+    CHECK(heard == upTo(6, 10));
+  });
+  CHECK(uncaught == std::vector<std::string>{"heard"});
 }
 
 TEST_CASE("a pool without room or at its end fails poolMap") {

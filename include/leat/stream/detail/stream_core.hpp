@@ -219,6 +219,16 @@ struct StreamOps {
                       const Listener& listener);
 };
 
+/// What listeners throw is uncaught, in a tick, and no matter of who has called them.
+template <class F>
+void tellListeners(F&& f) {
+  try {
+    f();
+  } catch (...) {
+    nextTick([error = std::current_exception()] { std::rethrow_exception(error); });
+  }
+}
+
 inline void wakeWaiters(List<Waiter>& waiters) noexcept {
   while (!waiters.empty()) waiters.front().wake();
 }
