@@ -96,8 +96,8 @@ class TransformCallback {
   using LoopBound = void;
   using Answer = void (detail::TransformState<In, Out>::*)(std::exception_ptr,
                                                            std::optional<Out>&&);
-  TransformCallback(detail::TransformState<In, Out>& state, Answer answer) noexcept
-      : state_(&state), answer_(answer) {}
+  TransformCallback(detail::TransformState<In, Out>& state, Answer answer)
+      : hold_(state), answer_(answer) {}
   void operator()() const { tell(nullptr, std::nullopt); }
   template <class E>
   void operator()(E&& error) const {
@@ -110,9 +110,12 @@ class TransformCallback {
 
  private:
   void tell(std::exception_ptr error, std::optional<Out>&& out) const {
-    ((*state_).*answer_)(std::move(error), std::move(out));
+    detail::StreamCore* const stream = hold_.stream();
+    if (stream == nullptr) return;
+    auto& state = static_cast<detail::TransformState<In, Out>&>(*stream);
+    (state.*answer_)(std::move(error), std::move(out));
   }
-  detail::Ref<detail::TransformState<In, Out>> state_;
+  detail::AnswerHold hold_;
   Answer answer_;
 };
 

@@ -539,6 +539,52 @@ TEST_CASE("coroutines of implementations that are pending when the loop ends are
   });
 }
 
+TEST_CASE("implementations that keep their callbacks are dropped with the loop") {
+  struct Sink {
+    Token token;
+    std::optional<StreamCallback> kept{};
+    void write(int, StreamCallback done) { kept.emplace(std::move(done)); }
+  };
+  struct Maker {
+    Token token;
+    std::optional<TransformCallback<int, int>> kept{};
+    void transform(int, TransformCallback<int, int> done) { kept.emplace(std::move(done)); }
+  };
+  struct Waits {
+    Token token;
+    std::optional<StreamCallback> made{};
+    std::optional<StreamCallback> ended{};
+    void construct(StreamCallback done) { made.emplace(std::move(done)); }
+    void write(int) {}
+    void destroy(const std::exception_ptr&, StreamCallback done) { ended.emplace(std::move(done)); }
+  };
+  keepsNothing([](Token token) {
+    const Writable<int> w(Sink{token});
+    w.write(1);
+    const Transform<int> t(Maker{token});
+    t.write(1);
+    const Writable<int> waits(Waits{token});
+    waits.destroy();
+    const auto echo = [](ChunkIterator<int> in) -> AsyncGenerator<int> {
+      while (auto chunk = co_await in.next()) co_yield *chunk;
+    };
+    const auto made = duplexFrom(echo);
+    made.write(1, [token] {});
+  });
+}
+
+TEST_CASE("a callback that outlives its loop does nothing") {
+  std::optional<StreamCallback> kept;
+  const Token token = std::make_shared<int>(0);
+  runs([&] {
+    const Writable<int> w([&kept, token](int, StreamCallback done) { kept.emplace(done); });
+    w.write(1);
+  });
+  CHECK(token.use_count() == 1);
+  (*kept)();
+  (*kept)(std::runtime_error("late"));
+}
+
 TEST_CASE("coroutines that wait for a stream are dropped with the loop") {
   keepsNothing([](Token token) {
     const auto reads = [](Readable<int> r, Token kept) -> Task<> {

@@ -20,20 +20,24 @@ using StreamAnswer = void (*)(StreamCore&, std::exception_ptr);
 /// exception_ptr. Copies answer for the same call. Node: the `callback` of `_write`, `_final`, `_destroy`
 /// and `_construct`.
 ///
-/// Lifetime: keeps the stream. Thread: the loop's.
+/// Lifetime: keeps the stream, until the loop ends; then a call does nothing. Thread: the loop's.
 class StreamCallback {
  public:
   using LoopBound = void;
-  StreamCallback(detail::StreamCore& stream, detail::StreamAnswer answer) noexcept
-      : stream_(&stream), answer_(answer) {}
-  void operator()() const { answer_(*stream_, nullptr); }
+  StreamCallback(detail::StreamCore& stream, detail::StreamAnswer answer)
+      : hold_(stream), answer_(answer) {}
+  void operator()() const { tell(nullptr); }
   template <class E>
   void operator()(E&& error) const {
-    answer_(*stream_, detail::asReason(std::forward<E>(error)));
+    tell(detail::asReason(std::forward<E>(error)));
   }
 
  private:
-  detail::Ref<detail::StreamCore> stream_;
+  void tell(std::exception_ptr error) const {
+    detail::StreamCore* const stream = hold_.stream();
+    if (stream != nullptr) answer_(*stream, std::move(error));
+  }
+  detail::AnswerHold hold_;
   detail::StreamAnswer answer_;
 };
 

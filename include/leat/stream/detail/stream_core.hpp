@@ -88,6 +88,13 @@ class Flags {
   Word bits_ = 0;
 };
 
+/// What holds a stream for all the answers that its implementation owes.
+struct AnswerLink : Counted<AnswerLink>, FrameAllocated {
+  // Null when nothing is owed, and after the end of the loop.
+  StreamCore* stream = nullptr;
+  unsigned holds = 0;
+};
+
 /// A stream without the type of its chunks. Counted; what is pending at the end of the loop is dropped.
 class StreamCore : public EmitterBase, public LoopOwned, public Counted<StreamCore> {
  public:
@@ -176,6 +183,8 @@ class StreamCore : public EmitterBase, public LoopOwned, public Counted<StreamCo
   std::exception_ptr destroyedBy;
   // Who waits for the end of all.
   List<Waiter> closeWaiters;
+  // Made when the first answer is owed.
+  Ref<AnswerLink> answers;
   // The signals that destroy it.
   std::vector<AbortRegistration> signals;
 
@@ -208,6 +217,38 @@ class StreamCore : public EmitterBase, public LoopOwned, public Counted<StreamCo
 
   ReadableCore* readable_ = nullptr;
   WritableCore* writable_ = nullptr;
+};
+
+/// Holds a stream until its implementation has answered. That may keep this, though the stream keeps the
+/// implementation: the end of the loop lets go.
+class AnswerHold {
+ public:
+  explicit AnswerHold(StreamCore& stream) {
+    if (!stream.answers) stream.answers = makeRef<AnswerLink>();
+    link_ = stream.answers;
+    if (link_->holds++ > 0) return;
+    stream.retain();
+    link_->stream = &stream;
+  }
+  AnswerHold(const AnswerHold& other) noexcept : link_(other.link_) {
+    if (link_) ++link_->holds;
+  }
+  AnswerHold(AnswerHold&&) noexcept = default;
+  AnswerHold& operator=(AnswerHold other) noexcept {
+    std::swap(link_, other.link_);
+    return *this;
+  }
+  ~AnswerHold() {
+    if (link_ && --link_->holds == 0) drop(*link_);
+  }
+  /// Null after the end of the loop.
+  StreamCore* stream() const noexcept { return link_ ? link_->stream : nullptr; }
+  static void drop(AnswerLink& link) noexcept {
+    if (StreamCore* const held = std::exchange(link.stream, nullptr)) held->release();
+  }
+
+ private:
+  Ref<AnswerLink> link_;
 };
 
 /// The EmitterOps of a kind of stream.

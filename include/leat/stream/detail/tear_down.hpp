@@ -192,7 +192,9 @@ LEAT_INLINE void StreamCore::dropListeners() noexcept {
 }
 
 LEAT_INLINE void StreamCore::onLoopEnd(LoopOwned& owned) noexcept {
-  static_cast<StreamCore&>(owned).letGo();
+  const Ref<StreamCore> stream(&static_cast<StreamCore&>(owned));
+  stream->letGo();
+  if (stream->answers) AnswerHold::drop(*stream->answers);
 }
 
 LEAT_INLINE void StreamOps::removed(EmitterBase& base, SlotBase& slot, std::string_view name,
