@@ -227,6 +227,8 @@ void timeline(Cases& add) {
     code([] { performance::measure("m", {.end = "zz"}); });
     code([] { performance::measure("m", {.start = 1, .end = 30, .duration = 2.5}); });
     code([] { performance::measure("m", {.start = -1}); });
+    code([] { performance::measure("m", {.start = 10, .duration = -5}); });
+    code([] { performance::measure("m", {.end = 10, .duration = -5}); });
     log(performance::getEntries().size());
   });
 }
@@ -247,7 +249,7 @@ void timed(Cases& add) {
     try {
       fail();
     } catch (const std::exception& e) {
-      log(e.what());
+      log(e.what(), histogram.count());
     }
     auto slow = performance::timerify(slowly, histogram);
     const Promise<int> p = slow();

@@ -120,6 +120,8 @@ module.exports = (order) => {
     code(() => performance.measure('m', {end: 'zz'}));
     code(() => performance.measure('m', {start: 1, end: 30, duration: 2.5}));
     code(() => performance.measure('m', {start: -1}));
+    code(() => performance.measure('m', {start: 10, duration: -5}));
+    code(() => performance.measure('m', {end: 10, duration: -5}));
     log(performance.getEntries().length);
   });
   order('utilization of two results, and of none', (log) => {
@@ -143,7 +145,7 @@ module.exports = (order) => {
     const add = performance.timerify((a, b) => a + b, {histogram});
     log(add(1, 2), add(3, 4), histogram.count, histogram.min > 0);
     const fail = performance.timerify(() => { throw new Error('x'); }, {histogram});
-    try { fail(); } catch (error) { log(error.message); }
+    try { fail(); } catch (error) { log(error.message, histogram.count); }
     const slow = performance.timerify(async () => { await new Promise((done) => setTimeout(done, 5)); return 7; }, {histogram});
     const p = slow();
     const count = histogram.count;
