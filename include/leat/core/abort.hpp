@@ -4,7 +4,6 @@
 #pragma once
 
 #include <leat/core/callback.hpp>
-#include <leat/core/nested_destroy.hpp>
 
 #include <type_traits>
 
@@ -18,7 +17,7 @@ namespace detail {
 /// when it was aborted before.
 LEAT_INLINE bool markAborted(AbortState& state, std::exception_ptr reason) noexcept;
 /// The rest: the listeners in order, then the signals that follow this one.
-LEAT_INLINE void tellAborted(AbortState& first) noexcept;
+LEAT_INLINE void tellAborted(AbortState& state) noexcept;
 
 #if LEAT_BODIES
 LEAT_INLINE bool markAborted(AbortState& state, std::exception_ptr reason) noexcept {
@@ -29,27 +28,31 @@ LEAT_INLINE bool markAborted(AbortState& state, std::exception_ptr reason) noexc
   return true;
 }
 
-LEAT_INLINE void tellAborted(AbortState& first) noexcept {
-  Ref<AbortState> state(&first);
-  List<ListNode> followers;  // of all who were told, those of the last one in front
-  while (state) {
-    List<AbortListener> told;
-    told.append(state->listeners);
-    List<ListNode> own;
-    own.append(state->followers);
-    own.append(followers);
-    followers.append(own);
-    while (!told.empty()) {
-      AbortListener& listener = told.popFront();
-      listener.notify(listener);
+LEAT_INLINE void tellListeners(AbortState& state) noexcept {
+  List<AbortListener> told;
+  told.append(state.listeners);
+  while (!told.empty()) {
+    AbortListener& listener = told.popFront();
+    listener.notify(listener);
+  }
+}
+
+/// Without recursion, as a chain of signals may be long.
+LEAT_INLINE void tellAborted(AbortState& state) noexcept {
+  Ref<AbortState> at(&state);
+  tellListeners(*at);
+  while (at) {
+    if (at->followers.empty()) {
+      at = Ref<AbortState>::adopt(at->toldWithin);
+      continue;
     }
-    state = nullptr;
-    while (!state && !followers.empty()) {
-      auto& link = static_cast<FollowedSignal&>(followers.popFront());
-      // Dropped at the end, perhaps as the last handle: then the link is gone too.
-      Ref<AbortState> follower = link.lockFollower();
-      if (follower && markAborted(*follower, link.source->reason)) state = std::move(follower);
-    }
+    auto& link = static_cast<FollowedSignal&>(at->followers.popFront());
+    // Held, as its last handle may go meanwhile, and the link with it.
+    Ref<AbortState> follower = link.lockFollower();
+    if (!follower || !markAborted(*follower, at->reason)) continue;
+    tellListeners(*follower);
+    follower->toldWithin = at.leak();
+    at = std::move(follower);
   }
 }
 #endif
@@ -286,8 +289,14 @@ namespace detail {
 /// Has `follower` abort with `source`. False when `source` is aborted already, and with it `follower`.
 /// Throws: Error ERR_WRONG_THREAD.
 LEAT_INLINE bool followSignal(AbortState& source, AbortState& follower);
-/// For `any`. As in Node what follows a combined signal follows its sources, and keeps only those.
-LEAT_INLINE bool followAny(AbortState& source, AbortState& follower);
+/// The same, but follows in the place of a combined signal what that follows, as Node does: a chain of them
+/// keeps nothing but its ends.
+LEAT_INLINE bool followCombined(AbortState& source, AbortState& follower);
+inline bool followAny(AbortState& source, AbortState& follower) {
+  follower.combined = true;
+  return source.combined && !isAborted(source) ? followCombined(source, follower)
+                                               : followSignal(source, follower);
+}
 
 #if LEAT_BODIES
 LEAT_INLINE bool followSignal(AbortState& source, AbortState& follower) {
@@ -304,28 +313,28 @@ LEAT_INLINE bool followSignal(AbortState& source, AbortState& follower) {
         "ERR_WRONG_THREAD");
   }
   source.reap();
+  // What is combined of several that follow the same one follows it once.
+  if (!source.followers.empty() &&
+      static_cast<FollowedSignal&>(source.followers.back()).isOf(follower)) {
+    (void)link->leave();
+    return true;
+  }
   source.followers.pushBack(*link);
-  link->next = static_cast<FollowedSignal*>(follower.source);
+  link->next = FollowedSignal::firstOf(follower);
   follower.source = link;
-  follower.dispose = [](AbortState& gone) noexcept {
-    // A source may go with its last follower, and so on.
-    nestDestroy([first = static_cast<FollowedSignal*>(gone.source)]() mutable noexcept {
-      while (first != nullptr) std::exchange(first, first->next)->leave();
-    });
-  };
+  follower.dispose = FollowedSignal::leaveAll;
   return true;
 }
 
-LEAT_INLINE bool followAny(AbortState& source, AbortState& follower) {
-  const auto follow = [&](AbortState& one) {
-    for (auto* link = static_cast<FollowedSignal*>(follower.source); link; link = link->next)
-      if (link->source.get() == &one) return true;
-    return followSignal(one, follower);
-  };
-  follower.combined = true;
-  if (!source.combined || isAborted(source)) return follow(source);
-  for (auto* link = static_cast<FollowedSignal*>(source.source); link; link = link->next)
-    if (!follow(*link->source)) return false;
+LEAT_INLINE bool followCombined(AbortState& source, AbortState& follower) {
+  FollowedSignal* const first = FollowedSignal::firstOf(source);
+  for (const FollowedSignal* link = first; link != nullptr; link = link->next) {
+    // It is about to be aborted, too; or may not be followed here.
+    if (isAborted(*link->source) || link->thread != threadNumber())
+      return followSignal(source, follower);
+  }
+  for (const FollowedSignal* link = first; link != nullptr; link = link->next)
+    (void)followSignal(*link->source, follower);
   return true;
 }
 #endif

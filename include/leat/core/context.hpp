@@ -41,7 +41,9 @@ struct AbortState : SharedCounted<AbortState>, FrameAllocated {
   std::exception_ptr reason;
   // Signals that follow this one are told after all of its listeners, as in Node.
   List<AbortListener> listeners;
-  List<ListNode> followers;  // of FollowedSignal
+  List<ListNode> followers;  // FollowedSignals
+  // While its followers are told: who is told of before it, and held.
+  AbortState* toldWithin = nullptr;
   // What a timeout or a combined signal keeps; freed by `dispose`.
   void* source = nullptr;
   Dispose dispose = nullptr;
@@ -54,7 +56,7 @@ struct AbortState : SharedCounted<AbortState>, FrameAllocated {
   unsigned seenListeners = 0;
   int maxListeners = -1;
   bool warned = false;
-  // Made by `any`: aborts only when one of its sources does.
+  // Aborts only with what it follows (AbortSignal::any), which may be followed in its place.
   bool combined = false;
 };
 
@@ -73,21 +75,38 @@ struct FollowedSignal : ListNode, FrameAllocated {
     } while (!source.following.compareExchange(before, here + count + 1, acquire));
     return true;
   }
-  /// The follower is gone. Elsewhere than on the thread of the link the source's next user unlinks it.
-  void leave() noexcept {
-    const Ref<AbortState> from = std::move(source);
+  static FollowedSignal* firstOf(const AbortState& follower) noexcept {
+    return static_cast<FollowedSignal*>(follower.source);
+  }
+  /// The follower goes, and with it perhaps what it follows: a chain of any length without recursion.
+  static void leaveAll(AbortState& gone) noexcept {
+    FollowedSignal* first = firstOf(gone);
+    while (first != nullptr) {
+      const Ref<AbortState> from = std::exchange(first, first->next)->leave();
+      if (from->useCount() != 1 || from->dispose != leaveAll) continue;
+      FollowedSignal* taken = static_cast<FollowedSignal*>(std::exchange(from->source, nullptr));
+      while (taken != nullptr) {
+        taken->forget();  // before `from` is gone
+        FollowedSignal* const next = std::exchange(taken->next, first);
+        first = std::exchange(taken, next);
+      }
+    }
+  }
+  /// The follower is gone; gives the source. Elsewhere than on the thread of the link the source's next
+  /// user unlinks it.
+  Ref<AbortState> leave() noexcept {
+    Ref<AbortState> from = std::move(source);
     if (thread == threadState.number) {
       delete this;
     } else {
-      lock();
-      follower = nullptr;
-      unlock();
+      forget();
       next = from->left.load(relaxed);
       while (!from->left.compareExchange(next, this, detail::release)) {
       }
     }
     // Whoever sees that it was the last sees what was done here.
     from->following.fetchSub(1, detail::release);
+    return from;
   }
   /// The follower, unless its last handle is on its way out.
   Ref<AbortState> lockFollower() noexcept {
@@ -96,6 +115,17 @@ struct FollowedSignal : ListNode, FrameAllocated {
     auto held = Ref<AbortState>::adopt(alive ? follower : nullptr);
     unlock();
     return held;
+  }
+  void forget() noexcept {
+    lock();
+    follower = nullptr;
+    unlock();
+  }
+  bool isOf(const AbortState& state) noexcept {
+    lock();
+    const bool same = follower == &state;
+    unlock();
+    return same;
   }
   void lock() noexcept {
     while (locked.exchange(1, acquire) != 0) ::sched_yield();
@@ -272,9 +302,10 @@ class Continuation {
     ContextScope scope(std::move(context_));
     run(handle_);
   }
-  /// For LEAT_GO_ON. Whoever resumed what ended here puts its own context back.
+  /// For LEAT_GO_ON. Whoever resumed what ended here puts its own context back; that of what ended is kept until
+  /// this captures again or goes, as what goes with it might destroy who goes on.
   std::coroutine_handle<> goOn() noexcept {
-    (void)swapContext(std::move(context_));
+    context_ = swapContext(std::move(context_));
     return handle_;
   }
   void resumeFromQueue() noexcept { goOnFromQueue(handle_, context_.leak()); }

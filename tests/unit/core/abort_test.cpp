@@ -6,6 +6,7 @@
 #include <csignal>
 #include <memory>
 #include <queue_fixture.hpp>
+#include <vector>
 
 using leat::AbortController;
 using leat::AbortSignal;
@@ -111,6 +112,76 @@ TEST_CASE("a combined signal that goes leaves its sources") {
   REQUIRE(source.signal().aborted());
 }
 
+TEST_CASE("combined signals of combined signals are told in the order in which they were made") {
+  // As in Node, where each of them follows the controller's.
+  AbortController controller;
+  std::string trace;
+  auto first = AbortSignal::any(controller.signal());
+  auto second = AbortSignal::any(controller.signal());
+  auto third = AbortSignal::any(first);
+  auto c = third.onAbort([&] { trace += '3'; });
+  auto b = second.onAbort([&] { trace += '2'; });
+  auto a = first.onAbort([&] { trace += '1'; });
+  controller.abort(std::runtime_error("why"));
+  REQUIRE(trace == "123");
+  REQUIRE(textOf(third.reason()) == "why");
+}
+
+TEST_CASE("a chain of combined signals keeps none of those between, and follows each source once") {
+  const AbortController controller, other;
+  auto signal = controller.signal();
+  for (int i = 0; i < 200'000; ++i) signal = AbortSignal::any(signal, other.signal(), signal);
+  REQUIRE(controller.signal().state()->followers.size() == 1);
+  REQUIRE(other.signal().state()->followers.size() == 1);
+  SECTION("when it is aborted") {
+    bool told = false;
+    auto registration = signal.onAbort([&] { told = true; });
+    other.abort();
+    REQUIRE(told);
+  }
+  SECTION("when it goes") {}
+}
+
+TEST_CASE("a chain of signals that abort on their own is told, and goes, within a bounded stack") {
+  const AbortController controller;
+  std::vector<AbortController> chain;
+  chain.reserve(200'000);
+  auto* last = controller.signal().state();
+  for (int i = 0; i < 200'000; ++i) {
+    chain.emplace_back();
+    (void)leat::detail::followSignal(*last, *chain.back().signal().state());
+    last = chain.back().signal().state();
+  }
+  const AbortController end = chain.back();
+  SECTION("told") {
+    controller.abort(std::runtime_error("why"));
+    REQUIRE(textOf(end.signal().reason()) == "why");
+  }
+  SECTION("told, of signals that only their followers keep") {
+    chain.clear();
+    controller.abort(std::runtime_error("why"));
+    REQUIRE(textOf(end.signal().reason()) == "why");
+  }
+  SECTION("gone") { chain.clear(); }
+}
+
+TEST_CASE(
+    "a signal that is combined while its source is aborted is told after the one it was made of") {
+  const AbortController controller;
+  std::string trace;
+  const auto first = AbortSignal::any(controller.signal());
+  std::vector<AbortSignal> made;
+  leat::AbortRegistration late;
+  auto a = first.onAbort([&] { trace += 'f'; });
+  auto source = controller.signal().onAbort([&] {
+    trace += first.aborted() ? '-' : 's';
+    made.push_back(AbortSignal::any(first));
+    late = made.back().onAbort([&] { trace += 'm'; });
+  });
+  controller.abort();
+  REQUIRE(trace == "sfm");
+}
+
 TEST_CASE("the last handle of a signal may go inside of a listener") {
   auto controller = std::make_unique<AbortController>();
   bool called = false;
@@ -148,31 +219,6 @@ TEST_CASE("the reason of an abort may be a text, which stands for an Error") {
     REQUIRE(error.name() == "Error");
     REQUIRE(error.code().empty());
   }
-}
-
-TEST_CASE("many signals that follow one another need no stack") {
-  constexpr int many = 100000;
-  for (const bool aborts : {true, false}) {
-    AbortController first;
-    auto last = first.signal();
-    for (int i = 0; i < many; ++i) {
-      const AbortController next;
-      REQUIRE(leat::detail::followSignal(*last.state(), *next.signal().state()));
-      last = next.signal();
-    }
-    if (aborts) first.abort();
-    REQUIRE(last.aborted() == aborts);
-  }
-}
-
-TEST_CASE("a signal combined of combined ones keeps only what these follow") {
-  AbortController first, second;
-  auto all = AbortSignal::any(first.signal(), second.signal());
-  for (int i = 0; i < 10; ++i) all = AbortSignal::any(all, AbortSignal::any(all), first.signal());
-  REQUIRE(first.signal().state()->followers.size() == 1);
-  REQUIRE(second.signal().state()->followers.size() == 1);
-  second.abort("why");
-  REQUIRE(textOf(all.reason()) == "why");
 }
 
 #if !LEAT_TSAN

@@ -230,3 +230,21 @@ TEST_CASE("two threads may follow one signal in turn, as fast as they can") {
   source.abort();
   CHECK(last.aborted());
 }
+
+TEST_CASE("a chain of signals may go on another thread while it is told here") {
+  for (int round = 0; round < 1'000; ++round) {
+    const AbortController source;
+    AbortSignal last = source.signal();
+    for (int i = 0; i < 4; ++i) {
+      const AbortController next;
+      (void)leat::detail::followSignal(*last.state(), *next.signal().state());
+      last = next.signal();
+    }
+    std::optional<AbortSignal> end = last;
+    last = source.signal();
+    std::thread other([&end] { end.reset(); });
+    source.abort();
+    other.join();
+  }
+  SUCCEED();
+}
