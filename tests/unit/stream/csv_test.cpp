@@ -432,7 +432,7 @@ TEST_CASE("chunks that wait behind malformed CSV are not looked at") {
   for (int i = 0; i < 40; ++i) text.rows += "a\n";
   text.rows += "x";
   text.tail = {"\"\n" + std::string(200, 'b'), "c", "c", "c\n", "c"};
-  for (const std::size_t mark : {0, 1, 16, 100})
+  for (const std::size_t mark : {0U, 1U, 16U, 100U})
     CHECK(readBroken({}, mark, text).error ==
           "Error [INVALID_OPENING_QUOTE]: row 41, column 1: a quote within a field without quotes");
   detail::CsvParser parser{CsvOptions()};

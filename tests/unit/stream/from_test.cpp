@@ -91,7 +91,7 @@ TEST_CASE("what is somebody else's is copied: items of generators of references,
     const auto some = [&mine](int) {
       return std::views::filter(mine, [](const std::string& each) { return each.size() > 3; });
     };
-    for (const std::size_t concurrency : {1, 2}) {
+    for (const std::size_t concurrency : {1U, 2U}) {
       const OperatorOptions options{.concurrency = concurrency};
       const auto spanned = co_await readableFrom(two).flatMap(spans, options).toArray();
       CHECK(spanned.size() == 4);
