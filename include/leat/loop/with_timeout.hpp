@@ -172,8 +172,8 @@ struct MadeOf<Work> {
 
 /// Awaits `work`, an awaitable or a callable that returns one, for at most `limit` (milliseconds or a
 /// duration, as for `sleep`; infinity is no limit). Then every operation in it is aborted, and its end
-/// awaited: if it ends because of that,
-/// this throws the TimeoutError; a value that it gives all the same is given.
+/// awaited: if it ends because of that, this throws the TimeoutError; a value that it gives all the same
+/// is given.
 /// A Promise is not the work but its result: with one this throws at once when the time is over, and
 /// what will settle the promise goes on. Give a Task or a callable to have the work aborted.
 ///
