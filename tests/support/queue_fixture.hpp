@@ -38,7 +38,7 @@ inline std::string codeOf(const std::exception_ptr& error) {
 }
 
 /// Makes this thread one with queues. Declare it first: what is made on it must be gone before it is.
-class QueueFixture : private leat::detail::QueueHooks {
+class QueueFixture final : private leat::detail::QueueHooks {
  public:
   QueueFixture() { leat::detail::enterHome(queue); }
   QueueFixture(const QueueFixture&) = delete;

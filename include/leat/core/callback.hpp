@@ -78,11 +78,11 @@ auto keepCallback(F&& f) {
   }
 }
 
-template <class Executor>
+template <class Outcome>
 struct DrivenExecutor {
-  template <class Given, class... Args>
-  static void start(Given&& executor, const Args&... args) {
-    keepCallback<Args...>(std::forward<Given>(executor))(args...);
+  template <class Executor, class... Args>
+  static void start(Executor&& executor, const Args&... args) {
+    keepCallback<Args...>(std::forward<Executor>(executor))(args...);
   }
 };
 

@@ -48,13 +48,12 @@ struct ChannelState : Counted<ChannelState<T>> {
   std::optional<Item> poll() {
     std::optional<Item> next;
     if (!items.empty()) {
-      // Before anything leaves: moving the sender's value may throw.
-      if (items.size() <= capacity && Waiter::next(senders) != nullptr)
-        acceptFirst([this](auto&&... item) { items.emplace_back(std::move(item)...); });
+      if (items.size() <= capacity)
+        (void)acceptFirst([this](auto&&... item) { items.emplace_back(std::move(item)...); });
       next.emplace(std::move(items.front()));
       items.pop_front();
-    } else if (Waiter::next(senders) != nullptr) {
-      acceptFirst([&next](auto&&... item) { next.emplace(std::move(item)...); });
+    } else {
+      (void)acceptFirst([&next](auto&&... item) { next.emplace(std::move(item)...); });
     }
     return next;
   }
@@ -83,9 +82,10 @@ struct ChannelState : Counted<ChannelState<T>> {
 
  private:
   void grant(Item&& item);
-  /// `accept(number, value)` of the sender who waits longest, who goes on then.
+  /// `accept(number, value)` of the sender who waits longest, who goes on then. One whose value cannot be moved
+  /// is told, and the next one's turn has come. False when nobody is left.
   template <class Accept>
-  void acceptFirst(Accept accept);
+  bool acceptFirst(Accept accept);
   // Without assignment, which a T need not have.
   void insert(std::size_t index, Item&& item) {
     std::deque<Item> kept;
@@ -108,12 +108,16 @@ class SendAwaiter : private Waiter {
     return !aborted() && state_->offer(value_);
   }
   void await_suspend(std::coroutine_handle<> handle) { wait(handle, state_->senders); }
-  void await_resume() { finish(); }
+  void await_resume() {
+    finish();
+    if (error_) std::rethrow_exception(error_);
+  }
 
  private:
   friend struct ChannelState<T>;
   Ref<ChannelState<T>> state_;
   T value_;
+  std::exception_ptr error_;
 };
 
 template <class T>
@@ -154,10 +158,18 @@ void ChannelState<T>::grant(Item&& item) {
 
 template <class T>
 template <class Accept>
-void ChannelState<T>::acceptFirst(Accept accept) {
-  auto& sender = static_cast<SendAwaiter<T>&>(senders.front());
-  accept(nextNumber++, std::move(sender.value_));
-  sender.wake();
+bool ChannelState<T>::acceptFirst(Accept accept) {
+  while (Waiter* const waiter = Waiter::next(senders)) {
+    auto& sender = static_cast<SendAwaiter<T>&>(*waiter);
+    try {
+      accept(nextNumber++, std::move(sender.value_));
+    } catch (...) {
+      sender.error_ = std::current_exception();
+    }
+    sender.wake();
+    if (!sender.error_) return true;
+  }
+  return false;
 }
 
 template <class T>
@@ -205,7 +217,8 @@ class Channel {
   /// `co_await channel.send(value);` Without a tick when there is room.
   ///
   /// Completes: when the value is accepted; from then on it is received or waits to be.
-  /// Cancel: the value was not accepted. Throws: AbortError, Error ERR_CHANNEL_CLOSED.
+  /// Cancel: the value was not accepted. Throws: AbortError, Error ERR_CHANNEL_CLOSED, what
+  /// moving the value throws.
   detail::PendingSend<T> send(T value, WaitOptions options = {}) const {
     return detail::PendingSend<T>(state_, std::move(value), options);
   }

@@ -25,6 +25,7 @@ class Inspected {
     }
   }
   void putEscaped(char c, char quote) noexcept;
+  void putHex(unsigned char byte) noexcept;
 
   char text_[limit + 3];
   std::size_t size_ = 0;
@@ -36,7 +37,15 @@ LEAT_INLINE Inspected::Inspected(std::string_view text) noexcept {
   const auto holds = [text](char c) { return text.find(c) != std::string_view::npos; };
   const char quote = !holds('\'') ? '\'' : !holds('"') ? '"' : !holds('`') ? '`' : '\'';
   put(quote);
-  for (const char c : text) putEscaped(c, quote);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto next = static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : 0);
+    if (text[i] == '\xc2' && next >= 0x80 && next < 0xa0) {
+      putHex(next);  // U+0080 to U+009F are controls, too
+      ++i;
+    } else {
+      putEscaped(text[i], quote);
+    }
+  }
   put(quote);
   if (cut_)
     for (int i = 0; i < 3; ++i) text_[size_++] = '.';
@@ -44,14 +53,19 @@ LEAT_INLINE Inspected::Inspected(std::string_view text) noexcept {
 
 LEAT_INLINE void Inspected::putEscaped(char c, char quote) noexcept {
   constexpr std::string_view plain = "btn fr";  // \b is 8, \t is 9, ..., for 11 there is none
-  constexpr std::string_view digits = "0123456789ABCDEF";
   const auto byte = static_cast<unsigned char>(c);
   if (byte >= 32 && byte != 127) {
     if (c == quote || c == '\\') put('\\');
     return put(c);
   }
+  if (byte < 8 || byte > 13 || byte == 11) return putHex(byte);
   put('\\');
-  if (byte >= 8 && byte <= 13 && byte != 11) return put(plain[byte - 8]);
+  put(plain[byte - 8]);
+}
+
+LEAT_INLINE void Inspected::putHex(unsigned char byte) noexcept {
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  put('\\');
   put('x');
   put(digits[byte >> 4]);
   put(digits[byte & 15]);

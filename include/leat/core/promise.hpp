@@ -20,8 +20,8 @@ template <class T>
 class PromiseValueAwaiter;
 template <class T>
 struct PromiseCoroutine;
-/// Calls an executor that is a coroutine. In core/callback.hpp.
-template <class Executor>
+/// Calls an executor whose outcome is awaited. In core/callback.hpp.
+template <class Outcome>
 struct DrivenExecutor;
 
 [[noreturn]] LEAT_NOINLINE inline void throwPromiseConsumed() {
@@ -290,8 +290,7 @@ Promise<T>::Promise(Executor&& executor, std::source_location where)
   const auto call = [&](const auto&... settle) {
     using Given = std::invoke_result_t<Executor&, decltype(settle)...>;
     if constexpr (!std::is_void_v<Given> && Awaitable<Given>) {
-      detail::DrivenExecutor<std::decay_t<Executor>>::start(std::forward<Executor>(executor),
-                                                            settle...);
+      detail::DrivenExecutor<Given>::start(std::forward<Executor>(executor), settle...);
     } else {
       (void)executor(settle...);
     }

@@ -28,7 +28,7 @@ namespace detail {
 
 template <class T, std::size_t... at>
 consteval bool partsSendable(std::index_sequence<at...>) {
-  return (isSendable<std::tuple_element_t<at, T>> && ...);
+  return (isSendable<std::remove_reference_t<std::tuple_element_t<at, T>>> && ...);
 }
 template <template <class...> class Variant, class... T>
 consteval bool alternativesSendable(const Variant<T...>*) {
@@ -40,7 +40,12 @@ consteval bool looksSendable() {
   if constexpr (requires { typename T::LoopBound; }) {
     return false;
   } else if constexpr (requires { typename T::value_type; }) {
-    return isSendable<typename T::value_type>;
+    // A tree of values may be made of itself.
+    if constexpr (std::is_same_v<T, typename T::value_type>) {
+      return true;
+    } else {
+      return isSendable<typename T::value_type>;
+    }
   } else if constexpr (requires { typename T::element_type; }) {
     return isSendable<typename T::element_type>;
   } else if constexpr (requires { std::tuple_size<T>::value; }) {

@@ -80,6 +80,6 @@ TEST_CASE("a port that is none is not told") {
 }
 
 TEST_CASE("control characters in messages are those of Node's inspect") {
-  const detail::Inspected text(std::string_view("\0\b\t\n\v\f\r\x1b\x7f", 9));
-  REQUIRE(std::string_view(text) == R"('\x00\b\t\n\x0B\f\r\x1B\x7F')");
+  const detail::Inspected text(std::string_view("\0\b\t\n\v\f\r\x1b\x7f\xc2\x80\xc2\x9f", 13));
+  REQUIRE(std::string_view(text) == R"('\x00\b\t\n\x0B\f\r\x1B\x7F\x80\x9F')");
 }

@@ -14,6 +14,7 @@ namespace {
 struct Mine {
   using LoopBound = void;
 };
+struct Tree : std::vector<Tree> {};
 }  // namespace
 
 // The doors to other threads (post, blocking) refuse to compile for what is not sendable.
@@ -35,6 +36,7 @@ TEST_CASE("handles of a loop are not sendable, nor are containers of them and po
   STATIC_REQUIRE_FALSE(isSendable<std::pair<int, Mine>>);
   STATIC_REQUIRE_FALSE(isSendable<std::map<int, leat::Promise<int>>>);
   STATIC_REQUIRE_FALSE(isSendable<std::tuple<int, const Mine>>);
+  STATIC_REQUIRE_FALSE(isSendable<std::tuple<Mine&>>);
   STATIC_REQUIRE_FALSE(isSendable<std::variant<std::monostate, Mine>>);
   STATIC_REQUIRE_FALSE(isSendable<std::unique_ptr<leat::net::Socket>>);
   STATIC_REQUIRE_FALSE(isSendable<std::shared_ptr<std::vector<Mine>>>);
@@ -54,6 +56,7 @@ TEST_CASE("values, closures, shared data and signals are sendable") {
   STATIC_REQUIRE(isSendable<std::map<std::string, std::pair<int, std::tuple<>>>>);
   STATIC_REQUIRE(isSendable<std::variant<int, std::string>>);
   STATIC_REQUIRE(isSendable<decltype(closure)>);
+  STATIC_REQUIRE(isSendable<Tree>);
   STATIC_REQUIRE(isSendable<leat::AbortSignal>);
   STATIC_REQUIRE(isSendable<leat::Buffer>);
   CHECK(closure() == 1);
