@@ -119,7 +119,7 @@ class DuplexOf final : public DuplexState<R, W> {
   }
   void callWritev(std::vector<W>&& chunks) override {
     if constexpr (hasHook<WritevHook, I, Duplex<R, W>, std::vector<W>>)
-      answerWriteHook<WritevHook>(impl_, *this, self(), std::move(chunks));
+      answerHook<WritevHook>(impl_, *this, &answerWrite, self(), std::move(chunks));
   }
   void letSocketGo() noexcept override {
     if constexpr (requires { impl_.letSocketGo(); }) impl_.letSocketGo();

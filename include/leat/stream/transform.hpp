@@ -125,7 +125,8 @@ class TransformCallback {
 /// the end, and `construct` and `destroy` as for Readable. `transform(chunk)` and `flush()` give an Out, a
 /// `std::optional<Out>`, nothing, or are a coroutine that does. `transform(chunk, self)`, `flush(self)` may
 /// also push any number of them; `transform(chunk, done)`, `flush(done)` call the TransformCallback.
-/// What they throw is the stream's error.
+/// What they throw is the stream's error; but what `transform` with `done` throws comes out of `write`, as in
+/// Node, and the chunk stays unanswered: call `done(error)`.
 ///
 /// Node: `stream.Transform`.
 template <class In = Buffer, class Out = In>
@@ -272,11 +273,7 @@ class TransformOf final : public TransformState<In, Out> {
     if constexpr (answersInCall()) {
       return transformNow(std::move(chunk));
     } else {
-      try {
-        callHook<TransformHook>(&State::onTransformed, std::move(chunk));
-      } catch (...) {
-        this->onWriteThrown(std::current_exception());
-      }
+      callHook<TransformHook>(&State::onTransformed, std::move(chunk));
       return false;
     }
   }

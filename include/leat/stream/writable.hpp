@@ -210,7 +210,7 @@ LEAT_ALWAYS_INLINE inline bool writeWith(I& impl, StreamCore& stream, T&& chunk,
     }
     return true;
   } else if constexpr (hasHook<WriteHook, I, Handle, T>) {
-    answerWriteHook<WriteHook>(impl, stream, self, std::move(chunk));
+    answerHook<WriteHook>(impl, stream, &answerWrite, self, std::move(chunk));
   } else {
     static_assert(
         hasHook<WritevHook, I, Handle, std::vector<T>>,
@@ -218,7 +218,7 @@ LEAT_ALWAYS_INLINE inline bool writeWith(I& impl, StreamCore& stream, T&& chunk,
         "with a std::vector of chunks");
     std::vector<T> one;
     one.push_back(std::move(chunk));
-    answerWriteHook<WritevHook>(impl, stream, self, std::move(one));
+    answerHook<WritevHook>(impl, stream, &answerWrite, self, std::move(one));
   }
   return false;
 }
@@ -234,7 +234,9 @@ class WritableOf;
 /// it returns, or when the coroutine that it is has ended; `write(chunk, done)` when it calls the
 /// StreamCallback. The next chunk comes after that. `writev(chunks)` takes what has gathered, as a
 /// `std::vector<T>`; `final` is called at the end, before "finish"; `construct` first, `destroy(error)`
-/// last. Each may also take the handle first. What they throw is the stream's error.
+/// last. Each may also take the handle first. What they throw is the stream's error; but of `write` and
+/// `writev` with `done` it comes out of `write`, as in Node, and the chunk stays unanswered: call
+/// `done(error)`.
 ///
 /// Events: "drain", "finish", "pipe" and "unpipe" (Readable<T>), "error" (std::exception_ptr), "close". An
 /// "error" without a listener is an uncaught exception, unless a coroutine waits, or has waited, for the
@@ -309,7 +311,7 @@ class WritableOf final : public StreamCore, public WritableState<T> {
   }
   void callWritev(std::vector<T>&& chunks) override {
     if constexpr (hasHook<WritevHook, I, Writable<T>, std::vector<T>>)
-      answerWriteHook<WritevHook>(impl_, *this, self(), std::move(chunks));
+      answerHook<WritevHook>(impl_, *this, &answerWrite, self(), std::move(chunks));
   }
   DirectSink* directSink() noexcept override {
     if constexpr (requires { impl_.directSink(); }) return impl_.directSink();

@@ -700,6 +700,20 @@ TEST_CASE("write and end that are awaited throw what the stream fails with") {
   });
 }
 
+TEST_CASE("a null exception_ptr that is emitted as the error of a stream is that of any emitter") {
+  runs([] {
+    const Readable<int> stream([](Readable<int>&) {});
+    CHECK_THROWS_WITH(stream.emit<"error">(std::exception_ptr()), "Unhandled error. (null)");
+    int told = 0;
+    stream.on<"error">([&told](const std::exception_ptr& error) { told += error ? 10 : 1; });
+    stream.emit<"error">(std::exception_ptr());
+    CHECK(told == 1);
+    CHECK(!stream.errored());
+    stream.once<"error">([](const std::exception&) { FAIL("there is none"); });
+    CHECK_THROWS_AS(stream.emit<"error">(std::exception_ptr()), TypeError);
+  });
+}
+
 TEST_CASE("an error that nobody waits for is an uncaught exception") {
   std::vector<std::string> uncaught;
   const auto listens = [&uncaught] {

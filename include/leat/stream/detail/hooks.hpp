@@ -190,16 +190,6 @@ LEAT_ALWAYS_INLINE inline void callPlain(I& impl, Self&& self, A&&... args) {
 inline void answerWrite(StreamCore& stream, std::exception_ptr error) {
   stream.writable()->onWrite(std::move(error));
 }
-/// A hook that writes: what it throws is its answer, also where it has a callback for that.
-template <class Hook, class I, class Self, class Chunk>
-LEAT_ALWAYS_INLINE inline void answerWriteHook(I& impl, StreamCore& stream, Self&& self,
-                                               Chunk&& chunk) {
-  try {
-    answerHook<Hook>(impl, stream, &answerWrite, self, std::forward<Chunk>(chunk));
-  } catch (...) {
-    stream.writable()->onWriteThrown(std::current_exception());
-  }
-}
 inline void answerFinal(StreamCore& stream, std::exception_ptr error) {
   stream.writable()->onFinal(std::move(error));
 }

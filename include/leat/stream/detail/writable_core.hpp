@@ -74,11 +74,6 @@ class WritableCore {
   void end(WriteDone done = nullptr, std::exception_ptr error = nullptr);
   /// The implementation's answers.
   void onWrite(std::exception_ptr error);
-  /// It has thrown, where it answers by a callback; perhaps after that.
-  void onWriteThrown(std::exception_ptr error) {
-    flags.any(Flag::ExpectAnswer) ? onWrite(std::move(error))
-                                  : stream_.fail(std::move(error), true);
-  }
   void onFinal(std::exception_ptr error);
   /// What `destroy` does before all else: nobody shall wait for what is not written.
   void beforeDestroy();
