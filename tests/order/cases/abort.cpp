@@ -272,8 +272,8 @@ void waits(AbortCases& add) {
     const auto first = AbortSignal::any(a.signal());
     const auto second = AbortSignal::any(a.signal());
     const auto third = AbortSignal::any(first, b.signal(), a.signal());
-    on(third, [log, second] { log("third", second.aborted()); });
-    on(second, [log, third] { log("second", third.aborted()); });
+    on(third, [log, second] { log("third", second.aborted() ? "after" : "before"); });
+    on(second, [log, third] { log("second", third.aborted() ? "after" : "before"); });
     on(first, log.say("first"));
     a.abort();
   });

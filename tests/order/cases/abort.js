@@ -182,8 +182,8 @@ module.exports = (order) => {
     const first = AbortSignal.any([a.signal]);
     const second = AbortSignal.any([a.signal]);
     const third = AbortSignal.any([first, b.signal, a.signal]);
-    on(third, () => log('third', second.aborted));
-    on(second, () => log('second', third.aborted));
+    on(third, () => log('third', second.aborted ? 'after' : 'before'));
+    on(second, () => log('second', third.aborted ? 'after' : 'before'));
     on(first, log.say('first'));
     a.abort();
   });

@@ -231,23 +231,6 @@ LEAT_INLINE int UringReactor::attach(IoHandle& handle) noexcept {
   return 0;
 }
 
-/// What epoll would refuse: files, which are always ready, and what is attached already. Another open
-/// file may have got the number of one that was closed too early.
-LEAT_INLINE int UringReactor::checkForeign(File& file, const File* there,
-                                           const struct ::stat& found) noexcept {
-  file.device = found.st_dev;
-  file.inode = found.st_ino;
-  if (there != nullptr &&
-      (there->handle->ownSocket || (there->device == file.device && there->inode == file.inode)))
-    return -EEXIST;
-  if (S_ISREG(found.st_mode) || S_ISDIR(found.st_mode)) return -EPERM;
-  if (!S_ISCHR(found.st_mode) && !S_ISBLK(found.st_mode)) return 0;
-  sys::UniqueFd judge(sys::epoll_create1(EPOLL_CLOEXEC));
-  epoll_event none{};
-  return judge ? sys::epoll_ctl(judge.get(), EPOLL_CTL_ADD, file.fd, &none) : 0;
-}
-
-/// The kernel gives up the open file before this returns, so that closing the descriptor closes it.
 LEAT_INLINE void UringReactor::detach(IoHandle& handle) noexcept {
   if (handle.reactor != this) return;
   File& file = fileOf(handle);
@@ -266,6 +249,18 @@ LEAT_INLINE void UringReactor::detach(IoHandle& handle) noexcept {
       ring_.neutralize([&file](const uring::Sqe& e) { return File::ofWord(e.userData) == &file; });
   }
   if (file.asked == 0) freeFile(file);
+}
+
+/// The thread that withdraws a request is the one that the kernel answers it on, so this does not wait.
+LEAT_INLINE void UringReactor::endAccepts(IoHandle& handle) noexcept {
+  if (handle.reactor != this || inChild()) return;
+  File& file = fileOf(handle);
+  for (int tries = 0; file.inKernel(File::accept) && tries < 20; ++tries) {
+    withdraw(file, File::bit(File::accept));
+    buffers_.publish();
+    const int error = ring_.enter(1, 50'000'000);
+    if (reap() == 0 && error != 0 && error != -EINTR) return;
+  }
 }
 
 LEAT_INLINE UringFile* UringReactor::newFile(IoHandle& handle) noexcept {

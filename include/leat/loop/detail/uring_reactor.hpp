@@ -126,6 +126,24 @@ LEAT_INLINE void UringReactor::withdraw(File& file, unsigned requests) noexcept 
   }
 }
 
+/// What epoll would refuse: files, which are always ready, and what is attached already. Another open
+/// file may have got the number of one that was closed too early.
+LEAT_INLINE int UringReactor::checkForeign(File& file, const File* there,
+                                           const struct ::stat& found) noexcept {
+  file.device = found.st_dev;
+  file.inode = found.st_ino;
+  if (there != nullptr &&
+      (there->handle->ownSocket || (there->device == file.device && there->inode == file.inode)))
+    return -EEXIST;
+  if (S_ISREG(found.st_mode) || S_ISDIR(found.st_mode)) return -EPERM;
+  if (!S_ISCHR(found.st_mode) && !S_ISBLK(found.st_mode)) return 0;
+  sys::UniqueFd judge(sys::epoll_create1(EPOLL_CLOEXEC));
+  epoll_event none{};
+  return judge ? sys::epoll_ctl(judge.get(), EPOLL_CTL_ADD, file.fd, &none) : 0;
+}
+
+/// The kernel gives up the open file before this returns, so that closing the descriptor closes it.
+
 LEAT_INLINE UringFile** UringReactor::place(int fd) noexcept {
   const auto index = static_cast<std::size_t>(fd);
   if (index < numbers_) return &byNumber_[index];
@@ -378,18 +396,6 @@ LEAT_INLINE int UringReactor::takeAccepted(File& file) noexcept {
   const int fd = file.accepted[file.acceptedFrom++];
   file.handle->readable = file.acceptedFrom < file.acceptedTo || file.failure != 0;
   return fd;
-}
-
-/// The thread that withdraws a request is the one that the kernel answers it on, so this does not wait.
-LEAT_INLINE void UringReactor::endAccepts(IoHandle& handle) noexcept {
-  if (handle.reactor != this || inChild()) return;
-  File& file = fileOf(handle);
-  for (int tries = 0; file.inKernel(File::accept) && tries < 20; ++tries) {
-    withdraw(file, File::bit(File::accept));
-    buffers_.publish();
-    const int error = ring_.enter(1, 50'000'000);
-    if (reap() == 0 && error != 0 && error != -EINTR) return;
-  }
 }
 
 LEAT_INLINE void UringReactor::keepAccepted(File& file, int fd) noexcept {
