@@ -208,9 +208,6 @@ LEAT_NOINLINE inline void destroyFrame(std::coroutine_handle<TaskPromiseBase> fr
   destroyChain(root);
 }
 
-}  // namespace detail
-
-namespace detail {
 /// What comes of a task that is not `valid`.
 LEAT_NOINLINE inline std::exception_ptr taskConsumed() noexcept {
   return errorOfMade([] {
@@ -221,6 +218,7 @@ LEAT_NOINLINE inline std::exception_ptr taskConsumed() noexcept {
 [[noreturn, gnu::cold]] LEAT_NOINLINE inline void throwTaskConsumed() {
   std::rethrow_exception(taskConsumed());
 }
+
 }  // namespace detail
 
 /// A lazy asynchronous computation. It starts when awaited, spawned, given to a combinator or

@@ -61,8 +61,7 @@ class TaskInContext : private CallbackFrame {
         task_(std::move(task)),
         context_(std::move(context)) {
     if (!task_.valid()) [[unlikely]]
-      throwTypeError("co_await of a Task that was moved from or already awaited",
-                     "ERR_TASK_CONSUMED");
+      throwTaskConsumed();
   }
   TaskInContext(const TaskInContext&) = delete;
   TaskInContext& operator=(const TaskInContext&) = delete;

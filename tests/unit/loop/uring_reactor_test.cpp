@@ -505,17 +505,29 @@ TEST_CASE(
   clients.clear();
 }
 
-TEST_CASE("an accept that was given up accepts no more") {
+namespace {
+
+/// A listener whose connections the kernel accepts on its own.
+struct Accepting {
   UringReactor reactor;
-  REQUIRE(reactor.open() == 0);
   Listener listener;
-  IoHandle handle(listener.fd.get());
-  REQUIRE(reactor.attach(handle) == 0);
+  IoHandle handle{listener.fd.get()};
   Probe accept;
-  accept.prepareAccept(handle);
-  accept.multishot = true;
-  reactor.submit(accept);
-  reactor.turn(0);
+  Accepting() {
+    REQUIRE(reactor.open() == 0);
+    REQUIRE(reactor.attach(handle) == 0);
+    accept.prepareAccept(handle);
+    accept.multishot = true;
+    reactor.submit(accept);
+    reactor.turn(0);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("an accept that was given up accepts no more") {
+  Accepting at;
+  auto& [reactor, listener, handle, accept] = at;
   reactor.abandon(accept);
   reactor.turn(5 * ms);
   const int before = openDescriptors();
@@ -528,16 +540,8 @@ TEST_CASE("an accept that was given up accepts no more") {
 
 TEST_CASE(
     "what was accepted on its own is there when accepts have ended, and nobody else is accepted") {
-  UringReactor reactor;
-  REQUIRE(reactor.open() == 0);
-  Listener listener;
-  IoHandle handle(listener.fd.get());
-  REQUIRE(reactor.attach(handle) == 0);
-  Probe accept;
-  accept.prepareAccept(handle);
-  accept.multishot = true;
-  reactor.submit(accept);
-  reactor.turn(0);
+  Accepting at;
+  auto& [reactor, listener, handle, accept] = at;
   reactor.turn(0);
   std::vector<UniqueFd> clients;
   for (int i = 0; i < 20; ++i) clients.push_back(listener.dial());
