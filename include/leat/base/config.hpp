@@ -36,15 +36,6 @@
 #define LEAT_TSAN 0
 #endif
 
-/// Checks of use on the wrong thread at every call, not only at the doors. Never changes a layout.
-#ifndef LEAT_DEBUG
-#ifdef NDEBUG
-#define LEAT_DEBUG 0
-#else
-#define LEAT_DEBUG 1
-#endif
-#endif
-
 /// Whether a transfer of control between coroutines checks how deep the stack is. g++ makes the tail
 /// call only at -O2 without sanitizers, which no macro tells; clang always makes it.
 #ifndef LEAT_STACK_CHECK

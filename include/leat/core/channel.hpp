@@ -68,9 +68,9 @@ struct ChannelState : Counted<ChannelState<T>> {
       insert(static_cast<std::size_t>(place - items.begin()), std::move(item));
     }
   }
-  void close() noexcept {
+  void close() {
+    while (Waiter* const waiter = Waiter::next(receivers)) waiter->wake();
     closed = true;
-    while (!receivers.empty()) receivers.front().wake();
   }
 
   const std::size_t capacity;
@@ -245,7 +245,8 @@ class Channel {
   }
 
   /// No more sends begin. What is buffered and what senders wait with is still received.
-  void close() const noexcept { state_->close(); }
+  /// Throws: Error ERR_WRONG_THREAD, when one waits on another thread.
+  void close() const { state_->close(); }
   bool closed() const noexcept { return state_->closed; }
   /// How many values are buffered.
   std::size_t size() const noexcept { return state_->items.size(); }

@@ -19,9 +19,10 @@ class ManualResetEvent {
   ManualResetEvent& operator=(const ManualResetEvent&) = delete;
 
   /// Lets everybody pass who waits now, also when it is reset before they go on.
-  void set() noexcept {
+  /// Throws: Error ERR_WRONG_THREAD, when one waits on another thread.
+  void set() {
+    while (detail::Waiter* const waiter = detail::Waiter::next(waiters_)) waiter->wake();
     set_ = true;
-    while (!waiters_.empty()) waiters_.front().wake();
   }
   void reset() noexcept { set_ = false; }
   bool isSet() const noexcept { return set_; }

@@ -14,14 +14,15 @@ class Latch {
   using LoopBound = void;
   explicit Latch(std::size_t count) noexcept : event_(count == 0), count_(count) {}
 
-  /// Throws: RangeError ERR_OUT_OF_RANGE when `by` is more than what is left.
+  /// Throws: RangeError ERR_OUT_OF_RANGE when `by` is more than what is left; Error ERR_WRONG_THREAD, when one
+  /// waits on another thread.
   void countDown(std::size_t by = 1) {
     if (by > count_) [[unlikely]]
       throw RangeError(detail::SharedText({"Latch::countDown(", number(by), "): only ",
                                            number(count_), " left to count"})
                            .view());
+    if (by == count_) event_.set();
     count_ -= by;
-    if (count_ == 0) event_.set();
   }
   std::size_t count() const noexcept { return count_; }
   /// Without a tick when it is at zero. Throws: AbortError.

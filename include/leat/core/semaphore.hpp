@@ -29,7 +29,8 @@ class Semaphore {
   detail::PendingWait<Awaiter, Semaphore> acquire(WaitOptions options = {}) noexcept;
   /// An empty permit when none is free.
   Permit tryAcquire() noexcept;
-  /// Adds permits: those of `Permit::keep`, or new ones. Throws: RangeError, with more than PTRDIFF_MAX.
+  /// Adds permits: those of `Permit::keep`, or new ones. Throws: RangeError, with more than PTRDIFF_MAX; Error
+  /// ERR_WRONG_THREAD, when one waits on another thread.
   void release(std::size_t permits = 1) {
     const std::size_t room = available_ < most ? most - available_ : 0;
     if (permits > room)
@@ -45,7 +46,7 @@ class Semaphore {
   static detail::IntegerText text(std::size_t number) noexcept {
     return detail::IntegerText(number, false, false);
   }
-  void add(std::size_t permits) noexcept {
+  void add(std::size_t permits) {
     for (; permits > 0; --permits) {
       detail::Waiter* next = detail::Waiter::next(waiters_);
       if (next == nullptr) break;

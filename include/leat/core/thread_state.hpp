@@ -74,11 +74,20 @@ struct ThreadState {
 
 LEAT_API inline constinit thread_local ThreadState threadState{};
 LEAT_API inline constinit Atomic<std::uint32_t> lastThreadNumber{0};
+// The homes of the process that have not ended, each in the first free slot from that of its thread's number on.
+// Beyond so many at once the others are not known. Without a lock, which a fork() could leave taken.
+inline constexpr std::uint32_t homeSlots = 512;
+LEAT_API inline constinit Atomic<HomeId> livingHomes[homeSlots]{};
 
 /// Tells this thread from every other of the process, ended ones too.
 LEAT_INLINE std::uint32_t threadNumber() noexcept;
 /// Gives this thread queues, with an identity of their own, or takes them away.
 LEAT_INLINE void enterHome(MicrotaskQueue& queue) noexcept;
+LEAT_INLINE void leaveHome() noexcept;
+inline Atomic<HomeId>& homeSlot(std::uint32_t thread, std::uint32_t i) noexcept {
+  return livingHomes[(thread + i) % homeSlots];
+}
+LEAT_INLINE Atomic<HomeId>* findHome(HomeId home) noexcept;
 
 #if LEAT_BODIES
 LEAT_INLINE std::uint32_t threadNumber() noexcept {
@@ -91,12 +100,27 @@ LEAT_INLINE void enterHome(MicrotaskQueue& queue) noexcept {
   ThreadState& thread = threadState;
   thread.queue = &queue;
   thread.home = HomeId{threadNumber()} << 32 | ++thread.homes;
+  for (std::uint32_t i = 0; i < homeSlots; ++i) {
+    HomeId none = 0;
+    if (homeSlot(thread.number, i).compareExchange(none, thread.home, acqRel)) return;
+  }
+}
+LEAT_INLINE void leaveHome() noexcept {
+  ThreadState& thread = threadState;
+  if (Atomic<HomeId>* const slot = findHome(thread.home)) slot->store(0, release);
+  thread.queue = nullptr;
+  thread.home = 0;
+}
+LEAT_INLINE Atomic<HomeId>* findHome(HomeId home) noexcept {
+  for (std::uint32_t i = 0; home != 0 && i < homeSlots; ++i) {
+    Atomic<HomeId>& slot = homeSlot(static_cast<std::uint32_t>(home >> 32), i);
+    if (slot.load(acquire) == home) return &slot;
+  }
+  return nullptr;
 }
 #endif
-inline void leaveHome() noexcept {
-  threadState.queue = nullptr;
-  threadState.home = 0;
-}
+/// Whether the queues of `home` are there still. Any thread.
+inline bool homeLives(HomeId home) noexcept { return findHome(home) != nullptr; }
 /// Whether `home` was this thread's and is not any more.
 inline bool homeEndedHere(HomeId home) noexcept {
   return home >> 32 == threadState.number && home != threadState.home;

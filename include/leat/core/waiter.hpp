@@ -100,16 +100,14 @@ class Waiter : public Job {
   /// A signal ended the wait.
   bool cancelled() const noexcept { return hooks_.fired(); }
   /// Who stands first in `list` and can go on. Those in front of it whose loop has ended leave the list.
-  static Waiter* next(List<Waiter>& list) noexcept {
-    while (!list.empty()) {
-      Waiter& waiter = list.front();
-      if (waiter.loopIsHere()) return &waiter;
-      waiter.leave();
-    }
-    return nullptr;
+  /// Throws: Error ERR_WRONG_THREAD.
+  static Waiter* next(List<Waiter>& list) {
+    if (list.empty()) return nullptr;
+    Waiter& waiter = list.front();
+    return waiter.loopIsHere() ? &waiter : nextHere(list);
   }
-  /// Goes on in a microtask; a later abort comes too late. Called on the loop's thread; after the end of the
-  /// loop it only leaves the list.
+  /// Goes on in a microtask; a later abort comes too late. Called on the loop's thread, as who came from `next`
+  /// is; after the end of the loop it only leaves the list.
   void wake() noexcept {
     leave();
     if (!loopIsHere()) [[unlikely]]
@@ -130,8 +128,10 @@ class Waiter : public Job {
     Hooks(Waiter& w, AbortState* signal) noexcept : CancelHooks(onCancel, signal), waiter(w) {}
     static void onCancel(CancelHooks& hooks) noexcept {
       Waiter& self = static_cast<Hooks&>(hooks).waiter;
+      // Nobody can be told but by the end of the program.
+      if (!self.loopIsHere()) return self.leaveAway();
       self.unlink();
-      if (self.loopIsHere()) threadState.queue->pushMicrotask(self);
+      threadState.queue->pushMicrotask(self);
     }
     Waiter& waiter;
   };
@@ -139,6 +139,19 @@ class Waiter : public Job {
   void leave() noexcept {
     hooks_.disarm();
     unlink();
+  }
+  LEAT_NOINLINE static Waiter* nextHere(List<Waiter>& list) {
+    while (!list.empty() && !list.front().loopIsHere()) list.front().leaveAway();
+    return list.empty() ? nullptr : &list.front();
+  }
+  void leaveAway() {
+    if (homeLives(home_))
+      throwError(
+          "a coroutine of another thread's event loop waits here; what it waits for belongs to "
+          "that "
+          "thread, too: use LoopRef::post to go there",
+          "ERR_WRONG_THREAD");
+    leave();
   }
   static void onJob(Job& job, JobAction action) noexcept {
     if (action == JobAction::Run) static_cast<Waiter&>(job).continuation_.resumeFromQueue();

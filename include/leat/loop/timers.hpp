@@ -10,6 +10,18 @@ namespace leat::inline LEAT_ABI {
 
 namespace detail {
 
+/// False after the end of the loop of `home`. Throws: Error ERR_WRONG_THREAD, when that is another thread's.
+inline bool timerIsHere(HomeId home) {
+  if (threadState.home == home) [[likely]]
+    return true;
+  if (homeLives(home))
+    throwError(
+        "a timer was used on another thread than that of its event loop; use LoopRef::post to go "
+        "there",
+        "ERR_WRONG_THREAD");
+  return false;
+}
+
 /// A timer with a callback. While armed the loop has a count of it. With a closure of one word it fills
 /// a cache line: a million timers cost what memory costs.
 struct TimerBlock : LoopTimer {
@@ -132,9 +144,9 @@ struct TimerWith final : TimerBlock, FrameAllocated {
 }  // namespace detail
 
 /// What setTimeout and setInterval give. Copies are handles to the same timer; dropping them does not
-/// clear it.
+/// clear it. After the end of its loop a handle does nothing.
 ///
-/// Node: `Timeout`. Thread: the loop's.
+/// Node: `Timeout`. Thread: the loop's. Throws, all that changes it: Error ERR_WRONG_THREAD.
 class Timeout {
  public:
   using LoopBound = void;
@@ -142,25 +154,24 @@ class Timeout {
   explicit Timeout(detail::Ref<detail::TimerBlock> timer) noexcept : timer_(std::move(timer)) {}
 
   /// Node: `timeout.ref()`, `unref()`, `hasRef()`: whether it holds the loop while it waits.
-  const Timeout& ref() const noexcept { return setReferenced(true); }
-  const Timeout& unref() const noexcept { return setReferenced(false); }
+  const Timeout& ref() const { return setReferenced(true); }
+  const Timeout& unref() const { return setReferenced(false); }
   bool hasRef() const noexcept { return timer_ && timer_->referenced(); }
   /// Node: `timeout.refresh()`: starts it anew, also when it has fired; not when it was cleared, and not in
   /// the drain of the queues right before it fires, when it is too late for that. For that
   /// its callback is kept until it is cleared or the last handle goes.
   const Timeout& refresh() const;
   /// Node: `timeout.close()`, `clearTimeout(timeout)`.
-  void close() const noexcept;
+  void close() const;
   /// Whether it waits.
   bool active() const noexcept { return timer_ && timer_->has(detail::TimerBlock::active); }
 
  private:
-  const Timeout& setReferenced(bool to) const noexcept {
+  const Timeout& setReferenced(bool to) const {
     if (usable()) timer_->setReferenced(to);
     return *this;
   }
-  // After the end of its loop a handle does nothing.
-  bool usable() const noexcept { return timer_ && detail::threadState.home == timer_->home; }
+  bool usable() const { return timer_ && detail::timerIsHere(timer_->home); }
   detail::Ref<detail::TimerBlock> timer_;
 };
 
@@ -247,7 +258,7 @@ struct ImmediateWith final : ImmediateBlock, FrameAllocated {
 
 }  // namespace detail
 
-/// What setImmediate gives. Node: `Immediate`.
+/// What setImmediate gives, as `Timeout`. Node: `Immediate`.
 class Immediate {
  public:
   using LoopBound = void;
@@ -255,24 +266,24 @@ class Immediate {
   explicit Immediate(detail::Ref<detail::ImmediateBlock> block) noexcept
       : block_(std::move(block)) {}
 
-  const Immediate& ref() const noexcept { return setReferenced(true); }
-  const Immediate& unref() const noexcept { return setReferenced(false); }
+  const Immediate& ref() const { return setReferenced(true); }
+  const Immediate& unref() const { return setReferenced(false); }
   /// False, too, of one that has run or was cleared.
   bool hasRef() const noexcept { return block_ && block_->active && block_->referenced; }
   /// Node: `clearImmediate(immediate)`.
-  void close() const noexcept {
+  void close() const {
     if (usable()) block_->stop();
   }
 
  private:
-  const Immediate& setReferenced(bool to) const noexcept {
+  const Immediate& setReferenced(bool to) const {
     if (usable() && block_->active && block_->referenced != to) {
       block_->referenced = to;
       block_->loop().noteImmediates(to ? 1 : -1);
     }
     return *this;
   }
-  bool usable() const noexcept { return block_ && detail::threadState.home == block_->home; }
+  bool usable() const { return block_ && detail::timerIsHere(block_->home); }
   detail::Ref<detail::ImmediateBlock> block_;
 };
 
@@ -311,10 +322,10 @@ Immediate setImmediate(F&& f, Args&&... args) {
 }
 
 /// Nothing happens when the timer has fired or was cleared, inside its own callback too. Each clears
-/// what either function made, as in Node.
-inline void clearTimeout(const Timeout& timeout) noexcept { timeout.close(); }
-inline void clearInterval(const Timeout& timeout) noexcept { timeout.close(); }
-inline void clearImmediate(const Immediate& immediate) noexcept { immediate.close(); }
+/// what either function made, as in Node. Throws: Error ERR_WRONG_THREAD.
+inline void clearTimeout(const Timeout& timeout) { timeout.close(); }
+inline void clearInterval(const Timeout& timeout) { timeout.close(); }
+inline void clearImmediate(const Immediate& immediate) { immediate.close(); }
 
 #if LEAT_BODIES
 LEAT_INLINE const Timeout& Timeout::refresh() const {
@@ -323,7 +334,7 @@ LEAT_INLINE const Timeout& Timeout::refresh() const {
   return *this;
 }
 
-LEAT_INLINE void Timeout::close() const noexcept {
+LEAT_INLINE void Timeout::close() const {
   if (!usable()) return;
   // The closure may own this handle.
   timer_->close();
