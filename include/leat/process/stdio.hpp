@@ -3,7 +3,6 @@
 // descriptors are other programs' too, so nothing about them is changed: not even O_NONBLOCK.
 #pragma once
 
-#include <leat/core/with_context.hpp>
 #include <leat/loop/blocking.hpp>
 #include <leat/loop/wait_fd.hpp>
 #include <leat/stream/readable.hpp>
@@ -69,7 +68,7 @@ LEAT_ON_USE Task<bool> readWhenReady(Ref<InputState> state, AbortController stop
     const WaitFdOptions options{stop, true};
     bool ready = true;
     try {
-      (void)co_await shielded(wait(state->fd, Ready::Readable, options));
+      (void)co_await wait(state->fd, Ready::Readable, options);
     } catch (const SystemError& error) {
       if (error.number() != EPERM) throw;
       ready = false;
@@ -106,7 +105,7 @@ LEAT_ON_USE Task<Buffer> readInput(Ref<InputState> state, AbortController stop, 
     if (!state->isFile) co_return bytes.size() < size / 2 ? Buffer::from(bytes) : bytes;
   }
   const FileInput read{state->fd, size};
-  std::string bytes = co_await shielded(blocking(read));
+  std::string bytes = co_await blocking(read);
   co_return Buffer::adopt(std::move(bytes));
 }
 

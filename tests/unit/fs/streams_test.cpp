@@ -2,12 +2,15 @@
 // Files as streams: what is read and written, what is told and when, and that each file is closed once.
 #include "fs_rig.hpp"
 
+#include <leat/core/scope.hpp>
+#include <leat/events.hpp>
 #include <leat/stream.hpp>
 
 #include <random>
 
 namespace fs = leat::fs;
 using leat::AbortController;
+using leat::operator""_e;
 using leat::Buffer;
 using leat::Readable;
 using leat::run;
@@ -817,4 +820,51 @@ TEST_CASE("a stream ends without an error when its handle is closed by somebody 
   };
   CHECK(run(main) == 0);
   CHECK(seen == "close ");
+}
+
+TEST_CASE("a file's stream serves all who use it, whoever of them is cancelled") {
+  const TempFolder folder;
+  std::string told;
+  const auto late = []() -> Task<> { co_await leat::sleep(60'000); };
+  const auto reads = [&]() -> Task<> {
+    REQUIRE(::mkfifo("pipe", 0600) == 0);
+    const int end = ::open("pipe", O_RDWR | O_CLOEXEC);
+    REQUIRE(end >= 0);
+    const auto source = fs::createReadStream("pipe");
+    co_await leat::once(source, "open"_e);
+    const auto piece = [&]() -> Task<> {
+      told += (co_await source.next()).value().toString() + " ";
+    };
+    for (int i = 0; i < 3; ++i) {
+      leat::setTimeout([end] { REQUIRE(::write(end, "piece", 5) == 5); }, 5);
+      co_await leat::raceScoped(piece(), late());
+      co_await leat::sleep(5);
+    }
+    CHECK_FALSE(source.destroyed());
+    source.destroy();
+    CHECK(::write(end, "x", 1) == 1);  // for the read that waits in the pool
+    co_await source.closed();
+    ::close(end);
+  };
+  const auto writes = [&]() -> Task<> {
+    const auto log = fs::createWriteStream("log", {.flush = true});
+    co_await leat::once(log, "open"_e);
+    const auto line = [&](std::string_view text) -> Task<> { co_await log.write(text); };
+    co_await leat::raceScoped(line("one\n"), late());
+    const auto ending = [&]() -> Task<> {
+      log.end("three\n");
+      co_return;
+    };
+    co_await leat::sleep(5);
+    co_await line("two\n");
+    co_await leat::raceScoped(ending(), late());
+    co_await log.closed();
+    told += get("log");
+  };
+  const auto main = [&]() -> Task<> {
+    co_await reads();
+    co_await writes();
+  };
+  CHECK(run(main) == 0);
+  CHECK(told == "piece piece piece one\ntwo\nthree\n");
 }

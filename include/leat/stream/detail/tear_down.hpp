@@ -42,6 +42,7 @@ LEAT_INLINE void StreamCore::runDestroy() {
   const Ref<StreamCore> alive(this);
   flags.set(Flag::Destroying);
   try {
+    const WithoutSignal shared;
     callDestroy(destroyedBy);
   } catch (...) {
     onDestroyed(std::current_exception());
@@ -107,6 +108,7 @@ LEAT_INLINE void StreamCore::startConstruction() {
 
 LEAT_INLINE void StreamCore::constructNow() {
   try {
+    const WithoutSignal shared;
     callConstruct();
   } catch (...) {
     onConstructed(std::current_exception());

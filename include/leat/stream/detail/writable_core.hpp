@@ -384,6 +384,7 @@ LEAT_INLINE void WritableCore::prefinish() {
     flags.set(Flag::FinalCalled, Flag::Sync);
     ++pending;
     try {
+      const WithoutSignal shared;
       callFinal();
     } catch (...) {
       onFinal(std::current_exception());

@@ -59,6 +59,10 @@ class WritableState : public WritableCore {
   bool hasWritev = false;
 
  private:
+  bool handOver(T&& chunk) {
+    const WithoutSignal shared;
+    return callWrite(std::move(chunk));
+  }
   void clearByWritev();
   bool writeLong(T&& chunk);
   bool endLong(bool taken);
@@ -77,7 +81,7 @@ bool WritableState<T>::write(T&& chunk) {
   const std::size_t size = chunkSize(chunk);
   length += size;
   beginWrite(size);
-  if (!callWrite(std::move(chunk))) return endLong(false);
+  if (!handOver(std::move(chunk))) return endLong(false);
   // Streams of objects always have the tick: here it is queued already.
   constexpr Flags<Flag> noTick =
       countsBytes<T> ? Flags<Flag>() : Flags<Flag>(Flag::AfterWritePending);
@@ -100,7 +104,7 @@ LEAT_NOINLINE bool WritableState<T>::writeLong(T&& chunk) {
   return room;
 }
 
-/// What comes after `callWrite`.
+/// What comes after `handOver`.
 template <class T>
 LEAT_NOINLINE bool WritableState<T>::endLong(bool taken) {
   if (taken) answered();
@@ -127,7 +131,7 @@ bool WritableState<T>::write(T&& chunk, WriteDone done, std::exception_ptr* erro
     ++pending;
     length += size;
     beginWrite(size, std::move(done));
-    if (callWrite(std::move(chunk))) answered();
+    if (handOver(std::move(chunk))) answered();
     flags.clear(Flag::Sync);
   }
   return roomLeft();
@@ -145,7 +149,7 @@ void WritableState<T>::clearBuffer() {
       beginWrite(chunkSize(next.chunk), std::move(next.done));
       if (stream().destroyed()) {
         onWrite(streamDestroyed("write"));
-      } else if (callWrite(std::move(next.chunk))) {
+      } else if (handOver(std::move(next.chunk))) {
         onWrite(nullptr);
       }
       flags.clear(Flag::Sync);
@@ -174,7 +178,10 @@ void WritableState<T>::clearByWritev() {
     done = makeOwned<DoneFunction>(std::move(tellAll));
   }
   beginWrite(length, std::move(done));
-  callWritev(std::move(chunks));
+  {
+    const WithoutSignal shared;
+    callWritev(std::move(chunks));
+  }
   flags.clear(Flag::Sync);
 }
 
