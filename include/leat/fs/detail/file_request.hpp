@@ -13,7 +13,7 @@
 
 namespace leat::inline LEAT_ABI::detail {
 
-/// Where an operation is done. Which way is the fastest was measured: bench/fs_ways.cpp, docs/files.md.
+/// Where an operation is done. Which way is the fastest was measured: bench/fs_ways*.cpp, docs/files.md.
 enum class FileWay : unsigned char {
   Pool,    // as one job on the blocking pool, however many system calls it makes
   AtOnce,  // by the loop's thread when all it needs is in memory, else as Pool

@@ -138,7 +138,7 @@ LEAT_INLINE void SignalTable::resetInChild() noexcept {
   for (int number = 1; number < signalCount; ++number) {
     if (table.listeners_[number] == 0) continue;
     table.listeners_[number] = 0;
-    ::sigaction(number, &table.before_[number], nullptr);
+    (void)sys::sigaction(number, &table.before_[number], nullptr);
   }
   table.mutex_.unlock();
 }
