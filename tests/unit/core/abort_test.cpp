@@ -86,6 +86,37 @@ TEST_CASE("a listener that comes after the abort is called in a microtask, unles
   REQUIRE(calls == 1);
 }
 
+TEMPLATE_TEST_CASE(
+    "the closure of a listener that is a coroutine is kept until that has ended, also without its "
+    "registration",
+    "", leat::Task<>, leat::Promise<>) {
+  for (const bool late : {false, true}) {
+    CAPTURE(late);
+    QueueFixture queues;
+    int live = 0;
+    int used = 0;
+    const auto gate = leat::Promise<>::withResolvers();
+    {
+      const auto slow = [opened = gate.promise, tracked = leat_test::Tracked(live),
+                         text = std::string(40, 'x'), &used]() -> TestType {
+        co_await opened;
+        used += static_cast<int>(text.size());
+      };
+      AbortController controller;
+      if (late) controller.abort();
+      const auto registration = controller.signal().onAbort(slow);
+      controller.abort();
+      queues.drain();
+    }
+    CHECK(used == 0);
+    REQUIRE(live == 1);
+    gate.resolve();
+    queues.drain();
+    CHECK(used == 40);
+    CHECK(live == 0);
+  }
+}
+
 TEST_CASE("a combined signal follows the first of its sources, after their listeners") {
   AbortController one, two;
   std::string trace;

@@ -3,6 +3,7 @@
 #include <leat/core/promise_then.hpp>
 
 #include <memory>
+#include <optional>
 #include <queue_fixture.hpp>
 #include <thread>
 
@@ -24,6 +25,24 @@ std::string reasonOf(const Promise<T>& promise) {
   return codeOf(promise.state().error);
 }
 Task<int> taskOf(int x) { co_return x; }
+
+/// A promise with a callback that waits for `opened` and then uses what it captured. Only the promise has its closure.
+template <class Made>
+Promise<int> withSlowCallback(int kind, const Promise<>& opened, int& live, int& used) {
+  const auto slow = [opened, tracked = Tracked(live), text = std::string(40, 'x'),
+                     &used]() -> Made {
+    co_await opened;
+    used += static_cast<int>(text.size());
+    co_return 7;
+  };
+  if (kind == 0) return Promise<int>::resolve(7).then(slow);
+  if (kind == 1) return Promise<int>::reject(1).catch_(slow);
+  if (kind == 2)
+    return Promise<int>::reject(std::runtime_error("r")).catch_<std::runtime_error>(slow);
+  if (kind == 3) return Promise<int>::resolve(7).finally(slow);
+  if (kind == 4) return Promise<>::resolve().finally(slow).then([] { return 7; });
+  return Promise<int>::reject(1).finally(slow).catch_([] { return 7; });
+}
 
 }  // namespace
 
@@ -321,6 +340,30 @@ TEST_CASE("a promise that adopts lets go of its callback at the end of the loop"
     REQUIRE(live == 3);
   }
   REQUIRE(live == 0);
+}
+
+TEMPLATE_TEST_CASE("the closure of a callback that is a coroutine is kept until that has ended", "",
+                   Task<int>, Promise<int>) {
+  for (int kind = 0; kind < 6; ++kind) {
+    for (const bool held : {true, false}) {
+      CAPTURE(kind, held);
+      QueueFixture queues;
+      int live = 0;
+      int used = 0;
+      const auto gate = Promise<>::withResolvers();
+      std::optional<Promise<int>> outcome =
+          withSlowCallback<TestType>(kind, gate.promise, live, used);
+      if (!held) outcome.reset();
+      queues.drain();
+      CHECK(used == 0);
+      REQUIRE(live == 1);
+      gate.resolve();
+      queues.drain();
+      CHECK(used == 40);
+      CHECK(live == 0);
+      if (held) CHECK(outcome->state().value == 7);
+    }
+  }
 }
 
 TEST_CASE("a promise cannot be resolved with itself") {
