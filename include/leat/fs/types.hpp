@@ -137,6 +137,7 @@ class FileTime {
 };
 
 /// Node: `fs.constants`; those of the system (O_RDONLY, R_OK, S_IFMT, ...) are its macros.
+/// Modes of `copyFile`: the destination must not be there; shares blocks where the file system can; or fails.
 inline constexpr int COPYFILE_EXCL = 1;
 inline constexpr int COPYFILE_FICLONE = 2;
 inline constexpr int COPYFILE_FICLONE_FORCE = 4;
@@ -201,13 +202,19 @@ struct OpendirOptions {
   SignalRef signal{};
 };
 struct CpOptions {
+  /// Folders with all in them; else a folder is an error, ERR_FS_EISDIR.
   bool recursive = false;
+  /// A file that is there is removed first. Without it such a file stays as it is. Links always take the place of links.
   bool force = true;
+  /// Without `force`: a file that is there is an error, ERR_FS_CP_EEXIST.
   bool errorOnExist = false;
+  /// Copies what links lead to, not the links.
   bool dereference = false;
+  /// Files get the times of their sources; folders do not.
   bool preserveTimestamps = false;
+  /// Links keep their text; else a relative one is made absolute. Not with `dereference`.
   bool verbatimSymlinks = false;
-  /// COPYFILE_ bits for each file.
+  /// COPYFILE_ bits for each file: see `copyFile`.
   int mode = 0;
   SignalRef signal{};
 };

@@ -16,7 +16,7 @@
 namespace leat::inline LEAT_ABI::fs {
 
 struct WatchOptions {
-  /// Whether waiting for changes holds the loop.
+  /// Whether who waits in `next()` holds the loop.
   bool persistent = true;
   /// Folders below too, also those that are made later.
   bool recursive = false;
