@@ -2,12 +2,15 @@
 // The regions that docs/net.md shows, and a main that runs them.
 #include <leat.hpp>
 
+#include <unistd.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 using namespace leat;
 
@@ -104,6 +107,56 @@ Task<> chat(net::Socket socket, Room& room) {
 }
 // [/chat]
 
+// [lookup]
+Task<> printAddresses(std::string host) {
+  const auto first = co_await dns::lookup(host, {.family = 4});
+  std::printf("%s, IPv%d\n", first.address.c_str(), first.family);
+  const auto found =
+      co_await dns::lookup(host, {.all = true, .order = dns::LookupOrder::Ipv6First});
+  for (const dns::LookupAddress& each : found) std::printf("%s\n", each.address.c_str());
+}
+// [/lookup]
+
+// [eyeballs]
+/// The first of the addresses that says who it is, not only takes the connection.
+Task<net::Socket> connectToLiving(std::vector<net::SocketAddress> addresses) {
+  const auto attempt = [](const net::SocketAddress& to) -> Task<net::Socket> {
+    const net::Socket socket = co_await net::connect(to.port(), to.address());
+    const std::string greeting = co_await socket.readUntil("\n");
+    if (!greeting.starts_with("220 ")) throw Error("not ready");
+    co_return socket;
+  };
+  co_return co_await net::happyEyeballs(addresses, attempt, {.attemptTimeout = 300});
+}
+// [/eyeballs]
+
+Task<> living() {
+  const auto greet = [](net::Socket socket) -> Task<> { co_await socket.end("220 hello\n"); };
+  const auto refuse = [](net::Socket socket) -> Task<> { co_await socket.end("421 later\n"); };
+  const auto ready = co_await net::listen(greet, {.host = "127.0.0.1"});
+  const auto busy = co_await net::listen(refuse, {.host = "127.0.0.1"});
+  std::vector<net::SocketAddress> both{busy.address(), ready.address()};
+  const net::Socket socket = co_await connectToLiving(std::move(both));
+  check(socket.remoteAddress() == ready.address());
+  socket.destroy();
+  co_await ready.close();
+  co_await busy.close();
+}
+
+Task<> abstractName() {
+  const std::string own = "leat-snippet-" + std::to_string(::getpid());
+  // [abstract]
+  const std::string name = std::string(1, '\0') + own;
+  const auto server = co_await net::listen(handle, {.path = name});
+  const net::Socket client = co_await net::connect({.path = name});
+  // [/abstract]
+  co_await client.write("x\n");
+  const std::string answer = co_await client.readUntil("\n");
+  check(answer == "you said x\n");
+  client.destroy();
+  co_await server.close();
+}
+
 Task<> chatting() {
   Room room;
   const auto join = [&room](net::Socket socket) { return chat(std::move(socket), room); };
@@ -150,6 +203,9 @@ Task<> program() {
   co_await lines();
   co_await failing();
   co_await chatting();
+  co_await printAddresses("localhost");
+  co_await living();
+  co_await abstractName();
 }
 
 int main() { return run(program); }
