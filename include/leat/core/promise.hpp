@@ -97,6 +97,8 @@ class Promise {
   Promise finally(F&& onFinally,
                   std::source_location where = std::source_location::current()) const;
 
+  /// What has become of it by now; one that follows another promise is pending until that has settled. Asking handles no
+  /// rejection. Not of a promise that was moved from.
   PromiseStatus status() const noexcept { return state_->status; }
   friend bool operator==(const Promise& a, const Promise& b) noexcept {
     return a.state_ == b.state_;
