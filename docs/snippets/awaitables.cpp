@@ -10,6 +10,7 @@
 #include <future>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -22,6 +23,13 @@ void check(bool holds) {
 // A library with callbacks, as one finds them.
 void measure(int sensor, std::function<void(const char* error, double value)> done) {
   setTimeout([sensor, done] { sensor < 0 ? done("no such sensor", 0) : done(nullptr, 20.5); }, 1);
+}
+
+void readSensor(int sensor, std::function<void(std::exception_ptr error, double value)> done) {
+  const auto read = [sensor, done] {
+    sensor < 0 ? done(std::make_exception_ptr(Error("no such sensor")), 0) : done(nullptr, 20.5);
+  };
+  setTimeout(read, 1);
 }
 
 // [callback]
@@ -126,6 +134,24 @@ void listenTo(int count, LoopRef loop, void (*heard)(int)) {
 }
 // [/post]
 
+Task<> bothWays() {
+  std::string made;
+  // [promisify]
+  auto temperatureOf = promisify<double>(readSensor);
+  const double warm = co_await temperatureOf(1);  // what comes as an error is thrown
+
+  auto hashThen = callbackify(hashOnThread);  // for callers without coroutines
+  hashThen("x", [&made](std::exception_ptr error, std::optional<std::string> hash) {
+    if (!error) made = *hash;
+  });
+  // [/promisify]
+  check(warm == 20.5);
+  const auto bad = co_await asResult(temperatureOf(-1));
+  check(!bad);
+  while (made.empty()) co_await sleep(1);
+  check(made == "#x");
+}
+
 int heardSoFar = 0;
 
 Task<> program() {
@@ -148,6 +174,8 @@ Task<> program() {
   check(made == "#x");
   auto threw = co_await asResult(hashOnThread(""));
   check(!threw);
+
+  co_await bothWays();
 
   Gate gate;
   setTimeout([gate] { gate.open(); }, 1);

@@ -181,7 +181,15 @@ Task<> refused() {
   co_await server.close();
 }
 
+// [syncWait]
+/// For a thread without a loop, such as one that another library has made.
+std::string hashAndWait(const std::string& text) {
+  return syncWait(WorkStealingPool::shared().run(slowHash, text));
+}
+// [/syncWait]
+
 Task<> program() {
+  std::thread([] { check(hashAndWait("a") == slowHash("a")); }).join();
   auto server = co_await net::listen(answer, {.port = 0, .host = "127.0.0.1"});
   co_await client(server.address().port(), true);
   co_await server.close();
