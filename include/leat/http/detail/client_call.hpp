@@ -75,7 +75,7 @@ class ClientCall final : public ExchangeOwner, public leat::detail::FrameAllocat
 
   /// Connects at the end of this tick, or takes a connection that is free.
   void startSoon();
-  /// Aborts with the signal.
+  /// Aborts with the signal; of one that is aborted already nothing is sent.
   void follow(const AbortSignal& signal);
   bool over() const noexcept { return !exchange_; }
   Exchange& exchange() const noexcept { return *exchange_; }
@@ -156,6 +156,7 @@ class ClientCall final : public ExchangeOwner, public leat::detail::FrameAllocat
   leat::detail::ContextRef context_;
   std::optional<Promise<IncomingMessage>::Resolvers> pending_;
   std::vector<AbortRegistration> signals_;
+  std::exception_ptr refused_;  // why it is not to be sent
   TextBuffer out_;
   TextBuffer sent_;  // to be sent again
   SoonJob soon_{*this};

@@ -34,6 +34,11 @@ void ClientCall::tell(F&& f) noexcept {
 
 #if LEAT_BODIES
 LEAT_INLINE void ClientCall::follow(const AbortSignal& signal) {
+  // Whoever listens now is told in a microtask, and the tick that sends may come before.
+  if (signal.aborted()) {
+    if (!refused_) refused_ = signal.reason();
+    return;
+  }
   signals_.push_back(signal.onAbort([this, signal] { fail(signal.reason()); }));
 }
 
@@ -97,6 +102,7 @@ LEAT_INLINE void ClientCall::startSoon() { later(); }
 
 LEAT_INLINE void ClientCall::start() noexcept {
   if (over()) return;
+  if (refused_) return fail(std::exchange(refused_, nullptr));
   try {
     // The server is waited for before there is a body.
     if (exchange_->out.fields.get("expect")) exchange_->sendHead(std::nullopt);
