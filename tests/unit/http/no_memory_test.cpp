@@ -21,6 +21,8 @@ namespace {
 thread_local long allowed = -1;
 // How many have failed.
 thread_local long refused = 0;
+// How many blocks there are, but those of frames.
+thread_local long blocks = 0;
 
 void* allocate(std::size_t size) {
   if (allowed == 0) {
@@ -28,12 +30,18 @@ void* allocate(std::size_t size) {
     throw std::bad_alloc();
   }
   if (allowed > 0) --allowed;
-  if (void* const block = std::malloc(size > 0 ? size : 1)) return block;
+  if (void* const block = std::malloc(size > 0 ? size : 1)) {
+    ++blocks;
+    return block;
+  }
   throw std::bad_alloc();
 }
 
 // Not inlined, or g++ sees `free` for what came from `new`.
-LEAT_NOINLINE void deallocate(void* block) noexcept { std::free(block); }
+LEAT_NOINLINE void deallocate(void* block) noexcept {
+  if (block != nullptr) --blocks;
+  std::free(block);
+}
 
 /// Calls `f` without memory. Whether it threw.
 template <class F>
@@ -214,5 +222,38 @@ TEST_CASE("a connection for which there is no memory is closed, and others are s
       CHECK(back == http_rig::ok("x"));
     }
     CHECK(closed > 0);
+  });
+}
+TEST_CASE("an agent keeps nothing of the hosts whose requests were given up before their turn") {
+  const auto handler = [](const http::IncomingMessage&, const http::ServerResponse& response) {
+    response.end("one");
+  };
+  withServer(handler, [&](http::Server server) -> Task<> {
+    const http::Agent agent({.maxTotalSockets = 1});
+    const std::string url = "http://127.0.0.1:" + std::to_string(server.address().port());
+    // The first round has what is made once.
+    long before = 0;
+    for (int round = 0; round < 2; ++round) {
+      const http::ClientRequest first = http::get(http::Request(url).setAgent(agent));
+      const leat::AbortController controller;
+      for (int i = 0; i < 100; ++i) {
+        const std::string other =
+            "http://" + std::to_string(round) + "-" + std::to_string(i) + ".test/";
+        const http::ClientRequest waits =
+            http::get(http::Request(other).setAgent(agent).setSignal(controller.signal()));
+        waits.on<"error">([](const std::exception_ptr&) {});
+      }
+      co_await leat::nextImmediate();
+      CHECK(agent.requests() == 100);
+      controller.abort();
+      const http::IncomingMessage answer = co_await first.response();
+      const std::string text = co_await answer.text();
+      CHECK(text == "one");
+      co_await leat::sleep(1);
+      agent.destroy();
+      co_await leat::sleep(1);
+      if (round == 0) before = blocks;
+    }
+    CHECK(blocks < before + 50);
   });
 }

@@ -89,6 +89,7 @@ class AgentCore : public Counted<AgentCore>, private leat::detail::LoopOwned {
     ++total_;
     open_(*this, place, call);
   }
+  AgentPlace& placeOf(const ClientCall& call);
   bool evict(const AgentPlace* but) noexcept;
   Ref<ClientConnection> takeFree(AgentPlace& place) noexcept;
   static Ref<ClientCall> takeWaiting(AgentPlace& place) noexcept;

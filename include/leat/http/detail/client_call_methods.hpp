@@ -96,6 +96,8 @@ LEAT_INLINE void ClientCall::tellAll() noexcept {
   if (!over()) return;
   events_.removeAllListeners();
   ended_ = nullptr;
+  // An agent may keep this for a while, and what is a user's goes where nobody is surprised by it.
+  context_ = leat::detail::ContextRef();
 }
 
 LEAT_INLINE void ClientCall::startSoon() { later(); }

@@ -310,18 +310,23 @@ LEAT_INLINE Ref<ClientCall> AgentCore::takeWaiting(AgentPlace& place) noexcept {
   return nullptr;
 }
 
+LEAT_INLINE AgentPlace& AgentCore::placeOf(const ClientCall& call) {
+  const auto found = places_.try_emplace(call.options.place).first;
+  found->second.where = &found->first;
+  return found->second;
+}
+
 LEAT_INLINE void AgentCore::add(const Ref<ClientCall>& call, bool fresh) {
   // An agent may be older than the loop.
   if (!LoopOwned::linked()) leat::detail::currentQueue().own(*this);
-  const auto found = places_.try_emplace(call->options.place).first;
-  AgentPlace& place = found->second;
-  place.where = &found->first;
+  AgentPlace* place = &placeOf(*call);
   if (!fresh) {
-    if (const Ref<ClientConnection> connection = takeFree(place)) return connection->assign(call);
+    if (const Ref<ClientConnection> connection = takeFree(*place)) return connection->assign(call);
   }
-  if (mayOpen(place) || (evict(fresh ? nullptr : &place) && mayOpen(place)))
-    return open(place, call);
-  place.waiting.push(Ref<ClientCall>(call));
+  // What goes meanwhile may take the place with it, which has nobody yet.
+  if (!mayOpen(*place) && evict(fresh ? nullptr : place)) place = &placeOf(*call);
+  if (mayOpen(*place)) return open(*place, call);
+  place->waiting.push(Ref<ClientCall>(call));
   while (!leftAlone_.empty()) leftAlone_.popFront().socket.ref();
 }
 
@@ -389,11 +394,17 @@ LEAT_INLINE void AgentCore::lost(AgentPlace& place) noexcept {
   const Ref<AgentCore> alive(this);
   if (mayOpen(place))
     if (const Ref<ClientCall> call = takeWaiting(place)) open(place, call);
-  if (options.maxTotalSockets > 0)
-    for (auto& [where, each] : places_)
-      if (mayOpen(each))
-        if (const Ref<ClientCall> call = takeWaiting(each)) open(each, call);
-  if (place.open == 0 && place.waiting.empty()) places_.erase(ClientPlace(*place.where));
+  if (options.maxTotalSockets == 0) {
+    if (place.open == 0 && place.waiting.empty()) places_.erase(places_.find(*place.where));
+    return;
+  }
+  // Others may have waited for this one, and been given up.
+  for (auto at = places_.begin(); at != places_.end();) {
+    AgentPlace& each = at->second;
+    while (!each.waiting.empty() && each.waiting.front()->over()) each.waiting.drop();
+    if (!each.waiting.empty() && mayOpen(each)) open(each, each.waiting.pop());
+    at = each.open == 0 && each.waiting.empty() ? places_.erase(at) : std::next(at);
+  }
 }
 
 LEAT_INLINE void AgentCore::destroyFree() noexcept {
