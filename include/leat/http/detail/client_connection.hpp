@@ -46,7 +46,11 @@ class ClientConnection : public Counted<ClientConnection>, public leat::detail::
     if (answered_ && call_) settle();
   }
   bool usable() const noexcept { return !socket.destroyed() && !socket.readableEnded(); }
-  void setFree(bool free) noexcept { held_ = Ref<AgentCore>(free ? nullptr : agent_); }
+  void setFree(bool free) noexcept {
+    // Also one whose first request was given up before it had it.
+    if (free) used_ = true;
+    held_ = Ref<AgentCore>(free ? nullptr : agent_);
+  }
   /// Closes, and is no longer its agent's.
   void agentGone() noexcept {
     agent_ = nullptr;
