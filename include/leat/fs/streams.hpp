@@ -110,7 +110,7 @@ namespace leat::inline LEAT_ABI::detail {
 
 LEAT_ON_USE
 void checkStreamPlace(const char* what, std::int64_t value) {
-  if (value >= -1) return;
+  if (value >= -1 && value <= 9007199254740991) return;
   throwOutOfRange(what, ">= 0 && <= 9007199254740991", IntegerText(value));
 }
 

@@ -6,6 +6,7 @@
 #include <leat/events.hpp>
 #include <leat/stream.hpp>
 
+#include <limits>
 #include <random>
 
 namespace fs = leat::fs;
@@ -339,7 +340,33 @@ TEST_CASE("start and end that cannot be are refused") {
     CHECK(leat_test::thrownBy([] { return fs::createWriteStream("f", {.start = -2}); }) ==
           "ERR_OUT_OF_RANGE: The value of \"start\" is out of range. It must be >= 0 && <= "
           "9007199254740991. Received -2");
+    constexpr std::int64_t most = 9007199254740991;
+    const std::string beyond = "is out of range. It must be >= 0 && <= 9007199254740991. Received ";
+    const std::pair<std::int64_t, std::string> values[] = {
+        {most + 1, "9_007_199_254_740_992"},
+        {std::numeric_limits<std::int64_t>::max(), "9_223_372_036_854_775_807"}};
+    for (const auto& [given, shown] : values) {
+      const std::int64_t value = given;
+      const std::string told = beyond + shown;
+      CHECK(leat_test::thrownBy([&] { return fs::createReadStream("f", {.end = value}); }) ==
+            "ERR_OUT_OF_RANGE: The value of \"end\" " + told);
+      CHECK(leat_test::thrownBy([&] { return fs::createReadStream("f", {.start = value}); }) ==
+            "ERR_OUT_OF_RANGE: The value of \"start\" " + told);
+      CHECK(leat_test::thrownBy([&] { return fs::createWriteStream("f", {.start = value}); }) ==
+            "ERR_OUT_OF_RANGE: The value of \"start\" " + told);
+    }
     CHECK(get("f") == "text");
+  };
+  CHECK(run(main) == 0);
+}
+
+TEST_CASE("an end far behind that of the file is no end") {
+  const TempFolder folder;
+  const auto main = []() -> Task<> {
+    put("f", "text");
+    const std::string got =
+        co_await readAll(fs::createReadStream("f", {.start = 1, .end = 9007199254740991}));
+    CHECK(got == "ext");
   };
   CHECK(run(main) == 0);
 }
