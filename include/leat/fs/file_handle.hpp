@@ -38,6 +38,7 @@ class FileHandle {
   int fd() const noexcept { return state_->closing() ? -1 : state_->fd(); }
 
   /// Reads up to `length` bytes to `buffer`, from `offset` on; 0 at the end of the file.
+  /// Cancel: the buffer may still be written to; do not use it again. The same holds for `readv`.
   Operation<ReadResult> read(Buffer buffer, TransferOptions options = {}) const;
   /// The same with a new buffer of `offset + length` bytes, or 16384.
   Operation<ReadResult> read(TransferOptions options = {}) const;
@@ -45,7 +46,7 @@ class FileHandle {
   Operation<ReadvResult> readv(std::span<const Buffer> buffers,
                                std::int64_t position = currentPosition,
                                FileOptions options = {}) const;
-  /// May write less than was asked for, as the system may. `writeFile` writes all.
+  /// May write less than was asked for, as the system may. `writeFile` writes all. Cancel: the buffer may still be read.
   Operation<WriteResult> write(Buffer buffer, TransferOptions options = {}) const;
   Operation<WriteResult> write(std::string_view text, std::int64_t position = currentPosition,
                                FileOptions options = {}) const;
@@ -75,9 +76,8 @@ class FileHandle {
   Operation<void> chown(unsigned uid, unsigned gid, FileOptions options = {}) const;
   Operation<void> utimes(FileTime atime, FileTime mtime, FileOptions options = {}) const;
 
-  /// Waits for the operations in flight and closes. From here on the others throw Error EBADF ("file
-  /// closed"). Once more while it waits, it waits for the same and has its outcome; later it does nothing.
-  /// Cancel: it cannot be.
+  /// Waits for those in flight and closes. From here on the others throw Error EBADF ("file closed"). Once more while
+  /// it waits, it waits for the same and has its outcome; later it does nothing. Cancel: it cannot be.
   Operation<void> close() const {
     return Operation<void>(leat::detail::Ref<leat::detail::FileJob<void>>(
                                leat::detail::makeRef<leat::detail::CloseFileJob>(state_)),
