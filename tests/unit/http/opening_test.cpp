@@ -11,8 +11,8 @@ namespace http = leat::http;
 namespace {
 
 /// Has a connection only when its request is over.
-Task<> openBehind(http::detail::AgentCore& agent, http::detail::AgentPlace& place,
-                  leat::detail::Ref<http::detail::ClientCall> call) {
+Task<> openTooLate(http::detail::AgentCore& agent, http::detail::AgentPlace& place,
+                   leat::detail::Ref<http::detail::ClientCall> call) {
   leat::detail::Ref<http::detail::ClientConnection> connection;
   {
     http::detail::Opening opening(agent, place, call);
@@ -22,11 +22,11 @@ Task<> openBehind(http::detail::AgentCore& agent, http::detail::AgentPlace& plac
   }
   co_await http::detail::ClientConnection::serve(connection);
 }
-void beginBehind(http::detail::AgentCore& agent, http::detail::AgentPlace& place,
-                 const leat::detail::Ref<http::detail::ClientCall>& call) {
-  (void)spawn(openBehind(agent, place, call));
+void beginTooLate(http::detail::AgentCore& agent, http::detail::AgentPlace& place,
+                  const leat::detail::Ref<http::detail::ClientCall>& call) {
+  (void)spawn(openTooLate(agent, place, call));
 }
-ClientRequest askOf(const leat::detail::Ref<http::detail::AgentCore>& agent, int port) {
+ClientRequest askThrough(const leat::detail::Ref<http::detail::AgentCore>& agent, int port) {
   http::detail::ClientCallOptions options;
   options.method = "GET";
   options.target = "/";
@@ -56,14 +56,14 @@ TEST_CASE(
       http::AgentOptions options;
       options.timeout = 30;
       const auto agent = leat::detail::Ref<http::detail::AgentCore>::adopt(
-          new http::detail::AgentCore(options, &beginBehind, &http::detail::drainConnection));
-      const ClientRequest given = askOf(agent, port);
+          new http::detail::AgentCore(options, &beginTooLate, &http::detail::drainConnection));
+      const ClientRequest given = askThrough(agent, port);
       given.on("error"_e, [](const std::exception_ptr&) {});
       co_await sleep(1);
       given.destroy();
       for (int i = 0; i < 1000 && agent->counts().freeSockets == 0; ++i) co_await sleep(1);
       CHECK(agent->counts().freeSockets == 1);
-      const ClientRequest asked = askOf(agent, port);
+      const ClientRequest asked = askThrough(agent, port);
       Task<std::string> whole = textOf(asked);
       const auto told = co_await asResult(std::move(whole));
       CHECK(told.ok());

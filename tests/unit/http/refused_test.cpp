@@ -14,7 +14,7 @@ namespace {
 
 enum class RefusedBy { Fetch, Request, Get };
 
-Task<std::string> refused(RefusedBy by, Request what) {
+Task<std::string> refusedAsk(RefusedBy by, Request what) {
   try {
     if (by == RefusedBy::Fetch) {
       what.setBody("amount=100");
@@ -30,19 +30,19 @@ Task<std::string> refused(RefusedBy by, Request what) {
   }
 }
 /// From a callback of the loop, behind which ticks come before microtasks.
-Task<std::string> refusedLater(RefusedBy by, Request what) {
+Task<std::string> refusedFromTimer(RefusedBy by, Request what) {
   co_await shielded(sleep(1));
-  const std::string told = co_await refused(by, what);
+  const std::string told = co_await refusedAsk(by, what);
   co_return told;
 }
 /// Has a free connection, over which nothing but this came.
-Task<> warm(const Scripted& server, const Agent& agent) {
+Task<> warmUp(const Scripted& server, const Agent& agent) {
   const std::string text = co_await textOf(http::get(Request(server.url()).setAgent(agent)));
   CHECK(text == "warm");
   CHECK(agent.freeSockets() == 1);
 }
 /// The next request uses that connection.
-Task<> onlyWarm(const Scripted& server, const Agent& agent) {
+Task<> onlyWarmUp(const Scripted& server, const Agent& agent) {
   const std::size_t length = server.said.at(0).size();
   const std::string text = co_await textOf(http::get(Request(server.url()).setAgent(agent)));
   CHECK(text == "next");
@@ -55,18 +55,18 @@ Task<> onlyWarm(const Scripted& server, const Agent& agent) {
 TEST_CASE("nothing is sent under an own signal that was aborted before", "[http][abort]") {
   for (const RefusedBy by : {RefusedBy::Fetch, RefusedBy::Request, RefusedBy::Get})
     for (const bool later : {true, false})
-      withAnswers({answerOf("warm"), answerOf("next"), answerOf("")},
-                  [&](Scripted& server) -> Task<> {
-                    const Agent agent;
-                    co_await warm(server, agent);
-                    Request what("POST", server.url("/pay"));
-                    what.setAgent(agent).setSignal(AbortSignal::abort(Error("not wanted")));
-                    Task<std::string> asked = later ? refusedLater(by, what) : refused(by, what);
-                    const std::string told = co_await std::move(asked);
-                    CHECK(told == "not wanted");
-                    co_await sleep(5);
-                    co_await onlyWarm(server, agent);
-                  });
+      withAnswers(
+          {answerOf("warm"), answerOf("next"), answerOf("")}, [&](Scripted& server) -> Task<> {
+            const Agent agent;
+            co_await warmUp(server, agent);
+            Request what("POST", server.url("/pay"));
+            what.setAgent(agent).setSignal(AbortSignal::abort(Error("not wanted")));
+            Task<std::string> asked = later ? refusedFromTimer(by, what) : refusedAsk(by, what);
+            const std::string told = co_await std::move(asked);
+            CHECK(told == "not wanted");
+            co_await sleep(5);
+            co_await onlyWarmUp(server, agent);
+          });
 }
 
 TEST_CASE("nothing is sent under an ambient signal that was aborted before", "[http][abort]") {
@@ -74,23 +74,23 @@ TEST_CASE("nothing is sent under an ambient signal that was aborted before", "[h
     withAnswers({answerOf("warm"), answerOf("next"), answerOf("")},
                 [&](Scripted& server) -> Task<> {
                   const Agent agent;
-                  co_await warm(server, agent);
+                  co_await warmUp(server, agent);
                   Request what("POST", server.url("/pay"));
                   what.setAgent(agent);
                   const AbortController controller;
-                  auto asked = spawn(withSignal(controller.signal(), refusedLater(by, what)));
+                  auto asked = spawn(withSignal(controller.signal(), refusedFromTimer(by, what)));
                   controller.abort();
                   const std::string told = co_await std::move(asked);
                   CHECK(told == "This operation was aborted");
                   co_await sleep(5);
-                  co_await onlyWarm(server, agent);
+                  co_await onlyWarmUp(server, agent);
                 });
 }
 
 TEST_CASE("a request under an aborted signal tells its error in the next tick", "[http][abort]") {
   withAnswers({answerOf("warm"), answerOf("next"), answerOf("")}, [](Scripted& server) -> Task<> {
     const Agent agent;
-    co_await warm(server, agent);
+    co_await warmUp(server, agent);
     std::vector<std::string> told;
     std::optional<ClientRequest> kept;
     setTimeout(
@@ -110,6 +110,6 @@ TEST_CASE("a request under an aborted signal tells its error in the next tick", 
         1);
     co_await sleep(10);
     CHECK(told == std::vector<std::string>{"Error: not wanted", "close", "tick"});
-    co_await onlyWarm(server, agent);
+    co_await onlyWarmUp(server, agent);
   });
 }
