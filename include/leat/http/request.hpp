@@ -98,7 +98,8 @@ class Request {
     return *this;
   }
   const std::optional<AbortSignal>& signal() const noexcept { return signal_; }
-  /// A Unix socket, in place of the URL's host and port.
+  /// A Unix socket, in place of the URL's host and port; also of those that a redirect names, as with a dispatcher
+  /// of Node's fetch: who asks there gets their names as Host. `Redirect::Manual` leaves that to you.
   Request& setSocketPath(std::string_view path) {
     socketPath_ = path;
     return *this;

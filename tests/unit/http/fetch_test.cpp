@@ -254,3 +254,23 @@ TEST_CASE("a client by a Unix socket and by IPv6", "[http][fetch]") {
   };
   CHECK(run(main) == 0);
 }
+
+TEST_CASE("a redirect to another host stays on the Unix socket of its request", "[http][fetch]") {
+  const auto main = []() -> Task<> {
+    const std::string path = "/tmp/leat_fetch_redirected_" + std::to_string(::getpid());
+    const http::Server local =
+        http::createServer([](const IncomingMessage& request, const ServerResponse& response) {
+          if (request.url() == "/x")
+            response.setStatusCode(302).setHeader("Location", "http://other.test:81/y");
+          response.end(std::string(request.url()) + " of " +
+                       std::string(request.header("host").value_or("none")));
+        });
+    co_await local.listen({.path = path});
+    const std::string text = co_await bodyOf(Request("http://name/x").setSocketPath(path));
+    CHECK(text == "/y of other.test:81");
+    const auto closed = local.close();
+    local.closeAllConnections();
+    co_await closed;
+  };
+  CHECK(run(main) == 0);
+}
