@@ -231,6 +231,7 @@ LEAT_INLINE int UringReactor::attach(IoHandle& handle) noexcept {
   return 0;
 }
 
+/// The kernel gives up the open file before this returns, so that closing the descriptor closes it.
 LEAT_INLINE void UringReactor::detach(IoHandle& handle) noexcept {
   if (handle.reactor != this) return;
   File& file = fileOf(handle);

@@ -142,8 +142,6 @@ LEAT_INLINE int UringReactor::checkForeign(File& file, const File* there,
   return judge ? sys::epoll_ctl(judge.get(), EPOLL_CTL_ADD, file.fd, &none) : 0;
 }
 
-/// The kernel gives up the open file before this returns, so that closing the descriptor closes it.
-
 LEAT_INLINE UringFile** UringReactor::place(int fd) noexcept {
   const auto index = static_cast<std::size_t>(fd);
   if (index < numbers_) return &byNumber_[index];
