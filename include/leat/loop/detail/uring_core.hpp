@@ -47,8 +47,10 @@ class UringReactor final : public ReadinessReactor {
   LEAT_INLINE int turn(std::int64_t timeoutNs) noexcept override;
   LEAT_INLINE int backendFd() noexcept override;
   bool hasReady() const noexcept override {
-    return ReadinessReactor::hasReady() || !toArm_.empty() || doubts_ > 0 || !arrived_.empty() ||
-           ring_.unsubmitted() > 0 || ring_.peek() != nullptr || ring_.needsEnter();
+    if (ReadinessReactor::hasReady() || !toArm_.empty() || doubts_ > 0 || !arrived_.empty())
+      return true;
+    // A child of fork() does not have the ring's memory.
+    return !inChild() && (ring_.unsubmitted() > 0 || ring_.peek() != nullptr || ring_.needsEnter());
   }
 
  private:
