@@ -565,6 +565,54 @@ TEST_CASE(
   reactor.abandonAll();
 }
 
+namespace {
+
+/// A read of a pipe, which ends when there are bytes.
+struct Reading : leat::detail::FileRead {
+  explicit Reading(int pipe) : FileRead(&Reading::finished) {
+    fd = pipe;
+    data = bytes;
+    size = sizeof bytes;
+  }
+  static void finished(FileRead& read, int result) noexcept {
+    static_cast<Reading&>(read).result = result;
+  }
+  static constexpr int none = -1000;
+  int result = none;
+  char bytes[8];
+};
+
+struct Pipe {
+  UniqueFd from, to;
+  Pipe() {
+    int fds[2];
+    REQUIRE(::pipe2(fds, O_CLOEXEC) == 0);
+    from.reset(fds[0]);
+    to.reset(fds[1]);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a read of a file that is done when accepts have ended is told, and not waited for") {
+  Accepting at;
+  auto& [reactor, listener, handle, accept] = at;
+  reactor.turn(0);
+  Pipe pipe;
+  put(pipe.to.get(), "bytes");
+  Reading reading(pipe.from.get());
+  REQUIRE(reactor.readFile(reading));
+  reactor.abandon(accept);
+  reactor.endAccepts(handle);
+  CHECK(reading.result == Reading::none);
+  CHECK(reactor.hasReady());
+  // Nothing else comes.
+  const std::int64_t blocked = reactor.stats().blockedNs;
+  reactor.turn(1'000 * ms);
+  CHECK(reading.result == 5);
+  CHECK(reactor.stats().blockedNs == blocked);
+}
+
 TEST_CASE("a detached descriptor is closed by closing it, whatever the kernel was doing with it") {
   UringReactor reactor;
   REQUIRE(reactor.open() == 0);

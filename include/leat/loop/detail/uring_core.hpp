@@ -415,6 +415,8 @@ LEAT_INLINE bool UringReactor::readFile(FileRead& read) noexcept {
 
 /// Those who are told post to the loop, which would be a system call while the reactor counts as asleep.
 LEAT_INLINE int UringReactor::turn(std::int64_t timeoutNs) noexcept {
+  // `endAccepts` reaps too: then nothing else wakes who waits for these.
+  if (!arrived_.empty()) timeoutNs = 0;
   const int served = ReadinessReactor::turn(timeoutNs);
   tellArrived();
   return served;
