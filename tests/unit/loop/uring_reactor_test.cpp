@@ -613,6 +613,34 @@ TEST_CASE("a read of a file that is done when accepts have ended is told, and no
   CHECK(reactor.stats().blockedNs == blocked);
 }
 
+TEST_CASE("accepts that the kernel cannot be told to end are not waited for") {
+  std::int64_t shortest = 1'000 * ms;
+  for (int tries = 0; tries < 5; ++tries) {
+    Pipe pipe;
+    std::vector<std::unique_ptr<Reading>> readings;
+    Accepting at;
+    auto& [reactor, listener, handle, accept] = at;
+    reactor.turn(0);
+    // A queue that is full of what does not end.
+    for (int i = 0; i < 256; ++i) {
+      readings.push_back(std::make_unique<Reading>(pipe.from.get()));
+      REQUIRE(reactor.readFile(*readings.back()));
+    }
+    reactor.abandon(accept);
+    FaultInjector injector;
+    injector.fail(Call::io_uring_enter, EAGAIN);
+    const std::int64_t start = leat::sys::monotonicNs();
+    reactor.endAccepts(handle);
+    const std::int64_t took = leat::sys::monotonicNs() - start;
+    if (took < shortest) shortest = took;
+    // It was told in the end.
+    const UniqueFd client = listener.dial();
+    CHECK(UniqueFd(::accept4(listener.fd.get(), nullptr, nullptr, SOCK_CLOEXEC)));
+    reactor.abandonAll();
+  }
+  CHECK(shortest < 40 * ms);
+}
+
 TEST_CASE("a detached descriptor is closed by closing it, whatever the kernel was doing with it") {
   UringReactor reactor;
   REQUIRE(reactor.open() == 0);

@@ -261,7 +261,9 @@ LEAT_INLINE void UringReactor::endAccepts(IoHandle& handle) noexcept {
   for (int tries = 0; file.inKernel(File::accept) && tries < 20; ++tries) {
     withdraw(file, File::bit(File::accept));
     buffers_.publish();
-    const int error = ring_.enter(1, 50'000'000);
+    // What the kernel has not been told it does not answer.
+    const bool told = (file.withdrawn & File::bit(File::accept)) != 0;
+    const int error = ring_.enter(told ? 1 : 0, 50'000'000);
     if (reap() == 0 && error != 0 && error != -EINTR) return;
   }
 }
