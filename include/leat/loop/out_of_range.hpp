@@ -11,6 +11,10 @@
 
 namespace leat::inline LEAT_ABI::detail {
 
+/// A finite number as JavaScript writes it: the fewest digits that mean it, and below 1e21 no exponent. Gives
+/// its end.
+LEAT_INLINE char* writeNumber(double number, char (&text)[40]) noexcept;
+
 /// A number as Node shows it in a message: -5, 0.5, NaN, 5_000_000_000.
 class NumberText {
  public:
@@ -37,23 +41,50 @@ LEAT_INLINE double checkedTimeout(std::string_view name, double ms);
 LEAT_INLINE std::int32_t idleTimeoutMs(std::string_view name, double ms);
 
 #if LEAT_BODIES
+LEAT_INLINE char* writeNumber(double number, char (&text)[40]) noexcept {
+  constexpr int most = 17;  // digits that tell any two apart
+  char scientific[32];
+  if (number == 0) number = 0;  // not -0
+  for (int more = 0; more < most; ++more) {
+    std::snprintf(scientific, sizeof scientific, "%.*e", more, number);
+    if (std::strtod(scientific, nullptr) == number) break;
+  }
+  const char* at = scientific;
+  char* to = text;
+  if (*at == '-') *to++ = *at++;
+  char digits[most];
+  int count = 0;
+  for (; *at != 'e'; ++at)
+    if (*at >= '0' && *at <= '9') digits[count++] = *at;
+  const int point = std::atoi(at + 1) + 1;  // so many stand before it
+  const bool scales = point < -5 || point > 21;
+  if (!scales && point <= 0) {
+    *to++ = '0';
+    *to++ = '.';
+    for (int i = point; i < 0; ++i) *to++ = '0';
+  }
+  for (int i = 0; i < count || (!scales && i < point); ++i) {
+    if (i > 0 && i == (scales ? 1 : point)) *to++ = '.';
+    *to++ = i < count ? digits[i] : '0';
+  }
+  *to = '\0';
+  return scales ? to + std::snprintf(to, 16, "e%+d", point - 1) : to;
+}
+
 LEAT_INLINE NumberText::NumberText(double number) noexcept {
   constexpr double most = 1.7976931348623157e308;
+  constexpr double plain = 4294967296;
   if (number != number) return;
   if (number > most || number < -most) {
     std::snprintf(text_, sizeof text_, number < 0 ? "-Infinity" : "Infinity");
-  } else if (number > -9e18 && number < 9e18 &&
-             number == static_cast<double>(static_cast<std::int64_t>(number))) {
-    const IntegerText whole(static_cast<std::int64_t>(number));
-    const std::string_view digits = whole;
-    std::memcpy(text_, digits.data(), digits.size());
-    text_[digits.size()] = '\0';
-  } else {
-    // The fewest digits that mean this number.
-    for (int digits = 1; digits <= 17; ++digits) {
-      std::snprintf(text_, sizeof text_, "%.*g", digits, number);
-      if (std::strtod(text_, nullptr) == number) return;
-    }
+    return;
+  }
+  char* const end = writeNumber(number, text_);
+  if ((number >= -plain && number <= plain) || std::strpbrk(text_, ".e") != nullptr) return;
+  char* const first = number < 0 ? text_ + 1 : text_;
+  for (char* at = end - 3; at > first; at -= 3) {
+    std::memmove(at + 1, at, std::strlen(at) + 1);
+    *at = '_';
   }
 }
 

@@ -3,10 +3,8 @@
 #pragma once
 
 #include <leat/loop/duration.hpp>
+#include <leat/loop/out_of_range.hpp>
 #include <leat/loop/warn.hpp>
-
-#include <cstdio>
-#include <cstdlib>
 
 namespace leat::inline LEAT_ABI::detail {
 
@@ -24,18 +22,9 @@ LEAT_INLINE void warnOfOverflow(double ms);
 
 #if LEAT_BODIES
 LEAT_INLINE void warnOfOverflow(double ms) {
-  // The number as JavaScript writes it.
-  char number[32] = "Infinity";
+  char number[40] = "Infinity";
   constexpr double most = 1.7976931348623157e308;
-  const bool whole = ms > 9e15 || ms == static_cast<double>(static_cast<std::int64_t>(ms));
-  if (ms < 1e21 && whole) {
-    std::snprintf(number, sizeof number, "%.0f", ms);
-  } else if (ms <= most) {
-    for (int digits = 1; digits <= 17; ++digits) {
-      std::snprintf(number, sizeof number, "%.*g", digits, ms);
-      if (std::strtod(number, nullptr) == ms) break;
-    }
-  }
+  if (ms <= most) (void)writeNumber(ms, number);
   warnLater("TimeoutOverflowWarning", std::string(number) +
                                           " does not fit into a 32-bit signed integer.\n"
                                           "Timeout duration was set to 1.");

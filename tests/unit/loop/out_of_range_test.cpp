@@ -37,6 +37,18 @@ TEST_CASE("a number in a message is written as Node writes it") {
   CHECK(shown(-4294967297.0) == "-4_294_967_297");
   CHECK(shown(-1e12) == "-1_000_000_000_000");
   CHECK(shown(-123456789012.0) == "-123_456_789_012");
+  CHECK(shown(-9007199254740994.0) == "-9_007_199_254_740_994");
+  CHECK(shown(-0x1p62) == "-4_611_686_018_427_388_000");
+  CHECK(shown(-12345678901234567890.0) == "-12_345_678_901_234_567_000");
+  CHECK(shown(-1e20) == "-100_000_000_000_000_000_000");
+  CHECK(shown(-4294967296.5) == "-4294967296.5");
+  CHECK(shown(-0.0) == "0");
+  CHECK(shown(-1e-5) == "-0.00001");
+  CHECK(shown(-1.234e-6) == "-0.000001234");
+  CHECK(shown(-1e-7) == "-1e-7");
+  CHECK(shown(-1.5e-10) == "-1.5e-10");
+  CHECK(shown(-std::numeric_limits<double>::denorm_min()) == "-5e-324");
+  // Here Node puts underscores, too: "-1e+_300".
   CHECK(shown(-1e300) == "-1e+300");
   CHECK(shown(-std::numeric_limits<double>::max()) == "-1.7976931348623157e+308");
 }

@@ -429,6 +429,10 @@ TEST_CASE("a delay that no timer takes is one millisecond, with Node's warning")
       });
       leat::setTimeout([] { say("fired"); }, 2147483648LL);
       leat::setTimeout([] {}, 2147483647.5);
+      leat::setTimeout([] {}, std::numeric_limits<std::int64_t>::max());
+      leat::setTimeout([] {}, 123456789012345678LL);
+      leat::setTimeout([] {}, 9007199254740991LL);
+      leat::setTimeout([] {}, 1e20);
       leat::setInterval([] {}, 1e21).unref();
       leat::setTimeout([] {}, std::numeric_limits<double>::infinity());
       // None of these is too long.
@@ -439,7 +443,10 @@ TEST_CASE("a delay that no timer takes is one millisecond, with Node's warning")
     });
   });
   std::string expected = "sync\n";
-  for (const char* number : {"2147483648", "2147483647.5", "1e+21", "Infinity"})
+  // node: the same, in its order.
+  for (const char* number :
+       {"2147483648", "2147483647.5", "9223372036854776000", "123456789012345680",
+        "9007199254740991", "100000000000000000000", "1e+21", "Infinity"})
     expected += std::string("TimeoutOverflowWarning|") + number +
                 " does not fit into a 32-bit signed integer.\nTimeout duration was set to 1.|\n";
   CHECK(end.out == expected + "fired\n");
