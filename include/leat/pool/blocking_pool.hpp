@@ -331,8 +331,9 @@ LEAT_INLINE bool BlockingPool::waitForJob(std::int64_t deadlineNs) noexcept {
   return true;
 }
 
-/// The oldest job that may run.
+/// The oldest job that may run. What waits when the pool stops is dropped, though one by one.
 LEAT_INLINE BlockingJob* BlockingPool::take() noexcept {
+  if (stopped_) return nullptr;
   BlockingJob* job = nullptr;
   for (List<BlockingJob>& queue : queues_) {
     BlockingJob* const first = queue.first();

@@ -370,6 +370,43 @@ TEST_CASE("a job that is cancelled while its pool ends has one end") {
   CHECK(busy.disposed.load() == 1);
 }
 
+namespace {
+
+/// Opens the gate of its board when it is dropped, and goes when the thread that was held there has ended.
+struct SlowOpener : BlockingJob {
+  SlowOpener(Board& where, BlockingPool& of)
+      : BlockingJob(operations, Class::quick), board(where), pool(of) {}
+  static void nothing(BlockingJob&) noexcept {}
+  static void dispose(BlockingJob& job) noexcept {
+    auto& self = static_cast<SlowOpener&>(job);
+    self.board.gateOpen.store(true);
+    (void)eventually([&] { return self.pool.threads() == 0; });
+    delete &self;
+  }
+  static constexpr Operations operations{nothing, nothing, dispose};
+  Board& board;
+  BlockingPool& pool;
+};
+
+}  // namespace
+
+TEST_CASE("what waits when a pool ends is not begun while the rest of it is dropped") {
+  Board busy;
+  const GateKeeper keeper{busy};
+  Board board;
+  BlockingPool pool({1, 5'000 * ms});
+  launch(pool, busy, true);
+  REQUIRE(eventually([&] { return busy.running.load() == 1; }));
+  auto* opener = new SlowOpener(busy, pool);
+  REQUIRE(pool.submit(*opener) == 0);
+  opener->release();
+  for (int i = 0; i < 3; ++i) launch(pool, board, false);
+  CHECK(pool.stop(-1));
+  CHECK(busy.ran.load() == 1);
+  CHECK(board.ran.load() == 0);
+  CHECK(board.disposed.load() == 3);
+}
+
 TEST_CASE("without a thread a job is refused with the reason; with one it waits for it") {
   Board board;
   BlockingPool pool({2, 5'000 * ms});
@@ -465,8 +502,10 @@ int inChild(Body body) {
 /// Destroyed after everything that was made since main began, the end of the shared pool included.
 struct UsesPoolAtExit {
   bool armed = false;
+  Board* dropped = nullptr;  // of three jobs that had not started
   ~UsesPoolAtExit() {
     if (!armed) return;
+    if (dropped->disposed.load() != 3 || dropped->ran.load() != 0) std::_Exit(4);
     static Board board;
     Job* job = makeJob(board, false);
     if (BlockingPool::shared().submit(*job) != -ECANCELED) std::_Exit(3);
@@ -496,9 +535,13 @@ TEST_CASE("a process ends promptly though a call still blocks, also after using 
   static Board board;
   const std::int64_t start = leat::sys::monotonicNs();
   CHECK(inChild([] {
+          static Board waiting;
           usesPoolAtExit.armed = true;
+          usesPoolAtExit.dropped = &waiting;
+          ::setenv("LEAT_BLOCKING_MAX", "1", 1);
           launch(BlockingPool::shared(), board, true);
           if (!eventually([] { return board.running.load() == 1; })) std::_Exit(2);
+          for (int i = 0; i < 3; ++i) launch(BlockingPool::shared(), waiting, false);
         }) == 7);
   CHECK(leat::sys::monotonicNs() - start < 5'000 * ms);
 }
