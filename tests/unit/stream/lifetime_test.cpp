@@ -749,6 +749,68 @@ TEST_CASE("an error that nobody waits for is an uncaught exception") {
   CHECK(uncaught.empty());
 }
 
+TEST_CASE("an error that was thrown before its event comes is told to listeners alone") {
+  std::vector<std::string> uncaught;
+  std::vector<std::string> order;
+  runs([&]() -> Task<> {
+    process::on<"uncaughtException">(
+        [&uncaught](std::exception_ptr error) { uncaught.push_back(text(error)); });
+    {
+      const Writable<int> failing([](int) { throw boom(); });
+      co_await gives(failing.write(1), "boom");
+      const Writable<int> destroyed = stuck();
+      destroyed.destroy(boom());
+      co_await gives(destroyed.write(1), "boom");
+      const Writable<int> kept([](int, const StreamCallback& done) { done(boom()); },
+                               {.autoDestroy = false});
+      co_await gives(kept.write(1), "boom");
+      co_await sleep(1);
+    }
+    CHECK(uncaught.empty());
+    // node: `errored` after the write, "error" and "close" after that.
+    const Writable<int> heard([](int) { throw boom(); });
+    heard.on<"error">(
+        [&order](const std::exception_ptr& error) { order.push_back("error " + text(error)); });
+    heard.on<"close">([&order] { order.push_back("close"); });
+    co_await gives(heard.write(1), "boom");
+    order.push_back("thrown");
+    co_await sleep(1);
+  });
+  CHECK(uncaught.empty());
+  CHECK(order == std::vector<std::string>{"thrown", "error boom", "close"});
+}
+
+TEST_CASE("an error that came when nobody waited any more is uncaught when the stream goes") {
+  std::vector<std::string> uncaught;
+  runs([&]() -> Task<> {
+    process::on<"uncaughtException">(
+        [&uncaught](std::exception_ptr error) { uncaught.push_back(text(error)); });
+    {
+      const Writable<int> written([](int) {});
+      co_await gives(written.write(1), "ok");
+      written.destroy(boom());
+      co_await sleep(1);
+      CHECK(uncaught.empty());
+    }
+    co_await sleep(1);
+    CHECK(uncaught == std::vector<std::string>{"boom"});
+    {
+      // What was thrown is the listener's and not the stream's.
+      const Readable<int> read = manual();
+      auto reading = spawn(gives(read.next(), "heard"));
+      co_await yield();
+      read.once<"data">([](int) { throw Error("heard"); });
+      read.pause();
+      read.push(1);
+      co_await reading;
+      read.destroy(boom());
+      co_await sleep(1);
+    }
+    co_await sleep(1);
+  });
+  CHECK(uncaught == std::vector<std::string>{"boom", "boom"});
+}
+
 TEST_CASE("an uncaught error of a stream ends the loop like any other") {
   CHECK(run([] {
           manual().destroy(boom());

@@ -160,9 +160,13 @@ class StreamCore : public EmitterBase, public LoopOwned, public Counted<StreamCo
     emitError(error);
   }
   void emitClose();
-  /// Throws the error to somebody who waited for the stream.
+  /// Throws an error to somebody who waited for the stream. If that is why it failed, and its "error" is still
+  /// to come, that is for listeners alone.
   [[noreturn]] void tell(std::exception_ptr error) {
-    flags.clear(Flag::Untold);
+    if (error == errored) {
+      flags.clear(Flag::Untold);
+      if (!flags.any(Flag::ErrorEmitted)) flags.set(Flag::Quiet);
+    }
     std::rethrow_exception(std::move(error));
   }
   template <class F>
