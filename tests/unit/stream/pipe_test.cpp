@@ -389,6 +389,37 @@ TEST_CASE("a pipe whose listener is taken away is given no more") {
   });
 }
 
+TEST_CASE("a pipe all of whose listeners were taken away leaves nothing in its source") {
+  leavesNothing([](Token token) -> Task<> {
+    for (const bool another : {false, true}) {
+      const Readable<int> source = manual(token);
+      const TakenRef taken = takenAt(0);
+      const Writable<int> first = acting(taken, token);
+      const Writable<int> sink = acting(taken, token);
+      if (another) source.pipe(first);
+      source.pipe(sink);
+      co_await turns(1);
+      source.push(1);
+      sink.removeAllListeners();
+      source.unpipe(sink);
+      source.removeAllListeners();
+      // That of the pipe that is left, which its source keeps.
+      CHECK((source.readSide().direct != nullptr) == another);
+      CHECK((source.readSide().directListener != nullptr) == another);
+      // Who comes then is told, and not the pipe.
+      const auto heard = std::make_shared<Ints>();
+      source.on<"data">([heard](int chunk) { heard->push_back(chunk); });
+      source.resume();
+      co_await turns(1);
+      source.push(2);
+      CHECK(*heard == Ints{2});
+      CHECK(taken->got == (another ? Ints{1, 1} : Ints{1}));
+      source.unpipe();
+      source.destroy();
+    }
+  });
+}
+
 TEST_CASE("a pipe that goes while its sink becomes full still waits for a drain, as in Node") {
   leavesNothing([](Token token) -> Task<> {
     const Readable<int> source = manual(token);

@@ -13,6 +13,8 @@ class Pipe : public Counted<Pipe<T>>, public FrameAllocated {
  public:
   Pipe(ReadableState<T>& source, WritableState<T>& sink) noexcept
       : from_(&source.stream()), to_(&sink.stream()), source_(source), sink_(sink) {}
+  /// Its listeners may have been taken away, without its clean-up.
+  ~Pipe() { giveUpDirect(); }
 
   void start(bool end);
   void take(T&& chunk) {
@@ -41,6 +43,7 @@ class Pipe : public Counted<Pipe<T>>, public FrameAllocated {
                       front);
   }
   void pauseSource();
+  void giveUpDirect() noexcept;
   void onDrain();
   void onError(const std::exception_ptr& error);
   void cleanUp();
@@ -145,6 +148,16 @@ bool Pipe<T>::alone() const noexcept {
          sink_.drainSlot.size() == (listensToDrain_ ? 1 : 0);
 }
 
+/// Another one that is left may be all that listens now.
+template <class T>
+void Pipe<T>::giveUpDirect() noexcept {
+  if (source_.direct != this) return;
+  source_.flags.clear(ReadFlag::Direct);
+  source_.direct = source_.pipes.empty() ? nullptr : source_.pipes.back().get();
+  source_.directListener =
+      source_.direct == nullptr ? nullptr : source_.direct->data_.registration();
+}
+
 template <class T>
 void Pipe<T>::onDrain() {
   std::erase(source_.awaitedSinks, &sink_);
@@ -170,12 +183,7 @@ void Pipe<T>::cleanUp() {
   unpipe_.off();
   end_.off();
   data_.off();
-  if (source_.direct == this) {
-    // Another one that is left may be all that listens now.
-    source_.direct = source_.pipes.empty() ? nullptr : source_.pipes.back().get();
-    source_.directListener =
-        source_.direct == nullptr ? nullptr : source_.direct->data_.registration();
-  }
+  giveUpDirect();
   cleanedUp_ = true;
   // Also of a sink that has ended or failed: its "drain" does not come, and the others shall go on.
   if (listensToDrain_ && (source_.severalSinks || !source_.awaitedSinks.empty()) &&
