@@ -420,6 +420,20 @@ TEST_CASE("a pipe all of whose listeners were taken away leaves nothing in its s
   });
 }
 
+TEST_CASE("a sink whose write throws does not remember the pipe") {
+  leavesNothing([](Token token) -> Task<> {
+    const Readable<> source([token](Readable<>&) {});
+    const Writable<> sink(
+        [token](const Buffer&, const leat::StreamCallback&) { throw std::runtime_error("write"); });
+    source.pipe(sink);
+    co_await turns(1);
+    CHECK_THROWS_WITH(source.push(Buffer::from("a")), "write");
+    CHECK(sink.writeSide().feeder == nullptr);
+    source.destroy();
+    sink.destroy();
+  });
+}
+
 TEST_CASE("a pipe that goes while its sink becomes full still waits for a drain, as in Node") {
   leavesNothing([](Token token) -> Task<> {
     const Readable<int> source = manual(token);

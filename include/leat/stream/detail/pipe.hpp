@@ -18,10 +18,7 @@ class Pipe : public Counted<Pipe<T>>, public FrameAllocated {
 
   void start(bool end);
   void take(T&& chunk) {
-    if constexpr (countsBytes<T>) sink_.feeder = this;
-    const bool room = sink_.write(std::move(chunk));
-    if constexpr (countsBytes<T>) sink_.feeder = nullptr;
-    if (!room) pauseSource();
+    if (!give(std::move(chunk))) pauseSource();
   }
   bool goesTo(const WritableCore& sink) const noexcept {
     return &sink == static_cast<const WritableCore*>(&sink_);
@@ -41,6 +38,19 @@ class Pipe : public Counted<Pipe<T>>, public FrameAllocated {
     return joinStream(stream, slot, Slot::eventName, Slot::make(stream, std::forward<F>(f)),
                       once ? reinterpret_cast<ListenerRecord::Call>(Slot::onceCall()) : nullptr,
                       front);
+  }
+  bool give(T&& chunk) {
+    if constexpr (countsBytes<T>) {
+      struct Feeding {
+        WritableState<T>& sink;
+        ~Feeding() { sink.feeder = nullptr; }
+      };
+      sink_.feeder = this;
+      const Feeding feeding{sink_};
+      return sink_.write(std::move(chunk));
+    } else {
+      return sink_.write(std::move(chunk));
+    }
   }
   void pauseSource();
   void giveUpDirect() noexcept;
