@@ -518,9 +518,11 @@ TEST_CASE("a server that hands over takes those, too, whom its back end has acce
 
 TEST_CASE("an exception that nobody caught is the end of a handler that hands over, too") {
   int count = 0;
-  const int code = runToEnd([&count]() -> Task<> {
-    const auto throwing = [&count](const Socket&) {
+  leat::testing::FaultInjector injector;
+  const int code = runToEnd([&]() -> Task<> {
+    const auto throwing = [&](const Socket&) {
       ++count;
+      injector.resetCounts();
       throw leat::Error("from a handler, as the test wants it");
     };
     const Server server = net::createServer(throwing);
@@ -534,6 +536,8 @@ TEST_CASE("an exception that nobody caught is the end of a handler that hands ov
   });
   CHECK(code == 1);
   CHECK(count == 1);
+  // The others are not taken to be closed.
+  CHECK(injector.count(leat::sys::Call::accept4) == 0);
 }
 
 // ---- accept ----

@@ -360,7 +360,7 @@ LEAT_INLINE bool Listener::acceptRest() noexcept {
   reactor.endAccepts(handle_);
   acceptOp_.prepareAccept(handle_);
   acceptOp_.multishot = false;
-  while (!paused_ && leaving_) {
+  while (!paused_ && leaving_ && !hold_.loop().dead()) {
     // First those that the back end has; then what it has not been told of.
     int fd = reactor.tryNow(acceptOp_);
     if (fd == -EAGAIN) fd = sys::accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
