@@ -101,7 +101,8 @@ auto composed(Head head, Tail tail, Middle&&... middle) {
 }  // namespace detail
 
 /// A row of stages as one stream: what is written to it goes through all of them, and what comes out is read
-/// from it. It ends, fails and is destroyed as a pipeline of them is.
+/// from it. It ends, fails and is destroyed as a pipeline of them is. Where the last stage fails, `end` gives its
+/// error and there is no "finish"; Node tells that first, and the error then.
 ///
 /// A stage is a stream, or one of the functions that `pipeline` and `duplexFrom` take. Without a writing
 /// side at the beginning, or a reading side at the end, the result has none. Node: `stream.compose`.
