@@ -38,8 +38,9 @@ struct ShutdownOptions {
 /// Exit code: that of the program (`setExitCode`, else 0) when all went well, 1 when a hook has failed or was
 /// late. A second SIGTERM or SIGINT ends the process at once, with 128 and the signal's number; "exit" is
 /// told and stdio flushed, but no destructor runs. Behind the last phase the signals have their own action
-/// again. `EventLoop::stop()` during a shutdown ends the loop at once: what has not ended and what was not
-/// called is told, and the code is 1. A loop that is blocked hears no signal at all.
+/// again. `EventLoop::stop()` during a shutdown ends `leat::run` at once: what has not ended and what was not
+/// called is told, and the code is 1; a loop whose `run()` you call yourself only returns from that. A loop that
+/// is blocked hears no signal at all.
 ///
 /// Without hooks the signals keep their own action. Hooks do not hold the loop, and are not called when the
 /// program ends by itself. The handle's `off()` takes a hook back; of one that runs it changes nothing.
