@@ -472,6 +472,7 @@ TEST_CASE("what may be a message") {
   STATIC_REQUIRE(isMessage<std::vector<TransferredPort<int>>>);
   STATIC_REQUIRE(isMessage<void (*)()>);
   STATIC_REQUIRE_FALSE(isMessage<std::string_view>);
+  STATIC_REQUIRE_FALSE(isMessage<std::initializer_list<int>>);
   STATIC_REQUIRE_FALSE(isMessage<const char*>);
   STATIC_REQUIRE_FALSE(isMessage<int&>);
   STATIC_REQUIRE_FALSE(isMessage<MessagePort<int>>);

@@ -10,6 +10,7 @@
 #include <leat/sys/mutex.hpp>
 
 #include <functional>
+#include <initializer_list>
 #include <span>
 #include <string_view>
 #include <tuple>
@@ -63,6 +64,9 @@ template <class T>
 inline constexpr bool isMessage =
     std::is_same_v<T, std::decay_t<T>> && std::is_move_constructible_v<T> && isSendable<T> &&
     !leat::detail::isBorrowed<T>;
+/// A view, of what goes with its expression.
+template <class T>
+inline constexpr bool isMessage<std::initializer_list<T>> = false;
 
 }  // namespace worker_threads
 
