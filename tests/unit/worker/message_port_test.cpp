@@ -10,6 +10,7 @@
 
 #include <leat_test.hpp>
 #include <array>
+#include <cstddef>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -481,6 +482,33 @@ TEST_CASE("what may be a message") {
   STATIC_REQUIRE_FALSE(isMessage<std::wstring_view>);
   STATIC_REQUIRE_FALSE(isMessage<std::reference_wrapper<int>>);
   STATIC_REQUIRE_FALSE(isMessage<Task<int>>);
+}
+
+namespace {
+// Made of themselves by way of others.
+struct PortJson : std::variant<std::nullptr_t, double, std::string, std::vector<PortJson>,
+                               std::map<std::string, PortJson>> {};
+struct PortBranches : std::vector<std::shared_ptr<PortBranches>> {};
+struct PortChain : std::shared_ptr<PortChain> {};
+template <class Leaf>
+struct PortFolder : std::map<std::string, std::pair<PortFolder<Leaf>, Leaf>> {};
+struct PortOutcome {
+  bool valueless_by_exception() const { return false; }
+};
+}  // namespace
+
+TEST_CASE("a message may be of a type that is made of itself") {
+  using leat::worker_threads::isMessage;
+  STATIC_REQUIRE(isMessage<PortJson>);
+  STATIC_REQUIRE(isMessage<std::vector<PortJson>>);
+  STATIC_REQUIRE(isMessage<PortBranches>);
+  STATIC_REQUIRE(isMessage<PortChain>);
+  STATIC_REQUIRE(isMessage<PortFolder<int>>);
+  STATIC_REQUIRE(isMessage<PortFolder<PortJson>>);
+  STATIC_REQUIRE(isMessage<PortOutcome>);
+  STATIC_REQUIRE_FALSE(isMessage<PortFolder<std::string_view>>);
+  STATIC_REQUIRE_FALSE(isMessage<PortFolder<const char*>>);
+  STATIC_REQUIRE_FALSE(isMessage<PortFolder<Promise<int>>>);
 }
 
 TEST_CASE("what holds a view or a pointer is no message either") {

@@ -26,32 +26,34 @@ class Task;
 namespace detail {
 
 /// Whether a value refers to what somebody else owns, as far as its type tells: pointers to objects, views,
-/// and tasks, whose frames do; also inside of what holds them.
-template <class T>
+/// and tasks, whose frames do; also inside of what holds them. A tree of values is made of itself: `Seen` are
+/// asked already.
+template <class T, class... Seen>
 inline constexpr bool isBorrowed = false;
-template <class T>
-inline constexpr bool isBorrowed<const T> = isBorrowed<T>;
-template <class T>
-inline constexpr bool isBorrowed<T*> = !std::is_function_v<T>;
-template <class T>
-  requires(!std::is_same_v<typename T::value_type, T>)
-inline constexpr bool isBorrowed<T> = isBorrowed<typename T::value_type>;
-template <class C, class Traits>
-inline constexpr bool isBorrowed<std::basic_string_view<C, Traits>> = true;
-template <class T, std::size_t n>
-inline constexpr bool isBorrowed<std::span<T, n>> = true;
-template <class T>
-inline constexpr bool isBorrowed<std::reference_wrapper<T>> = true;
-template <class T>
-inline constexpr bool isBorrowed<Task<T>> = true;
-template <class A, class B>
-inline constexpr bool isBorrowed<std::pair<A, B>> = isBorrowed<A> || isBorrowed<B>;
-template <class... T>
-inline constexpr bool isBorrowed<std::tuple<T...>> = (isBorrowed<T> || ...);
-template <class... T>
-inline constexpr bool isBorrowed<std::variant<T...>> = (isBorrowed<T> || ...);
-template <class T>
-inline constexpr bool isBorrowed<T&> = true;
+template <class T, class... Seen>
+inline constexpr bool isBorrowed<const T, Seen...> = isBorrowed<T, Seen...>;
+template <class T, class... Seen>
+inline constexpr bool isBorrowed<T*, Seen...> = !std::is_function_v<T>;
+template <class T, class... Seen>
+  requires(!(std::is_same_v<T, Seen> || ...) && requires { typename T::value_type; })
+inline constexpr bool isBorrowed<T, Seen...> = isBorrowed<typename T::value_type, Seen..., T>;
+template <class C, class Traits, class... Seen>
+inline constexpr bool isBorrowed<std::basic_string_view<C, Traits>, Seen...> = true;
+template <class T, std::size_t n, class... Seen>
+inline constexpr bool isBorrowed<std::span<T, n>, Seen...> = true;
+template <class T, class... Seen>
+inline constexpr bool isBorrowed<std::reference_wrapper<T>, Seen...> = true;
+template <class T, class... Seen>
+inline constexpr bool isBorrowed<Task<T>, Seen...> = true;
+template <class A, class B, class... Seen>
+inline constexpr bool isBorrowed<std::pair<A, B>, Seen...> =
+    isBorrowed<A, Seen...> || isBorrowed<B, Seen...>;
+template <class... T, class... Seen>
+inline constexpr bool isBorrowed<std::tuple<T...>, Seen...> = (isBorrowed<T, Seen...> || ...);
+template <class... T, class... Seen>
+inline constexpr bool isBorrowed<std::variant<T...>, Seen...> = (isBorrowed<T, Seen...> || ...);
+template <class T, class... Seen>
+inline constexpr bool isBorrowed<T&, Seen...> = true;
 
 }  // namespace detail
 
