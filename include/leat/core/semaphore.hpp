@@ -96,7 +96,7 @@ class Semaphore::Awaiter : private detail::Waiter {
   Awaiter(Semaphore& semaphore, SignalRef signal) noexcept
       : Waiter(signal), semaphore_(semaphore) {}
   ~Awaiter() {
-    if (granted()) semaphore_.release();
+    if (granted()) semaphore_.add(1);
   }
   bool await_ready() noexcept { return !aborted() && semaphore_.take(); }
   void await_suspend(std::coroutine_handle<> handle) { wait(handle, semaphore_.waiters_); }

@@ -221,6 +221,20 @@ TEST_CASE("a waiter for a semaphore that is destroyed, queued or granted, loses 
   }
 }
 
+TEST_CASE(
+    "a permit that comes back from a destroyed waiter does so beyond the most that release adds") {
+  QueueFixture queues;
+  Semaphore semaphore(0);
+  ManualResetEvent gate;
+  int inside = 0;
+  constexpr std::size_t most = std::numeric_limits<std::ptrdiff_t>::max();
+  auto granted = std::make_unique<Running<>>(permit(semaphore, gate, inside));
+  semaphore.release();
+  semaphore.release(most);
+  granted.reset();
+  CHECK(semaphore.available() == most + 1);
+}
+
 TEST_CASE("an event lets everybody pass who waits, and who comes while it is set") {
   QueueFixture queues;
   ManualResetEvent event;
