@@ -110,7 +110,7 @@ class TaskScope::Child : public detail::PromiseState<T>,
     if (self->task_.valid()) [[likely]] {
       detail::startTask(self->task_, *self);
     } else {
-      (void)self->failed(detail::taskConsumed());
+      detail::runInside(self->failed(detail::taskConsumed()));
     }
     return outcome;
   }
@@ -174,6 +174,7 @@ class TaskScope::Child : public detail::PromiseState<T>,
     // While the child is in the scope, which ends with the last one, and may end with what a listener drops.
     if (!quiet_ && !(scope_.cancelled_ && detail::isAbortError(reason)))
       scope_.fail(std::move(reason));
+    reason = nullptr;
     return left();
   }
   std::coroutine_handle<> ended() noexcept {
@@ -190,9 +191,21 @@ class TaskScope::Child : public detail::PromiseState<T>,
       const Task<T> last = std::move(task_);
     }
     const bool left = this->linked();
+    if (left && this->refs == 1 && !isTrivial()) return leaveWithResult();
     this->unlink();
     this->releaseHere();
     return left;
+  }
+  bool isTrivial() const noexcept {
+    return std::is_trivially_destructible_v<detail::StoredType<T>> && this->isBare();
+  }
+  /// What the result keeps may end the scope, when it goes: something else is the child meanwhile.
+  LEAT_NOINLINE bool leaveWithResult() noexcept {
+    detail::ScopeChildBase place([](detail::ScopeChildBase&) noexcept {});
+    scope_.children_.pushBack(place);
+    this->unlink();
+    this->releaseHere();
+    return place.linked();
   }
 
   TaskScope& scope_;

@@ -321,6 +321,35 @@ TEST_CASE("a scope that ends with what its child held") {
   }
 }
 
+TEST_CASE("a scope that ends with the result of its child, or with what that threw") {
+  for (const bool throws : {false, true}) {
+    QueueFixture queues;
+    ManualResetEvent gate;
+    struct Ends {
+      explicit Ends(std::optional<Running<>>& r) : running(r) {}
+      Ends(const Ends&) = delete;
+      Ends& operator=(const Ends&) = delete;
+      ~Ends() { running.reset(); }
+      std::optional<Running<>>& running;
+    };
+    auto child = [&](std::optional<Running<>>& running) -> Task<std::shared_ptr<Ends>> {
+      co_await gate.wait();
+      auto last = std::make_shared<Ends>(running);
+      if (throws) throw last;
+      co_return last;
+    };
+    std::optional<Running<>> running;
+    auto body = [&](TaskScope& scope) -> Task<> {
+      (void)scope.spawnQuietly(child(running));
+      co_return;
+    };
+    running.emplace(scoped(body));
+    gate.set();
+    queues.drain();
+    CHECK_FALSE(running.has_value());
+  }
+}
+
 TEST_CASE("a scope that ends with what a listener of its signal drops") {
   QueueFixture queues;
   ManualResetEvent gate, never;
@@ -471,4 +500,33 @@ TEST_CASE("a child that was used up fails, and so does its scope") {
   queues.drain();
   REQUIRE(trace == "ERR_TASK_CONSUMED");
   REQUIRE(codeOf(running.error()) == "ERR_TASK_CONSUMED");
+}
+
+TEST_CASE("a scope whose last child was used up goes on") {
+  QueueFixture queues;
+  struct ByHand {
+    explicit ByHand(std::coroutine_handle<>& h) : handle(h) {}
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> h) const noexcept { handle = h; }
+    void await_resume() const noexcept {}
+    std::coroutine_handle<>& handle;
+  };
+  std::coroutine_handle<> waiting;
+  TaskScope* open = nullptr;
+  leat::AbortRegistration ends;
+  const auto other = [&]() -> Task<> { co_await ByHand(waiting); };
+  const auto body = [&](TaskScope& scope) -> Task<> {
+    open = &scope;
+    ends = scope.signal().onAbort([&] { waiting.resume(); });
+    (void)scope.spawn(other());
+    co_return;
+  };
+  Running<> running(scoped(body));
+  queues.drain();
+  Task<int> task = given(1);
+  const Task<int> taken = std::move(task);
+  // It fails, which ends the other child, then leaves.
+  (void)open->spawn(std::move(task));
+  queues.drain();
+  CHECK(codeOf(running.error()) == "ERR_TASK_CONSUMED");
 }
