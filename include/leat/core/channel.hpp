@@ -44,9 +44,9 @@ struct ChannelState : Counted<ChannelState<T>> {
     items.emplace_back(nextNumber++, std::move(value));
     return true;
   }
-  /// The next value; makes room for the sender who waits longest.
-  std::optional<Item> poll() {
-    std::optional<Item> next;
+  /// The next value, if there is one; makes room for the sender who waits longest. One that throws on its way
+  /// stays.
+  bool poll(std::optional<Item>& next) {
     if (!items.empty()) {
       if (items.size() <= capacity)
         (void)acceptFirst([this](auto&&... item) { items.emplace_back(std::move(item)...); });
@@ -55,7 +55,7 @@ struct ChannelState : Counted<ChannelState<T>> {
     } else {
       (void)acceptFirst([&next](auto&&... item) { next.emplace(std::move(item)...); });
     }
-    return next;
+    return next.has_value();
   }
   /// From a receiver that was given it and is gone.
   void putBack(Item&& item) {
@@ -66,6 +66,15 @@ struct ChannelState : Counted<ChannelState<T>> {
       items.push_front(std::move(item));
     } else {
       insert(static_cast<std::size_t>(place - items.begin()), std::move(item));
+    }
+  }
+  /// The value for who receives it. One that throws on its way comes back, if it can.
+  std::optional<T> give(Item&& item) {
+    try {
+      return std::optional<T>(std::move(item.value));
+    } catch (...) {
+      putBack(std::move(item));
+      throw;
     }
   }
   void close() {
@@ -128,25 +137,19 @@ class ReceiveAwaiter : private Waiter {
   ~ReceiveAwaiter() {
     if (granted() && item_) state_->putBack(std::move(*item_));
   }
-  bool await_ready() { return !aborted() && (poll() || state_->closed); }
+  bool await_ready() { return !aborted() && (state_->poll(item_) || state_->closed); }
   void await_suspend(std::coroutine_handle<> handle) { wait(handle, state_->receivers); }
   std::optional<T> await_resume() {
     finish();
     // Woken by the close, there may be a value again that came back.
-    if (!item_ && !poll()) return std::nullopt;
-    return std::optional<T>(std::move(item_->value));
+    if (!item_ && !state_->poll(item_)) return std::nullopt;
+    return state_->give(std::move(*item_));
   }
 
  private:
   friend struct ChannelState<T>;
-  using Item = typename ChannelState<T>::Item;
-  bool poll() {
-    if (std::optional<Item> next = state_->poll()) item_.emplace(std::move(*next));
-    return item_.has_value();
-  }
-
   Ref<ChannelState<T>> state_;
-  std::optional<Item> item_;
+  std::optional<typename ChannelState<T>::Item> item_;
 };
 
 template <class T>
@@ -232,16 +235,17 @@ class Channel {
   /// `while (auto value = co_await channel.receive()) ...`: nothing when the channel is closed and all
   /// values are out. Without a tick when there is a value.
   ///
-  /// Cancel: no value is lost. Throws: AbortError.
+  /// Cancel: no value is lost. Throws: AbortError; what moving the value throws: it stays in the channel, unless
+  /// that throws as well.
   detail::PendingReceive<T> receive(WaitOptions options = {}) const {
     return detail::PendingReceive<T>(state_, options);
   }
   /// As `receive`, under the name that streams and generators have.
   detail::PendingReceive<T> next(WaitOptions options = {}) const { return receive(options); }
-  /// Nothing when there is no value now.
+  /// Nothing when there is no value now. Throws: as `receive` does.
   std::optional<T> tryReceive() const {
-    auto item = state_->poll();
-    return item ? std::optional<T>(std::move(item->value)) : std::nullopt;
+    std::optional<typename detail::ChannelState<T>::Item> item;
+    return state_->poll(item) ? state_->give(std::move(*item)) : std::nullopt;
   }
 
   /// No more sends begin. What is buffered and what senders wait with is still received.

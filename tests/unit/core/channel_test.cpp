@@ -309,3 +309,48 @@ TEST_CASE("a sender whose value cannot be moved is told, and no other value is l
     CHECK(codeOf(second.error()) == "HEAVY");
   }
 }
+
+namespace {
+
+/// Throws at its move number `countdown` from now.
+struct Slippery {
+  explicit Slippery(int n) : number(n) {}
+  Slippery(Slippery&& other) : number(other.number) {
+    if (countdown > 0 && --countdown == 0) throw leat::Error("too slippery", "SLIPPERY");
+  }
+  Slippery& operator=(Slippery&&) = delete;
+  int number;
+  inline static int countdown = 0;
+};
+
+}  // namespace
+
+TEST_CASE("a value that throws on its way to the receiver stays in the channel") {
+  const auto receive = [](Channel<Slippery> channel) -> Task<int> {
+    auto value = co_await channel.receive();
+    co_return value->number;
+  };
+  for (const int move : {1, 2}) {
+    CAPTURE(move);
+    QueueFixture queues;
+    Channel<Slippery> channel(2);
+    CHECK(channel.trySend(Slippery(1)));
+    CHECK(channel.trySend(Slippery(2)));
+    Slippery::countdown = move;
+    CHECK_THROWS_AS(channel.tryReceive(), leat::Error);
+    Slippery::countdown = move;
+    Running<int> fails(receive(channel));
+    CHECK(codeOf(fails.error()) == "SLIPPERY");
+    CHECK(channel.size() == 2);
+    Running<int> first(receive(channel)), second(receive(channel));
+    CHECK(first.get() == 1);
+    CHECK(second.get() == 2);
+    // One that was granted.
+    Running<int> granted(receive(channel));
+    CHECK(channel.trySend(Slippery(3)));
+    Slippery::countdown = 1;
+    queues.drain();
+    CHECK(codeOf(granted.error()) == "SLIPPERY");
+    CHECK(channel.tryReceive().value().number == 3);
+  }
+}
