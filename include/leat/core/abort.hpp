@@ -43,7 +43,7 @@ LEAT_INLINE void tellAborted(AbortState& state) noexcept {
   tellListeners(*at);
   while (at) {
     if (at->followers.empty()) {
-      at = Ref<AbortState>::adopt(at->toldWithin);
+      at = Ref<AbortState>::adopt(std::exchange(at->toldWithin, nullptr));
       continue;
     }
     auto& link = static_cast<FollowedSignal&>(at->followers.popFront());
