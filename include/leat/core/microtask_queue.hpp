@@ -135,7 +135,8 @@ class MicrotaskQueue {
   void restart() noexcept { stopped_ = false; }
   bool stopped() const noexcept { return stopped_; }
 
-  /// Destroys what is queued and owned now; for the end of the loop. The destructors may queue more.
+  /// Destroys what is queued and owned; for the end of the loop. The destructors may queue more, which is for
+  /// the next call, and start more, of which much goes at once.
   void clear() noexcept;
   bool empty() const noexcept {
     return idle() && owned_.empty() && never_.empty() && handledLate_.empty();

@@ -193,6 +193,43 @@ TEST_CASE("destructors at the end of a loop may use it, and what they start is d
   });
 }
 
+TEST_CASE("what a destructor starts at the end of a loop goes before what it was given") {
+  struct Says {
+    Says(std::string& t, const char* w) : trace(t), word(w) {}
+    ~Says() { trace += word; }
+    std::string& trace;
+    const char* word;
+  };
+  using Begin = Promise<> (*)(std::string&);
+  struct Starts {
+    Starts(std::string& t, Begin b) : trace(t), begin(b) {}
+    ~Starts() { (void)begin(trace); }
+    std::string& trace;
+    Begin begin;
+  };
+  static constexpr auto cleanUp = [](std::string& trace) -> Promise<> {
+    const Says says(trace, "cleaned ");
+    co_await sleep(100000);
+  };
+  static constexpr auto newer = [](std::string& trace) -> Promise<> {
+    const Starts atEnd(trace, cleanUp);
+    const Says says(trace, "newer ");
+    co_await sleep(100000);
+  };
+  const auto older = [](std::string& trace) -> Promise<> {
+    const Says says(trace, "older ");
+    (void)newer(trace);
+    co_await sleep(100000);
+  };
+  std::string trace;
+  {
+    EventLoop loop;
+    (void)older(trace);
+    loop.runOnce(0);
+  }
+  CHECK(trace == "newer cleaned older ");
+}
+
 namespace {
 
 /// Its destructor has the loop keep another one, and so on, in each of the ways in turn.
