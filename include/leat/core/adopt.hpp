@@ -95,8 +95,10 @@ Task<T> awaitAsTask(A awaitable) {
 template <class T, class A>
 void startInto(A&& awaitable, Ref<PromiseState<T>> outer) {
   if constexpr (std::is_same_v<std::remove_cvref_t<A>, Task<T>>) {
-    if (!awaitable.valid()) [[unlikely]]
-      return outer->reject(taskConsumed());
+    if (!awaitable.valid()) [[unlikely]] {
+      if (outer->pending()) outer->reject(taskConsumed());  // else see rejectInstead
+      return;
+    }
     TaskIntoState<T>::start(std::forward<A>(awaitable), std::move(outer));
   } else {
     TaskIntoState<T>::start(awaitAsTask<T, std::remove_cvref_t<A>>(std::forward<A>(awaitable)),
@@ -174,7 +176,7 @@ class DriveJob : private Job, public FrameAllocated {
       try {
         startInto<T>(std::move(self.awaitable_), self.outer_);
       } catch (...) {
-        self.outer_->reject(std::current_exception());
+        if (self.outer_->pending()) self.outer_->reject(std::current_exception());
       }
     }
     delete &self;

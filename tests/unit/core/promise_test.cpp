@@ -423,6 +423,44 @@ TEST_CASE("an async function runs at once and outlives its handles") {
   REQUIRE(trace == "a-b");
 }
 
+TEST_CASE("a coroutine that gives what cannot be awaited and then throws has thrown") {
+  QueueFixture queues;
+  struct Late {
+    ~Late() noexcept(false) { throw std::runtime_error("behind co_return"); }
+  };
+  struct Heavy {
+    Heavy() = default;
+    Heavy(Heavy&& other) : moves(other.moves + 1) {
+      if (moves == 2) throw std::runtime_error("moved twice");
+    }
+    bool await_ready() const noexcept { return true; }
+    void await_suspend(std::coroutine_handle<>) const noexcept {}
+    int await_resume() const noexcept { return 1; }
+    int moves = 0;
+  };
+  Task<int> used = taskOf(1);
+  const Task<int> gone = std::move(used);
+  const auto usedUp = [&]() -> Promise<int> {
+    const Late late;
+    co_return std::move(used);
+  };
+  const auto heavy = []() -> Promise<int> {
+    const Late late;
+    Heavy value;
+    co_return std::move(value);
+  };
+  const auto hasThrown = [&](const Promise<int>& promise) {
+    std::string seen;
+    (void)promise.then([](int) {}).catch_([&](std::exception_ptr error) { seen += textOf(error); });
+    queues.drain();
+    CHECK(reasonOf(promise) == "behind co_return");
+    CHECK(seen == "behind co_return");
+  };
+  hasThrown(usedUp());
+  hasThrown(heavy());
+  CHECK(queues.unhandled.empty());
+}
+
 TEST_CASE("what a destructor throws behind co_return is the outcome") {
   struct Throws {
     ~Throws() noexcept(false) { throw 42; }
