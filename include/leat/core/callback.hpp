@@ -78,11 +78,41 @@ auto keepCallback(F&& f) {
   }
 }
 
-template <class Outcome>
+template <class T>
+struct ExecutorArg {
+  T value;
+};
+/// An executor that was called, what it was given and what it returned. F is a reference where it cannot be kept.
+template <class F, class Made, class... Args>
+struct ExecutorBlock : Counted<ExecutorBlock<F, Made, Args...>>, private ExecutorArg<Args>... {
+  template <class X>
+  explicit ExecutorBlock(X&& f, const Args&... args)
+      : ExecutorArg<Args>{args}...,
+        callable(std::forward<X>(f)),
+        made(callable(std::move(static_cast<ExecutorArg<Args>&>(*this).value)...)) {}
+  F callable;
+  Made made;
+};
+
+/// Lives until what the executor returned has ended.
+template <class F, class Made, class... Args>
+Promise<> driveExecutor(Drives<Made>, Ref<ExecutorBlock<F, Made, Args...>> block) {
+  threadState.thrownAt = {};
+  co_await TakePlace(block->made);
+  (void)co_await static_cast<Made&&>(block->made);
+}
+
+template <class Made>
 struct DrivenExecutor {
+  /// Throws: what the call throws.
   template <class Executor, class... Args>
   static void start(Executor&& executor, const Args&... args) {
-    keepCallback<Args...>(std::forward<Executor>(executor))(args...);
+    using Kept = std::decay_t<Executor>;
+    constexpr bool keeps = std::is_constructible_v<Kept, Executor>;
+    using F = std::conditional_t<keeps, Kept, Executor&>;
+    using X = std::conditional_t<keeps, Executor&&, Executor&>;
+    using Block = ExecutorBlock<F, Made, Args...>;
+    (void)driveExecutor<F, Made, Args...>({}, makeRef<Block>(static_cast<X>(executor), args...));
   }
 };
 

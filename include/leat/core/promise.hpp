@@ -47,7 +47,8 @@ class Promise {
 
   /// Node: `new Promise(executor)`. `executor(resolve, reject)` or `executor(resolve)`; what it throws
   /// rejects. Both are copyable; when the last one goes unused the promise rejects with
-  /// ERR_BROKEN_PROMISE. The executor may be a coroutine; what that throws is an unhandled rejection, as in Node.
+  /// ERR_BROKEN_PROMISE. The executor may be a coroutine; what that throws is an unhandled rejection, as in Node. A
+  /// copy of it is kept until that has ended; where it has a name and cannot be copied, it is referred to.
   template <class Executor>
     requires(std::is_invocable_v<Executor&, Resolver<T>, Rejecter<T>> ||
              std::is_invocable_v<Executor&, Resolver<T>>)
@@ -289,12 +290,12 @@ Promise<T>::Promise(Executor&& executor, std::source_location where)
     : state_(detail::PromiseState<T>::make(where)) {
   LEAT_GUARD_CLOSURE(Executor);
   const Resolver<T> resolver(state_);
-  const auto call = [&](const auto&... settle) {
-    using Given = std::invoke_result_t<Executor&, decltype(settle)...>;
+  const auto call = [&]<class... Settle>(const Settle&... settle) {
+    using Given = std::invoke_result_t<Executor&, Settle...>;
     if constexpr (!std::is_void_v<Given> && Awaitable<Given>) {
       detail::DrivenExecutor<Given>::start(std::forward<Executor>(executor), settle...);
     } else {
-      (void)executor(settle...);
+      (void)executor(Settle(settle)...);
     }
   };
   try {

@@ -173,6 +173,71 @@ TEST_CASE("an executor may be a coroutine, whose closure is kept") {
   REQUIRE(queues.unhandled == std::vector<std::string>{"executor"});
 }
 
+TEST_CASE("an executor that returns something awaitable and throws from the call itself rejects") {
+  QueueFixture queues;
+  const auto throws = [](leat::Resolver<int>, leat::Rejecter<int>) -> Promise<> {
+    const auto before = [] { throw 42; };
+    before();
+    return Promise<>::resolve();
+  };
+  const Promise<int> promise(throws);
+  REQUIRE(reasonOf(promise) == "int 42");
+  const auto alsoThrows = [](leat::Resolver<int>) -> Task<> { throw 43; };
+  const Promise<int> other(alsoThrows);
+  REQUIRE(other.status() == PromiseStatus::Rejected);
+  queues.drain();
+  REQUIRE(queues.unhandled == std::vector<std::string>{"int 42", "int 43"});
+}
+
+TEST_CASE("an executor may take its arguments by reference, also one that is a coroutine") {
+  QueueFixture queues;
+  const auto plain = [](const leat::Resolver<int>& resolve, leat::Rejecter<int>&&) { resolve(1); };
+  CHECK(Promise<int>(plain).state().value == 1);
+  const auto gate = Promise<>::withResolvers();
+  const auto kept = [wait = gate.promise](const leat::Resolver<int>&,
+                                          leat::Rejecter<int>&& reject) -> Task<> {
+    co_await wait;
+    reject(2);
+  };
+  const Promise<int> promise(kept);
+  gate.resolve();
+  queues.drain();
+  CHECK(reasonOf(promise) == "int 2");
+  queues.unhandled.clear();
+}
+
+TEST_CASE("an executor with a name that cannot be copied is referred to") {
+  QueueFixture queues;
+  const auto gate = Promise<>::withResolvers();
+  const auto executor = [own = std::make_unique<int>(5),
+                         wait = gate.promise](leat::Resolver<int> resolve) -> Task<> {
+    co_await wait;
+    resolve(*own);
+  };
+  const Promise<int> promise(executor);
+  queues.drain();
+  CHECK(promise.status() == PromiseStatus::Pending);
+  gate.resolve();
+  queues.drain();
+  CHECK(promise.state().value == 5);
+}
+
+TEST_CASE("what an executor returns need not move") {
+  QueueFixture queues;
+  struct Still {
+    explicit Still(leat::Resolver<int> r) : resolve(std::move(r)) {}
+    Still(const Still&) = delete;
+    Still& operator=(const Still&) = delete;
+    std::suspend_never operator co_await() const {
+      resolve(6);
+      return {};
+    }
+    leat::Resolver<int> resolve;
+  };
+  const auto executor = [](leat::Resolver<int> resolve) { return Still(std::move(resolve)); };
+  CHECK(Promise<int>(executor).state().value == 6);
+}
+
 TEST_CASE("a move-only value with another handle to it is a TypeError") {
   QueueFixture queues;
   auto body = []() -> Promise<> {
