@@ -325,8 +325,9 @@ class Continuation {
     ContextScope scope(std::move(context_));
     run(handle_);
   }
-  /// For LEAT_GO_ON. Whoever resumed what ended here puts its own context back; that of what ended is kept until
-  /// this captures again or goes, as what goes with it might destroy who goes on.
+  /// For LEAT_GO_ON. What of the library resumed what ended here puts its own context back; after a resume by hand
+  /// the one that is left here stays until the callback ends. That of what ended is kept until this captures again
+  /// or goes, as what goes with it might destroy who goes on.
   std::coroutine_handle<> goOn() noexcept {
     context_ = swapContext(std::move(context_));
     return handle_;

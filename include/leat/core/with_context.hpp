@@ -97,8 +97,7 @@ class TaskInContext : private CallbackFrame {
   }
   std::coroutine_handle<> done() noexcept {
     if (state_.exchange(Done, acqRel) != Suspended) return std::noop_coroutine();
-    // Whoever resumed the task puts its own context back. That of the task is kept: what goes with it might
-    // destroy the parent.
+    // As with Continuation::goOn. That of the task is kept: what goes with it might destroy the parent.
     context_ = swapContext(std::move(parentContext_));
     return parent_;
   }

@@ -4,7 +4,9 @@
 #include <leat/core/promise_then.hpp>
 
 #include <memory>
+#include <optional>
 #include <queue_fixture.hpp>
+#include <string>
 
 using leat::AbortController;
 using leat::AsyncLocalStorage;
@@ -256,6 +258,47 @@ TEST_CASE("the caller of an async function sees its own context when the call re
   queues.drain();
   REQUIRE(pending.status() == leat::PromiseStatus::Fulfilled);
   REQUIRE(ready.status() == leat::PromiseStatus::Fulfilled);
+}
+
+TEST_CASE("who resumes by hand in a snapshot has its own context back, whoever goes on") {
+  using leat::ContextSnapshot;
+  struct ByHand {
+    ByHand(std::coroutine_handle<>& h, std::optional<ContextSnapshot>& t) : handle(h), there(t) {}
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> h) const {
+      handle = h;
+      there = AsyncLocalStorage<>::snapshot();
+    }
+    void await_resume() const noexcept {}
+    std::coroutine_handle<>& handle;
+    std::optional<ContextSnapshot>& there;
+  };
+  QueueFixture queues;
+  AsyncLocalStorage<int> storage;
+  AbortController controller;
+  std::coroutine_handle<> waiting;
+  std::optional<ContextSnapshot> there;
+  std::string seen;
+  leat::ManualResetEvent never;
+  const auto note = [&] {
+    seen += std::to_string(storeOf(storage)) + (leat::detail::ambientSignal() ? "s " : " ");
+  };
+  const auto inner = [&]() -> Task<> {
+    co_await ByHand(waiting, there);
+    note();
+  };
+  const auto outer = [&]() -> Task<> {
+    co_await leat::withSignal(controller.signal(), inner());
+    note();
+    co_await never.wait();
+  };
+  std::optional<Running<>> running;
+  storage.run(7, [&] { running.emplace(outer()); });
+  storage.run(1, [&] {
+    (*there)([handle = waiting] { handle.resume(); });
+    note();
+  });
+  CHECK(seen == "7s 7 1 ");
 }
 
 TEST_CASE("a change of context may be destroyed before, while and after its work waits") {
