@@ -10,6 +10,7 @@
 import argparse
 import concurrent.futures
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -158,7 +159,7 @@ def outcome(command, name):
     given.close()
     # Node ends with 13 without a word when the module has a listener of `exit`; leat always says why.
     told = ' and says why' if complaint and process.returncode != 13 else ''
-    if process.returncode not in (0, 1, 3, 5, 7, 13, -9):
+    if process.returncode not in (0, 1, 3, 5, 7, 13, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGUSR2):
         told += '\n' + complaint
     return ' '.join(words + output.split() + [f'[exit code {process.returncode}{told}]'])
 

@@ -3,6 +3,7 @@
 """The comparison finds what it is there to find."""
 import contextlib
 import io
+import signal
 import sys
 import unittest
 
@@ -51,6 +52,10 @@ class CompareTest(unittest.TestCase):
 
     def test_how_a_process_ends_is_part_of_its_outcome(self):
         self.assertEqual(compare.outcome([sys.executable, '-c', 'print(1); raise SystemExit(7)'], 'a'), '1 [exit code 7]')
+
+    def test_a_signal_that_ends_a_process_is_its_exit_code(self):
+        end = 'import os, signal, sys\nprint(1, flush=True)\nos.kill(os.getpid(), signal.SIGUSR2)\nprint(2)'
+        self.assertEqual(compare.outcome([sys.executable, '-c', end], 'a'), f'1 [exit code {-signal.SIGUSR2}]')
 
     def test_a_starved_process_is_killed_when_it_says_so(self):
         spin = 'print("spinning", flush=True)\nwhile True: pass'

@@ -3,9 +3,13 @@
 
 #include "../streams.hpp"
 
+#include <leat/fs/paths.hpp>
 #include <leat/loop/abort_timeout.hpp>
 #include <leat/process/stdio.hpp>
 #include <leat/stream/decode.hpp>
+
+#include <csignal>
+#include <cstdlib>
 
 namespace order {
 namespace {
@@ -294,6 +298,96 @@ void holding(Cases& add) {
   add("an unreferenced immediate runs while something else holds", [](Log log) {
     setImmediate(log.say("unref")).unref();
     setTimeout(log.say("timer"), 500);
+  });
+  add("a listener for a signal does not hold", [sayEnd](Log log) {
+    process::on<"SIGUSR2">(log.say("never"));
+    process::once<"SIGTERM">(log.say("never"));
+    sayEnd(log);
+  });
+}
+
+// ---- signals that end the process: nobody listens any more ----
+
+/// A timer holds, so that the process ends by the signal only.
+Timeout holdOn(Log log) { return setTimeout(log.say("still-there"), 20000); }
+
+void fatalSignals(Cases& add) {
+  add("the default action is back with the last listener", [](Log log) {
+    static Listener listener;
+    listener = process::on<"SIGUSR2">([log](const std::string& signal) {
+      log(signal);
+      process::off<"SIGUSR2">(listener);
+      log(process::listenerCount<"SIGUSR2">());
+      ::kill(::getpid(), SIGUSR2);
+      log("never");
+    });
+    process::on<"exit">(log.say("never-exit"));
+    holdOn(log);
+    ::kill(::getpid(), SIGUSR2);
+  });
+  add("the default action is back inside of a listener for one signal", [](Log log) {
+    process::once<"SIGTERM">([log](const std::string& signal) {
+      log(signal);
+      ::kill(::getpid(), SIGTERM);
+      log("never");
+    });
+    holdOn(log);
+    ::kill(::getpid(), SIGTERM);
+  });
+  add("the default action is back when all listeners are removed", [](Log log) {
+    process::on<"SIGTERM">(log.say("never"));
+    process::on<"SIGTERM">(log.say("never"));
+    process::removeAllListeners<"SIGTERM">();
+    holdOn(log);
+    log("raise");
+    ::kill(::getpid(), SIGTERM);
+    log("never");
+  });
+  add("there is no default action while one listener is left", [](Log log) {
+    const Timeout hold = holdOn(log);
+    const Listener first = process::on<"SIGUSR2">(log.say("never"));
+    process::on<"SIGUSR2">([log, hold](const std::string& signal) {
+      log(signal);
+      clearTimeout(hold);
+    });
+    process::off<"SIGUSR2">(first);
+    ::kill(::getpid(), SIGUSR2);
+    log("raised");
+  });
+  add("the default action of another signal than the one that is listened for", [](Log log) {
+    process::on<"SIGUSR2">(log.say("never"));
+    holdOn(log);
+    log("raise");
+    ::kill(::getpid(), SIGTERM);
+    log("never");
+  });
+}
+
+// ---- files: one thread does them, so that they are done in their row ----
+
+Promise<> askFor(Log log, const char* name, const char* path) {
+  std::string code = "ok";
+  try {
+    co_await fs::access(path);
+  } catch (const Error& e) {
+    code = e.code();
+  }
+  log(name, code);
+  nextTick([log, name] { log(name, "-tick"); });
+  (void)P().then([log, name] { log(name, "-micro"); });
+}
+
+void failedFiles(Cases& add) {
+  add("operations on files that fail are told between those that do not", [](Log log) {
+    ::setenv("LEAT_BLOCKING_MAX", "1", 1);
+    (void)askFor(log, "a", "/");
+    (void)askFor(log, "b", "/leat/is/nowhere");
+    (void)askFor(log, "c", "/");
+    (void)askFor(log, "d", "/leat/is/nowhere");
+    (void)askFor(log, "e", "/");
+    // Most of them, or all, are done before anybody looks.
+    busy(50);
+    log("asked");
   });
 }
 
@@ -622,6 +716,8 @@ void exitCases(Cases& add) {
   ends(add);
   leaving(add);
   holding(add);
+  fatalSignals(add);
+  failedFiles(add);
   streamedStdin(add, "a pipe");
   streamedStdin(add, "a socket");
   readStdin(add);

@@ -212,6 +212,79 @@ module.exports = (order, {busy}) => {
     setTimeout(log.say('timer'), 500);
   });
 
+  order('a listener for a signal does not hold', (log) => {
+    process.on('SIGUSR2', log.say('never'));
+    process.once('SIGTERM', log.say('never'));
+    process.on('exit', log.say('exit'));
+  });
+
+  // ---- signals that end the process: nobody listens any more
+  const raise = (signal) => process.kill(process.pid, signal);
+  /// A timer holds, so that the process ends by the signal only.
+  const holdOn = (log) => setTimeout(log.say('still-there'), 20000);
+  order('the default action is back with the last listener', (log) => {
+    const listener = (name) => {
+      log(name);
+      process.off('SIGUSR2', listener);
+      log(process.listenerCount('SIGUSR2'));
+      raise('SIGUSR2');
+      log('never');
+    };
+    process.on('SIGUSR2', listener);
+    process.on('exit', log.say('never-exit'));
+    holdOn(log);
+    raise('SIGUSR2');
+  });
+  order('the default action is back inside of a listener for one signal', (log) => {
+    process.once('SIGTERM', (name) => { log(name); raise('SIGTERM'); log('never'); });
+    holdOn(log);
+    raise('SIGTERM');
+  });
+  order('the default action is back when all listeners are removed', (log) => {
+    process.on('SIGTERM', log.say('never'));
+    process.on('SIGTERM', log.say('never'));
+    process.removeAllListeners('SIGTERM');
+    holdOn(log);
+    log('raise');
+    raise('SIGTERM');
+    log('never');
+  });
+  order('there is no default action while one listener is left', (log) => {
+    const hold = holdOn(log);
+    const first = log.say('never');
+    process.on('SIGUSR2', first);
+    process.on('SIGUSR2', (name) => { log(name); clearTimeout(hold); });
+    process.off('SIGUSR2', first);
+    raise('SIGUSR2');
+    log('raised');
+  });
+  order('the default action of another signal than the one that is listened for', (log) => {
+    process.on('SIGUSR2', log.say('never'));
+    holdOn(log);
+    log('raise');
+    raise('SIGTERM');
+    log('never');
+  });
+
+  // ---- files: one thread does them, so that they are done in their row
+  order('operations on files that fail are told between those that do not', (log) => {
+    process.env.UV_THREADPOOL_SIZE = '1';
+    const fs = require('fs');
+    const ask = (name, path) => fs.access(path, (error) => {
+      log(name, error ? error.code : 'ok');
+      process.nextTick(log.say(`${name}-tick`));
+      P().then(log.say(`${name}-micro`));
+    });
+    ask('a', '/');
+    ask('b', '/leat/is/nowhere');
+    ask('c', '/');
+    ask('d', '/leat/is/nowhere');
+    ask('e', '/');
+    // Most of them, or all, are done before anybody looks.
+    busy(50);
+    log('asked');
+  });
+
   // ---- standard input: what is given is asked for by a word
   const {Writable, pipeline, addAbortSignal} = require('stream');
   const give = (log, bytes) => log('give-', Buffer.from(bytes, 'latin1').toString('hex'));

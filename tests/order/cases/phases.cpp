@@ -3,6 +3,8 @@
 
 #include "../order.hpp"
 
+#include <leat/fs/files.hpp>
+#include <leat/fs/paths.hpp>
 #include <leat/loop/wait_fd.hpp>
 
 #include <fcntl.h>
@@ -28,6 +30,27 @@ Promise<> onReady(F f) {
   ::close(fds[0]);
   ::close(fds[1]);
   f();
+}
+
+template <class Operation, class F>
+Promise<> codeTo(F f, Operation operation) {
+  std::string code = "ok";
+  try {
+    co_await std::move(operation);
+  } catch (const Error& error) {
+    code = error.code();
+  }
+  f(code);
+}
+
+/// Calls `f` with the code of the error of an operation on a file that is not there.
+template <class F>
+void onFailure(std::string_view what, F f) {
+  const char* const path = "/leat/is/nowhere";
+  if (what == "access") (void)codeTo(f, fs::access(path));
+  if (what == "stat") (void)codeTo(f, fs::stat(path));
+  if (what == "open") (void)codeTo(f, fs::open(path));
+  if (what == "readFile") (void)codeTo(f, fs::readFile(path));
 }
 
 void queues(Cases& add) {
@@ -197,6 +220,36 @@ void drains(Cases& add) {
   });
 }
 
+void failures(Cases& add, const std::string& what) {
+  add("a failed " + what + " is told in the poll phase", [what](Log log) {
+    onFailure(what, [log](const std::string& code) {
+      setTimeout(log.say("timeout"), 1);
+      setImmediate(log.say("immediate"));
+      (void)P().then(log.say("micro-of-it"));
+      nextTick(log.say("tick-of-it"));
+      busy(5);
+      log(code);
+    });
+    (void)P().then(log.say("micro"));
+    nextTick(log.say("tick"));
+    log("asked");
+  });
+  add("a failed " + what + " comes behind a timer that is due", [what](Log log) {
+    onFailure(what, log);
+    setTimeout(log.say("timeout"), 1);
+    busy(5);
+  });
+  add("a failed " + what + " of the poll phase waits for the next one", [what](Log log) {
+    onIo([log, what] {
+      onFailure(what, log);
+      setTimeout(log.say("timeout"), 1);
+      setImmediate(log.say("immediate"));
+      busy(5);
+      log("io");
+    });
+  });
+}
+
 Promise<> twoSteps(Log log, std::string name, std::string second) {
   log(name);
   co_await yield();
@@ -210,6 +263,7 @@ void phaseCases(Cases& add) {
   queues(add);
   drains(add);
   polls(add);
+  for (const char* what : {"access", "stat", "open", "readFile"}) failures(add, what);
   add("all kinds from one callback", [](Log log) {
     setImmediate([log] {
       log("start");

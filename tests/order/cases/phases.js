@@ -7,6 +7,8 @@ module.exports = (order, {busy}) => {
   const P = () => Promise.resolve();
   // A callback of the poll phase.
   const onIo = (f) => fs.stat('/', f);
+  /// Calls `f` with the code of the error of an operation on a file that is not there.
+  const onFailure = (what, f) => fs[what]('/leat/is/nowhere', (error) => f(error ? error.code : 'ok'));
 
   order('ticks before microtasks', (log) => {
     P().then(log.say('micro1'));
@@ -140,6 +142,35 @@ module.exports = (order, {busy}) => {
     setTimeout(log.say('timeout'), 1);
     busy(4);
   });
+  for (const what of ['access', 'stat', 'open', 'readFile']) {
+    order(`a failed ${what} is told in the poll phase`, (log) => {
+      onFailure(what, (code) => {
+        setTimeout(log.say('timeout'), 1);
+        setImmediate(log.say('immediate'));
+        P().then(log.say('micro-of-it'));
+        process.nextTick(log.say('tick-of-it'));
+        busy(5);
+        log(code);
+      });
+      P().then(log.say('micro'));
+      process.nextTick(log.say('tick'));
+      log('asked');
+    });
+    order(`a failed ${what} comes behind a timer that is due`, (log) => {
+      onFailure(what, log);
+      setTimeout(log.say('timeout'), 1);
+      busy(5);
+    });
+    order(`a failed ${what} of the poll phase waits for the next one`, (log) => {
+      onIo(() => {
+        onFailure(what, log);
+        setTimeout(log.say('timeout'), 1);
+        setImmediate(log.say('immediate'));
+        busy(5);
+        log('io');
+      });
+    });
+  }
   order('all kinds from one callback', (log) => {
     setImmediate(() => {
       log('start');
