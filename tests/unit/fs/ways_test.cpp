@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <thread>
 
 namespace fs = leat::fs;
@@ -110,6 +111,14 @@ Promise<fs::ReadResult> readPage(fs::FileHandle file, std::size_t page,
   co_return co_await file.read({.length = pageSize,
                                 .position = static_cast<std::int64_t>(page * pageSize),
                                 .signal = signal});
+}
+
+/// Adds `name` and the code of the error with which it fails.
+template <class Operation>
+Promise<> noted(std::string& trace, char name, Operation operation) {
+  auto result = co_await asResult(std::move(operation));
+  trace += name;
+  trace += ":" + codeOf(result) + " ";
 }
 
 }  // namespace
@@ -273,6 +282,42 @@ TEST_CASE("what ends at once is told later, in order, after ticks and microtasks
   std::sort(sorted.begin(), sorted.end());
   CHECK(trace.substr(0, 3) == "ctm");
   CHECK(sorted == "123");
+}
+
+TEST_CASE("what fails is told later, too, after ticks and microtasks") {
+  const TempFolder folder;
+  std::string trace;
+  const auto main = [&]() -> Task<> {
+    put("f", "text");
+    const AtOnce can = possibleAtOnce("f");
+    auto file = co_await fs::open("f", "a");
+    know("f");
+    FaultInjector injector;
+    std::vector<Promise<>> all;
+    all.push_back(noted(trace, 'a', fs::readFile("missing")));
+    all.push_back(noted(trace, 'b', fs::open("missing")));
+    all.push_back(noted(trace, 'c', fs::stat("missing")));
+    all.push_back(noted(trace, 'd', fs::lstat("missing")));
+    all.push_back(noted(trace, 'e', fs::access("missing")));
+    all.push_back(noted(trace, 'f', file.read({.length = 2})));
+    all.push_back(noted(trace, 'g', file.read({.length = 2, .position = 1})));
+    leat::nextTick([&] { trace += "tick "; });
+    leat::queueMicrotask([&] { trace += "microtask "; });
+    trace += "called ";
+    co_await leat::all(std::move(all));
+    // The loop's thread has tried, and left the wording to a worker.
+    CHECK((injector.count(Call::openat2) > 0) == can.opens);
+    CHECK(injector.count(Call::access) == 1);
+  };
+  CHECK(run(main) == 0);
+  const std::string before = "called tick microtask ";
+  CHECK(trace.substr(0, before.size()) == before);
+  // Workers are not in order.
+  std::istringstream words(trace.substr(before.size()));
+  std::vector<std::string> failed{std::istream_iterator<std::string>(words), {}};
+  std::sort(failed.begin(), failed.end());
+  CHECK(failed == std::vector<std::string>{"a:ENOENT", "b:ENOENT", "c:ENOENT", "d:ENOENT",
+                                           "e:ENOENT", "f:EBADF", "g:EBADF"});
 }
 
 TEST_CASE("many reads at once leave the loop time for others") {
