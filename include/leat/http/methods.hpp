@@ -47,6 +47,7 @@ constexpr bool isBodiless(int status) noexcept {
 
 /// The words that go with a status code, "Not Found" for 404; empty for a code that has none. Node:
 /// `http.STATUS_CODES`.
+// NOLINTNEXTLINE(readability-function-size): a table
 constexpr std::string_view statusText(int status) noexcept {
   switch (status) {
     case 100:

@@ -42,6 +42,7 @@ struct FaultText {
   int status;
 };
 
+// NOLINTNEXTLINE(readability-function-size): a table
 constexpr FaultText textOf(ParseFault fault) noexcept {
   switch (fault) {
     case ParseFault::None:

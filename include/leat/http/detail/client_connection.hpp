@@ -66,6 +66,7 @@ class ClientConnection : public Counted<ClientConnection>, public leat::detail::
  private:
   bool mayRead() const noexcept { return !call_ || !call_->exchange().body.full(); }
   void take(std::string_view input);
+  void leave(std::string_view rest);
   bool head(std::string_view rest);
   void ended();
   void peerEnded();
@@ -201,9 +202,13 @@ LEAT_INLINE void ClientConnection::take(std::string_view input) {
       input = own;
     }
   }
-  if (socket.destroyed() || input.empty()) return;
+  if (!socket.destroyed() && !input.empty()) leave(input);
+}
+
+/// What was not parsed.
+LEAT_INLINE void ClientConnection::leave(std::string_view rest) {
   if (call_ && !answered_) {
-    rest_.assign(input);
+    rest_.assign(rest);
     return;
   }
   // Nobody asked for that.

@@ -68,7 +68,7 @@ class Parser {
 
  private:
   enum class State : unsigned char {
-    Before,
+    Before,  // empty lines are ignored (RFC 9112 section 2.2)
     BeforeLf,
     Head,
     Length,
@@ -81,7 +81,7 @@ class Parser {
     ChunkLf,
     Trailers,
     Complete,
-    Closing,
+    Closing,  // nothing may follow (RFC 9112 section 9.6)
     Stopped,
     Failed,
   };
@@ -95,6 +95,10 @@ class Parser {
   /// Of lines that are not done.
   static ParseEvent eventOf(Outcome outcome) noexcept {
     return outcome == Outcome::More ? ParseEvent::More : ParseEvent::Failed;
+  }
+  void skip(std::string_view& input, State next) noexcept {
+    state_ = next;
+    input.remove_prefix(1);
   }
   Outcome lines(Head& head, std::string_view& input);
   ParseEvent headLines(std::string_view& input);
@@ -136,10 +140,8 @@ LEAT_INLINE ParseEvent Parser::next(std::string_view& input) {
     if (input.empty()) return ParseEvent::More;
     switch (state_) {
       case State::Before:
-        // Empty lines before a message are ignored (RFC 9112 section 2.2).
         if (input.front() == '\r') {
-          state_ = State::BeforeLf;
-          input.remove_prefix(1);
+          skip(input, State::BeforeLf);
           break;
         }
         if (input.front() == '\n') return fail(ParseFault::BareLf);
@@ -147,14 +149,12 @@ LEAT_INLINE ParseEvent Parser::next(std::string_view& input) {
       case State::Head:
         return headLines(input);
       case State::Closing:
-        // Nothing may follow (RFC 9112 section 9.6).
         if (input.front() != '\r' && input.front() != '\n') return fail(ParseFault::AfterClose);
         input.remove_prefix(1);
         break;
       case State::BeforeLf:
         if (input.front() != '\n') return fail(ParseFault::BareCr);
-        state_ = State::Before;
-        input.remove_prefix(1);
+        skip(input, State::Before);
         break;
       case State::Length:
         return data(input, State::Complete);

@@ -29,52 +29,6 @@ LEAT_INLINE ServerConnection::ServerConnection(Ref<ServerCore> server, net::Sock
     (void)socket.setTimeout(server_->options.timeout, [this] { socket.destroy(); });
 }
 
-/// `input` may be memory of the loop, which others use as soon as a handler runs.
-LEAT_INLINE void ServerConnection::take(std::string_view input) {
-  const Ref<ServerConnection> alive(this);
-  taking_ = true;
-  EventLoop& loop = EventLoop::current();
-  came_ = loop.startTime();
-  dates_ = &loop.parts().get<DateCache>();
-  bool borrowed = true;
-  std::string own;
-  while (mode_ == Mode::Requests && !socket.destroyed()) {
-    if (out_.size() >= flushAt) flush();
-    if (!mayRead()) {
-      stopped_ = true;
-      break;
-    }
-    if (parser_.needsHead() && !input.empty()) prepare();
-    const ParseEvent event = parser_.next(input);
-    if (event == ParseEvent::More || event == ParseEvent::Stopped) break;
-    if (event == ParseEvent::Failed) {
-      const ParseError error(parser_.fault());
-      refuse(std::make_exception_ptr(error), error.status());
-      break;
-    }
-    if (event == ParseEvent::Body) {
-      current_->body.push(parser_.body());
-    } else if (event == ParseEvent::End) {
-      ended();
-    } else {
-      if (borrowed && !input.empty()) {
-        own = input;
-        input = own;
-        borrowed = false;
-      }
-      begin(input);
-    }
-  }
-  if (mode_ == Mode::Requests && !input.empty()) rest_.assign(input);
-  if (!messageComes_ && !(parser_.idle() && rest_.empty())) {
-    messageComes_ = true;
-    begun_ = came_;
-  }
-  taking_ = false;
-  flush();
-  if (mode_ == Mode::Requests && exchanges_.empty()) watch();
-}
-
 LEAT_INLINE void ServerConnection::ended() {
   messageComes_ = false;
   const Ref<Exchange> exchange = std::exchange(current_, nullptr);

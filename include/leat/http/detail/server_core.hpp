@@ -230,6 +230,7 @@ class ServerConnection final : public ExchangeOwner,
   void goOn(Exchange& exchange);
   void tellNext(Exchange& exchange);
   void take(std::string_view input);
+  void took(std::string_view rest);
   void prepare();
   void begin(std::string_view& input);
   void upgrade(std::string_view& input);

@@ -56,6 +56,57 @@ LEAT_INLINE void ServerConnection::onLoopEnd(leat::detail::LoopOwned& owned) noe
   self.release();
 }
 
+/// `rest` is not parsed yet; what is answered by now is sent.
+LEAT_ALWAYS_INLINE inline void ServerConnection::took(std::string_view rest) {
+  if (mode_ == Mode::Requests && !rest.empty()) rest_.assign(rest);
+  if (!messageComes_ && !(parser_.idle() && rest_.empty())) {
+    messageComes_ = true;
+    begun_ = came_;
+  }
+  taking_ = false;
+  flush();
+  if (mode_ == Mode::Requests && exchanges_.empty()) watch();
+}
+
+/// `input` may be memory of the loop, which others use as soon as a handler runs.
+LEAT_INLINE void ServerConnection::take(std::string_view input) {
+  const Ref<ServerConnection> alive(this);
+  taking_ = true;
+  EventLoop& loop = EventLoop::current();
+  came_ = loop.startTime();
+  dates_ = &loop.parts().get<DateCache>();
+  bool borrowed = true;
+  std::string own;
+  while (mode_ == Mode::Requests && !socket.destroyed()) {
+    if (out_.size() >= flushAt) flush();
+    if (!mayRead()) {
+      stopped_ = true;
+      break;
+    }
+    if (parser_.needsHead() && !input.empty()) prepare();
+    const ParseEvent event = parser_.next(input);
+    if (event == ParseEvent::More || event == ParseEvent::Stopped) break;
+    if (event == ParseEvent::Failed) {
+      const ParseError error(parser_.fault());
+      refuse(std::make_exception_ptr(error), error.status());
+      break;
+    }
+    if (event == ParseEvent::Body) {
+      current_->body.push(parser_.body());
+    } else if (event == ParseEvent::End) {
+      ended();
+    } else {
+      if (borrowed && !input.empty()) {
+        own = input;
+        input = own;
+        borrowed = false;
+      }
+      begin(input);
+    }
+  }
+  took(input);
+}
+
 LEAT_ON_USE_BODY
 void ServerConnection::read(int came) noexcept {
   const Ref<ServerConnection> alive(this);

@@ -52,6 +52,7 @@ class Pipe : public Counted<Pipe<T>>, public FrameAllocated {
       return sink_.write(std::move(chunk));
     }
   }
+  void listenToSink(const Ref<Pipe>& self);
   void pauseSource();
   void giveUpDirect() noexcept;
   void onDrain();
@@ -108,6 +109,17 @@ void Pipe<T>::start(bool end) {
   source_.direct = this;
   source_.directListener = data_.registration();
   source_.dataListenerAdded();
+  listenToSink(self);
+  sink_.pipeSlot.emit(Readable<T>(from_, source_));
+  if (sink_.needDrain()) {
+    pauseSource();
+  } else if (!source_.flowing()) {
+    source_.resume();
+  }
+}
+
+template <class T>
+void Pipe<T>::listenToSink(const Ref<Pipe>& self) {
   error_ = listen(
       *to_, to_->errorSlot, [self](const std::exception_ptr& error) { self->onError(error); },
       false, true);
@@ -125,12 +137,6 @@ void Pipe<T>::start(bool end) {
         self->unpipe();
       },
       true);
-  sink_.pipeSlot.emit(Readable<T>(from_, source_));
-  if (sink_.needDrain()) {
-    pauseSource();
-  } else if (!source_.flowing()) {
-    source_.resume();
-  }
 }
 
 template <class T>
