@@ -1,7 +1,8 @@
-# cmake -DCURRENT_PORT_DIR= -DCURRENT_PACKAGES_DIR= -DFEATURES= -DWORK= -DGENERATOR= -DCOMPILER= -P functions.cmake
+# cmake -DCURRENT_PORT_DIR= -DCURRENT_PACKAGES_DIR= -DFEATURES=core,... -DWORK= -DGENERATOR= -DCOMPILER= -P functions.cmake
 # Runs a portfile without vcpkg: what vcpkg's functions do for a header-only port, no more.
 cmake_minimum_required(VERSION 3.23)
 set(PORT leat)
+string(REPLACE "," ";" FEATURES "${FEATURES}")
 set(CMAKE_CURRENT_LIST_DIR "${CURRENT_PORT_DIR}")
 
 function(vcpkg_check_features)
