@@ -3,9 +3,9 @@
 """Holds the floors of include/leat, as cmake/floors.txt tells them.
 
 Fails, naming file and line, on: an include that goes up or to an unnamed sibling, a circle of headers, a detail/ header
-reached from another folder, a facade that holds more than includes, a header that is too long, a standard header that is
-too dear for its floor, a word of code outside the one file that may hold it, bodies that leat/compiled.hpp does not
-reach, and a header without its head.
+reached from another folder, a facade that holds more than includes, a header that is too long or is allowed more lines than
+it needs, a standard header that is too dear for its floor, a word of code outside the one file that may hold it, bodies that
+leat/compiled.hpp does not reach, and a header without its head.
 """
 
 import argparse
@@ -116,6 +116,7 @@ class Check:
                 self.facade(header)
             for line, quote, target in header.includes:
                 self.include(header, line, quote, target)
+        self.allowances()
         self.circles()
         self.compiled()
         return self.failures
@@ -132,6 +133,13 @@ class Check:
         count = len(header.text.splitlines())
         if count > limit:
             self.fail(header, limit + 1, f'{count} lines; at most {limit}')
+
+    def allowances(self):
+        for name, limit in self.table.lines_of.items():
+            if name not in self.headers:
+                self.failures.append(f'floors table: lines {limit} {name}: there is no such header')
+            elif len(self.headers[name].text.splitlines()) <= self.table.lines:
+                self.failures.append(f'floors table: lines {limit} {name}: it has no more than {self.table.lines}')
 
     def words(self, header):
         for word, home in self.table.only.items():
