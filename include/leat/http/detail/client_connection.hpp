@@ -3,6 +3,7 @@
 #pragma once
 
 #include <leat/http/detail/client_call.hpp>
+#include <leat/http/detail/keep_alive.hpp>
 #include <leat/http/detail/parser.hpp>
 #include <leat/http/detail/woken.hpp>
 
@@ -101,22 +102,6 @@ LEAT_INLINE bool isSystemError(const std::exception_ptr& error) noexcept {
   } catch (...) {
     return false;
   }
-}
-
-/// The `timeout` of a Keep-Alive field, in ms; -1 for none.
-LEAT_INLINE int keepAliveMs(const Head& head) noexcept {
-  std::string_view list = MessageHeaders(head).get("keep-alive").value_or(std::string_view());
-  constexpr std::string_view name = "timeout=";
-  while (!list.empty()) {
-    const std::string_view member = takeMember(list);
-    if (member.size() <= name.size() || !equalsLower(member.substr(0, name.size()), name)) continue;
-    int seconds = -1;
-    const auto [end, error] =
-        std::from_chars(member.data() + name.size(), member.data() + member.size(), seconds);
-    if (error == std::errc() && end == member.data() + member.size() && seconds >= 0)
-      return seconds > 1'000'000 ? 1'000'000'000 : seconds * 1000;
-  }
-  return -1;
 }
 
 LEAT_INLINE void ClientConnection::assign(const Ref<ClientCall>& call) {
