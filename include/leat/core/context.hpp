@@ -222,28 +222,15 @@ class ContextScope {
   ContextNode* saved_;
 };
 
-/// Leaves the ambient signal out until the end of the block: what is called there works for an object that
-/// others use, too, and does not end with whoever happens to call.
-class WithoutSignal {
- public:
-  WithoutSignal() {
-    if (ambientSignal() != nullptr) [[unlikely]]
-      leave();
-  }
-  WithoutSignal(const WithoutSignal&) = delete;
-  WithoutSignal& operator=(const WithoutSignal&) = delete;
-  ~WithoutSignal() {
-    if (left_) [[unlikely]]
-      goBack();
-  }
-
- private:
-  void leave();
-  void goBack() noexcept;
-
-  ContextNode* saved_ = nullptr;
-  bool left_ = false;
-};
+/// Calls `f()` without the ambient signal: what it does works for an object that others use, too, and does not
+/// end with whoever happens to call.
+template <class F>
+LEAT_ALWAYS_INLINE inline decltype(auto) withoutSignal(F&& f) {
+  if (ambientSignal() == nullptr) [[likely]]
+    return f();
+  const ContextScope scope(ContextNode::withSignal(threadState.context, nullptr));
+  return f();
+}
 
 /// Leaves the context as it is, and puts it back at the end of the block if it was replaced meanwhile. It is
 /// counted only then.
@@ -341,16 +328,6 @@ class Continuation {
 };
 
 #if LEAT_BODIES
-LEAT_INLINE void WithoutSignal::leave() {
-  ContextRef rest = ContextNode::withSignal(threadState.context, nullptr);
-  saved_ = std::exchange(threadState.context, rest.leak());
-  left_ = true;
-}
-LEAT_INLINE void WithoutSignal::goBack() noexcept {
-  ContextNode* mine = std::exchange(threadState.context, saved_);
-  if (mine != nullptr) mine->release();
-}
-
 LEAT_INLINE ContextNode* ContextNode::allocate(std::size_t entries) {
   static_assert(alignof(Entry) <= alignof(ContextNode));
   void* block = ::operator new(sizeof(ContextNode) + entries * sizeof(Entry));

@@ -168,8 +168,7 @@ inline std::size_t ReadableCore::howMuch(std::size_t wanted) noexcept {
 LEAT_INLINE void ReadableCore::askSource() {
   flags.set(Flag::Reading, Flag::Sync);
   try {
-    const WithoutSignal shared;
-    callRead(highWaterMark);
+    withoutSignal([this] { callRead(highWaterMark); });
   } catch (...) {
     stream_.fail(std::current_exception());
   }

@@ -42,8 +42,7 @@ LEAT_INLINE void StreamCore::runDestroy() {
   const Ref<StreamCore> alive(this);
   flags.set(Flag::Destroying);
   try {
-    const WithoutSignal shared;
-    callDestroy(destroyedBy);
+    withoutSignal([this] { callDestroy(destroyedBy); });
   } catch (...) {
     onDestroyed(std::current_exception());
   }
@@ -108,8 +107,7 @@ LEAT_INLINE void StreamCore::startConstruction() {
 
 LEAT_INLINE void StreamCore::constructNow() {
   try {
-    const WithoutSignal shared;
-    callConstruct();
+    withoutSignal([this] { callConstruct(); });
   } catch (...) {
     onConstructed(std::current_exception());
   }

@@ -384,8 +384,7 @@ LEAT_INLINE void WritableCore::prefinish() {
     flags.set(Flag::FinalCalled, Flag::Sync);
     ++pending;
     try {
-      const WithoutSignal shared;
-      callFinal();
+      withoutSignal([this] { callFinal(); });
     } catch (...) {
       onFinal(std::current_exception());
     }

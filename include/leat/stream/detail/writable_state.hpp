@@ -60,8 +60,11 @@ class WritableState : public WritableCore {
 
  private:
   bool handOver(T&& chunk) {
-    const WithoutSignal shared;
-    return callWrite(std::move(chunk));
+    return ambientSignal() == nullptr ? callWrite(std::move(chunk))
+                                      : handOverUnderSignal(std::move(chunk));
+  }
+  LEAT_NOINLINE bool handOverUnderSignal(T&& chunk) {
+    return withoutSignal([&] { return callWrite(std::move(chunk)); });
   }
   void clearByWritev();
   bool writeLong(T&& chunk);
@@ -178,10 +181,7 @@ void WritableState<T>::clearByWritev() {
     done = makeOwned<DoneFunction>(std::move(tellAll));
   }
   beginWrite(length, std::move(done));
-  {
-    const WithoutSignal shared;
-    callWritev(std::move(chunks));
-  }
+  withoutSignal([&] { callWritev(std::move(chunks)); });
   flags.clear(Flag::Sync);
 }
 
